@@ -1,0 +1,117 @@
+//! Chart.yaml, versions v1 and v2.
+//!
+//! Source of the fields and their JSON names: Helm's chart metadata (release records carry it in this shape).
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use crate::data::Value;
+
+/// The content of Chart.yaml. Field order is that of a release record's `chart.metadata`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Metadata {
+    /// Name of the chart.
+    #[serde(skip_serializing_if = "str_is_empty")]
+    pub name: Arc<str>,
+    /// Home page.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub home: String,
+    /// Where its source is.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+    /// Version, as semver reads it leniently.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// One sentence.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// Words to find it by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keywords: Vec<String>,
+    /// Who keeps it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub maintainers: Vec<Maintainer>,
+    /// URL of a picture.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub icon: String,
+    /// `v1` or `v2`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub api_version: String,
+    /// Value path that switches the chart on as a dependency (old, unused).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub condition: String,
+    /// Tags (old, unused).
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub tags: String,
+    /// Version of what the chart installs, free text.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub app_version: String,
+    /// Whether users should move away.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub deprecated: bool,
+    /// Free annotations.
+    #[serde(skip_serializing_if = "IndexMap::is_empty")]
+    pub annotations: IndexMap<String, String>,
+    /// Constraint on the cluster's version.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub kube_version: String,
+    /// Charts that this one needs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dependencies: Vec<Dependency>,
+    /// `application` or `library`.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub chart_type: Option<String>,
+    /// Template language: `gotpl` (also when absent) or `tera`. Helm 2 had the field; Helm 3 and 4 ignore it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub engine: String,
+}
+
+fn str_is_empty(text: &str) -> bool {
+    text.is_empty()
+}
+
+/// Somebody who keeps a chart.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Maintainer {
+    /// Name or account.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Address.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub email: String,
+    /// Page.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub url: String,
+}
+
+/// A chart that another one needs.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Dependency {
+    /// Name of the chart.
+    pub name: String,
+    /// Version constraint, or the chosen version in a lock.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// Repository URL, `@name`, `alias:name`, `file://…`, `oci://…`; empty for a vendored chart.
+    pub repository: String,
+    /// Comma list of value paths; the first that is a bool decides.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub condition: String,
+    /// Tags; any true one enables.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Set by dependency processing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub enabled: bool,
+    /// What to lift from the child's values into the parent's: a string, or a map with `child` and `parent`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub import_values: Vec<Value>,
+    /// Name under which the parent knows it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub alias: String,
+}

@@ -1,0 +1,96 @@
+//! What a chart is, and how it is read from a folder or an archive.
+//!
+//! A chart on disk:
+//!
+//! ```text
+//! Chart.yaml  Chart.lock  requirements.yaml  requirements.lock  values.yaml  values.schema.json  .helmignore
+//! templates/  rendered files (NOTES.txt among them)      crds/  plain CustomResourceDefinitions
+//! charts/     subcharts: folders or .tgz archives        *      anything else is reached through `.Files`
+//! ```
+//!
+//! Invariant: a loaded [`Chart`] is valid (its metadata was checked) and its order does not depend on the file system.
+
+pub mod metadata;
+
+use std::sync::Arc;
+
+pub use metadata::{Dependency, Maintainer, Metadata};
+
+use crate::data::Value;
+use crate::diag::SourceFile;
+
+/// One file of a chart.
+#[derive(Debug, Clone)]
+pub struct ChartFile {
+    /// Path below the chart's folder, parts joined by `/`: `templates/deployment.yaml`, `crds/a.yaml`.
+    pub path: Arc<str>,
+    /// Its bytes, without a leading byte order mark.
+    pub data: Arc<[u8]>,
+    /// Time of its last change, Unix seconds; 0 when unknown.
+    pub modified: i64,
+}
+
+impl ChartFile {
+    /// The bytes as text, bad UTF-8 replaced.
+    pub fn text(&self) -> std::borrow::Cow<'_, str> {
+        String::from_utf8_lossy(&self.data)
+    }
+}
+
+/// The versions that were chosen for dependencies: `Chart.lock` or `requirements.lock`.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, Default)]
+#[serde(default)]
+pub struct Lock {
+    /// When it was made, RFC 3339 as written.
+    pub generated: String,
+    /// `sha256:` over the requested and the locked dependencies.
+    pub digest: String,
+    /// The chosen versions.
+    pub dependencies: Vec<Dependency>,
+}
+
+/// A chart in memory.
+#[derive(Debug, Clone)]
+pub struct Chart {
+    /// Chart.yaml, with the dependencies of a v1 chart's requirements.yaml merged in.
+    pub metadata: Metadata,
+    /// Chart.yaml as written, for messages and `show chart`.
+    pub chart_yaml: Arc<SourceFile>,
+    /// Chart.lock or requirements.lock.
+    pub lock: Option<Lock>,
+    /// The defaults of values.yaml: a map, its documents merged.
+    pub values: Value,
+    /// values.yaml as written; `None` when there is none.
+    pub values_yaml: Option<Arc<SourceFile>>,
+    /// values.schema.json as written.
+    pub schema: Option<Arc<[u8]>>,
+    /// Files below templates/, in path order.
+    pub templates: Vec<ChartFile>,
+    /// All other files that templates can reach (crds/ and README included), in path order.
+    pub files: Vec<ChartFile>,
+    /// Every file as loaded, those of subcharts left out, in path order: what `package` writes and `show` prints.
+    pub raw: Vec<ChartFile>,
+    /// The charts below charts/, sorted by path.
+    pub subcharts: Vec<Chart>,
+}
+
+impl Chart {
+    /// The chart's name, or its alias once dependencies were processed.
+    pub fn name(&self) -> &str {
+        &self.metadata.name
+    }
+
+    /// The files below crds/ with a YAML or JSON extension, in path order.
+    pub fn crds(&self) -> impl Iterator<Item = &ChartFile> {
+        self.files.iter().filter(|file| {
+            let path = file.path.to_lowercase();
+            file.path.starts_with("crds/")
+                && [".yaml", ".yml", ".json"].iter().any(|extension| path.ends_with(extension))
+        })
+    }
+
+    /// Whether the chart only lends named templates to others.
+    pub fn is_library(&self) -> bool {
+        self.metadata.chart_type.as_deref() == Some("library")
+    }
+}

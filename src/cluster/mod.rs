@@ -1,0 +1,160 @@
+//! Where objects live: the [`Store`] trait, its contract, and the stores behind it.
+//!
+//! # The contract
+//!
+//! A store keeps objects as a Kubernetes API server does.
+//!
+//! 1. **Identity.** An object is found by group, kind, namespace and name ([`ObjectRef::same_object`]); versions of one
+//!    group are views of one object. Two objects never share an identity.
+//! 2. **Metadata.** `create` gives a new `uid` (a random UUID), a `creationTimestamp` and a `resourceVersion`. Each change
+//!    gives a `resourceVersion` that the store never gave before, larger than all earlier ones. What a caller writes into
+//!    those three fields of a body is ignored. `generation` starts at 1 and grows when anything but metadata and status
+//!    changes.
+//! 3. **Optimistic concurrency.** `replace` and `delete` with a version succeed only when it is still the current one
+//!    ([`StoreError::Conflict`] otherwise). A replace that changes nothing keeps the version.
+//! 4. **Atomicity.** One call is all or nothing, and durable when it returns: a process killed at any moment leaves
+//!    either the old or the new state. [`Store::batch`] is all or nothing where [`Capabilities::atomic_batches`] says so;
+//!    elsewhere it stops at the first failure and tells how many were done.
+//! 5. **Not found** is `None` for `get`, [`StoreError::NotFound`] for `replace` and `delete`. `create` of what exists is
+//!    [`StoreError::AlreadyExists`].
+//! 6. **Listing** is ordered by group, kind, namespace, name. A [`Query`] with `metadata_only` never reads bodies.
+//! 7. Stores that run nothing say so in their capabilities; hooks and waits are then recorded as not run.
+//!
+//! One test suite (`tests/suite/stores.rs`) runs over every store.
+
+pub mod error;
+
+use std::collections::BTreeMap;
+
+pub use error::StoreError;
+
+use crate::data::Value;
+use crate::manifest::ObjectRef;
+
+/// An object as a store holds it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    /// Its identity, with the version it was last written in.
+    pub id: ObjectRef,
+    /// Given at creation, never reused.
+    pub uid: String,
+    /// Changes with every write.
+    pub resource_version: u64,
+    /// Unix seconds.
+    pub created: i64,
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
+    /// `metadata.annotations`.
+    pub annotations: BTreeMap<String, String>,
+    /// The whole object, its metadata filled in by the store; `None` in answers to a metadata-only query.
+    pub body: Option<Value>,
+}
+
+/// What to list.
+#[derive(Debug, Clone, Default)]
+pub struct Query {
+    /// Only this group and kind.
+    pub group_kind: Option<(String, String)>,
+    /// Only this namespace; all when `None`.
+    pub namespace: Option<String>,
+    /// Labels that must be equal.
+    pub labels: BTreeMap<String, String>,
+    /// Leave bodies out: identity, labels and annotations only.
+    pub metadata_only: bool,
+    /// At most this many; 0 for all.
+    pub limit: usize,
+}
+
+/// One step of a batch.
+#[derive(Debug, Clone)]
+pub enum Write {
+    /// Create; fails when it exists.
+    Create {
+        /// The whole object with `apiVersion`, `kind` and `metadata.name`.
+        body: Value,
+    },
+    /// Replace, at a version or whatever the version.
+    Replace {
+        /// The whole object.
+        body: Value,
+        /// The version it must still have.
+        expected: Option<u64>,
+    },
+    /// Delete, at a version or whatever the version.
+    Delete {
+        /// What.
+        id: ObjectRef,
+        /// The version it must still have.
+        expected: Option<u64>,
+    },
+}
+
+/// What a store can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Whether a batch is all or nothing.
+    pub atomic_batches: bool,
+    /// Whether objects do something once stored: pods run, hooks can be waited for.
+    pub runs_workloads: bool,
+    /// Largest object in bytes (as JSON); a revision above it is split.
+    pub largest_object: usize,
+}
+
+/// A place where objects live. See the module for the contract.
+pub trait Store: Send + Sync {
+    /// A name for people: `sqlite:/home/u/.local/share/bowline/store.sqlite`.
+    fn describe(&self) -> String;
+
+    /// What this store can do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// The object of that identity, or `None`.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn get(&self, id: &ObjectRef) -> Result<Option<Stored>, StoreError>;
+
+    /// All objects that match, in the contract's order.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn list(&self, query: &Query) -> Result<Vec<Stored>, StoreError>;
+
+    /// Carries out the writes in order and returns the objects as they now are (`None` for a deletion).
+    ///
+    /// # Errors
+    /// The first write that fails; in a store with atomic batches nothing is done then.
+    fn batch(&self, writes: &[Write]) -> Result<Vec<Option<Stored>>, StoreError>;
+
+    /// Creates one object.
+    ///
+    /// # Errors
+    /// It exists, or the store cannot be written.
+    fn create(&self, body: Value) -> Result<Stored, StoreError> {
+        one(self.batch(&[Write::Create { body }])?)
+    }
+
+    /// Replaces one object.
+    ///
+    /// # Errors
+    /// It does not exist, has another version, or the store cannot be written.
+    fn replace(&self, body: Value, expected: Option<u64>) -> Result<Stored, StoreError> {
+        one(self.batch(&[Write::Replace { body, expected }])?)
+    }
+
+    /// Deletes one object.
+    ///
+    /// # Errors
+    /// It does not exist, has another version, or the store cannot be written.
+    fn delete(&self, id: &ObjectRef, expected: Option<u64>) -> Result<(), StoreError> {
+        self.batch(&[Write::Delete { id: id.clone(), expected }]).map(drop)
+    }
+}
+
+fn one(results: Vec<Option<Stored>>) -> Result<Stored, StoreError> {
+    results
+        .into_iter()
+        .next()
+        .flatten()
+        .ok_or_else(|| StoreError::Internal("a batch of one returned nothing".into()))
+}

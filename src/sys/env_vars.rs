@@ -1,0 +1,47 @@
+//! The one list of environment variables that bowline reads, with what each does.
+//!
+//! Invariant: a variable that is not in [`VARIABLES`] is not read; the reference text is generated from this table.
+
+/// A variable: its name and what it does.
+pub struct Variable {
+    /// The name.
+    pub name: &'static str,
+    /// The name that counts when the program was started as `helm`; empty when there is none.
+    pub helm: &'static str,
+    /// What it does, in one sentence.
+    pub effect: &'static str,
+}
+
+const fn variable(name: &'static str, helm: &'static str, effect: &'static str) -> Variable {
+    Variable { name, helm, effect }
+}
+
+/// Every variable, sorted by name.
+pub const VARIABLES: &[Variable] = &[
+    variable("BOWLINE_CACHE_HOME", "HELM_CACHE_HOME", "Folder of caches, used as it is."),
+    variable("BOWLINE_COLOR", "HELM_COLOR", "When to colour: auto, always or never."),
+    variable("BOWLINE_CONFIG_HOME", "HELM_CONFIG_HOME", "Folder of configuration, used as it is."),
+    variable(
+        "BOWLINE_DATA_HOME",
+        "HELM_DATA_HOME",
+        "Folder of data, the embedded store among it, used as it is.",
+    ),
+    variable("BOWLINE_DEBUG", "HELM_DEBUG", "Print more, as --debug does."),
+    variable("BOWLINE_MAX_HISTORY", "HELM_MAX_HISTORY", "Default of --history-max."),
+    variable("BOWLINE_NAMESPACE", "HELM_NAMESPACE", "Default of --namespace."),
+    variable("BOWLINE_REPOSITORY_CACHE", "HELM_REPOSITORY_CACHE", "Folder of cached repository indexes."),
+    variable("BOWLINE_REPOSITORY_CONFIG", "HELM_REPOSITORY_CONFIG", "Path of repositories.yaml."),
+    variable("BOWLINE_STORE", "", "Default of --store."),
+    variable("NO_COLOR", "NO_COLOR", "Any value but the empty one turns colour off."),
+    variable("SOURCE_DATE_EPOCH", "SOURCE_DATE_EPOCH", "Unix seconds written as the time of packaged files."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted() {
+        assert!(VARIABLES.is_sorted_by_key(|variable| variable.name));
+    }
+}

@@ -1,0 +1,430 @@
+//! Files: bounded reads, atomic durable writes, sorted walks, safe joins, lock files.
+//!
+//! Invariant: every error names its path and what was being done; no read is unbounded; a file that this module writes is
+//! either wholly the old one or wholly the new one, also after a power cut.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// An I/O error with the path and the attempt.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FsError {
+    /// The operating system refused.
+    #[error("cannot {attempt} {}: {}", path.display(), plain(source))]
+    Io {
+        /// What was tried: `read`, `write`, `create folder`, …
+        attempt: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is larger than its reader allows.
+    #[error("{} is larger than the limit of {limit} bytes", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A file that must be text is not UTF-8.
+    #[error("{} is not UTF-8 text (first bad byte at offset {offset})", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// Offset of the first bad byte.
+        offset: usize,
+    },
+    /// Another process holds a lock file.
+    #[error("{} is locked by another process (waited {} s)", path.display(), waited.as_secs())]
+    Locked {
+        /// The lock file.
+        path: PathBuf,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// A path that would leave the folder it has to stay in.
+    #[error("path {path:?} leads out of its folder")]
+    Escapes {
+        /// The path as given.
+        path: String,
+    },
+}
+
+impl FsError {
+    fn io(attempt: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| FsError::Io { attempt, path: path.to_path_buf(), source }
+    }
+
+    /// Whether the cause is that the path does not exist.
+    pub fn is_not_found(&self) -> bool {
+        matches!(self, FsError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+}
+
+impl crate::diag::Hint for FsError {
+    fn hints(&self) -> Vec<String> {
+        let FsError::Io { source, path, .. } = self else { return Vec::new() };
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                vec!["free some space on the disk; nothing was changed".to_string()]
+            }
+            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
+                vec![format!("check the owner and mode of {}", path.display())]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The system's message without its `(os error N)`.
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+}
+
+/// Reads at most `limit` bytes of a file.
+///
+/// # Errors
+/// The file cannot be read, or is larger.
+pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FsError> {
+    let file = File::open(path).map_err(FsError::io("read", path))?;
+    let size = file.metadata().map_err(FsError::io("read", path))?.len();
+    if size > limit {
+        return Err(FsError::TooLarge { path: path.to_path_buf(), limit });
+    }
+    let mut bytes = Vec::with_capacity(size as usize);
+    // One byte more than allowed tells a file that grows (or a device without a size) from one that fits.
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(FsError::io("read", path))?;
+    if bytes.len() as u64 > limit {
+        return Err(FsError::TooLarge { path: path.to_path_buf(), limit });
+    }
+    Ok(bytes)
+}
+
+/// Reads a UTF-8 file of at most `limit` bytes; a byte order mark is dropped.
+///
+/// # Errors
+/// The file cannot be read, is larger, or is not UTF-8.
+pub fn read_text(path: &Path, limit: u64) -> Result<String, FsError> {
+    let bytes = read(path, limit)?;
+    let text = String::from_utf8(bytes).map_err(|error| FsError::NotText {
+        path: path.to_path_buf(),
+        offset: error.utf8_error().valid_up_to(),
+    })?;
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_string(),
+        None => text,
+    })
+}
+
+/// Reads standard input up to `limit` bytes.
+///
+/// # Errors
+/// It cannot be read, or is larger.
+pub fn read_stdin(limit: u64) -> Result<Vec<u8>, FsError> {
+    let path = PathBuf::from("<stdin>");
+    let mut bytes = Vec::new();
+    let stdin = io::stdin().lock();
+    stdin.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(FsError::io("read", &path))?;
+    if bytes.len() as u64 > limit { Err(FsError::TooLarge { path, limit }) } else { Ok(bytes) }
+}
+
+/// Writes a file so that it is either the old or the new one at any moment: a temporary file beside it, flushed to the
+/// disk, renamed over it, and the folder flushed. Missing folders are made.
+///
+/// `private` gives mode 0600, for files that hold credentials.
+///
+/// # Errors
+/// Anything the system refuses; the temporary file is removed.
+pub fn write_atomic(path: &Path, bytes: &[u8], private: bool) -> Result<(), FsError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    create_dir_all(folder)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
+    let written = write_new(&temporary, bytes, private).and_then(|()| fs::rename(&temporary, path));
+    if let Err(source) = written {
+        // The write failed; what is left of it must not stay, and failing to remove it changes nothing for the caller.
+        let _ = fs::remove_file(&temporary);
+        return Err(FsError::Io { attempt: "write", path: path.to_path_buf(), source });
+    }
+    flush_folder(folder)
+}
+
+fn write_new(path: &Path, bytes: &[u8], private: bool) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(if private { 0o600 } else { 0o644 });
+    }
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Flushes a folder, so that a rename in it survives a power cut.
+#[cfg(unix)]
+fn flush_folder(folder: &Path) -> Result<(), FsError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(FsError::io("flush folder", folder))
+}
+
+#[cfg(not(unix))]
+fn flush_folder(_: &Path) -> Result<(), FsError> {
+    Ok(())
+}
+
+/// Makes a folder and its parents.
+///
+/// # Errors
+/// The system refuses.
+pub fn create_dir_all(path: &Path) -> Result<(), FsError> {
+    fs::create_dir_all(path).map_err(FsError::io("create folder", path))
+}
+
+/// Removes a file; one that is not there is fine.
+///
+/// # Errors
+/// The system refuses.
+pub fn remove_file(path: &Path) -> Result<(), FsError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FsError::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a folder with all that is in it; one that is not there is fine.
+///
+/// # Errors
+/// The system refuses.
+pub fn remove_dir_all(path: &Path) -> Result<(), FsError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(FsError::io("remove folder", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What kind of thing a path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing is there.
+    Missing,
+    /// A regular file (after following links).
+    File,
+    /// A folder (after following links).
+    Folder,
+    /// A device, socket or pipe.
+    Other,
+}
+
+/// What is at a path, links followed.
+pub fn kind(path: &Path) -> Kind {
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => Kind::File,
+        Ok(found) if found.is_dir() => Kind::Folder,
+        Ok(_) => Kind::Other,
+        Err(_) => Kind::Missing,
+    }
+}
+
+/// One thing found by [`walk`].
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Path below the walked folder, with `/` between its parts.
+    pub relative: String,
+    /// Path to open.
+    pub path: PathBuf,
+    /// What it is, links followed.
+    pub kind: Kind,
+    /// Size in bytes, for files.
+    pub size: u64,
+    /// Time of the last change, in seconds since the Unix epoch.
+    pub modified: i64,
+}
+
+/// All below a folder, sorted by name at each level, links followed, the folder itself left out.
+///
+/// `enter` is asked for each entry; a folder for which it says no is not walked, a file not listed.
+///
+/// # Errors
+/// A folder cannot be read, a link leads in a circle or to nothing, or there are more than `most` entries.
+pub fn walk(
+    root: &Path,
+    most: usize,
+    mut enter: impl FnMut(&str, Kind) -> bool,
+) -> Result<Vec<Entry>, FsError> {
+    let relative = |path: &Path| {
+        let below = path.strip_prefix(root).unwrap_or(path);
+        below.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+    };
+    let kind_of = |file_type: fs::FileType| match () {
+        () if file_type.is_file() => Kind::File,
+        () if file_type.is_dir() => Kind::Folder,
+        () => Kind::Other,
+    };
+    let mut found = Vec::new();
+    let walker = walkdir::WalkDir::new(root).min_depth(1).follow_links(true).sort_by_file_name().into_iter();
+    for entry in walker.filter_entry(|entry| enter(&relative(entry.path()), kind_of(entry.file_type()))) {
+        let entry = entry.map_err(|error| {
+            let path = error.path().unwrap_or(root).to_path_buf();
+            let text = error.to_string();
+            FsError::Io {
+                attempt: "read",
+                path,
+                source: error.into_io_error().unwrap_or_else(|| io::Error::other(text)),
+            }
+        })?;
+        let metadata = entry.metadata().map_err(|error| FsError::Io {
+            attempt: "read",
+            path: entry.path().to_path_buf(),
+            source: error.into(),
+        })?;
+        if found.len() >= most {
+            return Err(FsError::TooLarge { path: root.to_path_buf(), limit: most as u64 });
+        }
+        let modified = metadata.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        found.push(Entry {
+            relative: relative(entry.path()),
+            kind: kind_of(entry.file_type()),
+            path: entry.into_path(),
+            size: metadata.len(),
+            modified: modified.map_or(0, |since| since.as_secs() as i64),
+        });
+    }
+    Ok(found)
+}
+
+/// Joins an untrusted relative path to a folder.
+///
+/// # Errors
+/// The path is absolute, has a `..` part, a drive letter or a NUL byte.
+pub fn safe_join(folder: &Path, untrusted: &str) -> Result<PathBuf, FsError> {
+    let escapes = || FsError::Escapes { path: untrusted.to_string() };
+    let portable = untrusted.replace('\\', "/");
+    if portable.contains('\0') || portable.as_bytes().get(1) == Some(&b':') {
+        return Err(escapes());
+    }
+    let mut joined = folder.to_path_buf();
+    for part in Path::new(&portable).components() {
+        match part {
+            Component::Normal(part) => joined.push(part),
+            Component::CurDir => {}
+            _ => return Err(escapes()),
+        }
+    }
+    Ok(joined)
+}
+
+/// A lock file that is held until dropped. Held by the operating system, so that a killed process leaves no lock.
+#[derive(Debug)]
+pub struct LockFile {
+    _file: File,
+}
+
+/// Takes a lock file, waiting up to `patience` for another process to let go of it.
+///
+/// # Errors
+/// The file cannot be made, or the wait is over.
+pub fn lock(path: &Path, patience: Duration) -> Result<LockFile, FsError> {
+    if let Some(folder) = path.parent() {
+        create_dir_all(folder)?;
+    }
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(FsError::io("lock", path))?;
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(LockFile { _file: file }),
+            Err(fs::TryLockError::WouldBlock) if start.elapsed() < patience => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(fs::TryLockError::WouldBlock) => {
+                return Err(FsError::Locked { path: path.to_path_buf(), waited: patience });
+            }
+            Err(fs::TryLockError::Error(source)) => return Err(FsError::io("lock", path)(source)),
+        }
+    }
+}
+
+/// The machine's name, where the system tells it in a file.
+pub(crate) fn host_name() -> Option<String> {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname")
+        .or_else(|_| fs::read_to_string("/etc/hostname"))
+        .ok()?;
+    Some(name.trim().to_string()).filter(|name| !name.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_are_bounded_and_name_the_path() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        fs::write(&path, b"12345").unwrap();
+        assert_eq!(read(&path, 5).unwrap(), b"12345");
+        assert!(read(&path, 4).unwrap_err().to_string().contains("larger than the limit of 4 bytes"));
+        let missing = read(&folder.path().join("b"), 5).unwrap_err();
+        assert!(
+            missing.is_not_found() && missing.to_string().ends_with("no such file or directory"),
+            "{missing}"
+        );
+    }
+
+    #[test]
+    fn atomic_writes_leave_no_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x/y");
+        write_atomic(&path, b"one", false).unwrap();
+        write_atomic(&path, b"two", true).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        fs::create_dir(folder.path().join("d")).unwrap();
+        assert!(write_atomic(&folder.path().join("d"), b"x", false).is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn untrusted_paths_stay_inside() {
+        let folder = Path::new("/base");
+        assert_eq!(safe_join(folder, "a/./b").unwrap(), Path::new("/base/a/b"));
+        for bad in ["/etc/passwd", "../x", "a/../../x", "..\\x", "c:x", "a\0b"] {
+            assert!(safe_join(folder, bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn walks_sorted_and_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        for path in ["b/2", "b/1", "a", "skip/x"] {
+            write_atomic(&folder.path().join(path), b"", false).unwrap();
+        }
+        let names = |most| {
+            let found = walk(folder.path(), most, |path, _| path != "skip")?;
+            Ok::<_, FsError>(found.into_iter().map(|entry| entry.relative).collect::<Vec<_>>())
+        };
+        assert_eq!(names(9).unwrap(), ["a", "b", "b/1", "b/2"]);
+        assert!(names(3).is_err());
+    }
+
+    #[test]
+    fn a_lock_is_exclusive() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("l.lock");
+        let held = lock(&path, Duration::ZERO).unwrap();
+        assert!(matches!(lock(&path, Duration::ZERO), Err(FsError::Locked { .. })));
+        drop(held);
+        lock(&path, Duration::ZERO).unwrap();
+    }
+}
