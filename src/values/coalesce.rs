@@ -9,7 +9,6 @@
 use std::sync::Arc;
 
 use super::error::ValuesError;
-use super::set::go_type;
 use crate::chart::Chart;
 use crate::data::{Map, Value};
 use crate::diag::Diagnostic;
@@ -138,7 +137,7 @@ impl Filler<'_> {
                 Some(other) => {
                     return Err(ValuesError::SubchartValues {
                         chart: subchart.name().to_string(),
-                        found: go_type(other),
+                        found: as_go_bool(other),
                     });
                 }
             };
@@ -261,4 +260,37 @@ impl Filler<'_> {
 /// A value in a warning: short JSON.
 fn shown(value: &Value) -> String {
     serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A value that is no map as Go's `%t` prints it, which is what Helm's message has.
+fn as_go_bool(value: &Value) -> String {
+    match value {
+        Value::Null => "%!t(<nil>)".to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::SetInt(number) => format!("%!t(int64={number})"),
+        Value::Int(number) => format!("%!t(float64={})", short_float(*number as f64)),
+        Value::Uint(number) => format!("%!t(float64={})", short_float(*number as f64)),
+        Value::Float(number) => format!("%!t(float64={})", short_float(*number)),
+        Value::Str(text) => format!("%!t(string={text})"),
+        Value::List(items) => {
+            let items: Vec<String> = items.iter().map(as_go_bool).collect();
+            format!("[{}]", items.join(" "))
+        }
+        Value::Map(_) => "map[]".to_string(),
+    }
+}
+
+/// A float as Go prints it with the fewest digits: with an exponent from 1e6 on and below 1e-4.
+fn short_float(number: f64) -> String {
+    if number == 0.0 || (1e-4..1e6).contains(&number.abs()) {
+        return number.to_string();
+    }
+    let text = format!("{number:e}");
+    match text.split_once('e') {
+        Some((digits, exponent)) => {
+            let (sign, size) = exponent.strip_prefix('-').map_or(('+', exponent), |size| ('-', size));
+            format!("{digits}e{sign}{size:0>2}")
+        }
+        None => text,
+    }
 }
