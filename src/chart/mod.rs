@@ -10,10 +10,20 @@
 //!
 //! Invariant: a loaded [`Chart`] is valid (its metadata was checked) and its order does not depend on the file system.
 
+pub mod archive;
+mod document;
+pub mod error;
+mod ignore;
+mod load;
+pub mod lock;
 pub mod metadata;
+mod validate;
 
 use std::sync::Arc;
 
+pub use error::{ArchiveProblem, ChartError};
+pub use ignore::IgnoreRules;
+pub use load::{Limits, from_archive, from_files, load, metadata_of_archive, read_archive, unpack};
 pub use metadata::{Dependency, Maintainer, Metadata};
 
 use crate::data::Value;
