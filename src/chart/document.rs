@@ -10,8 +10,29 @@ use std::sync::Arc;
 
 use serde::Deserialize as _;
 
+use super::ChartError;
 use crate::data::{Map, Value};
 use crate::diag::{Diagnostic, SourceFile, Span};
+
+/// Writes a document with sorted keys.
+pub(crate) fn write(name: &str, typed: &impl serde::Serialize) -> Result<String, ChartError> {
+    let unwritable = |reason: String| ChartError::Unwritable { file: name.to_string(), reason };
+    let value = crate::data::to_value(typed).map_err(|error| unwritable(error.to_string()))?;
+    serde_yaml::to_string(&sorted(&value)).map_err(|error| unwritable(error.to_string()))
+}
+
+/// A value with the keys of all its maps sorted. Metadata is at most a few maps deep.
+pub(super) fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Map(map) => {
+            let mut pairs: Vec<_> = map.iter().map(|(key, value)| (Arc::clone(key), sorted(value))).collect();
+            pairs.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Map(pairs.into_iter().collect())
+        }
+        Value::List(items) => Value::List(items.iter().map(sorted).collect()),
+        other => other.clone(),
+    }
+}
 
 /// One part of the way to a value in a document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +133,7 @@ fn lines_of(text: &str) -> Vec<Line<'_>> {
     for full in text.split_inclusive('\n') {
         let text = full.trim_end();
         let indent = text.len() - text.trim_start().len();
-        let bare = text.trim_start_matches(|c| c == ' ' || c == '-');
+        let bare = text.trim_start_matches([' ', '-']);
         let is_item = text[indent..] == *"-" || text[indent..].starts_with("- ");
         if !text.is_empty() && !text[indent..].starts_with('#') {
             let column = if is_item { text.len() - bare.len() } else { indent };

@@ -305,6 +305,11 @@ fn merge(into: &mut Value, over: Value) {
     }
 }
 
+/// Whether a path ends so; with the case as Helm has it.
+fn has_extension(path: &str, extension: &str) -> bool {
+    Path::new(path).extension().is_some_and(|own| own == extension)
+}
+
 /// The files of a chart by what they become.
 #[derive(Default)]
 struct Routed {
@@ -329,7 +334,7 @@ impl Routed {
             if files.peek().is_some_and(|next| next.path == file.path) {
                 continue;
             }
-            let below = file.path.strip_prefix("charts/").filter(|below| !below.ends_with(".prov"));
+            let below = file.path.strip_prefix("charts/").filter(|below| !has_extension(below, "prov"));
             if let Some(below) = below {
                 let (name, rest) = below.split_once('/').unwrap_or((below, ""));
                 let (name, path) = (name.to_string(), Arc::from(rest));
@@ -415,7 +420,7 @@ fn subcharts(
         }
         let place = format!("{}/charts/{file}", name.trim_end_matches('/'));
         let chart = match files.as_slice() {
-            [archived] if archived.path.is_empty() && file.ends_with(".tgz") => {
+            [archived] if archived.path.is_empty() && has_extension(&file, "tgz") => {
                 archive::read(&place, &archived.data, budget, |_| true)
                     .and_then(|files| assemble(place, files, budget, depth + 1))
             }

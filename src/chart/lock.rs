@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::document::{self, Fields, Misfit};
 use super::{Chart, ChartError, Dependency, Lock};
-use crate::data::{Map, Value, digest::Digest};
+use crate::data::{Value, digest::Digest};
 use crate::diag::SourceFile;
 
 /// Name of the lock of a v2 chart.
@@ -44,6 +44,14 @@ impl Lock {
         Ok(lock)
     }
 
+    /// The text of the lock as Helm writes it.
+    ///
+    /// # Errors
+    /// [`ChartError::Unwritable`], which does not happen for a lock that was read.
+    pub fn to_yaml(&self) -> Result<String, ChartError> {
+        document::write(CHART_LOCK, self)
+    }
+
     /// Whether the lock was made for the dependencies that the chart asks for now.
     pub fn is_in_sync(&self, chart: &Chart) -> bool {
         let requested = &chart.metadata.dependencies;
@@ -67,7 +75,7 @@ fn go_json(dependencies: &[Dependency]) -> String {
     let sorted: Vec<Dependency> = dependencies
         .iter()
         .map(|dependency| Dependency {
-            import_values: dependency.import_values.iter().map(sorted).collect(),
+            import_values: dependency.import_values.iter().map(document::sorted).collect(),
             ..dependency.clone()
         })
         .collect();
@@ -86,16 +94,4 @@ fn go_json(dependencies: &[Dependency]) -> String {
         }
     }
     escaped
-}
-
-/// A value with the keys of its maps sorted. Import values are at most a map of texts, so this does not go deep.
-fn sorted(value: &Value) -> Value {
-    match value {
-        Value::Map(map) => {
-            let mut pairs: Vec<_> = map.iter().map(|(key, value)| (Arc::clone(key), value.clone())).collect();
-            pairs.sort_by(|a, b| a.0.cmp(&b.0));
-            Value::Map(pairs.into_iter().collect::<Map>())
-        }
-        other => other.clone(),
-    }
 }

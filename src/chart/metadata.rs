@@ -7,7 +7,8 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::document::{Fields, Misfit};
+use super::ChartError;
+use super::document::{self, Fields, Misfit};
 use crate::data::Value;
 
 /// The content of Chart.yaml. Field order is that of a release record's `chart.metadata`.
@@ -120,6 +121,21 @@ impl Metadata {
             self.dependencies = dependencies.into_iter().flatten().collect();
         }
         Ok(nulls)
+    }
+}
+
+impl Metadata {
+    /// The text of a Chart.yaml that says this, keys sorted. A v1 chart keeps its dependencies in requirements.yaml, so they
+    /// are left out.
+    ///
+    /// # Errors
+    /// [`ChartError::Unwritable`], which does not happen for metadata that was read.
+    pub fn to_yaml(&self) -> Result<String, ChartError> {
+        let mut written = self.clone();
+        if written.api_version == "v1" {
+            written.dependencies.clear();
+        }
+        document::write("Chart.yaml", &written)
     }
 }
 

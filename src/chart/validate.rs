@@ -33,7 +33,7 @@ fn sanitize(text: &mut String) {
 }
 
 /// Whether Helm takes a text for a version: `v` before it and missing minor and patch numbers are fine.
-fn is_version(text: &str) -> bool {
+pub fn is_version(text: &str) -> bool {
     let text = text.strip_prefix('v').unwrap_or(text);
     let (text, build) = text.split_once('+').map_or((text, None), |(head, build)| (head, Some(build)));
     let (numbers, prerelease) = text.split_once('-').map_or((text, None), |(head, tail)| (head, Some(tail)));
