@@ -120,6 +120,12 @@ pub enum RepoError {
         /// The names that are there.
         candidates: Vec<String>,
     },
+    /// Some repositories could not be updated.
+    #[error("failed to update the following repositories: [{}]", urls.join(" "))]
+    UpdateFailed {
+        /// Their URLs as shown.
+        urls: Vec<String>,
+    },
     /// A repository was added, but its index is not on this machine.
     #[error("no cached repo found. (try 'helm repo update'): {source}")]
     NotCached {
@@ -152,7 +158,8 @@ impl Hint for RepoError {
             RepoError::NoSuchChart { name, candidates } => {
                 suggestion(name, candidates.iter().map(|candidate| &**candidate))
             }
-            RepoError::NoSuchRepository { name, candidates } | RepoError::NoneMatching { name, candidates } => {
+            RepoError::NoSuchRepository { name, candidates }
+            | RepoError::NoneMatching { name, candidates } => {
                 suggestion(name, candidates.iter().map(String::as_str))
             }
             RepoError::NoSuchVersion { available, .. } if !available.is_empty() => {
@@ -164,7 +171,10 @@ impl Hint for RepoError {
             RepoError::NotCached { .. } => vec!["fetch it: bowline repo update".to_string()],
             RepoError::NameTaken { .. } => vec!["replace the entry with --force-update".to_string()],
             RepoError::Bind { .. } => {
-                vec!["choose another address with --address, such as 127.0.0.1:0 for any free port".to_string()]
+                vec![
+                    "choose another address with --address, such as 127.0.0.1:0 for any free port"
+                        .to_string(),
+                ]
             }
             _ => Vec::new(),
         }

@@ -16,9 +16,10 @@ pub mod config;
 mod error;
 pub mod generate;
 pub mod index;
+mod parallel;
 pub mod search;
 pub mod serve;
-mod stamp;
 pub mod update;
+mod write;
 
 pub use error::RepoError;

@@ -41,7 +41,10 @@ impl Entry {
             Value::Map(map) => map,
             _ => Map::new(),
         };
-        map.insert("urls".into(), self.urls.iter().map(|url| Value::str(url.as_str())).collect::<Vec<_>>().into());
+        map.insert(
+            "urls".into(),
+            self.urls.iter().map(|url| Value::str(url.as_str())).collect::<Vec<_>>().into(),
+        );
         map.insert("created".into(), Value::str(self.created.as_str()));
         if self.removed {
             map.insert("removed".into(), Value::Bool(true));
@@ -146,7 +149,11 @@ impl Raw {
             let Some(raw) = maintainer else {
                 return invalid("maintainers must not contain empty or null nodes");
             };
-            maintainers.push(Maintainer { name: clean(raw.name), email: clean(raw.email), url: clean(raw.url) });
+            maintainers.push(Maintainer {
+                name: clean(raw.name),
+                email: clean(raw.email),
+                url: clean(raw.url),
+            });
         }
         let mut dependencies = Vec::new();
         for dependency in self.dependencies.unwrap_or_default() {

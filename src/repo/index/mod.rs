@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::RepoError;
+use super::{RepoError, parallel};
 use crate::data::version::{Constraint, Version};
 use crate::diag::{Diagnostic, SourceFile, Span};
 use crate::sys::fs;
@@ -35,8 +35,6 @@ use entry::Raw;
 pub const INDEX_LIMIT: u64 = 100 << 20;
 /// Texts below this size are not worth a second thread.
 const PARALLEL_FROM: usize = 256 << 10;
-/// Most threads that parse one index.
-const MOST_THREADS: usize = 8;
 
 /// The charts of a repository.
 #[derive(Debug, Clone, Default)]
@@ -152,9 +150,10 @@ impl Index {
             return Ok(Found { entry: Arc::clone(entry), exact: true });
         }
         match versions.iter().find(|entry| constraint.check(&entry.version)) {
-            Some(entry) => {
-                Ok(Found { entry: Arc::clone(entry), exact: request.is_empty() || Version::parse(request).is_err() })
-            }
+            Some(entry) => Ok(Found {
+                entry: Arc::clone(entry),
+                exact: request.is_empty() || Version::parse(request).is_err(),
+            }),
             None => Err(RepoError::NoSuchVersion {
                 name: name.to_string(),
                 version: request.to_string(),
@@ -214,36 +213,9 @@ fn pieces(text: &str, source: &str, only: Only<'_>) -> Option<Loaded> {
 fn parse_pieces(work: &[(&str, &str)], source: &str) -> Vec<Option<Checked>> {
     let parse = |(name, text): &(&str, &str)| piece(name, text, source);
     let size: usize = work.iter().map(|(_, text)| text.len()).sum();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
-    if size < PARALLEL_FROM || threads < 2 {
-        return work.iter().map(parse).collect();
-    }
-    // Small runs, so that one chart with many versions does not leave the other threads idle at the end.
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let mut done: Vec<Option<Checked>> = (0..work.len()).map(|_| None).collect();
-    let take = || {
-        let mut mine = Vec::new();
-        while let Some(item) = work.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed)) {
-            // `next` was just read by this thread alone, so the position belongs to the item.
-            mine.push((item, parse(item)));
-        }
-        mine
-    };
-    std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(take)).collect();
-        let mut all = take();
-        for other in others {
-            // A thread that panicked leaves its pieces unparsed, and the caller parses the whole.
-            all.extend(other.join().unwrap_or_default());
-        }
-        for (item, checked) in all {
-            let position = work.iter().position(|other| std::ptr::eq(other, item));
-            if let Some(slot) = position.and_then(|position| done.get_mut(position)) {
-                *slot = checked;
-            }
-        }
-    });
-    done
+    let threads = if size < PARALLEL_FROM { 1 } else { parallel::threads() };
+    // A piece whose thread panicked counts as unparsed, and the caller then parses the whole.
+    parallel::map(work, threads, parse).into_iter().map(Option::flatten).collect()
 }
 
 /// The checked entries of one chart; `None` when its text is no list.
@@ -252,7 +224,9 @@ fn piece(name: &str, text: &str, source: &str) -> Option<Checked> {
         return Some(check_all(list.unwrap_or_default(), name, source));
     }
     let items: Vec<serde_yaml::Value> = serde_yaml::from_str(text).ok()?;
-    Some(one_by_one(items, name, source, |item| serde_yaml::from_value(item).map_err(|error| error.to_string())))
+    Some(one_by_one(items, name, source, |item| {
+        serde_yaml::from_value(item).map_err(|error| error.to_string())
+    }))
 }
 
 /// The index of any YAML text.

@@ -45,7 +45,9 @@ pub(super) fn split(text: &str) -> Option<Pieces<'_>> {
             return None;
         }
         if depth == 0 && *first != b'#' {
-            if matches!(*first, b'%' | b'.') || (content.starts_with("---") && (start > 0 || content != "---")) {
+            if matches!(*first, b'%' | b'.')
+                || (content.starts_with("---") && (start > 0 || content != "---"))
+            {
                 return None;
             }
             // A list at the column of its key would belong to `entries` itself, which is a mapping.
@@ -132,7 +134,10 @@ mod tests {
         assert_eq!(names, ["a", "b.c", "d"]);
         assert_eq!(pieces.charts[1].1, "    - version: 2\n");
         assert_eq!(pieces.charts[2].1, " []");
-        assert_eq!(split("apiVersion: v1\r\nentries:\r\n  a:\r\n  - version: 1\r\n").unwrap().charts.len(), 1);
+        assert_eq!(
+            split("apiVersion: v1\r\nentries:\r\n  a:\r\n  - version: 1\r\n").unwrap().charts.len(),
+            1
+        );
     }
 
     #[test]
