@@ -6,6 +6,7 @@
 pub mod digest;
 pub mod glob;
 pub mod gzip;
+pub mod time;
 pub mod value;
 mod value_serde;
 pub mod version;

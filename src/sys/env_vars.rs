@@ -32,7 +32,10 @@ pub const VARIABLES: &[Variable] = &[
     variable("BOWLINE_REPOSITORY_CACHE", "HELM_REPOSITORY_CACHE", "Folder of cached repository indexes."),
     variable("BOWLINE_REPOSITORY_CONFIG", "HELM_REPOSITORY_CONFIG", "Path of repositories.yaml."),
     variable("BOWLINE_STORE", "", "Default of --store."),
+    variable("HTTPS_PROXY", "HTTPS_PROXY", "Proxy for https:// addresses; the lower-case name counts too."),
+    variable("HTTP_PROXY", "HTTP_PROXY", "Proxy for http:// addresses; the lower-case name counts too."),
     variable("NO_COLOR", "NO_COLOR", "Any value but the empty one turns colour off."),
+    variable("NO_PROXY", "NO_PROXY", "Hosts reached without a proxy; the lower-case name counts too."),
     variable("SOURCE_DATE_EPOCH", "SOURCE_DATE_EPOCH", "Unix seconds written as the time of packaged files."),
 ];
 

@@ -244,6 +244,11 @@ pub fn kind(path: &Path) -> Kind {
     }
 }
 
+/// Size of a file in bytes, links followed; `None` when there is no file.
+pub fn size(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|found| found.len())
+}
+
 /// One thing found by [`walk`].
 #[derive(Debug, Clone)]
 pub struct Entry {

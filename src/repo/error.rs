@@ -1,0 +1,197 @@
+//! What can go wrong with a repository, in Helm's words where Helm has some.
+//!
+//! Invariant: no text shows a password; URLs are shown without user information and query values.
+
+use crate::data::version::VersionError;
+use crate::diag::{Diagnostic, Hint};
+use crate::sys::fs::FsError;
+use crate::sys::http::HttpError;
+
+/// An error of the repository module.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RepoError {
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+    /// A request failed.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// An index or `repositories.yaml` cannot be read.
+    #[error("{0}")]
+    Syntax(Box<Diagnostic>),
+    /// An index without a byte.
+    #[error("empty index.yaml file")]
+    EmptyIndex,
+    /// An index that does not say its version.
+    #[error("no API version specified")]
+    NoApiVersion,
+    /// An index cannot be written down.
+    #[error("cannot write {what}: {reason}")]
+    Write {
+        /// What was to be written.
+        what: &'static str,
+        /// Why not.
+        reason: String,
+    },
+    /// What a URL leads to is no repository.
+    #[error("looks like {url:?} is not a valid chart repository or cannot be reached: {source}")]
+    NotARepository {
+        /// The repository's URL, as shown.
+        url: String,
+        /// What happened.
+        source: Box<RepoError>,
+    },
+    /// The index has no such chart.
+    #[error("no chart name found")]
+    NoSuchChart {
+        /// What was asked for.
+        name: String,
+        /// The names that are there, for a suggestion.
+        candidates: Vec<std::sync::Arc<str>>,
+    },
+    /// The index has the chart, but no version that will do.
+    #[error("no chart version found for {name}-{version}")]
+    NoSuchVersion {
+        /// The chart.
+        name: String,
+        /// The version or constraint that was asked for.
+        version: String,
+        /// The newest versions there are.
+        available: Vec<String>,
+    },
+    /// A version or constraint cannot be read.
+    #[error("{0}")]
+    BadConstraint(#[from] VersionError),
+    /// A version constraint of a search cannot be read.
+    #[error("an invalid version/constraint format: {0}")]
+    BadSearchConstraint(VersionError),
+    /// A regular expression cannot be read.
+    #[error("error parsing regexp: {reason}")]
+    BadPattern {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A repository name with a slash.
+    #[error("repository name ({name}) contains '/', please specify a different name without '/'")]
+    NameWithSlash {
+        /// The name.
+        name: String,
+    },
+    /// A repository name that cannot be the name of a file.
+    #[error("repository name ({name:?}) cannot be used as a file name")]
+    BadName {
+        /// The name.
+        name: String,
+    },
+    /// Another repository has that name.
+    #[error("repository name ({name}) already exists, please specify a different name")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// A repository that was switched off years ago.
+    #[error("repo {url:?} is no longer available; try {instead:?} instead")]
+    Retired {
+        /// The URL that was given.
+        url: String,
+        /// The one that still works.
+        instead: &'static str,
+    },
+    /// No repository has that name.
+    #[error("no repo named {name:?} found")]
+    NoSuchRepository {
+        /// The name.
+        name: String,
+        /// The names that are there.
+        candidates: Vec<String>,
+    },
+    /// There is no repository at all.
+    #[error("no repositories configured")]
+    NoneConfigured,
+    /// There is no repository to update.
+    #[error("no repositories found. You must add one before updating")]
+    NoneToUpdate,
+    /// A name given to `update` is no repository.
+    #[error("no repositories found matching '{name}'.  Nothing will be updated")]
+    NoneMatching {
+        /// The name.
+        name: String,
+        /// The names that are there.
+        candidates: Vec<String>,
+    },
+    /// Some repositories could not be updated.
+    #[error("failed to update the following repositories: [{}]", urls.join(" "))]
+    UpdateFailed {
+        /// Their URLs as shown.
+        urls: Vec<String>,
+    },
+    /// A repository was added, but its index is not on this machine.
+    #[error("no cached repo found. (try 'helm repo update'): {source}")]
+    NotCached {
+        /// What happened to the cache file.
+        source: FsError,
+    },
+    /// The server cannot listen.
+    #[error("cannot listen on {address}: {reason}")]
+    Bind {
+        /// The address that was asked for.
+        address: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// What is to be served is no folder.
+    #[error("{path:?} is not a folder")]
+    NotAFolder {
+        /// The path.
+        path: String,
+    },
+}
+
+impl Hint for RepoError {
+    fn hints(&self) -> Vec<String> {
+        match self {
+            RepoError::Fs(error) => error.hints(),
+            RepoError::Http(error) => error.hints(),
+            RepoError::NotARepository { source, .. } => source.hints(),
+            RepoError::Syntax(diagnostic) => diagnostic.hints.clone(),
+            RepoError::NoSuchChart { name, candidates } => {
+                suggestion(name, candidates.iter().map(|candidate| &**candidate))
+            }
+            RepoError::NoSuchRepository { name, candidates }
+            | RepoError::NoneMatching { name, candidates } => {
+                suggestion(name, candidates.iter().map(String::as_str))
+            }
+            RepoError::NoSuchVersion { available, .. } if !available.is_empty() => {
+                vec![format!("the newest versions are {}", available.join(", "))]
+            }
+            RepoError::NoneConfigured | RepoError::NoneToUpdate => {
+                vec!["add one: bowline repo add NAME URL".to_string()]
+            }
+            RepoError::NotCached { .. } => vec!["fetch it: bowline repo update".to_string()],
+            RepoError::NameTaken { .. } => vec!["replace the entry with --force-update".to_string()],
+            RepoError::Bind { .. } => {
+                vec![
+                    "choose another address with --address, such as 127.0.0.1:0 for any free port"
+                        .to_string(),
+                ]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn diagnostic(&self) -> Option<&Diagnostic> {
+        match self {
+            RepoError::Syntax(diagnostic) => Some(diagnostic),
+            RepoError::NotARepository { source, .. } => source.diagnostic(),
+            _ => None,
+        }
+    }
+}
+
+fn suggestion<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<String> {
+    crate::diag::did_you_mean(name, candidates)
+        .map(|best| format!("did you mean `{best}`?"))
+        .into_iter()
+        .collect()
+}

@@ -1,0 +1,205 @@
+//! One chart version of an index, and how it is read and checked.
+//!
+//! Reading is lenient where Helm is strict without need: unknown keys are skipped, `null` is an absent field, and a
+//! number where text belongs (`appVersion: 1.10`) is its text. A bad entry costs that entry, never the index.
+
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use serde::Deserialize;
+
+use crate::chart::{Dependency, Maintainer, Metadata};
+use crate::data::version::Version;
+use crate::data::{Map, Value, to_value};
+
+/// A chart version that a repository offers.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The chart's Chart.yaml.
+    pub metadata: Metadata,
+    /// Where the archive is: absolute, or relative to the repository. The first counts.
+    pub urls: Vec<String>,
+    /// When the entry was made, RFC 3339; empty when unknown.
+    pub created: String,
+    /// Whether the archive is gone.
+    pub removed: bool,
+    /// SHA-256 of the archive in hex digits; empty when unknown.
+    pub digest: String,
+    /// `metadata.version`, parsed.
+    pub version: Version,
+}
+
+impl Entry {
+    /// The entry as a mapping with its keys in the order in which Helm's JSON has them; annotations are sorted.
+    ///
+    /// # Errors
+    /// An import-values item holds something that JSON cannot say.
+    pub fn to_value(&self) -> Result<Value, serde_json::Error> {
+        let mut metadata = self.metadata.clone();
+        metadata.annotations.sort_unstable_keys();
+        let mut map = match to_value(&metadata)? {
+            Value::Map(map) => map,
+            _ => Map::new(),
+        };
+        map.insert(
+            "urls".into(),
+            self.urls.iter().map(|url| Value::str(url.as_str())).collect::<Vec<_>>().into(),
+        );
+        map.insert("created".into(), Value::str(self.created.as_str()));
+        if self.removed {
+            map.insert("removed".into(), Value::Bool(true));
+        }
+        if !self.digest.is_empty() {
+            map.insert("digest".into(), Value::str(self.digest.as_str()));
+        }
+        Ok(Value::Map(map))
+    }
+}
+
+/// An entry as written: everything may be missing or null.
+#[derive(Debug, Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct Raw {
+    name: Option<String>,
+    home: Option<String>,
+    sources: Option<Vec<Option<String>>>,
+    pub(super) version: Option<String>,
+    description: Option<String>,
+    keywords: Option<Vec<Option<String>>>,
+    maintainers: Option<Vec<Option<RawMaintainer>>>,
+    icon: Option<String>,
+    api_version: Option<String>,
+    condition: Option<String>,
+    tags: Option<String>,
+    app_version: Option<String>,
+    deprecated: Option<bool>,
+    annotations: Option<IndexMap<String, Option<String>>>,
+    kube_version: Option<String>,
+    dependencies: Option<Vec<Option<RawDependency>>>,
+    #[serde(rename = "type")]
+    chart_type: Option<String>,
+    engine: Option<String>,
+    urls: Option<Vec<Option<String>>>,
+    created: Option<String>,
+    removed: Option<bool>,
+    digest: Option<String>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(default)]
+struct RawMaintainer {
+    name: Option<String>,
+    email: Option<String>,
+    url: Option<String>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(default, rename_all = "kebab-case")]
+struct RawDependency {
+    name: Option<String>,
+    version: Option<String>,
+    repository: Option<String>,
+    condition: Option<String>,
+    tags: Option<Vec<Option<String>>>,
+    enabled: Option<bool>,
+    import_values: Option<Vec<Value>>,
+    alias: Option<String>,
+}
+
+fn present(items: Option<Vec<Option<String>>>) -> Vec<String> {
+    items.unwrap_or_default().into_iter().flatten().collect()
+}
+
+/// Text as Helm cleans it in metadata: white space becomes a space, what cannot be printed goes.
+fn clean(text: Option<String>) -> String {
+    let text = text.unwrap_or_default();
+    if !text.contains(|c: char| c.is_control() || (c.is_whitespace() && c != ' ')) {
+        return text;
+    }
+    let visible = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
+    visible.filter(|c| !c.is_control()).collect()
+}
+
+impl Raw {
+    /// The checked entry.
+    ///
+    /// # Errors
+    /// Helm's text for what is wrong with it.
+    pub(super) fn check(self) -> Result<Entry, String> {
+        let invalid = |what: &str| Err(format!("validation: {what}"));
+        let name = clean(self.name);
+        if name.is_empty() {
+            return invalid("chart.metadata.name is required");
+        }
+        if name == "." || name == ".." || name.contains(['/', '\\']) {
+            return invalid(&format!("chart.metadata.name {name:?} is invalid"));
+        }
+        let text = clean(self.version);
+        if text.is_empty() {
+            return invalid("chart.metadata.version is required");
+        }
+        let Ok(version) = Version::parse(&text) else {
+            return invalid(&format!("chart.metadata.version {text:?} is invalid"));
+        };
+        if !matches!(self.chart_type.as_deref(), None | Some("" | "application" | "library")) {
+            return invalid("chart.metadata.type must be application or library");
+        }
+        let mut maintainers = Vec::new();
+        for maintainer in self.maintainers.unwrap_or_default() {
+            let Some(raw) = maintainer else {
+                return invalid("maintainers must not contain empty or null nodes");
+            };
+            maintainers.push(Maintainer {
+                name: clean(raw.name),
+                email: clean(raw.email),
+                url: clean(raw.url),
+            });
+        }
+        let mut dependencies = Vec::new();
+        for dependency in self.dependencies.unwrap_or_default() {
+            let Some(raw) = dependency else {
+                return invalid("dependencies must not contain empty or null nodes");
+            };
+            dependencies.push(Dependency {
+                name: clean(raw.name),
+                version: clean(raw.version),
+                repository: clean(raw.repository),
+                condition: clean(raw.condition),
+                tags: present(raw.tags),
+                enabled: raw.enabled.unwrap_or_default(),
+                import_values: raw.import_values.unwrap_or_default(),
+                alias: clean(raw.alias),
+            });
+        }
+        let annotations = self.annotations.unwrap_or_default();
+        let metadata = Metadata {
+            name: Arc::from(name),
+            home: clean(self.home),
+            sources: present(self.sources),
+            version: text,
+            description: clean(self.description),
+            keywords: present(self.keywords),
+            maintainers,
+            icon: clean(self.icon),
+            // An index may leave it out; Chart.yaml of that time had none either.
+            api_version: Some(clean(self.api_version)).filter(|text| !text.is_empty()).unwrap_or("v1".into()),
+            condition: clean(self.condition),
+            tags: clean(self.tags),
+            app_version: clean(self.app_version),
+            deprecated: self.deprecated.unwrap_or_default(),
+            annotations: annotations.into_iter().map(|(key, text)| (key, text.unwrap_or_default())).collect(),
+            kube_version: clean(self.kube_version),
+            dependencies,
+            chart_type: self.chart_type.filter(|kind| !kind.is_empty()),
+            engine: clean(self.engine),
+        };
+        Ok(Entry {
+            metadata,
+            urls: present(self.urls),
+            created: self.created.unwrap_or_default(),
+            removed: self.removed.unwrap_or_default(),
+            digest: self.digest.unwrap_or_default(),
+            version,
+        })
+    }
+}
