@@ -71,6 +71,12 @@ pub trait Object: fmt::Debug {
     /// The `%v`, `%+v`, `%#v` form of the bare value, without [`Object::text`].
     fn bare(&self, form: Plainness) -> String;
 
+    /// All fields in order, also those that are not exported, for printing a struct with any verb. An object that
+    /// gives none is printed with [`Object::bare`].
+    fn fields(&self) -> Vec<(&'static str, Val)> {
+        Vec::new()
+    }
+
     /// The basic value below a named basic type (`int64` below `time.Duration`), for arithmetic and comparison.
     fn underlying(&self) -> Option<Val> {
         None
