@@ -5,6 +5,7 @@
 
 pub mod value;
 mod value_serde;
+pub mod version;
 
 pub use value::{Map, Value};
 pub use value_serde::{from_value, to_value};
