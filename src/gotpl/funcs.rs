@@ -153,6 +153,13 @@ impl FuncTable {
         self
     }
 
+    /// Adds functions that stand in tables of another shape.
+    #[must_use]
+    pub fn with_all(mut self, funcs: impl IntoIterator<Item = &'static Func>) -> Self {
+        self.funcs.extend(funcs.into_iter().map(|func| (func.name, func)));
+        self
+    }
+
     /// Takes a function away; its use becomes a parse error.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {

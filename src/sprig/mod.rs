@@ -1,1 +1,149 @@
-//! sprig
+//! The function library of chart templates: the names that sprig gives, one file per family.
+//!
+//! Each family is a sorted table of [`Entry`]: name and Go signature, one sentence of documentation, an example that a
+//! test runs. [`table`] joins them for an engine; the reference text is generated from the same entries.
+//!
+//! Functions that need YAML, charts or a cluster (`toYaml`, `include`, `tpl`, `required`, `lookup`) are Helm's, not
+//! sprig's, and live in `render`.
+//!
+//! Source of the semantics: sprig 3.3 as observed through Helm 4.3.
+//!
+//! Invariant: no function panics; whatever Go would panic with is an error that says the same.
+
+mod convert;
+mod defaults;
+mod dicts;
+mod encoding;
+mod lists;
+mod math;
+mod reflect;
+mod strings;
+
+use crate::gotpl::{Func, FuncError, FuncTable, GoStr, List, Val};
+
+/// A function with its documentation.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    /// What templates call.
+    pub func: Func,
+    /// One sentence: what it returns.
+    pub doc: &'static str,
+    /// A template, ` → `, and what it writes.
+    pub example: &'static str,
+}
+
+/// Shorthand for table rows.
+const fn entry(func: Func, doc: &'static str, example: &'static str) -> Entry {
+    Entry { func, doc, example }
+}
+
+/// A family of functions: its title and its table.
+#[derive(Debug, Clone, Copy)]
+pub struct Family {
+    /// The heading in the reference.
+    pub title: &'static str,
+    /// Its functions, sorted by name.
+    pub entries: &'static [Entry],
+}
+
+/// All families in the order of the reference.
+pub static FAMILIES: &[Family] = &[
+    Family { title: "Strings", entries: strings::ENTRIES },
+    Family { title: "Conversions", entries: convert::ENTRIES },
+    Family { title: "Numbers", entries: math::ENTRIES },
+    Family { title: "Defaults and logic", entries: defaults::ENTRIES },
+    Family { title: "Lists", entries: lists::ENTRIES },
+    Family { title: "Dictionaries", entries: dicts::ENTRIES },
+    Family { title: "Encoding and digests", entries: encoding::ENTRIES },
+    Family { title: "Types", entries: reflect::ENTRIES },
+];
+
+/// Adds every function of the library to a table.
+pub fn table(base: FuncTable) -> FuncTable {
+    FAMILIES.iter().fold(base, |table, family| table.with_all(family.entries.iter().map(|entry| &entry.func)))
+}
+
+/// What `fmt.Sprint` writes for one value, as most functions of the library turn anything into text.
+fn text_of(value: &Val) -> GoStr {
+    value.to_display()
+}
+
+/// The text of a value as sprig's own conversion gives it: strings, bytes and errors as they are, all else as `%v`.
+fn strval(value: &Val) -> GoStr {
+    match value {
+        Val::Str(text) => text.clone(),
+        Val::Bytes(bytes) => bytes.to_str(),
+        other => text_of(other),
+    }
+}
+
+/// The elements of any list, also of bytes; `None` for what is no list.
+fn elements(value: &Val) -> Option<Vec<Val>> {
+    match value {
+        Val::List(list) => Some(list.to_vec()),
+        Val::Bytes(bytes) => {
+            let number = |byte: &u8| Val::Num(crate::gotpl::Num::Uint8(*byte));
+            Some(bytes.as_slice().iter().map(number).collect())
+        }
+        _ => None,
+    }
+}
+
+/// Texts of a list without its nils; a value that is no list is a list of one, nil an empty one.
+fn texts(value: &Val) -> Vec<GoStr> {
+    match elements(value) {
+        Some(items) => items.iter().filter(|item| !item.is_nil()).map(strval).collect(),
+        None if value.is_nil() => Vec::new(),
+        None => vec![strval(value)],
+    }
+}
+
+/// Whether sprig calls a value empty: nil, false, 0, no text, no elements. Structs never are.
+fn is_empty(value: &Val) -> bool {
+    match value {
+        Val::Object(object) => object.underlying().is_some_and(|value| is_empty(&value)),
+        other => !other.truth(),
+    }
+}
+
+/// A new list of any values.
+fn list(items: Vec<Val>) -> Val {
+    Val::List(List::new(items))
+}
+
+/// The error of a list function for what is no list.
+fn no_list(verb: &str, value: &Val) -> FuncError {
+    if value.is_nil() {
+        return FuncError::panic("runtime error: invalid memory address or nil pointer dereference");
+    }
+    FuncError::new(format!("Cannot {verb} on type {}", value.kind()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_are_sorted_and_documented() {
+        for family in FAMILIES {
+            assert!(
+                family.entries.is_sorted_by_key(|entry| entry.func.name),
+                "{} is not sorted",
+                family.title
+            );
+            for entry in family.entries {
+                assert!(entry.doc.ends_with('.'), "{}: the sentence ends in a full stop", entry.func.name);
+                assert!(entry.example.contains(" → "), "{}: the example shows its output", entry.func.name);
+            }
+        }
+    }
+
+    #[test]
+    fn no_name_is_given_twice() {
+        let mut names: Vec<_> = FAMILIES.iter().flat_map(|f| f.entries.iter().map(|e| e.func.name)).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+}
