@@ -1,0 +1,124 @@
+//! What can go wrong in a verb.
+//!
+//! Texts that begin a message are Helm's where Helm has the case.
+
+use crate::chart::error::ChartError;
+use crate::cluster::StoreError;
+use crate::diag::{Diagnostic, Hint};
+use crate::manifest::ManifestError;
+use crate::plan::PlanError;
+use crate::release::ReleaseError;
+use crate::render::RenderError;
+use crate::sys::fs::FsError;
+use crate::values::ValuesError;
+
+/// An error of a verb.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpsError {
+    /// The chart cannot be read.
+    #[error(transparent)]
+    Chart(#[from] ChartError),
+    /// The values are wrong.
+    #[error(transparent)]
+    Values(#[from] ValuesError),
+    /// Templates cannot be rendered.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// What templates wrote is no manifest.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The change cannot be planned.
+    #[error("unable to continue with {verb}: {source}")]
+    Plan {
+        /// `install` or `update`.
+        verb: &'static str,
+        /// Why.
+        source: PlanError,
+    },
+    /// The store refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The record is missing, held by somebody, or damaged.
+    #[error(transparent)]
+    Release(#[from] ReleaseError),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FsError),
+    /// A reference leads to no chart.
+    #[error(transparent)]
+    Fetch(#[from] crate::fetch::FetchError),
+    /// A repository has a problem.
+    #[error(transparent)]
+    Repository(#[from] crate::repo::RepoError),
+    /// A chart cannot be packaged.
+    #[error(transparent)]
+    Package(#[from] crate::package::PackageError),
+    /// A name, a flag or a combination is not acceptable. The text says all.
+    #[error("{message}")]
+    Refused {
+        /// What, in Helm's words where it has them.
+        message: String,
+        /// What to do instead.
+        hint: Option<String>,
+    },
+    /// A change failed after its record was made; what was done about it is in the text.
+    #[error("release {release} failed, and has been {undone} due to rollback-on-failure being set: {source}")]
+    Undone {
+        /// The release.
+        release: String,
+        /// `uninstalled` or `rolled back`.
+        undone: &'static str,
+        /// What failed.
+        source: Box<OpsError>,
+    },
+    /// The user interrupted.
+    #[error("{done}: interrupted")]
+    Interrupted {
+        /// What was done until then.
+        done: String,
+    },
+}
+
+impl OpsError {
+    /// A refusal without advice.
+    pub(crate) fn refused(message: impl Into<String>) -> Self {
+        OpsError::Refused { message: message.into(), hint: None }
+    }
+
+    /// A refusal with advice.
+    pub(crate) fn refused_with(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        OpsError::Refused { message: message.into(), hint: Some(hint.into()) }
+    }
+
+    fn inner(&self) -> Option<&dyn Hint> {
+        Some(match self {
+            OpsError::Chart(error) => error,
+            OpsError::Values(error) => error,
+            OpsError::Render(error) => error,
+            OpsError::Manifest(error) => error,
+            OpsError::Plan { source, .. } => source,
+            OpsError::Store(error) => error,
+            OpsError::Release(error) => error,
+            OpsError::File(error) => error,
+            OpsError::Fetch(error) => error,
+            OpsError::Repository(error) => error,
+            OpsError::Package(error) => error,
+            OpsError::Undone { source, .. } => source.as_ref(),
+            OpsError::Refused { .. } | OpsError::Interrupted { .. } => return None,
+        })
+    }
+}
+
+impl Hint for OpsError {
+    fn hints(&self) -> Vec<String> {
+        match self {
+            OpsError::Refused { hint, .. } => hint.iter().cloned().collect(),
+            other => other.inner().map(Hint::hints).unwrap_or_default(),
+        }
+    }
+
+    fn diagnostic(&self) -> Option<&Diagnostic> {
+        self.inner()?.diagnostic()
+    }
+}

@@ -1,0 +1,153 @@
+//! What several verbs are told: which chart, which values, how to apply.
+//!
+//! Invariant: these are plain data, fully resolved: no environment, no defaults left to look up.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::chart::load::Limits;
+use crate::sys::Secret;
+use crate::values::Compat;
+
+/// How to reach a chart repository.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// User and password.
+    pub credentials: Option<(String, Secret)>,
+    /// Client certificate.
+    pub cert_file: Option<PathBuf>,
+    /// Key of the client certificate.
+    pub key_file: Option<PathBuf>,
+    /// Certificates to trust.
+    pub ca_file: Option<PathBuf>,
+    /// Trust any certificate.
+    pub insecure_skip_tls_verify: bool,
+    /// Speak HTTP to registries.
+    pub plain_http: bool,
+    /// Send the credentials to other hosts too.
+    pub pass_credentials: bool,
+}
+
+/// Which chart, in which version, from where.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChartRequest {
+    /// A folder, an archive, `REPOSITORY/NAME`, a URL, or a bare name with `repository`.
+    pub reference: String,
+    /// Exact version or range.
+    pub version: Option<String>,
+    /// URL of a repository to take the chart from.
+    pub repository: Option<String>,
+    /// How to reach it.
+    pub access: Access,
+    /// How much of a chart is read.
+    pub limits: Limits,
+}
+
+/// Where values come from; each list in the order of the command line.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ValueSources {
+    /// `-f`: paths, URLs, `-`.
+    pub files: Vec<String>,
+    /// `--set-json`.
+    pub json: Vec<String>,
+    /// `--set`.
+    pub set: Vec<String>,
+    /// `--set-string`.
+    pub strings: Vec<String>,
+    /// `--set-file`.
+    pub from_files: Vec<String>,
+    /// `--set-literal`.
+    pub literals: Vec<String>,
+}
+
+/// How a release gets its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReleaseName {
+    /// As given.
+    Given(String),
+    /// From the chart's reference and the time.
+    Generated,
+    /// From a template.
+    Template(String),
+}
+
+/// Whether anything is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DryRun {
+    /// Do it.
+    #[default]
+    None,
+    /// Render only; no store is opened.
+    Client,
+    /// Render with the store's answers (lookup, conflicts), and change nothing.
+    Server,
+}
+
+/// What to wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WaitStrategy {
+    /// Hooks only.
+    #[default]
+    HookOnly,
+    /// Every object, by watching.
+    Watcher,
+    /// Every object, by polling as Helm 3 did.
+    Legacy,
+}
+
+/// What to wait for, and how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// For what.
+    pub strategy: WaitStrategy,
+    /// For each thing that is waited for.
+    pub timeout: Duration,
+    /// For jobs too.
+    pub jobs: bool,
+}
+
+impl Default for Wait {
+    /// Helm's: hooks only, five minutes.
+    fn default() -> Self {
+        Wait { strategy: WaitStrategy::HookOnly, timeout: Duration::from_secs(300), jobs: false }
+    }
+}
+
+/// How install, upgrade and template render and apply a chart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[allow(clippy::struct_field_names)]
+pub struct Apply {
+    /// Whether anything is changed.
+    pub dry_run: DryRun,
+    /// What to wait for.
+    pub wait: Wait,
+    /// How long to wait for another client that holds the release; `None` refuses at once.
+    pub wait_lock: Option<Duration>,
+    /// Undo what was done when something fails.
+    pub rollback_on_failure: bool,
+    /// Text of the record instead of the usual one.
+    pub description: Option<String>,
+    /// Labels of the record. An upgrade merges them; the value `null` removes one.
+    pub labels: BTreeMap<String, String>,
+    /// Fetch missing dependencies first.
+    pub dependency_update: bool,
+    /// Leave out crds/.
+    pub skip_crds: bool,
+    /// Leave out hooks.
+    pub no_hooks: bool,
+    /// Ignore values.schema.json.
+    pub skip_schema_validation: bool,
+    /// Let templates resolve host names.
+    pub enable_dns: bool,
+    /// Render the notes of subcharts too.
+    pub subchart_notes: bool,
+    /// Adopt objects of others.
+    pub take_ownership: bool,
+    /// Replace objects instead of merging into them.
+    pub force_replace: bool,
+    /// Which Helm's rules for values count where the two differ.
+    pub compat: Compat,
+    /// Leave secrets out of what a dry run shows.
+    pub hide_secrets: bool,
+}
