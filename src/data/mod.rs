@@ -6,8 +6,10 @@
 pub mod digest;
 pub mod glob;
 pub mod gzip;
+pub mod json;
 pub mod value;
 mod value_serde;
+pub mod yaml;
 
 pub use value::{Map, Value};
 pub use value_serde::{from_value, to_value};
