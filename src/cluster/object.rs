@@ -242,7 +242,7 @@ mod tests {
             (("name", Value::Null), "invalid object ConfigMap/: metadata.name is missing or no string"),
             (("x", Value::Float(f64::NAN)), "invalid object ConfigMap/a: NaN is no JSON number"),
             (("x", deep), "invalid object ConfigMap/a: it is nested more than 100 levels deep"),
-            (("x", Value::str("y".repeat(1000))), "ConfigMap/a has 1072 bytes, and s takes at most 1000"),
+            (("x", Value::str("y".repeat(1000))), "ConfigMap/a has 1069 bytes, and s takes at most 1000"),
         ] {
             let error = bad(extra).unwrap_err();
             assert!(error.starts_with(want), "{error}");
