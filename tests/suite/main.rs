@@ -2,3 +2,5 @@
 
 mod values_cases;
 mod chart_loading;
+mod store_kill;
+mod stores;
