@@ -10,6 +10,10 @@ pub mod time;
 pub mod value;
 mod value_serde;
 pub mod version;
+pub mod json;
+pub mod value;
+mod value_serde;
+pub mod yaml;
 
 pub use value::{Map, Value};
 pub use value_serde::{from_value, to_value};
