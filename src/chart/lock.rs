@@ -1,0 +1,97 @@
+//! Chart.lock and requirements.lock: the versions that were chosen for a chart's dependencies.
+//!
+//! ```yaml
+//! dependencies:
+//! - name: db
+//!   repository: https://charts.example.com
+//!   version: 1.2.3
+//! digest: sha256:…
+//! generated: "2026-01-02T03:04:05.678901234Z"
+//! ```
+//!
+//! Invariant: [`digest`] is byte for byte what Helm computes, so either program accepts the other's lock.
+
+use std::sync::Arc;
+
+use super::document::{self, Fields, Misfit};
+use super::{Chart, ChartError, Dependency, Lock};
+use crate::data::{Value, digest::Digest};
+use crate::diag::SourceFile;
+
+/// Name of the lock of a v2 chart.
+pub const CHART_LOCK: &str = "Chart.lock";
+/// Name of the lock of a v1 chart.
+pub const REQUIREMENTS_LOCK: &str = "requirements.lock";
+
+impl Lock {
+    /// Reads a lock.
+    ///
+    /// # Errors
+    /// It is no YAML, or a field has another kind than it must have.
+    pub fn read(name: &str, file: &Arc<SourceFile>) -> Result<Self, ChartError> {
+        let value = document::parse(file).map_err(|diagnostic| ChartError::document(name, *diagnostic))?;
+        Self::decode(&value).map_err(|misfit| ChartError::document(name, misfit.at(file)))
+    }
+
+    fn decode(value: &Value) -> Result<Self, Misfit> {
+        let fields = Fields::of(value)?;
+        let mut lock = Lock::default();
+        let mut dependencies = Vec::new();
+        fields.string("generated", &mut lock.generated)?;
+        fields.string("digest", &mut lock.digest)?;
+        fields.maps("dependencies", &mut dependencies, Dependency::decode)?;
+        lock.dependencies = dependencies.into_iter().flatten().collect();
+        Ok(lock)
+    }
+
+    /// The text of the lock as Helm writes it.
+    ///
+    /// # Errors
+    /// [`ChartError::Unwritable`], which does not happen for a lock that was read.
+    pub fn to_yaml(&self) -> Result<String, ChartError> {
+        document::write(CHART_LOCK, self)
+    }
+
+    /// Whether the lock was made for the dependencies that the chart asks for now.
+    pub fn is_in_sync(&self, chart: &Chart) -> bool {
+        let requested = &chart.metadata.dependencies;
+        self.digest == digest(requested, &self.dependencies)
+            || (chart.metadata.api_version == "v1" && self.digest == digest_of_helm2(requested))
+    }
+}
+
+/// The digest of a lock: SHA-256 of the JSON array `[requested, locked]` as Go writes it.
+pub fn digest(requested: &[Dependency], locked: &[Dependency]) -> String {
+    Digest::of(format!("[{},{}]", go_json(requested), go_json(locked))).prefixed()
+}
+
+/// The digest that Helm 2 wrote into requirements.lock, which v1 charts may still carry.
+pub fn digest_of_helm2(requested: &[Dependency]) -> String {
+    Digest::of(format!("{{\"dependencies\":{}}}", go_json(requested))).prefixed()
+}
+
+/// Dependencies as Go's JSON writes them: no spaces, HTML characters escaped, keys of free maps sorted.
+fn go_json(dependencies: &[Dependency]) -> String {
+    let sorted: Vec<Dependency> = dependencies
+        .iter()
+        .map(|dependency| Dependency {
+            import_values: dependency.import_values.iter().map(document::sorted).collect(),
+            ..dependency.clone()
+        })
+        .collect();
+    // Dependencies are texts, flags and values with text keys, all of which JSON can say.
+    let json = serde_json::to_string(&sorted).unwrap_or_default();
+    // These characters stand only within strings, so replacing them all is what an escaping writer does.
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '<' => escaped.push_str("\\u003c"),
+            '>' => escaped.push_str("\\u003e"),
+            '&' => escaped.push_str("\\u0026"),
+            '\u{2028}' => escaped.push_str("\\u2028"),
+            '\u{2029}' => escaped.push_str("\\u2029"),
+            plain => escaped.push(plain),
+        }
+    }
+    escaped
+}
