@@ -8,7 +8,7 @@
 //! build metadata and spelling never count.
 
 use std::cmp::Ordering;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 /// Longest version text that is read, in bytes (Masterminds 3.5).
@@ -76,9 +76,12 @@ fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
             '\r' => out.push_str("\\r"),
-            c if c.is_ascii_control() => out.push_str(&format!("\\x{:02x}", c as u32)),
+            c if c.is_ascii_control() => {
+                // Writing to a `String` cannot fail.
+                let _ = write!(out, "\\x{:02x}", c as u32);
+            }
             c if c.is_control() || (c.is_whitespace() && c != ' ') => {
-                out.push_str(&format!("\\u{:04x}", c as u32));
+                let _ = write!(out, "\\u{:04x}", c as u32);
             }
             c => out.push(c),
         }
@@ -521,7 +524,8 @@ fn rewrite_ranges(text: &str) -> String {
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
         if let Some((from, to, after)) = scan_range(rest) {
-            out.push_str(&format!(">= {from}, <= {to} "));
+            // Writing to a `String` cannot fail.
+            let _ = write!(out, ">= {from}, <= {to} ");
             rest = after;
         } else {
             out.push(c);

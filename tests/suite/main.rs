@@ -1,2 +1,4 @@
 //! The one integration-test binary.
 mod chart_loading;
+
+mod values_cases;

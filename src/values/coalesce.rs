@@ -1,0 +1,296 @@
+//! Chart defaults under user values, for a chart and all its subcharts.
+//!
+//! Per chart: defaults fill what the user left out, a user's null deletes the default, then each subchart gets its part of
+//! the values together with the globals, and the same is done there.
+//!
+//! Source of the rules: Helm 4.3.1, compared over random charts. Invariant: the inputs are not changed, and the same
+//! inputs give the same values and the same warnings in the same order.
+
+use std::sync::Arc;
+
+use super::error::ValuesError;
+use crate::chart::Chart;
+use crate::data::{Map, Value};
+use crate::diag::Diagnostic;
+
+/// The key under which all charts share values.
+const GLOBAL: &str = "global";
+/// Deepest nesting of subcharts.
+pub(super) const DEEPEST_CHART: usize = 64;
+
+/// Whose rules for nulls hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compat {
+    /// Helm 4: a user's null stays when no default was there to delete; nulls in defaults are dropped.
+    #[default]
+    Helm4,
+    /// Helm 3: a null of a default is kept where the user has no such key.
+    Helm3,
+}
+
+/// What becomes of nulls; the one place that tells Helm 3 from Helm 4.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Nulls {
+    compat: Compat,
+    /// Keep nulls of both sides, so that they can delete defaults further down.
+    keep: bool,
+}
+
+impl Nulls {
+    pub(super) fn delete(compat: Compat) -> Self {
+        Nulls { compat, keep: false }
+    }
+
+    pub(super) fn keep(compat: Compat) -> Self {
+        Nulls { compat, keep: true }
+    }
+
+    /// The same rules below a key that may name a subchart.
+    fn below(self, names_subchart: bool) -> Self {
+        Nulls { keep: self.keep || names_subchart, ..self }
+    }
+
+    /// The default as it is taken over where the user has nothing; `None` to leave it out.
+    fn default_taken(self, value: &Value) -> Option<Value> {
+        if self.keep || self.compat == Compat::Helm3 {
+            return Some(value.clone());
+        }
+        match value {
+            Value::Null => None,
+            other => Some(without_nulls(other)),
+        }
+    }
+}
+
+/// A copy without the map entries that are null, at any depth of maps.
+fn without_nulls(value: &Value) -> Value {
+    match value {
+        Value::Map(map) => Value::Map(
+            map.iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| (Arc::clone(key), without_nulls(value)))
+                .collect(),
+        ),
+        other => other.clone(),
+    }
+}
+
+/// Fills the user's values with the defaults of a chart and its subcharts, as templates see them.
+///
+/// Warnings (kinds that do not fit) are appended to `warnings`.
+///
+/// # Errors
+/// The value for a subchart is not a map, or subcharts are nested too deep.
+pub fn coalesce(
+    chart: &Chart,
+    user: &Map,
+    compat: Compat,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Map, ValuesError> {
+    let mut filler = Filler { warnings };
+    filler.chart(chart, user.clone(), "", Nulls::delete(compat), 0)
+}
+
+/// As [`coalesce`], but nulls are kept on both sides.
+pub(super) fn coalesce_keeping_nulls(
+    chart: &Chart,
+    user: &Map,
+    compat: Compat,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Map, ValuesError> {
+    let mut filler = Filler { warnings };
+    filler.chart(chart, user.clone(), "", Nulls::keep(compat), 0)
+}
+
+/// Fills `over` with what only `under` has, maps deep.
+pub(super) fn fill_table(over: &mut Map, under: &Map, nulls: Nulls, warnings: &mut Vec<Diagnostic>) {
+    Filler { warnings }.table(over, under, nulls, "");
+}
+
+struct Filler<'w> {
+    warnings: &'w mut Vec<Diagnostic>,
+}
+
+impl Filler<'_> {
+    fn warn(&mut self, text: String) {
+        self.warnings.push(Diagnostic::warning(text));
+    }
+
+    fn chart(
+        &mut self,
+        chart: &Chart,
+        mut values: Map,
+        prefix: &str,
+        nulls: Nulls,
+        depth: usize,
+    ) -> Result<Map, ValuesError> {
+        if depth > DEEPEST_CHART {
+            return Err(ValuesError::TooDeep { chart: chart.name().to_string(), limit: DEEPEST_CHART });
+        }
+        let path =
+            if prefix.is_empty() { chart.name().to_string() } else { format!("{prefix}.{}", chart.name()) };
+        self.defaults(chart, &mut values, &path, nulls);
+        for subchart in &chart.subcharts {
+            let mut inner = match values.get(subchart.name()) {
+                None => Map::new(),
+                Some(Value::Map(inner)) => inner.clone(),
+                Some(other) => {
+                    return Err(ValuesError::SubchartValues {
+                        chart: subchart.name().to_string(),
+                        found: as_go_bool(other),
+                    });
+                }
+            };
+            self.globals(&mut inner, &values, &path);
+            let filled = self.chart(subchart, inner, &path, nulls, depth + 1)?;
+            values.insert(subchart.name().into(), Value::Map(filled));
+        }
+        Ok(values)
+    }
+
+    /// The defaults of one chart, without those of its subcharts.
+    fn defaults(&mut self, chart: &Chart, values: &mut Map, path: &str, nulls: Nulls) {
+        let Some(defaults) = chart.values.as_map() else { return };
+        for (key, default) in defaults {
+            match values.get_mut(key) {
+                None => {
+                    if let Some(value) = nulls.default_taken(default) {
+                        values.insert(Arc::clone(key), value);
+                    }
+                }
+                Some(Value::Null) if !nulls.keep => {
+                    values.shift_remove(key);
+                }
+                Some(Value::Map(own)) => match default {
+                    Value::Map(default) => {
+                        let names_subchart = chart.subcharts.iter().any(|subchart| subchart.name() == &**key);
+                        self.table(own, default, nulls.below(names_subchart), path);
+                    }
+                    Value::Null => {}
+                    _ => self.warn(format!("skipped value for {path}.{key}: Not a table.")),
+                },
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn table(&mut self, own: &mut Map, defaults: &Map, nulls: Nulls, path: &str) {
+        for (key, default) in defaults {
+            match (own.get_mut(key), default) {
+                (None, default) => {
+                    if let Some(value) = nulls.default_taken(default) {
+                        own.insert(Arc::clone(key), value);
+                    }
+                }
+                (Some(Value::Null), default) => {
+                    if !nulls.keep && !default.is_null() {
+                        own.shift_remove(key);
+                    }
+                }
+                (Some(Value::Map(own)), Value::Map(default)) => {
+                    self.table(own, default, nulls, &format!("{path}.{key}"));
+                }
+                (Some(Value::Map(_)), Value::Null) => {}
+                (Some(Value::Map(_)), _) => self.warn(format!(
+                    "destination for {path}.{key} is a table. Ignoring non-table value ({})",
+                    shown(default)
+                )),
+                (Some(_), Value::Map(_)) => {
+                    self.warn(format!(
+                        "cannot overwrite table with non table for {path}.{key} ({})",
+                        shown(default)
+                    ));
+                }
+                (Some(_), _) => {}
+            }
+        }
+    }
+
+    /// Copies the parent's globals into a subchart's: the parent's win, maps merge deep.
+    fn globals(&mut self, inner: &mut Map, parent: &Map, path: &str) {
+        let mut own = match inner.get(GLOBAL) {
+            None => Map::new(),
+            Some(Value::Map(own)) => own.clone(),
+            Some(_) => {
+                self.warn(format!(
+                    "skipping globals for {path} because destination {GLOBAL} is not a table."
+                ));
+                return;
+            }
+        };
+        match parent.get(GLOBAL) {
+            None => {}
+            Some(Value::Map(shared)) => {
+                for (key, value) in shared {
+                    self.global(&mut own, key, value, path);
+                }
+            }
+            Some(_) => {
+                self.warn(format!("skipping globals for {path} because source {GLOBAL} is not a table."));
+                return;
+            }
+        }
+        inner.insert(GLOBAL.into(), Value::Map(own));
+    }
+
+    fn global(&mut self, own: &mut Map, key: &Arc<str>, value: &Value, path: &str) {
+        match (value, own.get(key)) {
+            (Value::Map(shared), None) => {
+                own.insert(Arc::clone(key), Value::Map(shared.clone()));
+            }
+            (Value::Map(shared), Some(Value::Map(old))) => {
+                let mut merged = shared.clone();
+                let nulls = Nulls::keep(Compat::Helm4);
+                self.table(&mut merged, old, nulls, path);
+                own.insert(Arc::clone(key), Value::Map(merged));
+            }
+            (Value::Map(_), Some(_)) => {
+                self.warn(format!("Conflict: cannot merge map onto non-map for {key:?}. Skipping."));
+            }
+            (_, Some(Value::Map(_))) => {
+                self.warn(format!("key {key} is a table. Skipping"));
+            }
+            (value, _) => {
+                own.insert(Arc::clone(key), value.clone());
+            }
+        }
+    }
+}
+
+/// A value in a warning: short JSON.
+fn shown(value: &Value) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A value that is no map as Go's `%t` prints it, which is what Helm's message has.
+fn as_go_bool(value: &Value) -> String {
+    match value {
+        Value::Null => "%!t(<nil>)".to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::SetInt(number) => format!("%!t(int64={number})"),
+        Value::Int(number) => format!("%!t(float64={})", short_float(*number as f64)),
+        Value::Uint(number) => format!("%!t(float64={})", short_float(*number as f64)),
+        Value::Float(number) => format!("%!t(float64={})", short_float(*number)),
+        Value::Str(text) => format!("%!t(string={text})"),
+        Value::List(items) => {
+            let items: Vec<String> = items.iter().map(as_go_bool).collect();
+            format!("[{}]", items.join(" "))
+        }
+        Value::Map(_) => "map[]".to_string(),
+    }
+}
+
+/// A float as Go prints it with the fewest digits: with an exponent from 1e6 on and below 1e-4.
+fn short_float(number: f64) -> String {
+    if number == 0.0 || (1e-4..1e6).contains(&number.abs()) {
+        return number.to_string();
+    }
+    let text = format!("{number:e}");
+    match text.split_once('e') {
+        Some((digits, exponent)) => {
+            let (sign, size) = exponent.strip_prefix('-').map_or(('+', exponent), |size| ('-', size));
+            format!("{digits}e{sign}{size:0>2}")
+        }
+        None => text,
+    }
+}

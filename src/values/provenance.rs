@@ -1,0 +1,97 @@
+//! Who set a value: for each path the layer and the place in it.
+//!
+//! Invariant: an entry speaks for the value at its path and for all below it that has no entry of its own, so an entry
+//! written later for a path takes the place of all entries below.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use super::pointer;
+use super::set::Flag;
+use crate::diag::{Location, SourceFile, Span};
+
+/// Where a value can come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Layer {
+    /// The values.yaml of a chart (its name).
+    Defaults(Arc<str>),
+    /// A file given with `-f`.
+    File,
+    /// A flag.
+    Flag(Flag),
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Layer::Defaults(chart) => write!(f, "defaults of chart {chart}"),
+            Layer::File => f.write_str("values file"),
+            Layer::Flag(flag) => f.write_str(flag.name()),
+        }
+    }
+}
+
+/// The layer and the place that set a value.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The layer.
+    pub layer: Layer,
+    /// The key in a file, or the pair in an argument.
+    pub at: Location,
+}
+
+/// For each JSON pointer who set the value there.
+#[derive(Debug, Clone, Default)]
+pub struct Provenance {
+    origins: BTreeMap<String, Origin>,
+}
+
+impl Provenance {
+    /// Who set the value at a JSON pointer (`/image/tag`): the entry of the path itself or of its nearest ancestor.
+    pub fn origin(&self, path: &str) -> Option<&Origin> {
+        let mut at = path;
+        loop {
+            if let Some(origin) = self.origins.get(at) {
+                return Some(origin);
+            }
+            at = pointer::parent(at)?;
+        }
+    }
+
+    /// All entries, by path.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Origin)> {
+        self.origins.iter().map(|(path, origin)| (path.as_str(), origin))
+    }
+
+    /// Notes that a layer set the value at `path`; unless `merged`, what lay below is gone.
+    pub(crate) fn set(&mut self, path: &str, merged: bool, layer: Layer, file: &Arc<SourceFile>, span: Span) {
+        if !merged {
+            self.forget_below(path);
+        }
+        self.origins
+            .insert(path.to_string(), Origin { layer, at: Location { file: Arc::clone(file), span } });
+    }
+
+    /// Notes a default: it speaks only where nothing else does.
+    pub(crate) fn set_default(&mut self, path: &str, layer: Layer, file: &Arc<SourceFile>, span: Span) {
+        self.origins
+            .entry(path.to_string())
+            .or_insert_with(|| Origin { layer, at: Location { file: Arc::clone(file), span } });
+    }
+
+    fn forget_below(&mut self, path: &str) {
+        let below = format!("{path}/");
+        let stale: Vec<String> = self
+            .origins
+            .range(below.clone()..)
+            .map(|(key, _)| key)
+            .take_while(|key| key.starts_with(&below))
+            .cloned()
+            .collect();
+        for key in stale {
+            self.origins.remove(&key);
+        }
+    }
+}
