@@ -8,10 +8,10 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::index::{Entry, INDEX_LIMIT, Index, Only};
-use super::{RepoError, parallel};
-use crate::chart::Metadata;
+use super::{RepoError, parallel, peek};
 use crate::data::digest::sha256_hex;
 use crate::data::time::{Time, Zone};
 use crate::data::version::Version;
@@ -37,14 +37,23 @@ pub struct GenerateOptions {
 }
 
 /// An archive in a folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Archive {
     /// Size in bytes.
     pub size: u64,
-    /// Time of its last change, Unix seconds.
-    pub modified: i64,
-    /// SHA-256 in hex digits.
-    pub digest: String,
+    /// Time of its last change: seconds since the Unix epoch, and nanoseconds.
+    pub modified: (i64, u32),
+    /// What the index says of it; the digest is that of the archive.
+    pub entry: Arc<Entry>,
+}
+
+/// What an index made from archives gives as the time of its entries.
+#[derive(Debug, Clone)]
+pub(super) enum Created {
+    /// One moment for all (RFC 3339), as Helm does.
+    At(String),
+    /// When the archive was last changed, so that the same folder gives the same bytes.
+    Modified,
 }
 
 /// The index of a folder.
@@ -81,31 +90,60 @@ fn is_archive(path: &str) -> bool {
 /// # Errors
 /// The folder cannot be listed.
 pub fn generate(folder: &Path, url: &str, host: &Host) -> Result<Generated, RepoError> {
-    let found = archives(folder)?;
     let now = Time::from_system(host.now(), Zone::Utc).rfc3339_nano();
+    Ok(index_of(archives(folder)?, url, &Created::At(now), &BTreeMap::new()))
+}
+
+/// Indexes archives. Those that `known` has with the same size and time are not read again.
+pub(super) fn index_of(
+    found: Vec<fs::Entry>,
+    url: &str,
+    created: &Created,
+    known: &BTreeMap<String, Archive>,
+) -> Generated {
     let threads = if found.len() < PARALLEL_FROM { 1 } else { parallel::threads() };
-    let read = parallel::map(&found, threads, |file| entry_of(file, url, &now));
-    let mut generated = Generated {
-        index: Index { api_version: "v1".to_string(), generated: now.clone(), ..Index::default() },
+    let read = parallel::map(&found, threads, |file| {
+        let modified = (file.modified, file.modified_nanos);
+        if let Some(same) =
+            known.get(&file.relative).filter(|known| known.size == file.size && known.modified == modified)
+        {
+            return Ok(same.clone());
+        }
+        let time = match created {
+            Created::At(now) => now.clone(),
+            Created::Modified => rfc3339(modified),
+        };
+        let entry = Arc::new(entry_of(file, url, time)?);
+        Ok::<_, String>(Archive { size: file.size, modified, entry })
+    });
+    let newest = found.iter().map(|file| (file.modified, file.modified_nanos)).max().unwrap_or_default();
+    let generated = match created {
+        Created::At(now) => now.clone(),
+        Created::Modified => rfc3339(newest),
+    };
+    let mut all = Generated {
+        index: Index { api_version: "v1".to_string(), generated, ..Index::default() },
         archives: BTreeMap::new(),
         warnings: Vec::new(),
     };
     for (file, result) in found.into_iter().zip(read) {
         match result.unwrap_or_else(|| Err("it could not be read".to_string())) {
-            Ok(entry) => {
-                let digest = entry.digest.clone();
-                let archive = Archive { size: file.size, modified: file.modified, digest };
-                generated.archives.insert(file.relative, archive);
-                generated.index.add(entry);
+            Ok(archive) => {
+                all.index.add(Arc::clone(&archive.entry));
+                all.archives.insert(file.relative, archive);
             }
             Err(reason) => {
                 let text = format!("{} is left out of the index: {reason}", file.relative);
-                generated.warnings.push(Diagnostic::warning(text));
+                all.warnings.push(Diagnostic::warning(text));
             }
         }
     }
-    generated.index.sort();
-    Ok(generated)
+    all.index.sort();
+    all
+}
+
+fn rfc3339((seconds, nanos): (i64, u32)) -> String {
+    Time::from_unix(seconds, i64::from(nanos), Zone::Utc).rfc3339_nano()
 }
 
 /// Indexes a folder and writes `index.yaml` into it.
@@ -142,34 +180,18 @@ fn text(index: &Index, json: bool) -> Result<String, RepoError> {
     if json { index.to_json() } else { index.to_yaml() }
 }
 
-fn entry_of(file: &fs::Entry, url: &str, now: &str) -> Result<Entry, String> {
+fn entry_of(file: &fs::Entry, url: &str, created: String) -> Result<Entry, String> {
     let bytes = fs::read(&file.path, ARCHIVE_LIMIT).map_err(|error| error.to_string())?;
-    let metadata = metadata_of(&bytes)?;
+    let metadata = peek::metadata(&bytes)?;
     let version = Version::parse(&metadata.version).map_err(|error| error.to_string())?;
     Ok(Entry {
         metadata,
         urls: vec![location(url, &file.relative)],
-        created: now.to_string(),
+        created,
         removed: false,
         digest: sha256_hex(&bytes),
         version,
     })
-}
-
-fn metadata_of(bytes: &[u8]) -> Result<Metadata, String> {
-    use std::io::Read;
-    let data = crate::data::gzip::inflate(bytes, ARCHIVE_LIMIT).map_err(|e| e.to_string())?;
-    let mut archive = tar::Archive::new(&data[..]);
-    for entry in archive.entries().map_err(|e| e.to_string())? {
-        let mut entry = entry.map_err(|e| e.to_string())?;
-        let path = entry.path().map_err(|e| e.to_string())?.to_string_lossy().into_owned();
-        if path.split('/').count() == 2 && path.ends_with("/Chart.yaml") {
-            let mut text = String::new();
-            entry.read_to_string(&mut text).map_err(|e| e.to_string())?;
-            return serde_yaml::from_str(&text).map_err(|e| e.to_string());
-        }
-    }
-    Err("no Chart.yaml".into())
 }
 
 /// Where an archive will be found: its path below the prefix, the prefix's query kept.

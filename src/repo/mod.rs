@@ -17,6 +17,7 @@ mod error;
 pub mod generate;
 pub mod index;
 mod parallel;
+mod peek;
 pub mod search;
 pub mod serve;
 pub mod update;

@@ -105,6 +105,22 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FsError> {
     Ok(bytes)
 }
 
+/// A file that is open for reading.
+pub type OpenFile = File;
+
+/// Opens a file to be read in pieces, with its size in bytes. The caller bounds what it reads.
+///
+/// # Errors
+/// It cannot be opened, or is no regular file.
+pub fn open(path: &Path) -> Result<(OpenFile, u64), FsError> {
+    let file = File::open(path).map_err(FsError::io("read", path))?;
+    let found = file.metadata().map_err(FsError::io("read", path))?;
+    if !found.is_file() {
+        return Err(FsError::io("read", path)(io::Error::other("not a regular file")));
+    }
+    Ok((file, found.len()))
+}
+
 /// Reads a UTF-8 file of at most `limit` bytes; a byte order mark is dropped.
 ///
 /// # Errors
@@ -276,6 +292,18 @@ pub fn size(path: &Path) -> Option<u64> {
     fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|found| found.len())
 }
 
+/// Size in bytes and time of the last change (seconds since the Unix epoch, nanoseconds) of a file, links followed;
+/// `None` when there is no file. Enough to tell whether it was changed.
+pub fn stamp(path: &Path) -> Option<(u64, i64, u32)> {
+    let found = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    let since = found
+        .modified()
+        .ok()
+        .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
+        .unwrap_or_default();
+    Some((found.len(), since.as_secs() as i64, since.subsec_nanos()))
+}
+
 /// One thing found by [`walk`].
 #[derive(Debug, Clone)]
 pub struct Entry {
@@ -289,6 +317,8 @@ pub struct Entry {
     pub size: u64,
     /// Time of the last change, in seconds since the Unix epoch.
     pub modified: i64,
+    /// Nanoseconds after [`Entry::modified`], as far as the file system tells them.
+    pub modified_nanos: u32,
 }
 
 /// All below a folder, sorted by name at each level, links followed, the folder itself left out.
@@ -338,6 +368,7 @@ pub fn walk(
             path: entry.into_path(),
             size: metadata.len(),
             modified: modified.map_or(0, |since| since.as_secs() as i64),
+            modified_nanos: modified.map_or(0, |since| since.subsec_nanos()),
         });
     }
     Ok(found)

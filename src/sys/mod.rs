@@ -47,6 +47,11 @@ impl Clock {
     }
 }
 
+/// A reading of the machine's steady clock, for deadlines and waits. It tells no date, so it needs no fixed form for tests.
+pub fn monotonic() -> std::time::Instant {
+    std::time::Instant::now()
+}
+
 /// Where randomness comes from.
 #[derive(Debug, Clone)]
 pub enum Random {

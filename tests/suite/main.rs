@@ -1,4 +1,5 @@
 //! The one integration-test binary.
+mod chart_loading;
 
 mod values_cases;
 mod chart_loading;

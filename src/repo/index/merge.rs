@@ -21,7 +21,7 @@ impl Index {
     }
 
     /// Adds one version below the chart's name. The caller sorts when all are in.
-    pub(crate) fn add(&mut self, entry: Entry) {
-        self.entries.entry(Arc::clone(&entry.metadata.name)).or_default().push(Arc::new(entry));
+    pub(crate) fn add(&mut self, entry: Arc<Entry>) {
+        self.entries.entry(Arc::clone(&entry.metadata.name)).or_default().push(entry);
     }
 }

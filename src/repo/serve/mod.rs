@@ -1,1 +1,257 @@
-//! x
+//! Serves a folder of charts over HTTP, with a page for people: `serve`. The only user of tiny_http.
+//!
+//! From tiny_http come the types of the protocol and the writing of answers. Its accept loop is not used: it bounds
+//! neither the size of a head, nor the time for one, nor the number of threads, and a server that is open to a network
+//! must bound all three. Connections are accepted here (`serve/mod.rs`), read within limits (`connection`, `request`),
+//! answered from a picture of the folder (`catalog`, `routes`) and written with a deadline (`reply`).
+//!
+//! Invariant: the server only reads. It answers GET and HEAD, keeps no state about clients, and serves no file but
+//! charts and its own page.
+
+mod catalog;
+mod connection;
+mod markdown;
+mod page;
+mod reply;
+mod request;
+mod routes;
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::RepoError;
+use crate::diag::Diagnostic;
+use crate::sys::Host;
+use catalog::Catalog;
+
+/// Where Helm 2's `serve` listened.
+pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8879";
+/// Most connections that wait for a worker; further ones are closed.
+const MOST_WAITING: usize = 256;
+/// How soon `stop` is seen.
+const TICK: Duration = Duration::from_millis(50);
+
+/// An answered request, for a log.
+#[derive(Debug, Clone, Copy)]
+pub struct Access<'a> {
+    /// `GET`, `HEAD`, or `-` when the request could not be read.
+    pub method: &'a str,
+    /// The path, decoded, or `-`.
+    pub path: &'a str,
+    /// The status that was sent.
+    pub status: u16,
+}
+
+/// Called once per answered request, from many threads.
+pub type AccessLog = Arc<dyn Fn(&Access<'_>) + Send + Sync>;
+
+/// What to serve, and where.
+#[derive(Clone)]
+pub struct ServeOptions {
+    /// The folder with the archives.
+    pub dir: PathBuf,
+    /// Address and port; port 0 takes any free one.
+    pub address: String,
+    /// Prefix of the URLs in a generated index, and the address that the page tells people to add. Empty: the URLs are
+    /// relative, which every client resolves against the address it asked.
+    pub url: String,
+    /// The name that the page suggests for `repo add`.
+    pub name: String,
+    /// Most connections that are served at the same time.
+    pub workers: usize,
+    /// Told about each request.
+    pub log: Option<AccessLog>,
+}
+
+impl ServeOptions {
+    /// Serves a folder at [`DEFAULT_ADDRESS`].
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        ServeOptions {
+            dir: dir.into(),
+            address: DEFAULT_ADDRESS.to_string(),
+            url: String::new(),
+            name: "local".to_string(),
+            workers: 32,
+            log: None,
+        }
+    }
+}
+
+/// A server that listens.
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    workers: usize,
+    shared: Shared,
+}
+
+/// What all workers see.
+struct Shared {
+    catalog: Catalog,
+    name: String,
+    url: String,
+    log: Option<AccessLog>,
+    queue: Mutex<VecDeque<TcpStream>>,
+    arrived: Condvar,
+    /// Length of the queue, to be read without its lock.
+    waiting: AtomicUsize,
+    stopping: AtomicBool,
+}
+
+impl Shared {
+    fn stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    fn log(&self, access: &Access<'_>) {
+        if let Some(log) = &self.log {
+            log(access);
+        }
+    }
+
+    /// The next connection; `None` when the server stops.
+    fn next(&self) -> Option<TcpStream> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(stream) = queue.pop_front() {
+                self.waiting.store(queue.len(), Ordering::Relaxed);
+                return Some(stream);
+            }
+            if self.stopping() {
+                return None;
+            }
+            queue = self
+                .arrived
+                .wait_timeout(queue, TICK)
+                .map_or_else(|error| error.into_inner().0, |(queue, _)| queue);
+        }
+    }
+
+    fn push(&self, stream: TcpStream) {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        // Too many wait already: closing at once tells the client to come back, and costs nothing.
+        if queue.len() < MOST_WAITING {
+            queue.push_back(stream);
+            self.waiting.store(queue.len(), Ordering::Relaxed);
+            self.arrived.notify_one();
+        }
+    }
+}
+
+impl Server {
+    /// Looks at the folder and starts to listen. Connections are answered once [`Server::run`] runs.
+    ///
+    /// # Errors
+    /// The folder cannot be listed, or the address is not free.
+    pub fn bind(host: &Host, options: &ServeOptions) -> Result<Self, RepoError> {
+        let unusable = |reason: String| RepoError::Bind { address: options.address.clone(), reason };
+        let addresses: Vec<SocketAddr> =
+            options.address.to_socket_addrs().map_err(|error| unusable(error.to_string()))?.collect();
+        let catalog = Catalog::open(host.resolve(&options.dir), options.url.clone())?;
+        let listener =
+            TcpListener::bind(addresses.as_slice()).map_err(|error| unusable(error.to_string()))?;
+        let address = listener.local_addr().map_err(|error| unusable(error.to_string()))?;
+        Ok(Server {
+            listener,
+            address,
+            workers: options.workers.max(1),
+            shared: Shared {
+                catalog,
+                name: options.name.clone(),
+                url: options.url.clone(),
+                log: options.log.clone(),
+                queue: Mutex::new(VecDeque::new()),
+                arrived: Condvar::new(),
+                waiting: AtomicUsize::new(0),
+                stopping: AtomicBool::new(false),
+            },
+        })
+    }
+
+    /// Where it listens, with the port that was taken.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address to type into a browser or `repo add` on this machine.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.reachable())
+    }
+
+    /// How many charts are served, and a warning for each archive that is not.
+    pub fn charts(&self) -> (usize, Vec<Diagnostic>) {
+        let snapshot = self.shared.catalog.current();
+        (snapshot.index.entries.len(), snapshot.warnings.clone())
+    }
+
+    /// Answers requests until `stop` is set, then finishes those that were begun.
+    ///
+    /// # Errors
+    /// The listening socket cannot be used any more.
+    pub fn run(&self, stop: &AtomicBool) -> Result<(), RepoError> {
+        let failed = Mutex::new(None);
+        std::thread::scope(|scope| {
+            for _ in 0..self.workers {
+                scope.spawn(|| {
+                    while let Some(stream) = self.shared.next() {
+                        connection::serve(&self.shared, &stream);
+                    }
+                });
+            }
+            scope.spawn(|| {
+                if let Err(error) = self.accept() {
+                    *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                    self.shared.stopping.store(true, Ordering::Relaxed);
+                }
+            });
+            while !stop.load(Ordering::Relaxed) && !self.shared.stopping() {
+                std::thread::sleep(TICK);
+            }
+            self.shared.stopping.store(true, Ordering::Relaxed);
+            self.shared.arrived.notify_all();
+            // Wakes the thread that waits for a connection; when nobody can connect, it is not waiting.
+            let _ = TcpStream::connect_timeout(&self.reachable(), Duration::from_secs(1));
+        });
+        failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    }
+
+    fn accept(&self) -> Result<(), RepoError> {
+        let mut failures = 0_u32;
+        while !self.shared.stopping() {
+            match self.listener.accept() {
+                Ok((stream, _)) => {
+                    failures = 0;
+                    self.shared.push(stream);
+                }
+                // A client that left before it was greeted, or too many open files: passes by itself.
+                Err(error) if failures < 1_000 => {
+                    failures += u32::from(error.kind() != std::io::ErrorKind::ConnectionAborted);
+                    std::thread::sleep(TICK);
+                }
+                Err(error) => {
+                    return Err(RepoError::Bind {
+                        address: self.address.to_string(),
+                        reason: error.to_string(),
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The address as seen from this machine: "all addresses" is no address to connect to.
+    fn reachable(&self) -> SocketAddr {
+        let mut address = self.address;
+        if address.ip().is_unspecified() {
+            address.set_ip(match address.ip() {
+                IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+                IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            });
+        }
+        address
+    }
+}

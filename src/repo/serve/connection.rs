@@ -1,0 +1,176 @@
+//! One connection: reads requests within limits of size and time, and writes answers within a limit of time.
+//!
+//! Invariant: a client that sends slowly, sends too much, reads slowly or says nothing loses its connection after a
+//! bounded time; it cannot make the server take more memory than one head.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::reply::Reply;
+use super::request::{self, HEAD_LIMIT, Head, Method};
+use super::{Access, Shared, routes};
+use crate::sys::monotonic;
+
+/// Longest time for a head, from its first byte to its last.
+const HEAD_TIME: Duration = Duration::from_secs(10);
+/// Longest wait for the next request on a connection.
+const IDLE_TIME: Duration = Duration::from_secs(15);
+/// How often a waiting connection looks whether it is in the way.
+const TICK: Duration = Duration::from_millis(200);
+/// Longest time for an answer: this, and a second for each [`SLOWEST`] bytes.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
+/// Slowest reader that is waited for, in bytes per second.
+const SLOWEST: u64 = 16 << 10;
+/// Most requests on one connection.
+const MOST_REQUESTS: usize = 1_000;
+/// Most bytes that are read and thrown away after a refusal, so that the client gets to read it.
+const LINGER_BYTES: usize = 256 << 10;
+
+/// Serves a connection to its end. Errors of the connection end it and concern nobody else.
+pub(super) fn serve(shared: &Shared, stream: &TcpStream) {
+    // Failing to set an option costs speed, never correctness: deadlines are checked besides.
+    let _ = stream.set_nodelay(true);
+    let _ = stream.set_write_timeout(Some(TICK));
+    let mut buffer = Vec::new();
+    for _ in 0..MOST_REQUESTS {
+        let head = match read_head(shared, stream, &mut buffer) {
+            Ok(Some(head)) => head,
+            Ok(None) => return,
+            Err(status) => {
+                let _ = Reply::error(status).write(Method::Get, false, Paced::new(stream, 1 << 10));
+                shared.log(&Access { method: "-", path: "-", status });
+                linger(stream);
+                return;
+            }
+        };
+        let reply = routes::answer(shared, &head);
+        let keep_alive = head.keep_alive && !shared.must_hurry();
+        let method = if head.method == Method::Head { "HEAD" } else { "GET" };
+        shared.log(&Access { method, path: &head.path, status: reply.status });
+        let size = reply.size();
+        if reply.write(head.method, keep_alive, Paced::new(stream, size)).is_err() || !keep_alive {
+            break;
+        }
+    }
+    let _ = stream.shutdown(Shutdown::Write);
+}
+
+/// Reads the next head. Bytes behind it stay in the buffer.
+///
+/// `Ok(None)` when the client has nothing more to say, or the server no more time for it.
+fn read_head(shared: &Shared, stream: &TcpStream, buffer: &mut Vec<u8>) -> Result<Option<Head>, u16> {
+    let start = monotonic();
+    let mut first_byte: Option<Instant> = (!buffer.is_empty()).then_some(start);
+    let mut chunk = [0; 4096];
+    loop {
+        if let Some(length) = request::head_length(buffer) {
+            let head = request::parse(buffer.get(..length).unwrap_or(buffer));
+            buffer.drain(..length);
+            return head.map(Some);
+        }
+        if buffer.len() >= HEAD_LIMIT {
+            return Err(431);
+        }
+        let waited = first_byte.unwrap_or(start).elapsed();
+        match first_byte {
+            Some(_) if waited >= HEAD_TIME => return Err(408),
+            None if waited >= IDLE_TIME || (waited >= TICK && shared.must_hurry()) => return Ok(None),
+            _ => {}
+        }
+        if shared.stopping() && first_byte.is_none() {
+            return Ok(None);
+        }
+        if stream.set_read_timeout(Some(TICK)).is_err() {
+            return Ok(None);
+        }
+        let mut reader = stream;
+        match reader.read(&mut chunk) {
+            Ok(0) => return Ok(None),
+            Ok(count) => {
+                first_byte = first_byte.or_else(|| Some(monotonic()));
+                buffer.extend_from_slice(chunk.get(..count).unwrap_or(&[]));
+            }
+            Err(error) if is_wait(&error) => {}
+            Err(_) => return Ok(None),
+        }
+    }
+}
+
+fn is_wait(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}
+
+/// Closing a socket with unread bytes resets it, and the client may lose the answer: reads on for a moment.
+fn linger(stream: &TcpStream) {
+    let _ = stream.shutdown(Shutdown::Write);
+    let start = monotonic();
+    let mut chunk = [0; 4096];
+    let mut left = LINGER_BYTES;
+    let mut reader = stream;
+    while left > 0 && start.elapsed() < Duration::from_secs(1) {
+        match reader.read(&mut chunk) {
+            Ok(0) => return,
+            Ok(count) => left = left.saturating_sub(count),
+            Err(error) if is_wait(&error) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+/// A writer that gives up on a client that reads too slowly.
+struct Paced<'a> {
+    stream: &'a TcpStream,
+    until: Instant,
+    /// Small pieces wait here, so that a head does not become a dozen packets.
+    pending: Vec<u8>,
+}
+
+/// How much is sent at once.
+const PIECE: usize = 64 << 10;
+
+impl<'a> Paced<'a> {
+    fn new(stream: &'a TcpStream, size: u64) -> Self {
+        let until = monotonic() + ANSWER_TIME + Duration::from_secs(size / SLOWEST);
+        Paced { stream, until, pending: Vec::new() }
+    }
+
+    fn send(&mut self) -> io::Result<()> {
+        let mut sent = 0;
+        while let Some(rest) = self.pending.get(sent..).filter(|rest| !rest.is_empty()) {
+            match self.stream.write(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => sent += count,
+                Err(error) if is_wait(&error) && monotonic() < self.until => {}
+                Err(error) => return Err(error),
+            }
+            if monotonic() >= self.until {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+        }
+        self.pending.clear();
+        Ok(())
+    }
+}
+
+impl Write for Paced<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.pending.extend_from_slice(bytes);
+        if self.pending.len() >= PIECE {
+            self.send()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.send()
+    }
+}
+
+impl Shared {
+    /// Whether idle connections should make room: others wait, or the server stops.
+    fn must_hurry(&self) -> bool {
+        self.stopping() || self.waiting.load(Ordering::Relaxed) > 0
+    }
+}

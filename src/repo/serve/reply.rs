@@ -1,0 +1,231 @@
+//! Answers: conditional requests, ranges, compression, and how they are written to the wire.
+//!
+//! Invariant: every answer with a body carries its length and its type, and `nosniff`; an `ETag` is strong, so that two
+//! answers with the same one have the same bytes.
+
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
+
+use tiny_http::{HTTPVersion, Header, Response, StatusCode};
+
+use super::request::{Head, Method};
+use crate::data::digest::sha256_hex;
+use crate::data::gzip;
+use crate::sys::fs::OpenFile;
+
+/// Texts below this size are sent as they are.
+const GZIP_FROM: usize = 512;
+/// What the server calls itself.
+const SERVER: &str = concat!("bowline/", env!("CARGO_PKG_VERSION"));
+
+/// Where the bytes of an answer are.
+#[derive(Debug)]
+pub(super) enum Body {
+    Bytes(Arc<[u8]>),
+    File { file: OpenFile, size: u64 },
+}
+
+/// Something that can be asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Text {
+    bytes: Arc<[u8]>,
+    gzip: Option<Arc<[u8]>>,
+    digest: String,
+    content_type: &'static str,
+}
+
+impl Text {
+    /// A text with its compressed form. Both are made once and shared by all answers.
+    pub(super) fn new(content_type: &'static str, bytes: impl Into<Arc<[u8]>>) -> Self {
+        let bytes = bytes.into();
+        let smaller = |gzip: &Vec<u8>| gzip.len() < bytes.len();
+        let gzip = (bytes.len() >= GZIP_FROM).then(|| gzip::deflate(&bytes)).filter(smaller).map(Arc::from);
+        Text { digest: sha256_hex(&bytes), bytes, gzip, content_type }
+    }
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: Body,
+    /// The bytes of the body that are sent.
+    range: std::ops::Range<u64>,
+}
+
+impl Reply {
+    /// A short text that says what went wrong.
+    pub(super) fn error(status: u16) -> Self {
+        let phrase = StatusCode(status).default_reason_phrase();
+        let mut reply = Self::of(
+            status,
+            "text/plain; charset=utf-8",
+            Body::Bytes(Arc::from(format!("{phrase}\n").into_bytes())),
+        );
+        if status == 405 {
+            reply.headers.push(("Allow", "GET, HEAD".to_string()));
+        }
+        reply
+    }
+
+    /// An error for programs: `{"error": …}`.
+    pub(super) fn json_error(status: u16, message: &str) -> Self {
+        let text = serde_json::json!({ "error": message }).to_string();
+        Self::of(status, "application/json; charset=utf-8", Body::Bytes(Arc::from(text.into_bytes())))
+    }
+
+    fn of(status: u16, content_type: &str, body: Body) -> Self {
+        let size = match &body {
+            Body::Bytes(bytes) => bytes.len() as u64,
+            Body::File { size, .. } => *size,
+        };
+        Reply { status, headers: vec![("Content-Type", content_type.to_string())], body, range: 0..size }
+    }
+
+    /// How many bytes of the body are sent.
+    pub(super) fn size(&self) -> u64 {
+        self.range.end.saturating_sub(self.range.start)
+    }
+
+    /// Adds a header.
+    pub(super) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_string()));
+        self
+    }
+
+    /// The answer to a request for a text.
+    pub(super) fn text(head: &Head, text: &Text) -> Self {
+        let compressed = text.gzip.as_ref().filter(|_| head.accepts_gzip() && head.header("range").is_none());
+        let (bytes, etag) = match compressed {
+            Some(gzip) => (gzip, format!("\"{}-gzip\"", text.digest)),
+            None => (&text.bytes, format!("\"{}\"", text.digest)),
+        };
+        let mut reply = Self::of(200, text.content_type, Body::Bytes(Arc::clone(bytes)));
+        if compressed.is_some() {
+            reply.headers.push(("Content-Encoding", "gzip".to_string()));
+        }
+        reply.headers.push(("Vary", "Accept-Encoding".to_string()));
+        reply.conditional(head, &etag)
+    }
+
+    /// The answer to a request for a file whose content has this digest.
+    pub(super) fn file(head: &Head, content_type: &str, file: OpenFile, size: u64, digest: &str) -> Self {
+        Self::of(200, content_type, Body::File { file, size }).conditional(head, &format!("\"{digest}\""))
+    }
+
+    /// Adds the `ETag`; leaves out the body when the client has it, and all but the range it asks for.
+    fn conditional(mut self, head: &Head, etag: &str) -> Self {
+        self.headers.push(("ETag", etag.to_string()));
+        self.headers.push(("Cache-Control", "no-cache".to_string()));
+        self.headers.push(("Accept-Ranges", "bytes".to_string()));
+        let same = |known: &str| known == "*" || known.trim_start_matches("W/") == etag;
+        if head.header("if-none-match").is_some_and(|known| known.split(',').any(|known| same(known.trim())))
+        {
+            self.status = 304;
+            return self;
+        }
+        // A range of another version than the client has part of would be of no use to it.
+        let part_of_same = head.header("if-range").is_none_or(|known| known == etag);
+        let size = self.range.end;
+        match head.header("range").filter(|_| part_of_same).and_then(|range| parse_range(&range, size)) {
+            None => self,
+            Some(None) => Self::error(416).with("Content-Range", &format!("bytes */{size}")),
+            Some(Some(range)) => {
+                self.status = 206;
+                let last = range.end.saturating_sub(1);
+                self.headers.push(("Content-Range", format!("bytes {}-{last}/{size}", range.start)));
+                self.range = range;
+                self
+            }
+        }
+    }
+
+    /// Writes the answer.
+    ///
+    /// # Errors
+    /// The connection broke, or the client was too slow.
+    pub(super) fn write(self, method: Method, keep_alive: bool, mut out: impl Write) -> io::Result<()> {
+        let length = self.size();
+        let reader: Box<dyn Read> = match self.body {
+            Body::Bytes(bytes) => {
+                let part = bytes.get(self.range.start as usize..self.range.end as usize).unwrap_or(&[]);
+                Box::new(io::Cursor::new(part.to_vec()))
+            }
+            Body::File { mut file, .. } => {
+                file.seek(SeekFrom::Start(self.range.start))?;
+                Box::new(file.take(length))
+            }
+        };
+        let connection = if keep_alive { "keep-alive" } else { "close" }.to_string();
+        let common = [
+            ("Server", SERVER.to_string()),
+            ("Connection", connection),
+            ("X-Content-Type-Options", "nosniff".to_string()),
+        ];
+        // Header texts are built here from digests, numbers and constants, all ASCII; one that were not is left out.
+        let headers = self
+            .headers
+            .into_iter()
+            .chain(common)
+            .filter_map(|(name, value)| Header::from_bytes(name, value).ok())
+            .collect();
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
+        Response::new(StatusCode(self.status), headers, reader, Some(length), None)
+            .with_chunked_threshold(usize::MAX)
+            .raw_print(&mut out, HTTPVersion(1, 1), &[], method == Method::Head, None)?;
+        out.flush()
+    }
+}
+
+/// Reads a `Range` header: `None` when it is to be ignored (another unit, several ranges, nonsense), `Some(None)` when
+/// nothing of the content is in it.
+fn parse_range(header: &str, size: u64) -> Option<Option<std::ops::Range<u64>>> {
+    let (first, last) = header.trim().strip_prefix("bytes=")?.trim().split_once('-')?;
+    let number =
+        |text: &str| (!text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse());
+    let range = match (number(first.trim()), number(last.trim())) {
+        (Some(first), Some(last)) => {
+            let (first, last): (u64, u64) = (first.ok()?, last.unwrap_or(u64::MAX));
+            if first > last {
+                return None;
+            }
+            first..last.saturating_add(1).min(size)
+        }
+        (Some(first), None) if last.trim().is_empty() => first.ok()?..size,
+        (None, Some(tail)) if first.trim().is_empty() => {
+            let tail: u64 = tail.unwrap_or(u64::MAX);
+            size.saturating_sub(tail)..size
+        }
+        _ => return None,
+    };
+    Some((range.start < range.end).then_some(range))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_follow_the_rfc() {
+        for (header, range) in [
+            ("bytes=0-0", Some(Some(0..1))),
+            ("bytes=2-", Some(Some(2..10))),
+            ("bytes=-3", Some(Some(7..10))),
+            ("bytes=-99", Some(Some(0..10))),
+            ("bytes=5-99", Some(Some(5..10))),
+            ("bytes=10-", Some(None)),
+            ("bytes=-0", Some(None)),
+            ("bytes=5-2", None),
+            ("bytes=0-1,3-4", None),
+            ("bytes=a-b", None),
+            ("bytes=+1-2", None),
+            ("items=0-1", None),
+            ("bytes=", None),
+            ("bytes=-", None),
+            ("bytes=99999999999999999999-", None),
+        ] {
+            assert_eq!(parse_range(header, 10), range, "{header}");
+        }
+    }
+}
