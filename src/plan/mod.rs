@@ -11,10 +11,12 @@
 
 mod scope;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use scope::Scopes;
 
+use crate::cluster::ownership::{self, NotOwned, Policy};
 use crate::cluster::{Stored, apply};
 use crate::data::Value;
 use crate::manifest::{Object, ObjectRef};
@@ -104,18 +106,13 @@ impl Plan {
 #[non_exhaustive]
 pub enum PlanError {
     /// An object exists and belongs to somebody else. The text is Helm's.
-    #[error("{id} exists and cannot be imported into the current release: {reason}", id = describe(.id))]
-    NotOwned {
-        /// The object.
-        id: ObjectRef,
-        /// The marks that do not match, as Helm words them.
-        reason: String,
-    },
+    #[error(transparent)]
+    NotOwned(#[from] NotOwned),
     /// Two documents describe the same object.
     #[error("{id} is written twice, by {first} and by {second}")]
     Duplicate {
         /// The object.
-        id: ObjectRef,
+        id: Box<ObjectRef>,
         /// One template.
         first: Arc<str>,
         /// The other.
@@ -125,18 +122,13 @@ pub enum PlanError {
 
 impl crate::diag::Hint for PlanError {
     fn hints(&self) -> Vec<String> {
-        vec![match self {
-            PlanError::NotOwned { .. } => {
-                "nothing was changed; add --take-ownership to adopt the object into this release".to_string()
-            }
-            PlanError::Duplicate { .. } => "nothing was changed; rename one of the two in the chart".to_string(),
-        }]
+        let mut hints = vec!["nothing was changed".to_string()];
+        match self {
+            PlanError::NotOwned(error) => hints.extend(error.hints()),
+            PlanError::Duplicate { .. } => hints.push("rename one of the two in the chart".to_string()),
+        }
+        hints
     }
-}
-
-/// `ConfigMap "a" in namespace "ns"`, as Helm names an object in messages.
-pub fn describe(id: &ObjectRef) -> String {
-    format!("{} \"{}\" in namespace \"{}\"", id.kind, id.name, id.namespace)
 }
 
 /// What a plan is made of.
@@ -145,12 +137,14 @@ pub struct Input<'a> {
     pub release: &'a str,
     /// Namespace of the release.
     pub namespace: &'a str,
-    /// Objects of the revision that is current now, in manifest order; empty for an install.
+    /// Objects of the revision that is current now, in the order in which they would be deleted; empty for an install.
     pub old: &'a [Object],
     /// Objects that are wanted, in install order; empty for an uninstall.
     pub new: &'a [Object],
     /// Adopt objects of others without asking whose they are.
     pub take_ownership: bool,
+    /// Write objects as the manifest has them instead of merging into the live ones (`--force-replace`).
+    pub replace: bool,
     /// Which kinds live in a namespace.
     pub scopes: &'a Scopes,
     /// Whether this is an uninstall, which has its own rules for what stays.
@@ -169,6 +163,13 @@ pub fn located(id: &ObjectRef, namespace: &str, scopes: &Scopes) -> ObjectRef {
     id
 }
 
+/// What makes two mentions the same object: group, kind, namespace and name.
+type Identity = (String, String, String, String);
+
+fn identity(id: &ObjectRef) -> Identity {
+    (id.group.clone(), id.kind.clone(), id.namespace.clone(), id.name.clone())
+}
+
 /// Decides what to do; `live` answers with the object as it is in the store now.
 ///
 /// # Errors
@@ -178,26 +179,28 @@ pub fn make<E: From<PlanError>>(
     mut live: impl FnMut(&ObjectRef) -> Result<Option<Stored>, E>,
 ) -> Result<Plan, E> {
     let mut plan = Plan::default();
-    let old: Vec<(ObjectRef, &Object)> =
-        input.old.iter().map(|object| (located(&object.id, input.namespace, input.scopes), object)).collect();
-    let mut wanted: Vec<(ObjectRef, Arc<str>)> = Vec::new();
+    let at = |object: &Object| located(&object.id, input.namespace, input.scopes);
+    let old: HashMap<Identity, &Object> =
+        input.old.iter().map(|object| (identity(&at(object)), object)).collect();
+    let mut wanted: HashMap<Identity, Arc<str>> = HashMap::new();
     for object in input.new {
-        let id = located(&object.id, input.namespace, input.scopes);
-        if let Some((_, first)) = wanted.iter().find(|(known, _)| known.same_object(&id)) {
-            let (first, second) = (Arc::clone(first), Arc::clone(&object.source));
-            return Err(PlanError::Duplicate { id, first, second }.into());
+        let id = at(object);
+        let key = identity(&id);
+        if let Some(first) = wanted.insert(key.clone(), Arc::clone(&object.source)) {
+            let second = Arc::clone(&object.source);
+            return Err(PlanError::Duplicate { id: Box::new(id), first, second }.into());
         }
-        let before = old.iter().find(|(known, _)| known.same_object(&id)).map(|(_, object)| *object);
         let found = live(&id)?;
+        let before = old.get(&key).copied();
         plan.steps.push(wanted_step(input, &id, object, before, found, &mut plan.warnings)?);
-        wanted.push((id, Arc::clone(&object.source)));
     }
-    for (id, object) in old.iter().rev() {
-        if wanted.iter().any(|(known, _)| known.same_object(id)) {
+    for object in input.old {
+        let id = at(object);
+        if wanted.contains_key(&identity(&id)) {
             continue;
         }
-        if let Some(found) = live(id)? {
-            plan.steps.push(unwanted_step(input, id, object, &found));
+        if let Some(found) = live(&id)? {
+            plan.steps.push(unwanted_step(input, &id, object, &found));
         }
     }
     Ok(plan)
@@ -212,8 +215,8 @@ fn wanted_step(
     warnings: &mut Vec<String>,
 ) -> Result<Step, PlanError> {
     let mut body = object.body.clone();
-    apply::place(&mut body, id);
-    apply::stamp(&mut body, input.release, input.namespace);
+    place(&mut body, id);
+    ownership::stamp(&mut body, input.release, input.namespace);
     let step = |action, body, expected| Step {
         action,
         id: id.clone(),
@@ -223,37 +226,56 @@ fn wanted_step(
         keep: None,
     };
     let Some(found) = found else { return Ok(step(Action::Create, body, None)) };
-    let expected = Some(found.resource_version);
     let mut action = Action::Update;
     if before.is_none() {
         if !input.take_ownership {
-            apply::check_ownership(&found, input.release, input.namespace)
-                .map_err(|reason| PlanError::NotOwned { id: id.clone(), reason })?;
+            ownership::check(id, &found.labels, &found.annotations, input.release, input.namespace)?;
         }
         if !input.old.is_empty() {
             warnings.push(format!(
-                "{id} exists in the store but not in the previous manifest; its live state is the baseline"
+                "{id} exists but is not in the previous manifest; its live state is taken as the baseline"
             ));
         }
         action = Action::Adopt;
     }
+    let expected = Some(found.resource_version);
     let current = found.body.unwrap_or(Value::Null);
-    let merged = apply::three_way(before.map(|object| &object.body), &body, &current);
+    if input.replace {
+        return Ok(step(action, body, expected));
+    }
+    let baseline = before.map_or(&body, |object| &object.body);
+    let merged = apply::three_way(id, baseline, &body, &current);
     if merged == current {
         action = Action::Unchanged;
     }
     Ok(step(action, merged, expected))
 }
 
+/// Writes the namespace of the identity into a body, or takes it out where the kind lives in none.
+fn place(body: &mut Value, id: &ObjectRef) {
+    let Some(object) = body.as_map_mut() else { return };
+    let metadata = object.entry(Arc::from("metadata")).or_insert_with(Value::map);
+    let Some(metadata) = metadata.as_map_mut() else { return };
+    if id.namespace.is_empty() {
+        metadata.shift_remove("namespace");
+    } else {
+        metadata.insert("namespace".into(), Value::str(id.namespace.as_str()));
+    }
+}
+
 fn unwanted_step(input: &Input<'_>, id: &ObjectRef, object: &Object, found: &Stored) -> Step {
-    let policy = found.annotations.get(apply::RESOURCE_POLICY).map(|value| value.trim().to_lowercase());
-    let owned = apply::check_ownership(found, input.release, input.namespace).is_ok();
-    let keep = match policy.as_deref() {
-        Some("keep") => Some(KeepReason::Policy),
-        // Only an uninstall gives other values of the annotation a meaning; an upgrade deletes such objects.
-        Some(other) if input.uninstall && !other.is_empty() => Some(KeepReason::UnknownPolicy),
-        _ if input.uninstall && !owned => Some(KeepReason::NotOwned),
-        _ => None,
+    let keep = if input.uninstall {
+        match ownership::uninstall_policy(&found.annotations) {
+            Policy::Keep => Some(KeepReason::Policy),
+            Policy::Ignore => Some(KeepReason::UnknownPolicy),
+            Policy::Delete => {
+                ownership::check(id, &found.labels, &found.annotations, input.release, input.namespace)
+                    .is_err()
+                    .then_some(KeepReason::NotOwned)
+            }
+        }
+    } else {
+        ownership::kept_on_upgrade(&found.annotations).then_some(KeepReason::Policy)
     };
     Step {
         action: if keep.is_some() { Action::Keep } else { Action::Delete },

@@ -62,7 +62,8 @@ impl Scopes {
     /// Learns the kind of a CustomResourceDefinition; any other object is passed over.
     pub fn learn(&mut self, body: &Value) {
         let text = |path: &[&str]| body.path(path.iter().copied()).and_then(Value::as_str);
-        if text(&["kind"]) != Some("CustomResourceDefinition") || text(&["spec", "scope"]) != Some("Cluster") {
+        if text(&["kind"]) != Some("CustomResourceDefinition") || text(&["spec", "scope"]) != Some("Cluster")
+        {
             return;
         }
         if let (Some(group), Some(kind)) = (text(&["spec", "group"]), text(&["spec", "names", "kind"])) {

@@ -192,11 +192,6 @@ pub fn create_private(path: &Path) -> Result<bool, FsError> {
     }
 }
 
-/// Size of a file in bytes; `None` when there is none or it cannot be looked at.
-pub fn size(path: &Path) -> Option<u64> {
-    fs::metadata(path).ok().map(|found| found.len())
-}
-
 fn write_new(path: &Path, bytes: &[u8], private: bool) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
