@@ -4,10 +4,13 @@
 //! did is in its report, and what it could not do is an [`OpsError`].
 
 pub mod error;
-
-use std::time::Duration;
+pub mod options;
+pub mod pipeline;
 
 pub use error::OpsError;
+
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::sys::Host;
 
@@ -56,6 +59,8 @@ pub struct Context<'a> {
     pub host: &'a Host,
     /// Where events go.
     pub progress: &'a dyn Progress,
+    /// Set when the user asked to stop; looked at before each step that changes something.
+    pub interrupted: &'a AtomicBool,
 }
 
 impl Context<'_> {
@@ -63,31 +68,20 @@ impl Context<'_> {
     pub fn warn(&self, text: impl Into<String>) {
         self.progress.event(Event::Warning(text.into()));
     }
-}
 
-/// Whether anything is changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DryRun {
-    /// Do it.
-    #[default]
-    No,
-    /// Render only; no store is opened.
-    Client,
-    /// Render with the store's answers (lookup, conflicts), and change nothing.
-    Server,
-}
+    /// Tells what only `--debug` shows.
+    pub fn debug(&self, text: impl Into<String>) {
+        self.progress.event(Event::Debug(text.into()));
+    }
 
-/// What to wait for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Wait {
-    /// Hooks only.
-    #[default]
-    HookOnly,
-    /// Every object, by watching.
-    Watcher,
-    /// Every object, by polling as Helm 3 did.
-    Legacy,
+    /// Refuses to go on when the user interrupted. `done` says what was done until now.
+    ///
+    /// # Errors
+    /// The user interrupted.
+    pub fn check_interrupt(&self, done: &str) -> Result<(), OpsError> {
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(OpsError::Interrupted { done: done.to_string() });
+        }
+        Ok(())
+    }
 }
-
-/// How long a verb may wait for each thing it waits for. Source: Helm's `--timeout` default.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);

@@ -1,0 +1,144 @@
+//! From a chart and values to a manifest: the part that template, install, upgrade and lint share.
+//!
+//! ```text
+//! chart ─► dependencies and defaults ─► schema ─► render ─► notes | manifest (ordered objects, hooks)
+//! ```
+//!
+//! Invariant: nothing here opens a store; what a template looks up comes through a callback.
+
+use std::sync::Arc;
+
+use super::{Context, OpsError};
+use crate::chart::{Chart, ChartFile};
+use crate::data::version::{Constraint, Version};
+use crate::data::{Map, Value};
+use crate::manifest::Manifest;
+use crate::render::{self, Capabilities, Job, Lookup, ReleaseInfo};
+use crate::values::{self, Compat, Processed};
+
+/// What to render.
+pub struct Request<'a> {
+    /// The chart as loaded.
+    pub chart: &'a Chart,
+    /// The user's values.
+    pub values: &'a Map,
+    /// The release.
+    pub release: &'a ReleaseInfo,
+    /// The cluster.
+    pub capabilities: &'a Capabilities,
+    /// Answers `lookup`.
+    pub lookup: Option<&'a dyn Lookup>,
+    /// How to render.
+    pub options: render::Options,
+    /// Ignore values.schema.json.
+    pub skip_schema: bool,
+    /// Render the notes of subcharts too.
+    pub subchart_notes: bool,
+    /// Which Helm's rules for null count.
+    pub compat: Compat,
+}
+
+/// A CustomResourceDefinition file of a chart tree.
+#[derive(Debug, Clone)]
+pub struct Crd {
+    /// `chart/crds/a.yaml`, `chart/charts/sub/crds/b.yaml`.
+    pub name: Arc<str>,
+    /// The file.
+    pub file: ChartFile,
+}
+
+/// What came out.
+#[derive(Debug, Clone)]
+pub struct Rendered {
+    /// The chart after dependency processing.
+    pub chart: Chart,
+    /// The values that templates saw.
+    pub values: Value,
+    /// Objects in install order, and hooks.
+    pub manifest: Manifest,
+    /// NOTES.txt as rendered; `None` when the chart has none.
+    pub notes: Option<String>,
+    /// The files of crds/, the chart's first, then those of its subcharts.
+    pub crds: Vec<Crd>,
+}
+
+/// Renders a chart.
+///
+/// # Errors
+/// The chart does not fit the cluster, the values do not fit the schema, a template fails, or what it writes is no
+/// manifest.
+pub fn render(context: &Context<'_>, request: &Request<'_>) -> Result<Rendered, OpsError> {
+    let Processed { chart, values, warnings } = values::process(request.chart, request.values, request.compat)?;
+    for warning in warnings {
+        context.warn(warning.to_string());
+    }
+    check_cluster_version(&chart, request.capabilities)?;
+    if !request.skip_schema {
+        values::schema::validate(&chart, &values, &values::schema::Options::default())?;
+    }
+    let values = Value::Map(values);
+    let job = Job {
+        chart: &chart,
+        values: &values,
+        release: request.release,
+        capabilities: request.capabilities,
+        host: context.host,
+        lookup: request.lookup,
+        options: request.options,
+    };
+    let mut files = render::render(&job)?;
+    let notes = take_notes(&mut files, chart.name(), request.subchart_notes);
+    let texts = files.iter().map(|file| (Arc::clone(&file.name), file.text.as_str()));
+    let manifest = Manifest::of_files(texts)?;
+    for note in &manifest.notes {
+        context.debug(note.to_string());
+    }
+    let mut crds = Vec::new();
+    collect_crds(&chart, chart.name(), &mut crds);
+    Ok(Rendered { chart, values, manifest, notes, crds })
+}
+
+/// Refuses a chart whose `kubeVersion` the cluster does not satisfy. The text is Helm's.
+fn check_cluster_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), OpsError> {
+    let wanted = &chart.metadata.kube_version;
+    let found = &capabilities.kube_version.version;
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let fits = match (Constraint::parse(wanted), Version::parse(found)) {
+        (Ok(constraint), Ok(version)) => constraint.check(&version),
+        _ => false,
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(OpsError::refused_with(
+        format!("chart requires kubeVersion: {wanted} which is incompatible with Kubernetes {found}"),
+        "choose another version of the chart, or say which cluster version to render for with --kube-version",
+    ))
+}
+
+/// Takes every NOTES.txt out of the files and returns those that are wanted, joined by line breaks.
+fn take_notes(files: &mut Vec<render::RenderedFile>, chart: &str, subcharts: bool) -> Option<String> {
+    let own = format!("{chart}/templates/NOTES.txt");
+    let mut notes = Vec::new();
+    files.retain(|file| {
+        let is_notes = file.name.ends_with("NOTES.txt");
+        if is_notes && (subcharts || *file.name == *own) {
+            notes.push((Arc::clone(&file.name), file.text.clone()));
+        }
+        !is_notes
+    });
+    // The chart's own notes come first, those of its subcharts by name; Helm's order is random.
+    notes.sort_by_key(|(name, _)| (**name != *own, Arc::clone(name)));
+    let texts: Vec<String> = notes.into_iter().map(|(_, text)| text).collect();
+    (!texts.is_empty()).then(|| texts.join("\n"))
+}
+
+fn collect_crds(chart: &Chart, path: &str, into: &mut Vec<Crd>) {
+    let named = |file: &ChartFile| Crd { name: format!("{path}/{}", file.path).into(), file: file.clone() };
+    into.extend(chart.crds().map(named));
+    for child in &chart.subcharts {
+        collect_crds(child, &format!("{path}/charts/{}", child.name()), into);
+    }
+}
