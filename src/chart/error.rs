@@ -29,16 +29,18 @@ pub enum ChartError {
         path: PathBuf,
     },
     /// There is no Chart.yaml.
-    #[error("{chart}: Chart.yaml file is missing")]
+    #[error("Chart.yaml file is missing")]
     NoChartYaml {
         /// The chart's folder or archive.
         chart: String,
     },
     /// Chart.yaml, values.yaml, a lock or another text of the chart cannot be read.
-    #[error("cannot load {file}: {diagnostic}")]
+    #[error("cannot load {file}: {text}")]
     Document {
         /// Which one, below the chart's folder.
         file: String,
+        /// What is wrong, in Helm's words.
+        text: String,
         /// What and where.
         diagnostic: Box<Diagnostic>,
     },
@@ -202,13 +204,6 @@ pub enum ArchiveProblem {
         /// The limit.
         limit: usize,
     },
-}
-
-impl ChartError {
-    /// An error of a document of the chart.
-    pub(crate) fn document(file: &str, diagnostic: Diagnostic) -> Self {
-        ChartError::Document { file: file.to_string(), diagnostic: Box::new(diagnostic) }
-    }
 }
 
 impl Hint for ChartError {

@@ -168,6 +168,24 @@ fn table<'v>(values: &'v Map, path: &str) -> Option<&'v Map> {
     path.split('.').try_fold(values, |map, key| map.get(key)?.as_map())
 }
 
+/// As [`table`], to change it.
+fn table_mut<'v>(values: &'v mut Map, path: &str) -> Option<&'v mut Map> {
+    path.split('.').try_fold(values, |map, key| map.get_mut(key)?.as_map_mut())
+}
+
+/// Puts each null of what was imported earlier into the child's own table too, as Helm's merge does on the way.
+fn spread_nulls(from: &Map, to: &mut Map) {
+    for (key, value) in from {
+        match (value, to.get_mut(key)) {
+            (Value::Null, _) => {
+                to.insert(Arc::clone(key), Value::Null);
+            }
+            (Value::Map(from), Some(Value::Map(to))) => spread_nulls(from, to),
+            _ => {}
+        }
+    }
+}
+
 /// Lifts the values that dependencies offer into the defaults of their parents, children first.
 fn import(
     chart: &mut Chart,
@@ -197,8 +215,11 @@ fn import(
                 _ => continue,
             };
             let path = format!("{}.{source}", dependency.name);
-            match table(&defaults, &path) {
+            match table_mut(&mut defaults, &path) {
                 Some(found) => {
+                    if let Some(earlier) = table(&imported, if target == "." { "" } else { target }) {
+                        spread_nulls(earlier, found);
+                    }
                     let lifted = nested(target, found.clone());
                     coalesce::fill_table(&mut imported, &lifted, Nulls::keep(compat), &mut Vec::new());
                 }

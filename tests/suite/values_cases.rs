@@ -93,7 +93,37 @@ fn difference(case: &Value, outcome: Result<Value, String>) -> Option<String> {
         (None, Some(error)) => format!("error: {error}"),
         (None, None) => panic!("a case wants something"),
     };
-    (found.trim_end() != wanted.trim_end()).then(|| format!("wanted {wanted}\n found {found}"))
+    if found.trim_end() == wanted.trim_end() {
+        return None;
+    }
+    let mut paths = Vec::new();
+    if let (Some(want), Ok(found)) = (case.get("want"), &outcome) {
+        differing(want, found, "", &mut paths);
+        return Some(paths.join("\n"));
+    }
+    Some(format!("wanted {wanted}\n found {found}"))
+}
+
+/// The innermost paths at which two values differ, with both sides.
+fn differing(want: &Value, found: &Value, path: &str, out: &mut Vec<String>) {
+    match (want, found) {
+        (Value::Map(a), Value::Map(b)) => {
+            for key in a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))) {
+                let path = format!("{path}/{key}");
+                match (a.get(key), b.get(key)) {
+                    (Some(a), Some(b)) => differing(a, b, &path, out),
+                    (Some(a), None) => out.push(format!("{path}: wanted {}, found nothing", json(a))),
+                    (_, b) => {
+                        out.push(format!("{path}: wanted nothing, found {}", b.map(json).unwrap_or_default()))
+                    }
+                }
+            }
+        }
+        (a, b) if json(a) != json(b) => {
+            out.push(format!("{path}: wanted {}, found {}", json(a), json(b)));
+        }
+        _ => {}
+    }
 }
 
 fn report(what: &str, total: usize, failures: &[String]) {
