@@ -104,7 +104,7 @@ pub enum ChartError {
         cause: Box<ChartError>,
     },
     /// A name that no chart may have was given for a new chart.
-    #[error("chart name {name:?} is invalid: {reason}")]
+    #[error("{reason}")]
     BadName {
         /// The name.
         name: String,
@@ -164,7 +164,7 @@ pub enum ArchiveProblem {
         /// The entry.
         entry: String,
     },
-    /// An entry's name has a drive letter or a NUL byte.
+    /// An entry's name has a drive letter or a NUL byte, or is longer than any system takes.
     #[error("chart contains illegally named files: {entry:?}")]
     BadName {
         /// The entry.

@@ -96,3 +96,19 @@ fn sorted(value: &Value) -> Value {
         other => other.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Digest of a lock that `helm dependency update` wrote for these dependencies.
+    #[test]
+    fn digests_are_helms() {
+        let requested: Vec<Dependency> =
+            serde_json::from_str(include_str!("../../tests/cases/chart/lock/requested.json")).unwrap();
+        let text = include_str!("../../tests/cases/chart/lock/Chart.lock");
+        let lock = Lock::read(CHART_LOCK, &SourceFile::new(CHART_LOCK, text)).unwrap();
+        assert_eq!(digest(&requested, &lock.dependencies), lock.digest);
+        assert_eq!(lock.to_yaml().unwrap(), text);
+    }
+}

@@ -17,6 +17,7 @@ mod ignore;
 mod load;
 pub mod lock;
 pub mod metadata;
+pub mod scaffold;
 mod validate;
 
 use std::sync::Arc;

@@ -5,3 +5,4 @@ mod chart_loading;
 mod store_kill;
 mod stores;
 mod values_cases;
+mod support;
