@@ -6,13 +6,11 @@
 pub mod digest;
 pub mod glob;
 pub mod gzip;
+pub mod json;
 pub mod time;
 pub mod value;
 mod value_serde;
 pub mod version;
-pub mod json;
-pub mod value;
-mod value_serde;
 pub mod yaml;
 
 pub use value::{Map, Value};
