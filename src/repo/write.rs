@@ -4,6 +4,7 @@
 
 use super::RepoError;
 use super::index::{Entry, Index};
+use crate::data::yaml::try_to_string;
 use crate::data::{Map, Value};
 
 impl Index {
@@ -67,18 +68,5 @@ fn escape_html(json: &str) -> String {
 
 /// A value as YAML with sorted keys.
 pub(super) fn yaml(what: &'static str, value: &Value) -> Result<String, RepoError> {
-    let mut sorted = value.clone();
-    sort(&mut sorted);
-    serde_yaml::to_string(&sorted).map_err(|error| RepoError::Write { what, reason: error.to_string() })
-}
-
-fn sort(value: &mut Value) {
-    match value {
-        Value::Map(map) => {
-            map.sort_unstable_keys();
-            map.values_mut().for_each(sort);
-        }
-        Value::List(items) => items.iter_mut().for_each(sort),
-        _ => {}
-    }
+    try_to_string(value).map_err(|error| RepoError::Write { what, reason: error.to_string() })
 }
