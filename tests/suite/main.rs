@@ -4,5 +4,5 @@ mod chart_loading;
 mod chart_loading;
 mod store_kill;
 mod stores;
-mod values_cases;
 mod support;
+mod values_cases;

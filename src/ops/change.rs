@@ -1,0 +1,336 @@
+//! One change of a release, from the plan to the last record: what install, upgrade and rollback share.
+//!
+//! ```text
+//! clear the way (lease) ─► plan ─► pending record ─► [crds] ─► objects + final records
+//! ```
+//!
+//! In a store that runs nothing and writes batches as one, objects and final records are a single batch: a process killed
+//! at any moment leaves either the pending record of an operation that changed nothing else, or the finished change.
+//!
+//! Invariant: the pending record is written before the first object, and the records of other revisions change only
+//! together with the one that takes their place.
+
+use super::pipeline::Crd;
+use super::{Context, OpsError};
+use crate::cluster::{Query, Store, Write};
+use crate::data::Value;
+use crate::diag::SourceFile;
+use crate::manifest::{self, Event, Object};
+use crate::plan::{self, Action, Plan, PlanError, Scopes};
+use crate::release::{self, Holder, History, Record, Release, Status, Terms, lock};
+
+/// A store with what a verb needs to work on its releases.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// The store.
+    pub store: &'a dyn Store,
+    /// Namespace of the release.
+    pub namespace: &'a str,
+}
+
+impl<'a> Target<'a> {
+    /// The revisions in the namespace.
+    pub fn history(&self, context: &Context<'a>) -> History<'a> {
+        History { store: self.store, namespace: self.namespace, clock: &context.host.clock }
+    }
+}
+
+/// Waits until nothing is under way on a release, and tells what was taken over.
+///
+/// # Errors
+/// Somebody holds it when the wait is over.
+pub fn clear_the_way(
+    context: &Context<'_>,
+    history: &History<'_>,
+    name: &str,
+    wait: Option<std::time::Duration>,
+) -> Result<(), OpsError> {
+    let holder = Holder::of(context.host);
+    let terms = Terms { wait: wait.unwrap_or_default(), ..Terms::new(&holder) };
+    if let Some(taken) = lock::clear(history, name, &terms)? {
+        context.warn(format!("revision {} of {name} was {}: {}", taken.revision, taken.status, taken.description));
+    }
+    Ok(())
+}
+
+/// What a change does to the objects.
+pub struct Wanted<'a> {
+    /// Name of the release.
+    pub name: &'a str,
+    /// The manifest that is current now; empty for an install.
+    pub old: &'a str,
+    /// The objects that are wanted, in install order.
+    pub new: &'a [Object],
+    /// Adopt objects of others.
+    pub take_ownership: bool,
+    /// Replace objects instead of merging.
+    pub replace: bool,
+    /// `install` or `update`, for messages.
+    pub verb: &'static str,
+}
+
+/// Plans a change against the live objects.
+///
+/// # Errors
+/// An object belongs to somebody else, or the store cannot be read.
+pub fn plan(context: &Context<'_>, target: Target<'_>, wanted: &Wanted<'_>) -> Result<Plan, OpsError> {
+    let mut old = manifest::parse_stored(&format!("manifest of {}", wanted.name), wanted.old)?;
+    let new = objects(wanted.new)?;
+    manifest::order::sort_for_uninstall(&mut old, |object| object.id.kind.clone());
+    let old = objects(&old)?;
+    let scopes = scopes(target.store, old.iter().chain(&new))?;
+    let input = plan::Input {
+        release: wanted.name,
+        namespace: target.namespace,
+        old: &old,
+        new: &new,
+        take_ownership: wanted.take_ownership,
+        replace: wanted.replace,
+        scopes: &scopes,
+        uninstall: false,
+    };
+    let plan = plan::make(&input, |id| target.store.get(id).map_err(Broken::Store))
+        .map_err(|broken| broken.told(wanted.verb))?;
+    for warning in &plan.warnings {
+        context.warn(warning.clone());
+    }
+    Ok(plan)
+}
+
+/// What planning can fail with: the plan itself, or reading.
+pub(super) enum Broken {
+    Plan(PlanError),
+    Store(crate::cluster::StoreError),
+}
+
+impl From<PlanError> for Broken {
+    fn from(error: PlanError) -> Self {
+        Broken::Plan(error)
+    }
+}
+
+impl Broken {
+    pub(super) fn told(self, verb: &'static str) -> OpsError {
+        match self {
+            Broken::Plan(source) => OpsError::Plan { verb, source },
+            Broken::Store(error) => error.into(),
+        }
+    }
+}
+
+/// The objects that a store has to hold for some documents: lists become their items, comments nothing.
+///
+/// # Errors
+/// A document has no API version, kind or name, so that no cluster could take it.
+pub(super) fn objects(documents: &[Object]) -> Result<Vec<Object>, OpsError> {
+    let mut all = Vec::with_capacity(documents.len());
+    for document in documents.iter().filter(|document| !document.is_comment()) {
+        let expanded = document.expand()?;
+        for object in &expanded {
+            check_object(object)?;
+        }
+        all.extend(expanded);
+    }
+    Ok(all)
+}
+
+fn check_object(object: &Object) -> Result<(), OpsError> {
+    let id = &object.id;
+    let missing = match () {
+        () if id.version.is_empty() => "apiVersion not set",
+        () if id.kind.is_empty() => "Object 'Kind' is missing",
+        () if id.name.is_empty() => "resource name may not be empty",
+        () => return Ok(()),
+    };
+    Err(OpsError::refused_with(
+        format!(
+            "unable to build kubernetes objects from release manifest: error validating \"\": error validating data: \
+             {missing} ({}, document at line {})",
+            object.source, object.line
+        ),
+        "nothing was changed; give the object apiVersion, kind and metadata.name in its template",
+    ))
+}
+
+/// Which kinds live in a namespace, by the definitions in the store and in the manifest itself.
+pub(super) fn scopes<'o>(
+    store: &dyn Store,
+    objects: impl Iterator<Item = &'o Object>,
+) -> Result<Scopes, OpsError> {
+    let mut scopes = Scopes::built_in();
+    let definitions = Query {
+        group_kind: Some(("apiextensions.k8s.io".to_string(), "CustomResourceDefinition".to_string())),
+        ..Query::default()
+    };
+    for stored in store.list(&definitions)? {
+        scopes.learn(stored.body.as_ref().unwrap_or(&Value::Null));
+    }
+    objects.for_each(|object| scopes.learn(&object.body));
+    Ok(scopes)
+}
+
+/// Writes that create or change the objects of crds/. They belong to nobody and are never deleted.
+///
+/// # Errors
+/// A file is not YAML, or the store cannot be read.
+pub fn crd_writes(store: &dyn Store, crds: &[Crd]) -> Result<Vec<Write>, OpsError> {
+    let mut writes = Vec::new();
+    for crd in crds {
+        let file = SourceFile::new(std::sync::Arc::clone(&crd.name), crd.file.text().as_ref());
+        let rendered = manifest::Manifest::from_rendered(&[file])?;
+        for object in objects(&rendered.objects)? {
+            let id = plan::located(&object.id, "", &Scopes::built_in());
+            let Some(live) = store.get(&id)? else {
+                writes.push(Write::Create { body: object.body });
+                continue;
+            };
+            let current = live.body.unwrap_or_default();
+            let merged = crate::cluster::apply::three_way(&id, &object.body, &object.body, &current);
+            if merged != current {
+                writes.push(Write::Replace { body: merged, expected: Some(live.resource_version) });
+            }
+        }
+    }
+    Ok(writes)
+}
+
+/// The writes of a plan, in its order.
+pub fn plan_writes(plan: &Plan) -> Vec<Write> {
+    plan.writes()
+        .filter_map(|step| match (step.action, &step.body) {
+            (Action::Create, Some(body)) => Some(Write::Create { body: body.clone() }),
+            (Action::Update | Action::Adopt, Some(body)) => {
+                Some(Write::Replace { body: body.clone(), expected: step.expected })
+            }
+            (Action::Delete, _) => Some(Write::Delete { id: step.id.clone(), expected: step.expected }),
+            _ => None,
+        })
+        .collect()
+}
+
+/// A change that is ready to be carried out.
+pub struct Change<'a> {
+    /// The new revision, in its pending state.
+    pub release: Release,
+    /// What it does to objects.
+    pub plan: Plan,
+    /// Definitions to create or change before everything else.
+    pub crds: Vec<Write>,
+    /// Revisions that are superseded when it succeeds.
+    pub superseded: Vec<Record>,
+    /// Events whose hooks would run, before and after.
+    pub events: &'a [Event],
+    /// Leave hooks out.
+    pub no_hooks: bool,
+    /// Text of the record when it succeeds.
+    pub done: String,
+    /// Text of the record when it fails, before the reason: `Release "r" failed: `.
+    pub failed: String,
+    /// What is waited for where objects run; a store that runs nothing says that it does not.
+    pub waits: bool,
+}
+
+/// What came of a change.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// The revision as recorded.
+    pub release: Release,
+    /// What happened to each object.
+    pub plan: Plan,
+    /// Hooks that were recorded and not run, since the store runs nothing.
+    pub hooks_not_run: Vec<String>,
+}
+
+/// Carries a change out.
+///
+/// # Errors
+/// Somebody was faster, the store refuses a write, or the user interrupts. The new revision is then recorded as failed;
+/// when even that cannot be written it stays pending, and the next command takes it over.
+pub fn carry_out(context: &Context<'_>, target: Target<'_>, change: Change<'_>) -> Result<Done, OpsError> {
+    let history = target.history(context);
+    let holder = Holder::of(context.host);
+    context.check_interrupt("nothing was changed")?;
+    let mut record = lock::acquire(&history, change.release, &Terms::new(&holder))?;
+    let hooks_not_run = hooks_not_run(context, target.store, &record.release, change.events, change.no_hooks);
+    if change.waits && !target.store.capabilities().runs_workloads {
+        context.warn(format!("nothing was waited for: {} runs nothing", target.store.describe()));
+    }
+    let mut writes = change.crds;
+    writes.extend(plan_writes(&change.plan));
+    let finished = context
+        .check_interrupt("no object was changed")
+        .and_then(|()| finish(&history, &mut record, change.superseded, writes, change.done));
+    match finished {
+        Ok(()) => Ok(Done { release: record.release, plan: change.plan, hooks_not_run }),
+        Err(error) => {
+            record_failure(context, &history, &mut record, &format!("{}{error}", change.failed));
+            Err(error)
+        }
+    }
+}
+
+/// Writes the objects and the final records as one batch.
+fn finish(
+    history: &History<'_>,
+    record: &mut Record,
+    mut superseded: Vec<Record>,
+    writes: Vec<Write>,
+    description: String,
+) -> Result<(), OpsError> {
+    let before = record.clone();
+    record.release.info.status = Status::Deployed;
+    record.release.info.description = description;
+    record.lease = None;
+    for old in &mut superseded {
+        old.release.info.status = Status::Superseded;
+    }
+    let mut records: Vec<&mut Record> = std::iter::once(&mut *record).chain(superseded.iter_mut()).collect();
+    let saved = history.save(&mut records, writes);
+    if let Err(error) = saved {
+        *record = before;
+        return Err(error.into());
+    }
+    Ok(())
+}
+
+/// Records that an operation failed. A store that cannot even take that keeps the pending record, whose lease ends.
+fn record_failure(context: &Context<'_>, history: &History<'_>, record: &mut Record, description: &str) {
+    record.release.info.status = Status::Failed;
+    record.release.info.description = description.to_string();
+    if let Err(error) = lock::release(history, record) {
+        context.warn(format!(
+            "the failure could not be recorded ({error}); the next command takes revision {} of {} over",
+            record.release.version, record.release.name
+        ));
+    }
+}
+
+/// Names the hooks of some events that a store which runs nothing leaves alone, and says so.
+pub(super) fn hooks_not_run(
+    context: &Context<'_>,
+    store: &dyn Store,
+    release: &Release,
+    events: &[Event],
+    no_hooks: bool,
+) -> Vec<String> {
+    if no_hooks || store.capabilities().runs_workloads {
+        return Vec::new();
+    }
+    let runs = |hook: &&release::Hook| events.iter().any(|event| hook.events.iter().any(|name| name == event.name()));
+    let names: Vec<String> =
+        release.hooks.iter().filter(runs).map(|hook| format!("{}/{}", hook.kind, hook.name)).collect();
+    if !names.is_empty() {
+        context.warn(format!(
+            "{} recorded and not run ({}): {} runs nothing",
+            crate::diag::plural(names.len(), "hook"),
+            names.join(", "),
+            store.describe()
+        ));
+    }
+    names
+}
+
+/// The text that begins the record of a failure: `Release "r" failed: `.
+pub fn failure_text(operation: &str, name: &str) -> String {
+    format!("{operation} \"{name}\" failed: ")
+}

@@ -1,0 +1,255 @@
+//! Install: the first revision of a release.
+//!
+//! Order of work, as Helm's: name, dependencies, values and schema, render, objects, ownership; then (unless it is a dry
+//! run) the record, crds/, objects.
+//!
+//! Invariant: whatever fails before the record is made changes nothing.
+
+use super::change::{self, Change, Done, Target, Wanted};
+use super::options::{Apply, ChartRequest, DryRun, ReleaseName, ValueSources, WaitStrategy};
+use super::pipeline::{self, Rendered};
+use super::record::{self, NewRevision};
+use super::uninstall::{self, UninstallOptions};
+use super::{Context, OpsError, source};
+use crate::chart::Chart;
+use crate::cluster::Write;
+use crate::data::Value;
+use crate::manifest::{self, Event};
+use crate::plan::Plan;
+use crate::release::{ApplyMethod, Record, Release, Status};
+use crate::render::{self, Capabilities, ReleaseInfo};
+
+/// What to install.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InstallOptions {
+    /// The release's name.
+    pub name: ReleaseName,
+    /// The chart.
+    pub chart: ChartRequest,
+    /// The values.
+    pub values: ValueSources,
+    /// Make the namespace.
+    pub create_namespace: bool,
+    /// Use a name again whose last revision is uninstalled or failed.
+    pub replace: bool,
+    /// Server-side apply.
+    pub server_side: bool,
+    /// How to render and apply.
+    pub apply: Apply,
+}
+
+/// What was installed or upgraded.
+#[derive(Debug, Clone)]
+pub struct ReleaseReport {
+    /// The revision as recorded; as it would be, for a dry run.
+    pub release: Release,
+    /// What happened to each object; empty for a dry run without a store.
+    pub plan: Plan,
+    /// Hooks that were recorded and not run.
+    pub hooks_not_run: Vec<String>,
+    /// Whether an upgrade found nothing to upgrade and installed instead.
+    pub installed: bool,
+}
+
+impl ReleaseReport {
+    pub(super) fn of(done: Done, installed: bool) -> Self {
+        ReleaseReport { release: done.release, plan: done.plan, hooks_not_run: done.hooks_not_run, installed }
+    }
+}
+
+/// The name of a new release.
+///
+/// # Errors
+/// A template cannot be rendered, or the name is not one that a release may have.
+pub fn release_name(context: &Context<'_>, name: &ReleaseName, chart: &str) -> Result<String, OpsError> {
+    let name = match name {
+        ReleaseName::Given(name) => name.clone(),
+        ReleaseName::Generated => generated_name(context, chart),
+        ReleaseName::Template(template) => render::name_from_template(template, context.host)?,
+    };
+    manifest::check_release(&name)?;
+    Ok(name)
+}
+
+/// `chart-1766300400`: the chart's base name up to its first dot, and the time. Source: Helm's `--generate-name`.
+fn generated_name(context: &Context<'_>, chart: &str) -> String {
+    let base = chart.trim_end_matches('/').rsplit('/').next().unwrap_or(chart);
+    let stem = base.split('.').next().filter(|stem| !stem.is_empty()).unwrap_or("chart");
+    let seconds = context.host.now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    format!("{stem}-{seconds}")
+}
+
+/// Installs a chart.
+///
+/// # Errors
+/// Anything that [`OpsError`] says. With `rollback_on_failure` a failed install is removed again.
+pub fn install(context: &Context<'_>, target: Target<'_>, options: &InstallOptions) -> Result<ReleaseReport, OpsError> {
+    let name = release_name(context, &options.name, &options.chart.reference)?;
+    let history = target.history(context);
+    let dry = options.apply.dry_run != DryRun::None;
+    if !dry {
+        change::clear_the_way(context, &history, &name, options.apply.wait_lock)?;
+    }
+    let previous = history.last(&name)?;
+    check_name(previous.as_ref(), options.replace)?;
+    let chart = source::chart(context, &options.chart)?;
+    source::check_installable(context, &chart)?;
+    let revision = previous.as_ref().map_or(1, |record| record.release.version + 1);
+    let rendered = render_chart(context, &chart, &name, target.namespace, revision, options)?;
+    let release = pending(context, &name, target.namespace, revision, options, &rendered)?;
+    let wanted = Wanted {
+        name: &name,
+        old: "",
+        new: &rendered.manifest.objects,
+        take_ownership: options.apply.take_ownership,
+        replace: options.apply.force_replace,
+        verb: "install",
+    };
+    if options.apply.dry_run == DryRun::Client {
+        return Ok(dry_run(release, Plan::default()));
+    }
+    let plan = change::plan(context, target, &wanted)?;
+    if dry {
+        return Ok(dry_run(release, plan));
+    }
+    let mut first = if options.apply.skip_crds { Vec::new() } else { change::crd_writes(target.store, &rendered.crds)? };
+    if options.create_namespace {
+        first.splice(0..0, namespace_write(target)?);
+    }
+    let change = Change {
+        release,
+        plan,
+        crds: first,
+        superseded: previous.into_iter().filter(|record| record.release.info.status == Status::Uninstalled).collect(),
+        events: &[Event::PreInstall, Event::PostInstall],
+        no_hooks: options.apply.no_hooks,
+        done: options.apply.description.clone().unwrap_or_else(|| "Install complete".to_string()),
+        failed: change::failure_text("Release", &name),
+        waits: options.apply.wait.strategy != WaitStrategy::HookOnly,
+    };
+    match change::carry_out(context, target, change) {
+        Ok(done) => Ok(ReleaseReport::of(done, true)),
+        Err(error) => Err(undo(context, target, &name, options, error)),
+    }
+}
+
+/// Removes a failed install again, when that was asked for.
+fn undo(
+    context: &Context<'_>,
+    target: Target<'_>,
+    name: &str,
+    options: &InstallOptions,
+    error: OpsError,
+) -> OpsError {
+    let recorded = target.history(context).head(name).ok().flatten();
+    if !options.apply.rollback_on_failure || recorded.is_none_or(|head| head.status != Status::Failed) {
+        return error;
+    }
+    let removal = UninstallOptions { no_hooks: options.apply.no_hooks, ..UninstallOptions::default() };
+    match uninstall::uninstall(context, target, name, &removal) {
+        Ok(_) => OpsError::Undone { release: name.to_string(), undone: "uninstalled", source: Box::new(error) },
+        Err(second) => {
+            context.warn(format!("an error occurred while uninstalling the release: {second}"));
+            error
+        }
+    }
+}
+
+/// Refuses a name that is in use. The text is Helm's.
+fn check_name(previous: Option<&Record>, replace: bool) -> Result<(), OpsError> {
+    let Some(previous) = previous else { return Ok(()) };
+    let status = previous.release.info.status;
+    if replace && matches!(status, Status::Uninstalled | Status::Failed) {
+        return Ok(());
+    }
+    let name = &previous.release.name;
+    let hint = match status {
+        Status::Uninstalled | Status::Failed => {
+            format!("revision {} of {name} is {status}: add --replace, or upgrade it", previous.release.version)
+        }
+        _ => format!("{name} is {status}: run `bowline upgrade {name} …`, or choose another name"),
+    };
+    Err(OpsError::refused_with("release name check failed: cannot reuse a name that is still in use", hint))
+}
+
+fn render_chart(
+    context: &Context<'_>,
+    chart: &Chart,
+    name: &str,
+    namespace: &str,
+    revision: u64,
+    options: &InstallOptions,
+) -> Result<Rendered, OpsError> {
+    let values = source::values(context, &options.values, None)?;
+    let info = ReleaseInfo {
+        revision: u32::try_from(revision).unwrap_or(u32::MAX),
+        ..ReleaseInfo::install(name, namespace)
+    };
+    pipeline::render(
+        context,
+        &pipeline::Request {
+            chart,
+            values: &values,
+            release: &info,
+            capabilities: &Capabilities::default(),
+            lookup: None,
+            options: render::Options { enable_dns: options.apply.enable_dns, ..render::Options::default() },
+            skip_schema: options.apply.skip_schema_validation,
+            subchart_notes: options.apply.subchart_notes,
+            compat: options.apply.compat,
+        },
+    )
+}
+
+fn pending(
+    context: &Context<'_>,
+    name: &str,
+    namespace: &str,
+    revision: u64,
+    options: &InstallOptions,
+    rendered: &Rendered,
+) -> Result<Release, OpsError> {
+    let config = source::values(context, &options.values, None)?;
+    let mut release = record::new_revision(
+        context.host,
+        NewRevision {
+            name,
+            namespace,
+            revision,
+            status: Status::PendingInstall,
+            description: "Initial install underway",
+            first_deployed: None,
+            config,
+            rendered,
+            method: if options.server_side { ApplyMethod::ServerSide } else { ApplyMethod::ClientSide },
+        },
+    );
+    release.labels.extend(options.apply.labels.iter().filter(|(_, value)| *value != "null").map(
+        |(key, value)| (key.clone(), value.clone()),
+    ));
+    Ok(release)
+}
+
+pub(super) fn dry_run(mut release: Release, plan: Plan) -> ReleaseReport {
+    release.info.description = "Dry run complete".to_string();
+    ReleaseReport { release, plan, hooks_not_run: Vec::new(), installed: true }
+}
+
+/// The write that makes the release's namespace, when it is not there. It belongs to nobody and is never deleted.
+fn namespace_write(target: Target<'_>) -> Result<Option<Write>, OpsError> {
+    let name = target.namespace;
+    let labels: Value = [("name", name)].into_iter().collect();
+    let metadata: Value = [("name", Value::str(name)), ("labels", labels)].into_iter().collect();
+    let body: Value =
+        [("apiVersion", Value::str("v1")), ("kind", Value::str("Namespace")), ("metadata", metadata)]
+            .into_iter()
+            .collect();
+    let id = manifest::ObjectRef {
+        group: String::new(),
+        version: "v1".to_string(),
+        kind: "Namespace".to_string(),
+        namespace: String::new(),
+        name: name.to_string(),
+    };
+    Ok(target.store.get(&id)?.is_none().then_some(Write::Create { body }))
+}

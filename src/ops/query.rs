@@ -1,0 +1,187 @@
+//! Verbs that only read: list, history, status, get, objects.
+//!
+//! Invariant: nothing is written, and a store that does not exist yet is an empty one.
+
+use regex::Regex;
+
+use super::change::Target;
+use super::{Context, OpsError};
+use crate::cluster::{Query, Store, Stored};
+use crate::data::{Map, Value};
+use crate::manifest;
+use crate::release::{Filter, Release, ReleaseError, Selector, Sort, Statuses, Summary};
+use crate::values::{self, Compat};
+
+/// What to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListOptions {
+    /// Only this namespace; all when `None`.
+    pub namespace: Option<String>,
+    /// Regular expression on the name.
+    pub filter: Option<String>,
+    /// Label selector.
+    pub selector: Option<String>,
+    /// Only these states.
+    pub statuses: Statuses,
+    /// By time instead of by name.
+    pub by_date: bool,
+    /// The other way round.
+    pub reverse: bool,
+    /// Rows to leave out at the start.
+    pub offset: usize,
+    /// At most this many rows; 0 for all.
+    pub most: usize,
+}
+
+/// Lists releases.
+///
+/// # Errors
+/// The expression or the selector does not parse, or the store cannot be read.
+pub fn list(context: &Context<'_>, store: &dyn Store, options: &ListOptions) -> Result<Vec<Summary>, OpsError> {
+    let pattern = options.filter.as_deref().filter(|filter| !filter.is_empty()).map(Regex::new).transpose();
+    let pattern = pattern.map_err(|error| OpsError::refused(format!("error parsing regexp: {error}")))?;
+    let matches = |name: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
+    let selector = options.selector.as_deref().map(Selector::parse).transpose()?;
+    let target = Target { store, namespace: options.namespace.as_deref().unwrap_or_default() };
+    let listing = target.history(context).list(&Filter {
+        all_namespaces: options.namespace.is_none(),
+        statuses: options.statuses,
+        name: Some(&matches),
+        selector: selector.as_ref(),
+        offset: options.offset,
+        max: options.most,
+        sort: if options.by_date { Sort::Date } else { Sort::Name },
+        reverse: options.reverse,
+    })?;
+    for (record, reason) in listing.skipped {
+        context.warn(format!("record {record} cannot be read and is left out: {reason}"));
+    }
+    Ok(listing.rows)
+}
+
+/// The revisions of a release, oldest first; at most the newest `most` of them, all for 0.
+///
+/// # Errors
+/// There is no such release, or the store cannot be read.
+pub fn history(context: &Context<'_>, target: Target<'_>, name: &str, most: usize) -> Result<Vec<Summary>, OpsError> {
+    manifest::check_release(name)?;
+    let mut rows = target.history(context).revisions(name)?;
+    if rows.is_empty() {
+        return Err(ReleaseError::NotFound { name: name.to_string(), revision: None }.into());
+    }
+    if most > 0 && rows.len() > most {
+        rows.drain(..rows.len() - most);
+    }
+    Ok(rows)
+}
+
+/// One revision of a release, the newest when none is named.
+///
+/// # Errors
+/// There is no such release or revision, or its record cannot be read.
+pub fn release(
+    context: &Context<'_>,
+    target: Target<'_>,
+    name: &str,
+    revision: Option<u64>,
+) -> Result<Release, OpsError> {
+    manifest::check_release(name)?;
+    let history = target.history(context);
+    let record = match revision {
+        Some(revision) => Some(history.get(name, revision)?),
+        None => history.last(name)?,
+    };
+    let missing = || ReleaseError::NotFound { name: name.to_string(), revision };
+    Ok(record.ok_or_else(missing)?.release)
+}
+
+/// A release with the objects that its manifest names, as they are now.
+#[derive(Debug, Clone)]
+pub struct StatusReport {
+    /// The release.
+    pub release: Release,
+    /// Its objects, in manifest order; those that are gone are left out.
+    pub objects: Vec<Stored>,
+    /// Objects of the manifest that are not in the store.
+    pub missing: Vec<manifest::ObjectRef>,
+}
+
+/// How a release stands.
+///
+/// # Errors
+/// There is no such release or revision, or the store cannot be read.
+pub fn status(
+    context: &Context<'_>,
+    target: Target<'_>,
+    name: &str,
+    revision: Option<u64>,
+) -> Result<StatusReport, OpsError> {
+    let release = release(context, target, name, revision)?;
+    let documents = manifest::parse_stored(&format!("manifest of {name}"), &release.manifest)?;
+    let wanted = super::change::objects(&documents)?;
+    let scopes = super::change::scopes(target.store, wanted.iter())?;
+    let mut report = StatusReport { release, objects: Vec::new(), missing: Vec::new() };
+    for object in wanted {
+        let id = crate::plan::located(&object.id, target.namespace, &scopes);
+        match target.store.get(&id)? {
+            Some(stored) => report.objects.push(stored),
+            None => report.missing.push(id),
+        }
+    }
+    Ok(report)
+}
+
+/// The values of a revision: those that the user gave, or all that templates saw.
+///
+/// # Errors
+/// The recorded values do not fit the recorded chart.
+pub fn values_of(release: &Release, all: bool) -> Result<Value, OpsError> {
+    if !all {
+        return Ok(release.config.clone());
+    }
+    let empty = Map::new();
+    let config = release.config.as_map().unwrap_or(&empty);
+    let chart = super::upgrade::recorded_as_chart(release);
+    let values = values::coalesce(&chart, config, Compat::default(), &mut Vec::new())?;
+    Ok(Value::Map(values))
+}
+
+/// Which objects of a store.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ObjectSelection {
+    /// Only this namespace; all when `None`.
+    pub namespace: Option<String>,
+    /// Only this kind, without case; `Kind` or `Kind.group`.
+    pub kind: Option<String>,
+    /// Only this name.
+    pub name: Option<String>,
+    /// Only objects of this release.
+    pub release: Option<String>,
+    /// Release records too.
+    pub records: bool,
+}
+
+/// Lists the objects of a store, in its order.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn objects(store: &dyn Store, selection: &ObjectSelection) -> Result<Vec<Stored>, OpsError> {
+    let query = Query { namespace: selection.namespace.clone(), ..Query::default() };
+    let mut found = store.list(&query)?;
+    found.retain(|stored| is_selected(stored, selection));
+    Ok(found)
+}
+
+fn is_selected(stored: &Stored, selection: &ObjectSelection) -> bool {
+    let kind = selection.kind.as_deref().is_none_or(|wanted| {
+        let (kind, group) = wanted.split_once('.').unwrap_or((wanted, &stored.id.group));
+        stored.id.kind.eq_ignore_ascii_case(kind) && stored.id.group == group
+    });
+    let release = selection.release.as_ref().is_none_or(|wanted| {
+        stored.annotations.get(crate::cluster::ownership::RELEASE_NAME) == Some(wanted)
+    });
+    let name = selection.name.as_ref().is_none_or(|wanted| stored.id.name == *wanted);
+    let record = stored.id.kind == "Secret"
+        && (crate::release::is_record_name(&stored.id.name));
+    kind && release && name && (selection.records || !record || selection.name.is_some())
+}

@@ -1,0 +1,93 @@
+//! A release record out of a rendered chart.
+//!
+//! Invariant: what is recorded is what was rendered: the chart after dependency processing, the user's values, and the
+//! manifest to the byte.
+
+use super::pipeline::Rendered;
+use crate::chart::Chart;
+use crate::data::time::{Time, Zone};
+use crate::data::{Map, Value};
+use crate::manifest;
+use crate::release::{ApplyMethod, Hook, HookRun, Info, RecordedChart, RecordedFile, Release, Status};
+use crate::sys::Host;
+
+/// The current moment in the zone of the user, as records have it.
+pub fn now(host: &Host) -> Time {
+    Time::from_system(host.now(), Zone::local(host.var("TZ")))
+}
+
+/// The part of a chart that a record keeps.
+pub fn recorded_chart(chart: &Chart) -> RecordedChart {
+    RecordedChart {
+        metadata: chart.metadata.clone(),
+        lock: chart.lock.clone(),
+        templates: chart.templates.iter().map(RecordedFile::from).collect(),
+        values: chart.values.clone(),
+        schema: chart.schema.as_ref().map(|schema| schema.to_vec()),
+        schema_modified: None,
+        files: chart.files.iter().map(RecordedFile::from).collect(),
+        modified: None,
+    }
+}
+
+/// A hook as recorded, before it ran.
+fn recorded_hook(hook: &manifest::Hook) -> Hook {
+    Hook {
+        name: hook.object.id.name.clone(),
+        kind: hook.object.id.kind.clone(),
+        path: hook.object.source.to_string(),
+        manifest: hook.object.text.to_string(),
+        events: hook.events.iter().map(|event| event.name().to_string()).collect(),
+        last_run: HookRun::default(),
+        weight: hook.weight,
+        delete_policies: hook.delete_policies.clone(),
+        output_log_policies: hook.output_log_policies.clone(),
+    }
+}
+
+/// What a new revision is made of.
+pub struct NewRevision<'a> {
+    /// Name of the release.
+    pub name: &'a str,
+    /// Its namespace.
+    pub namespace: &'a str,
+    /// Number of the revision.
+    pub revision: u64,
+    /// State to begin with.
+    pub status: Status,
+    /// What happens, in a sentence.
+    pub description: &'a str,
+    /// When the release was first installed; now for the first revision.
+    pub first_deployed: Option<Time>,
+    /// The user's values.
+    pub config: Map,
+    /// What was rendered.
+    pub rendered: &'a Rendered,
+    /// How objects are applied.
+    pub method: ApplyMethod,
+}
+
+/// The record of a new revision.
+pub fn new_revision(host: &Host, new: NewRevision<'_>) -> Release {
+    let now = now(host);
+    Release {
+        name: new.name.to_string(),
+        info: Info {
+            first_deployed: Some(new.first_deployed.unwrap_or_else(|| now.clone())),
+            last_deployed: Some(now),
+            deleted: None,
+            description: new.description.to_string(),
+            status: new.status,
+            rollback_revision: 0,
+            notes: new.rendered.notes.clone().unwrap_or_default(),
+        },
+        chart: recorded_chart(&new.rendered.chart),
+        config: if new.config.is_empty() { Value::Null } else { Value::Map(new.config) },
+        manifest: new.rendered.manifest.text(),
+        hooks: new.rendered.manifest.hooks.iter().map(recorded_hook).collect(),
+        version: new.revision,
+        namespace: new.namespace.to_string(),
+        apply_method: Some(new.method),
+        labels: std::collections::BTreeMap::new(),
+    }
+}

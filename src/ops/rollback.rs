@@ -1,0 +1,127 @@
+//! Rollback: a new revision with the manifest of an old one. Nothing is rendered again.
+//!
+//! Invariant: the old revision is only read; what comes back is its stored manifest to the byte.
+
+use std::time::Duration;
+
+use super::change::{self, Change, Target, Wanted};
+use super::install::ReleaseReport;
+use super::options::{DryRun, Wait, WaitStrategy};
+use super::{Context, OpsError, record};
+use crate::manifest::{self, Event};
+use crate::release::{ApplyMethod, History, Record, Release, ReleaseError, Status};
+
+/// What to roll back to.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RollbackOptions {
+    /// The release.
+    pub release: String,
+    /// The revision; the one before the last when `None`.
+    pub revision: Option<u64>,
+    /// Keep at most this many revisions; 0 keeps all.
+    pub history_max: usize,
+    /// Text of the record.
+    pub description: Option<String>,
+    /// Whether anything is changed.
+    pub dry_run: DryRun,
+    /// What to wait for.
+    pub wait: Wait,
+    /// How long to wait for another client that holds the release.
+    pub wait_lock: Option<Duration>,
+    /// Leave hooks out.
+    pub no_hooks: bool,
+    /// Replace objects instead of merging.
+    pub force_replace: bool,
+    /// Server-side apply; `None` takes what the old revision used.
+    pub server_side: Option<bool>,
+}
+
+/// Rolls a release back.
+///
+/// # Errors
+/// There is no such release or revision, somebody works on it, or an object cannot be written; the new revision is then
+/// recorded as failed.
+pub fn rollback(context: &Context<'_>, target: Target<'_>, options: &RollbackOptions) -> Result<ReleaseReport, OpsError> {
+    manifest::check_release(&options.release)?;
+    let history = target.history(context);
+    let dry = options.dry_run != DryRun::None;
+    if !dry {
+        change::clear_the_way(context, &history, &options.release, options.wait_lock)?;
+    }
+    let (last, old) = revisions(&history, options)?;
+    let release = pending(context, &last.release, &old.release, options);
+    let wanted_objects = manifest::parse_stored(&format!("manifest of {}", options.release), &release.manifest)?;
+    let live = last.release.info.status != Status::Uninstalled;
+    let wanted = Wanted {
+        name: &options.release,
+        old: if live { &last.release.manifest } else { "" },
+        new: &wanted_objects,
+        take_ownership: false,
+        replace: options.force_replace,
+        verb: "rollback",
+    };
+    let plan = change::plan(context, target, &wanted)?;
+    if dry {
+        return Ok(ReleaseReport { release, plan, hooks_not_run: Vec::new(), installed: false });
+    }
+    let done = options.description.clone().unwrap_or_else(|| release.info.description.clone());
+    history.prune(&options.release, options.history_max)?;
+    let change = Change {
+        release,
+        plan,
+        crds: Vec::new(),
+        superseded: all_deployed(&history, &options.release)?,
+        events: &[Event::PreRollback, Event::PostRollback],
+        no_hooks: options.no_hooks,
+        done,
+        failed: change::failure_text("Rollback", &options.release),
+        waits: options.wait.strategy != WaitStrategy::HookOnly,
+    };
+    change::carry_out(context, target, change).map(|done| ReleaseReport::of(done, false))
+}
+
+/// The last revision, and the one to go back to.
+fn revisions(history: &History<'_>, options: &RollbackOptions) -> Result<(Record, Record), OpsError> {
+    let name = &options.release;
+    let missing = || ReleaseError::NotFound { name: name.clone(), revision: None };
+    let last = history.last(name)?.ok_or_else(missing)?;
+    let revision = options.revision.unwrap_or_else(|| last.release.version.saturating_sub(1));
+    let known = history.revisions(name)?;
+    if !known.iter().any(|row| row.revision == revision) {
+        let revisions: Vec<String> = known.iter().map(|row| row.revision.to_string()).collect();
+        return Err(OpsError::refused_with(
+            format!("release has no {revision} version"),
+            format!("{name} has the revisions {}", crate::diag::list(&revisions, "and")),
+        ));
+    }
+    let old = history.get(name, revision)?;
+    Ok((last, old))
+}
+
+fn pending(context: &Context<'_>, last: &Release, old: &Release, options: &RollbackOptions) -> Release {
+    let mut release = old.clone();
+    let now = record::now(context.host);
+    release.version = last.version + 1;
+    release.info.first_deployed.clone_from(&last.info.first_deployed);
+    release.info.last_deployed = Some(now);
+    release.info.deleted = None;
+    release.info.status = Status::PendingRollback;
+    release.info.description = format!("Rollback to {}", old.version);
+    release.info.rollback_revision = old.version;
+    release.apply_method = match options.server_side {
+        Some(true) => Some(ApplyMethod::ServerSide),
+        Some(false) => Some(ApplyMethod::ClientSide),
+        None => old.apply_method,
+    };
+    for hook in &mut release.hooks {
+        hook.last_run = crate::release::HookRun::default();
+    }
+    release
+}
+
+/// Every revision that counts as deployed: all of them give way.
+fn all_deployed(history: &History<'_>, name: &str) -> Result<Vec<Record>, OpsError> {
+    let rows = history.revisions(name)?;
+    let deployed = rows.iter().filter(|row| row.status == Status::Deployed);
+    deployed.map(|row| history.get(name, row.revision).map_err(OpsError::from)).collect()
+}

@@ -1,0 +1,89 @@
+//! From what the user names to a chart and values in memory.
+//!
+//! Invariant: nothing is written; a chart that comes from a repository is checked against its digest before it is read.
+
+use std::sync::Arc;
+
+use super::options::{ChartRequest, ValueSources};
+use super::{Context, OpsError};
+use crate::chart::{self, Chart};
+use crate::data::Map;
+use crate::diag::SourceFile;
+use crate::fetch;
+use crate::values::{Layers, Provenance};
+
+/// Loads the chart that a request names, with the warnings about it told.
+///
+/// # Errors
+/// The reference leads nowhere, the chart cannot be read, or it is not one that can be rendered.
+pub fn chart(context: &Context<'_>, request: &ChartRequest) -> Result<Chart, OpsError> {
+    let located = fetch::resolve(context.host, request.reference.as_str(), &request.fetch_options())?;
+    let chart = match located.source {
+        fetch::Source::Path(path) => chart::load(&path, &request.limits)?,
+        fetch::Source::Bytes(bytes) => chart::from_archive(&located.name, &bytes, &request.limits)?,
+    };
+    for warning in located.warnings.into_iter().chain(chart.warnings().iter().map(ToString::to_string)) {
+        context.warn(warning);
+    }
+    Ok(chart)
+}
+
+/// Refuses charts that cannot be installed or rendered alone. Texts are Helm's.
+///
+/// # Errors
+/// The chart is a library, or dependencies are missing below charts/.
+pub fn check_installable(context: &Context<'_>, chart: &Chart) -> Result<(), OpsError> {
+    match chart.metadata.chart_type.as_deref() {
+        None | Some("" | "application") => {}
+        Some(other) => {
+            return Err(OpsError::refused_with(
+                format!("{other} charts are not installable"),
+                "install a chart that has this one among its dependencies",
+            ));
+        }
+    }
+    if chart.metadata.deprecated {
+        context.warn("this chart is deprecated");
+    }
+    let missing: Vec<&str> = chart.missing_dependencies().map(|dependency| dependency.name.as_str()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(OpsError::refused_with(
+        format!(
+            "an error occurred while checking for chart dependencies. You may need to run `helm dependency build` to \
+             fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: {}",
+            missing.join(", ")
+        ),
+        "run `bowline dependency build` in the chart's folder, or add --dependency-update",
+    ))
+}
+
+/// Reads and merges the values that the user gave.
+///
+/// # Errors
+/// A file cannot be read, or a value does not parse.
+pub fn values(
+    context: &Context<'_>,
+    sources: &ValueSources,
+    provenance: Option<&mut Provenance>,
+) -> Result<Map, OpsError> {
+    let mut files: Vec<Arc<SourceFile>> = Vec::with_capacity(sources.files.len());
+    for name in &sources.files {
+        files.push(fetch::read_values_source(context.host, name)?);
+    }
+    let layers = Layers {
+        files,
+        json: sources.json.clone(),
+        set: sources.set.clone(),
+        string: sources.strings.clone(),
+        file: sources.from_files.clone(),
+        literal: sources.literals.clone(),
+    };
+    let mut read = |path: &str| {
+        fetch::read_values_source(context.host, path)
+            .map(|file| file.text().to_string())
+            .map_err(|error| error.to_string())
+    };
+    Ok(layers.merge(&mut read, provenance)?)
+}

@@ -1,0 +1,177 @@
+//! Template: what a chart renders to, without a store.
+//!
+//! Invariant: the text is Helm's to the byte: objects, then hooks, `---` and a source line before each.
+
+use std::sync::Arc;
+
+use super::options::{Apply, ChartRequest, ReleaseName, ValueSources};
+use super::pipeline::{self, Rendered};
+use super::{Context, OpsError, install, source};
+use crate::data::glob::PathPattern;
+use crate::manifest::{Event, Manifest};
+use crate::render::{self, Capabilities, ReleaseInfo};
+
+/// What to render.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TemplateOptions {
+    /// The release's name.
+    pub name: ReleaseName,
+    /// Its namespace.
+    pub namespace: String,
+    /// The chart.
+    pub chart: ChartRequest,
+    /// The values.
+    pub values: ValueSources,
+    /// Further API versions that the cluster has.
+    pub api_versions: Vec<String>,
+    /// Version of the cluster.
+    pub kube_version: Option<String>,
+    /// Print crds/ first.
+    pub include_crds: bool,
+    /// Render as an upgrade.
+    pub is_upgrade: bool,
+    /// Only these templates: paths or globs below the chart.
+    pub show_only: Vec<String>,
+    /// Leave tests out.
+    pub skip_tests: bool,
+    /// How to render.
+    pub apply: Apply,
+}
+
+/// One piece of the output.
+#[derive(Debug, Clone)]
+pub struct Piece {
+    /// The template that wrote it: `chart/templates/a.yaml`.
+    pub source: Arc<str>,
+    /// The document.
+    pub text: Arc<str>,
+}
+
+/// What was rendered.
+#[derive(Debug, Clone)]
+pub struct TemplateReport {
+    /// The release's name.
+    pub name: String,
+    /// The chart's name, with which every source begins.
+    pub chart: String,
+    /// Definitions, objects, hooks, in the order of the output.
+    pub pieces: Vec<Piece>,
+    /// The whole output.
+    pub text: String,
+}
+
+/// Renders a chart.
+///
+/// # Errors
+/// Anything that [`OpsError`] says about charts, values and templates, or a `show_only` that matches nothing.
+pub fn template(context: &Context<'_>, options: &TemplateOptions) -> Result<TemplateReport, OpsError> {
+    let name = install::release_name(context, &options.name, &options.chart.reference)?;
+    let chart = source::chart(context, &options.chart)?;
+    source::check_installable(context, &chart)?;
+    let values = source::values(context, &options.values, None)?;
+    let mut capabilities = Capabilities::default();
+    if let Some(version) = &options.kube_version {
+        capabilities = capabilities.with_kube_version(version)?;
+    }
+    let capabilities = capabilities.with_api_versions(&options.api_versions);
+    let info = ReleaseInfo {
+        is_install: !options.is_upgrade,
+        is_upgrade: options.is_upgrade,
+        ..ReleaseInfo::install(name.as_str(), options.namespace.as_str())
+    };
+    let rendered = pipeline::render(
+        context,
+        &pipeline::Request {
+            chart: &chart,
+            values: &values,
+            release: &info,
+            capabilities: &capabilities,
+            lookup: None,
+            options: render::Options { enable_dns: options.apply.enable_dns, ..render::Options::default() },
+            skip_schema: options.apply.skip_schema_validation,
+            subchart_notes: false,
+            compat: options.apply.compat,
+        },
+    )?;
+    let mut report = output(&rendered, options);
+    report.name = name;
+    if !options.show_only.is_empty() {
+        report.pieces = show_only(&report, &options.show_only)?;
+        report.text = text_of(&report.pieces);
+    }
+    Ok(report)
+}
+
+fn text_of(pieces: &[Piece]) -> String {
+    let mut text = String::new();
+    for piece in pieces {
+        Manifest::write_document(&mut text, &piece.source, &piece.text);
+    }
+    text
+}
+
+/// Everything in the order of the output. Objects lose the white space at the end of them all, as Helm prints them.
+fn output(rendered: &Rendered, options: &TemplateOptions) -> TemplateReport {
+    let mut definitions = String::new();
+    let mut pieces = Vec::new();
+    if options.include_crds {
+        for crd in &rendered.crds {
+            let text: Arc<str> = crd.file.text().into();
+            Manifest::write_document(&mut definitions, &crd.name, &text);
+            pieces.push(Piece { source: Arc::clone(&crd.name), text });
+        }
+    }
+    let objects = rendered.manifest.objects.iter();
+    pieces.extend(objects.map(|object| Piece { source: Arc::clone(&object.source), text: Arc::clone(&object.text) }));
+    let mut text = definitions + &rendered.manifest.text();
+    text.truncate(text.trim_end().len());
+    let start = text.len() - text.trim_start().len();
+    text.drain(..start);
+    text.push('\n');
+    if !options.apply.no_hooks {
+        let hooks: Vec<_> = rendered
+            .manifest
+            .hooks
+            .iter()
+            .filter(|hook| !(options.skip_tests && hook.runs_at(Event::Test)))
+            .collect();
+        pieces.extend(hooks.iter().map(|hook| Piece {
+            source: Arc::clone(&hook.object.source),
+            text: Arc::clone(&hook.object.text),
+        }));
+        text.push_str(&Manifest::hooks_text(hooks));
+    }
+    TemplateReport { name: String::new(), chart: rendered.chart.name().to_string(), pieces, text }
+}
+
+/// The pieces of the wanted templates, in the order of the flags.
+fn show_only(report: &TemplateReport, wanted: &[String]) -> Result<Vec<Piece>, OpsError> {
+    let mut shown = Vec::new();
+    for path in wanted {
+        let portable = path.replace('\\', "/");
+        let pattern = PathPattern::new(&portable).ok();
+        let prefix = format!("{}/", report.chart);
+        let matches = |piece: &&Piece| {
+            let below = piece.source.strip_prefix(&prefix).unwrap_or(&piece.source);
+            below == portable || pattern.as_ref().is_some_and(|pattern| pattern.matches(below))
+        };
+        let before = shown.len();
+        shown.extend(report.pieces.iter().filter(matches).cloned());
+        if shown.len() == before {
+            return Err(OpsError::refused_with(
+                format!("could not find template {path} in chart"),
+                near(report, &portable).map_or_else(
+                    || "paths are relative to the chart: templates/NAME.yaml".to_string(),
+                    |near| format!("did you mean `{near}`? (templates that write nothing cannot be shown)"),
+                ),
+            ));
+        }
+    }
+    Ok(shown)
+}
+
+fn near(report: &TemplateReport, path: &str) -> Option<String> {
+    let prefix = format!("{}/", report.chart);
+    let paths = report.pieces.iter().map(|piece| piece.source.strip_prefix(&prefix).unwrap_or(&piece.source));
+    crate::diag::did_you_mean(path, paths).map(str::to_string)
+}

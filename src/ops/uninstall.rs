@@ -1,0 +1,182 @@
+//! Uninstall: the objects of a release go, and its records too unless they are kept.
+//!
+//! Invariant: the record says `uninstalling` before the first object goes, so that an uninstall that was killed is finished
+//! by the next one.
+
+use std::time::Duration;
+
+use super::change::{self, Broken, Target};
+use super::options::{Wait, WaitStrategy};
+use super::{Context, OpsError, record};
+use crate::manifest::{self, Event, ObjectRef};
+use crate::plan::{self, KeepReason, Plan};
+use crate::release::{Holder, History, Record, Release, ReleaseError, Status, Terms, lock};
+
+/// How to uninstall.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UninstallOptions {
+    /// Text of the record.
+    pub description: Option<String>,
+    /// Only say what would happen.
+    pub dry_run: bool,
+    /// A release that is not there is fine.
+    pub ignore_not_found: bool,
+    /// Keep the records.
+    pub keep_history: bool,
+    /// Leave hooks out.
+    pub no_hooks: bool,
+    /// What to wait for.
+    pub wait: Wait,
+    /// How long to wait for another client that holds the release.
+    pub wait_lock: Option<Duration>,
+}
+
+/// What an uninstall did.
+#[derive(Debug, Clone)]
+pub struct UninstallReport {
+    /// The release.
+    pub name: String,
+    /// Its last record, as it was kept or as it would be; `None` when there was no such release.
+    pub release: Option<Release>,
+    /// What happened to each object.
+    pub plan: Plan,
+}
+
+impl UninstallReport {
+    /// Objects that stayed for a reason.
+    pub fn kept(&self, reason: KeepReason) -> impl Iterator<Item = &ObjectRef> {
+        self.plan.steps.iter().filter(move |step| step.keep == Some(reason)).map(|step| &step.id)
+    }
+}
+
+/// Uninstalls a release.
+///
+/// # Errors
+/// There is no such release, somebody works on it, it is uninstalled already and its records are to be kept, or an object
+/// cannot be deleted.
+pub fn uninstall(
+    context: &Context<'_>,
+    target: Target<'_>,
+    name: &str,
+    options: &UninstallOptions,
+) -> Result<UninstallReport, OpsError> {
+    manifest::check_release(name)?;
+    let history = target.history(context);
+    if !options.dry_run {
+        change::clear_the_way(context, &history, name, options.wait_lock)?;
+    }
+    let Some(last) = history.last(name)? else {
+        if options.ignore_not_found {
+            return Ok(UninstallReport { name: name.to_string(), release: None, plan: Plan::default() });
+        }
+        let source = ReleaseError::NotFound { name: name.to_string(), revision: None };
+        return Err(OpsError::refused_with(
+            format!("uninstall: Release not loaded: {name}: {source}"),
+            "`bowline list --all-namespaces` shows every release; a release is looked for in one namespace (-n)",
+        ));
+    };
+    if last.release.info.status == Status::Uninstalled {
+        return purge_uninstalled(&history, last, options);
+    }
+    let plan = plan_removal(target, &last.release)?;
+    if options.dry_run {
+        return Ok(UninstallReport { name: name.to_string(), release: Some(last.release), plan });
+    }
+    remove(context, target, &history, last, plan, options)
+}
+
+/// Deletes the records of a release whose objects are gone already.
+fn purge_uninstalled(
+    history: &History<'_>,
+    last: Record,
+    options: &UninstallOptions,
+) -> Result<UninstallReport, OpsError> {
+    let name = last.release.name.clone();
+    if options.keep_history {
+        return Err(OpsError::refused_with(
+            format!("the release named \"{name}\" is already deleted"),
+            format!("`bowline delete --purge {name}` removes its records too"),
+        ));
+    }
+    if !options.dry_run {
+        purge(history, &name)?;
+    }
+    Ok(UninstallReport { name, release: Some(last.release), plan: Plan::default() })
+}
+
+/// Deletes every record of a release, the oldest first, so that the last one tells the state until the end.
+fn purge(history: &History<'_>, name: &str) -> Result<(), OpsError> {
+    for row in history.revisions(name)? {
+        match history.delete(name, row.revision) {
+            Ok(()) | Err(ReleaseError::NotFound { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn plan_removal(target: Target<'_>, release: &Release) -> Result<Plan, OpsError> {
+    let mut old = manifest::parse_stored(&format!("manifest of {}", release.name), &release.manifest)?;
+    manifest::order::sort_for_uninstall(&mut old, |object| object.id.kind.clone());
+    let old = change::objects(&old)?;
+    let scopes = change::scopes(target.store, old.iter())?;
+    let input = plan::Input {
+        release: &release.name,
+        namespace: &release.namespace,
+        old: &old,
+        new: &[],
+        take_ownership: false,
+        replace: false,
+        scopes: &scopes,
+        uninstall: true,
+    };
+    plan::make(&input, |id| target.store.get(id).map_err(Broken::Store)).map_err(|broken| broken.told("uninstall"))
+}
+
+fn remove(
+    context: &Context<'_>,
+    target: Target<'_>,
+    history: &History<'_>,
+    mut last: Record,
+    plan: Plan,
+    options: &UninstallOptions,
+) -> Result<UninstallReport, OpsError> {
+    let name = last.release.name.clone();
+    context.check_interrupt("nothing was changed")?;
+    let holder = Holder::of(context.host);
+    last.release.info.status = Status::Uninstalling;
+    last.release.info.deleted = Some(record::now(context.host));
+    last.release.info.description = "Deletion in progress (or silently failed)".to_string();
+    lock::acquire_existing(history, &mut last, &Terms::new(&holder))?;
+    let events = [Event::PreDelete, Event::PostDelete];
+    change::hooks_not_run(context, target.store, &last.release, &events, options.no_hooks);
+    if options.wait.strategy != WaitStrategy::HookOnly && !target.store.capabilities().runs_workloads {
+        context.debug("objects are gone at once: there is nothing to wait for");
+    }
+    context.check_interrupt("no object was deleted; the next uninstall goes on from here")?;
+    let writes = change::plan_writes(&plan);
+    last.release.info.status = Status::Uninstalled;
+    last.release.info.description =
+        options.description.clone().unwrap_or_else(|| "Uninstallation complete".to_string());
+    last.lease = None;
+    if options.keep_history {
+        let mut superseded = deployed_before(history, &last)?;
+        for old in &mut superseded {
+            old.release.info.status = Status::Superseded;
+        }
+        let mut records: Vec<&mut Record> = std::iter::once(&mut last).chain(superseded.iter_mut()).collect();
+        history.save(&mut records, writes)?;
+    } else {
+        // The objects and the state that tells of them first; then the records, which the next uninstall can finish.
+        history.save(&mut [&mut last], writes)?;
+        purge(history, &name)?;
+    }
+    Ok(UninstallReport { name, release: Some(last.release), plan })
+}
+
+/// Earlier revisions that still count as deployed.
+fn deployed_before(history: &History<'_>, last: &Record) -> Result<Vec<Record>, OpsError> {
+    let rows = history.revisions(&last.release.name)?;
+    let others = rows.iter().filter(|row| row.status == Status::Deployed && row.revision != last.release.version);
+    others.map(|row| history.get(&last.release.name, row.revision).map_err(OpsError::from)).collect()
+}

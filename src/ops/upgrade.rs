@@ -1,0 +1,276 @@
+//! Upgrade: a further revision of a release, from a chart.
+//!
+//! Invariant: the current revision stays `deployed` until the new one is; an upgrade that fails leaves it so.
+
+use super::change::{self, Change, Target, Wanted};
+use super::install::{self, InstallOptions, ReleaseReport};
+use super::options::{Apply, ChartRequest, DryRun, ReleaseName, ValueSources, WaitStrategy};
+use super::pipeline;
+use super::record::{self, NewRevision};
+use super::rollback::{self, RollbackOptions};
+use super::{Context, OpsError, source};
+use crate::chart::Chart;
+use crate::data::{Map, Value};
+use crate::manifest::{self, Event};
+use crate::plan::Plan;
+use crate::release::{ApplyMethod, History, Record, Release, Status};
+use crate::render::{self, Capabilities, ReleaseInfo};
+use crate::values::{self, Compat, Reuse};
+
+/// What to upgrade, and how.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UpgradeOptions {
+    /// The release.
+    pub release: String,
+    /// The chart.
+    pub chart: ChartRequest,
+    /// The values.
+    pub values: ValueSources,
+    /// What becomes of the values of the last revision.
+    pub reuse: Reuse,
+    /// Install when there is no such release.
+    pub install: bool,
+    /// Make the namespace, when it installs.
+    pub create_namespace: bool,
+    /// Keep at most this many revisions; 0 keeps all.
+    pub history_max: usize,
+    /// Server-side apply; `None` keeps what the last revision used.
+    pub server_side: Option<bool>,
+    /// How to render and apply.
+    pub apply: Apply,
+}
+
+/// Upgrades a release.
+///
+/// # Errors
+/// Anything that [`OpsError`] says. With `rollback_on_failure` a failed upgrade is followed by a rollback to the newest
+/// revision that was deployed.
+pub fn upgrade(context: &Context<'_>, target: Target<'_>, options: &UpgradeOptions) -> Result<ReleaseReport, OpsError> {
+    manifest::check_release(&options.release)?;
+    let history = target.history(context);
+    let dry = options.apply.dry_run != DryRun::None;
+    if !dry {
+        change::clear_the_way(context, &history, &options.release, options.apply.wait_lock)?;
+    }
+    let last = history.last(&options.release)?;
+    let gone = last.as_ref().is_none_or(|record| record.release.info.status == Status::Uninstalled);
+    if options.install && gone {
+        return install::install(context, target, &as_install(options));
+    }
+    let Some(last) = last else { return Err(not_deployed(&options.release)) };
+    let current = current(&history, last)?;
+    let prepared = prepare(context, target, &history, options, &current)?;
+    if options.apply.dry_run == DryRun::Client {
+        let mut report = install::dry_run(prepared.release, Plan::default());
+        report.installed = false;
+        return Ok(report);
+    }
+    let wanted = Wanted {
+        name: &options.release,
+        old: &current.release.manifest,
+        new: &prepared.objects,
+        take_ownership: options.apply.take_ownership,
+        replace: options.apply.force_replace,
+        verb: "update",
+    };
+    let plan = change::plan(context, target, &wanted)?;
+    if dry {
+        let mut report = install::dry_run(prepared.release, plan);
+        report.installed = false;
+        return Ok(report);
+    }
+    history.prune(&options.release, options.history_max)?;
+    let change = Change {
+        release: prepared.release,
+        plan,
+        crds: Vec::new(),
+        superseded: vec![current],
+        events: &[Event::PreUpgrade, Event::PostUpgrade],
+        no_hooks: options.apply.no_hooks,
+        done: options.apply.description.clone().unwrap_or_else(|| "Upgrade complete".to_string()),
+        failed: change::failure_text("Upgrade", &options.release),
+        waits: options.apply.wait.strategy != WaitStrategy::HookOnly,
+    };
+    match change::carry_out(context, target, change) {
+        Ok(done) => Ok(ReleaseReport::of(done, false)),
+        Err(error) => Err(undo(context, target, &history, options, error)),
+    }
+}
+
+fn as_install(options: &UpgradeOptions) -> InstallOptions {
+    InstallOptions {
+        name: ReleaseName::Given(options.release.clone()),
+        chart: options.chart.clone(),
+        values: options.values.clone(),
+        create_namespace: options.create_namespace,
+        replace: true,
+        server_side: options.server_side.unwrap_or(true),
+        apply: options.apply.clone(),
+    }
+}
+
+/// The refusal of Helm's words.
+pub(super) fn not_deployed(name: &str) -> OpsError {
+    OpsError::refused_with(
+        format!("\"{name}\" has no deployed releases"),
+        format!("install it first, or run `bowline upgrade --install {name} …`"),
+    )
+}
+
+/// The revision that an upgrade starts from: the newest deployed one, else the last when it failed or was superseded.
+fn current(history: &History<'_>, last: Record) -> Result<Record, OpsError> {
+    if last.release.info.status == Status::Deployed {
+        return Ok(last);
+    }
+    if let Some(deployed) = history.deployed(&last.release.name)? {
+        return Ok(deployed);
+    }
+    match last.release.info.status {
+        Status::Failed | Status::Superseded => Ok(last),
+        _ => Err(not_deployed(&last.release.name)),
+    }
+}
+
+/// The new revision and the objects that it wants.
+struct Prepared {
+    release: Release,
+    objects: Vec<manifest::Object>,
+}
+
+fn prepare(
+    context: &Context<'_>,
+    target: Target<'_>,
+    history: &History<'_>,
+    options: &UpgradeOptions,
+    current: &Record,
+) -> Result<Prepared, OpsError> {
+    let mut chart = source::chart(context, &options.chart)?;
+    source::check_installable(context, &chart)?;
+    let config = reused_values(context, options, &current.release, &mut chart)?;
+    let newest = history.head(&options.release)?.map_or(current.release.version, |head| head.revision);
+    let revision = newest + 1;
+    let info = ReleaseInfo::upgrade(
+        options.release.as_str(),
+        target.namespace,
+        u32::try_from(revision).unwrap_or(u32::MAX),
+    );
+    let rendered = pipeline::render(
+        context,
+        &pipeline::Request {
+            chart: &chart,
+            values: &config,
+            release: &info,
+            capabilities: &Capabilities::default(),
+            lookup: None,
+            options: render::Options { enable_dns: options.apply.enable_dns, ..render::Options::default() },
+            skip_schema: options.apply.skip_schema_validation,
+            subchart_notes: options.apply.subchart_notes,
+            compat: options.apply.compat,
+        },
+    )?;
+    let method = match options.server_side {
+        Some(true) => ApplyMethod::ServerSide,
+        Some(false) => ApplyMethod::ClientSide,
+        None => current.release.apply_method.unwrap_or(ApplyMethod::ClientSide),
+    };
+    let mut release = record::new_revision(
+        context.host,
+        NewRevision {
+            name: &options.release,
+            namespace: target.namespace,
+            revision,
+            status: Status::PendingUpgrade,
+            description: "Preparing upgrade",
+            first_deployed: current.release.info.first_deployed.clone(),
+            config,
+            rendered: &rendered,
+            method,
+        },
+    );
+    release.labels.clone_from(&current.release.labels);
+    for (key, value) in &options.apply.labels {
+        if value == "null" {
+            release.labels.remove(key);
+        } else {
+            release.labels.insert(key.clone(), value.clone());
+        }
+    }
+    Ok(Prepared { release, objects: rendered.manifest.objects })
+}
+
+/// The user values of the new revision by the rules of reuse; the chart's defaults are replaced where they say so.
+fn reused_values(
+    context: &Context<'_>,
+    options: &UpgradeOptions,
+    current: &Release,
+    chart: &mut Chart,
+) -> Result<Map, OpsError> {
+    let new = source::values(context, &options.values, None)?;
+    let empty = Map::new();
+    let old = current.config.as_map().unwrap_or(&empty);
+    let old_defaults = match options.reuse {
+        Reuse::Reuse => old_values(current, options.apply.compat)?,
+        _ => Map::new(),
+    };
+    let reused = values::reuse(options.reuse, &new, old, &old_defaults, chart.values.as_map().unwrap_or(&empty));
+    if options.reuse == Reuse::Default && new.is_empty() && !old.is_empty() {
+        context.debug("copying values from the last revision, since no new ones were given");
+    }
+    chart.values = Value::Map(reused.defaults);
+    Ok(reused.config)
+}
+
+/// What the recorded chart's values came to with the recorded configuration.
+fn old_values(release: &Release, compat: Compat) -> Result<Map, OpsError> {
+    let empty = Map::new();
+    let config = release.config.as_map().unwrap_or(&empty);
+    let chart = recorded_as_chart(release);
+    Ok(values::coalesce(&chart, config, compat, &mut Vec::new())?)
+}
+
+/// The recorded chart as a chart without files, for its values.
+pub(super) fn recorded_as_chart(release: &Release) -> Chart {
+    Chart::without_files(release.chart.metadata.clone(), release.chart.values.clone())
+}
+
+/// Rolls back after a failed upgrade, when that was asked for.
+fn undo(
+    context: &Context<'_>,
+    target: Target<'_>,
+    history: &History<'_>,
+    options: &UpgradeOptions,
+    error: OpsError,
+) -> OpsError {
+    let failed = history.head(&options.release).ok().flatten().is_some_and(|head| head.status == Status::Failed);
+    if !options.apply.rollback_on_failure || !failed {
+        return error;
+    }
+    let good = history.revisions(&options.release).ok().and_then(|revisions| {
+        let good = revisions.iter().rev().find(|row| matches!(row.status, Status::Deployed | Status::Superseded));
+        good.map(|row| row.revision)
+    });
+    let back = RollbackOptions {
+        release: options.release.clone(),
+        revision: good,
+        history_max: options.history_max,
+        wait: options.apply.wait,
+        no_hooks: options.apply.no_hooks,
+        force_replace: options.apply.force_replace,
+        ..RollbackOptions::default()
+    };
+    match good.map(|_| rollback::rollback(context, target, &back)) {
+        Some(Ok(_)) => OpsError::Undone {
+            release: options.release.clone(),
+            undone: "rolled back",
+            source: Box::new(error),
+        },
+        Some(Err(second)) => {
+            context.warn(format!("an error occurred while rolling back the release: {second}"));
+            error
+        }
+        None => {
+            context.warn("there is no revision that could be rolled back to");
+            error
+        }
+    }
+}
