@@ -142,7 +142,7 @@ impl<'t> Cursor<'t> {
     /// Skips white space, comments and line breaks. A tab is white space only where no key can begin.
     pub(super) fn skip_to_token(&mut self, flow: bool, key_allowed: &mut bool) {
         loop {
-            if self.column == 0 && self.bytes[self.at..].starts_with(b"\xef\xbb\xbf") {
+            if self.at == 0 && self.bytes.starts_with(b"\xef\xbb\xbf") {
                 self.at += 3;
             }
             while matches!(self.peek(), Some(b' ')) || (self.peek() == Some(b'\t') && (flow || !*key_allowed))
@@ -205,7 +205,9 @@ impl<'t> Cursor<'t> {
                 let suffix = self.tag_uri(handle[1..].to_string());
                 match suffix {
                     Ok(suffix) => ("!", suffix),
-                    Err(_) if handle == "!" && self.at == start + 1 => ("!", String::new()),
+                    Err(_) if handle == "!" && self.at == start + 1 && self.peek() != Some(b'%') => {
+                        ("!", String::new())
+                    }
                     Err(error) => return Err(error),
                 }
             }

@@ -90,3 +90,6 @@ fn wrong_root(file: &Arc<SourceFile>, found: &Value, wanted: &str) -> YamlError 
     let text = format!("json: cannot unmarshal {found} into Go value of type {wanted}");
     YamlError::new(Stage::Unmarshal, text, Some(span)).in_file(file)
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,10 +26,10 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// Depth 1,000 (a tree of this depth is read, converted, written and dropped within 1 MiB of stack) and a million
-    /// nodes through aliases.
+    /// Depth 500 (a tree of this depth is read, converted, written and dropped within 1 MiB of stack even without
+    /// optimisation) and a million nodes through aliases.
     fn default() -> Self {
-        Limits { depth: 1_000, nodes: 1_000_000 }
+        Limits { depth: 500, nodes: 1_000_000 }
     }
 }
 
@@ -38,7 +38,15 @@ impl Default for Limits {
 /// # Errors
 /// The text is no YAML, up to and including the end of the first document.
 pub fn parse(file: &Arc<SourceFile>) -> Result<Option<Node>, YamlError> {
-    let composer = Composer::new(file.text(), Limits::default());
+    parse_within(file, Limits::default())
+}
+
+/// The first document of a text, within bounds of one's own.
+///
+/// # Errors
+/// As [`parse`].
+pub(super) fn parse_within(file: &Arc<SourceFile>, limits: Limits) -> Result<Option<Node>, YamlError> {
+    let composer = Composer::new(file.text(), limits);
     composer.and_then(|mut composer| composer.document()).map_err(|error| error.in_file(file))
 }
 
@@ -309,7 +317,12 @@ impl<'t> Composer<'t> {
                     self.peek()?,
                     TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowSequenceEnd
                 );
-                Ok(self.node_or_empty(missing, Context::Flow))
+                let want = self.node_or_empty(missing, Context::Flow);
+                if missing {
+                    // Go's library loses the token behind a `?` without a key; so `[? : a]` is an error.
+                    self.take()?;
+                }
+                Ok(want)
             }
             State::Pair => Ok(Want::Close(None)),
         }

@@ -241,8 +241,8 @@ impl<'t> Scanner<'t> {
             Some(TokenKind::FlowSequenceStart | TokenKind::FlowMappingStart)
         );
         if empty {
-            let level = self.flow_level;
-            self.orphan = self.keys.back().is_some_and(|key| key.level == level);
+            let opening = self.taken + self.tokens.len() - 1;
+            self.orphan = self.keys.back().is_some_and(|key| key.token == opening);
             if self.orphan {
                 self.keys.pop_back();
             }

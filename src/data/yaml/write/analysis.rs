@@ -15,9 +15,10 @@ pub(super) struct Ways {
     pub(super) literal_with_tabs: bool,
 }
 
-/// Whether Go's library takes a character for printable. It knows nothing beyond the basic plane, and no tab or CR.
+/// Whether Go's library takes a character for printable. It knows nothing beyond the basic plane, no tab and no
+/// CR; nor may U+0085 pass, which would come back as a space.
 pub(super) fn is_printable(c: char) -> bool {
-    matches!(c, '\n' | '\u{20}'..='\u{7e}' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
+    matches!(c, '\n' | '\u{20}'..='\u{7e}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
         && c != '\u{feff}'
 }
 

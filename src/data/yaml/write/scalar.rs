@@ -12,7 +12,7 @@ use super::{Keys, Writer};
 /// Writes a text whose continuation lines stand at `indent`.
 pub(super) fn write(writer: &mut Writer, text: &str, indent: usize, simple_key: bool) {
     let pretty = writer.style.keys == Keys::Natural3;
-    if needs_double(text) {
+    if needs_double(text, writer.style.through_json || pretty) {
         return double(writer, text, indent, simple_key);
     }
     let ways = ways(text);
@@ -32,10 +32,11 @@ pub(super) fn write(writer: &mut Writer, text: &str, indent: usize, simple_key: 
     }
 }
 
-/// Whether a reader would take the plain text for something else.
-fn needs_double(text: &str) -> bool {
+/// Whether a reader would take the plain text for something else. Helm writes `<<` plain, which does not read back.
+fn needs_double(text: &str, helm: bool) -> bool {
     match resolve(text) {
-        Resolved::Str | Resolved::Merge => is_base60(text),
+        Resolved::Str => is_base60(text),
+        Resolved::Merge => !helm,
         _ => true,
     }
 }
