@@ -6,3 +6,4 @@ mod store_kill;
 mod stores;
 mod support;
 mod values_cases;
+mod yaml_cases;
