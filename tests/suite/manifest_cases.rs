@@ -38,18 +38,27 @@ fn manifests_print_as_helm_prints_them() {
                     assert_eq!(texts(&again), texts(&manifest.objects), "{place}");
                     let mut out = format!("{}\n", stored.trim());
                     out.push_str(&Manifest::hooks_text(&manifest.hooks));
-                    (format!("{out}[{} dropped]", manifest.notes.len()), case.get("want").map(|want| {
-                        let Some(Value::Int(notes)) = case.get("notes") else { panic!("{place}: notes") };
-                        format!("{}[{notes} dropped]", want.as_str().unwrap())
-                    }))
+                    (
+                        format!("{out}[{} dropped]", manifest.notes.len()),
+                        case.get("want").map(|want| {
+                            let Some(Value::Int(notes)) = case.get("notes") else { panic!("{place}: notes") };
+                            format!("{}[{notes} dropped]", want.as_str().unwrap())
+                        }),
+                    )
                 }
                 Err(error) => {
-                    assert!(error.diagnostic().is_some_and(|diagnostic| diagnostic.at.is_some()), "{place}: {error}");
+                    assert!(
+                        error.diagnostic().is_some_and(|diagnostic| diagnostic.at.is_some()),
+                        "{place}: {error}"
+                    );
                     (error.to_string(), case.get("error").and_then(Value::as_str).map(str::to_string))
                 }
             };
             if wanted.as_deref() != Some(&found) {
-                failures.push(format!("{place} {:?}\nwanted {wanted:?}\n found {found:?}", case.get("files").unwrap()));
+                failures.push(format!(
+                    "{place} {:?}\nwanted {wanted:?}\n found {found:?}",
+                    case.get("files").unwrap()
+                ));
             }
         }
     }
