@@ -5,5 +5,6 @@ mod chart_loading;
 mod store_kill;
 mod stores;
 mod support;
+mod manifest_cases;
 mod values_cases;
 mod yaml_cases;

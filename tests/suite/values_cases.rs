@@ -63,10 +63,15 @@ fn read(path: &str) -> Result<String, String> {
     }
 }
 
-fn layers(values: Option<&Value>, args: &[String]) -> Layers {
+/// The layers of a case: `values` is a file in JSON, `files` are texts named values0.yaml and so on.
+fn layers(case: &Value) -> Layers {
+    let args = strings(case.get("args"));
     let mut layers = Layers::default();
-    if let Some(values) = values {
+    if let Some(values) = case.get("values") {
         layers.files.push(SourceFile::new("values.yaml", serde_json::to_string(values).unwrap()));
+    }
+    for (number, text) in strings(case.get("files")).into_iter().enumerate() {
+        layers.files.push(SourceFile::new(format!("values{number}.yaml"), text));
     }
     for pair in args.chunks(2) {
         let list = match pair[0].as_str() {
@@ -141,7 +146,7 @@ fn set_arguments_do_what_helm_does() {
     let cases = cases("set");
     let mut failures = Vec::new();
     for (place, case) in &cases {
-        let layers = layers(case.get("values"), &strings(case.get("args")));
+        let layers = layers(case);
         let mut provenance = Provenance::default();
         let outcome =
             layers.merge(&mut read, Some(&mut provenance)).map(Value::Map).map_err(|error| error.to_string());
