@@ -4,6 +4,7 @@ mod chart_loading;
 mod chart_loading;
 mod store_kill;
 mod stores;
+mod packaging;
 mod support;
 mod manifest_cases;
 mod values_cases;
