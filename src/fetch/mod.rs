@@ -1,1 +1,415 @@
-//! fetch
+//! Gets a chart from whatever a user writes: a folder, an archive, `repo/name`, a URL; and values files likewise.
+//!
+//! ```text
+//! reference ─► path? ─► URL? ─► repo/name ─► cached index ─► entry ─► content cache by digest ─► download ─► digest check
+//! ```
+//!
+//! Invariant: credentials go to the scheme, host and port of the repository that they belong to, unless the user passes
+//! them on; an archive whose index gives a digest is never handed out with another one.
+
+mod cache;
+pub mod deps;
+mod error;
+
+use std::path::PathBuf;
+
+pub use error::{FetchError, Unsatisfied};
+
+use crate::data::digest::sha256_hex;
+use crate::diag::Diagnostic;
+use crate::repo::RepoError;
+use crate::repo::config::{RepoFile, RepoPaths, Repository};
+use crate::repo::generate::ARCHIVE_LIMIT;
+use crate::repo::index::{Entry, INDEX_LIMIT, Index, Only};
+use crate::repo::update::cached;
+use crate::sys::http::{self, Http, Request};
+use crate::sys::secret::redact_url;
+use crate::sys::{Host, Secret, fs};
+
+/// What Helm asks of a server for an archive.
+const ACCEPT: &str = "application/gzip,application/octet-stream";
+/// Largest provenance file, in bytes.
+const PROVENANCE_LIMIT: u64 = 1 << 20;
+/// Largest values file, in bytes.
+const VALUES_LIMIT: u64 = 64 << 20;
+
+/// Where things are looked up.
+#[derive(Debug, Clone, Copy)]
+pub struct FetchContext<'a> {
+    /// The outside world.
+    pub host: &'a Host,
+    /// `repositories.yaml` and the caches.
+    pub paths: &'a RepoPaths,
+}
+
+/// Whether the provenance file of an archive is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Provenance {
+    /// No.
+    #[default]
+    No,
+    /// Take it when it is there.
+    IfThere,
+    /// Fail without it.
+    Required,
+}
+
+/// How to find a chart.
+#[derive(Debug, Clone, Default)]
+pub struct FetchOptions {
+    /// Version or constraint; empty for the newest stable one.
+    pub version: String,
+    /// Prereleases too, when no version is given.
+    pub devel: bool,
+    /// URL of a repository that need not be configured; empty for none.
+    pub repo: String,
+    /// User name of basic authentication.
+    pub username: String,
+    /// Its password.
+    pub password: Secret,
+    /// PEM file of the client's certificate; empty for none.
+    pub cert_file: String,
+    /// PEM file of the client's key; empty for none.
+    pub key_file: String,
+    /// PEM file of authorities; empty for those of the system.
+    pub ca_file: String,
+    /// Accept any certificate.
+    pub insecure_skip_tls_verify: bool,
+    /// Send the credentials to every host.
+    pub pass_credentials: bool,
+    /// Whether the provenance file is wanted.
+    pub provenance: Provenance,
+}
+
+impl FetchOptions {
+    /// The version request, with what `--devel` means.
+    fn request(&self) -> &str {
+        if self.version.is_empty() && self.devel { ">0.0.0-0" } else { &self.version }
+    }
+
+    /// The settings of a connection as those of a repository at a URL.
+    fn repository(&self, url: &str) -> Repository {
+        Repository {
+            name: String::new(),
+            url: url.to_string(),
+            username: self.username.clone(),
+            password: self.password.clone(),
+            cert_file: self.cert_file.clone(),
+            key_file: self.key_file.clone(),
+            ca_file: self.ca_file.clone(),
+            insecure_skip_tls_verify: self.insecure_skip_tls_verify,
+            pass_credentials_all: self.pass_credentials,
+        }
+    }
+
+    /// A configured repository, with what the command line says over it.
+    fn over(&self, configured: &Repository) -> Repository {
+        let pick =
+            |given: &str, configured: &str| if given.is_empty() { configured } else { given }.to_string();
+        let own = self.username.is_empty() && self.password.is_empty();
+        Repository {
+            name: configured.name.clone(),
+            url: configured.url.clone(),
+            username: if own { configured.username.clone() } else { self.username.clone() },
+            password: if own { configured.password.clone() } else { self.password.clone() },
+            cert_file: pick(&self.cert_file, &configured.cert_file),
+            key_file: pick(&self.key_file, &configured.key_file),
+            ca_file: pick(&self.ca_file, &configured.ca_file),
+            insecure_skip_tls_verify: self.insecure_skip_tls_verify || configured.insecure_skip_tls_verify,
+            pass_credentials_all: self.pass_credentials || configured.pass_credentials_all,
+        }
+    }
+}
+
+/// A chart that was found.
+#[derive(Debug)]
+pub struct Located {
+    /// Where it is.
+    pub source: Source,
+    /// SHA-256 of the archive in hex digits, when the chart came as bytes.
+    pub digest: Option<String>,
+    /// The provenance file, when it was asked for and is there.
+    pub provenance: Option<Vec<u8>>,
+    /// Entries of the index that were dropped, and a version that is not quite the one that was asked for.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Where a chart is.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Source {
+    /// A folder on this machine.
+    Folder(PathBuf),
+    /// An archive on this machine.
+    Archive(PathBuf),
+    /// An archive that was downloaded.
+    Downloaded {
+        /// Its file name, `NAME-VERSION.tgz` as a rule.
+        file_name: String,
+        /// Where it came from, as shown.
+        url: String,
+        /// The archive.
+        bytes: Vec<u8>,
+    },
+}
+
+/// Finds a chart and, unless it is on this machine, fetches it.
+///
+/// A path that exists wins, unless a repository's URL is given. Then come URLs, then `repo/name`.
+///
+/// # Errors
+/// Nothing is there, the repository is not configured or has no such version, the download fails, or the archive is not
+/// the one that the index promised.
+pub fn resolve(
+    reference: &str,
+    options: &FetchOptions,
+    context: &FetchContext<'_>,
+) -> Result<Located, FetchError> {
+    if reference.starts_with("oci://") || (options.repo.starts_with("oci://")) {
+        return Err(FetchError::OciUnsupported { reference: reference.to_string() });
+    }
+    if !options.repo.is_empty() {
+        return from_repository_url(reference, options, context);
+    }
+    if let Some(local) = local(reference, context)? {
+        return Ok(Located { source: local, digest: None, provenance: None, warnings: Vec::new() });
+    }
+    if reference.contains("://") {
+        return from_url(reference, options, context);
+    }
+    from_name(reference, options, context)
+}
+
+/// A chart on this machine. A name that can only be a path must be one.
+fn local(reference: &str, context: &FetchContext<'_>) -> Result<Option<Source>, FetchError> {
+    let path = context.host.resolve(reference);
+    Ok(match fs::kind(&path) {
+        fs::Kind::Folder => Some(Source::Folder(path)),
+        fs::Kind::File | fs::Kind::Other => Some(Source::Archive(path)),
+        fs::Kind::Missing if reference.starts_with('.') || path == *reference => {
+            return Err(FetchError::PathNotFound { path: reference.to_string() });
+        }
+        fs::Kind::Missing => None,
+    })
+}
+
+/// `repo/name` through the cached index of a configured repository.
+fn from_name(
+    reference: &str,
+    options: &FetchOptions,
+    context: &FetchContext<'_>,
+) -> Result<Located, FetchError> {
+    let Some((name, chart)) = reference.split_once('/') else {
+        return Err(FetchError::NoRepository { reference: reference.to_string() });
+    };
+    let file = RepoFile::load(&context.paths.config)?;
+    let Some(configured) = file.get(name) else {
+        return Err(FetchError::UnknownRepository { name: name.to_string(), candidates: file.names() });
+    };
+    let loaded = cached(context.paths, name, Only::Chart(chart))?;
+    let mut warnings = loaded.warnings;
+    let found = loaded
+        .index
+        .find(chart, options.request())
+        .map_err(|source| not_in_index(chart, options, name, source))?;
+    if !found.exact {
+        warnings.push(close_version(chart, options.request(), &found.entry.metadata.version));
+    }
+    let repository = options.over(configured);
+    fetch_entry(&found.entry, &repository, reference, options, context, warnings)
+}
+
+fn not_in_index(chart: &str, options: &FetchOptions, repository: &str, source: RepoError) -> FetchError {
+    match source {
+        RepoError::BadConstraint(error) => FetchError::BadVersion(error),
+        source => FetchError::NotInIndex {
+            chart: chart.to_string(),
+            version: options.request().to_string(),
+            repository: repository.to_string(),
+            source,
+        },
+    }
+}
+
+/// Helm's warning about a version that is close to the one that was asked for.
+fn close_version(chart: &str, requested: &str, selected: &str) -> Diagnostic {
+    Diagnostic::warning("unable to find exact version requested; falling back to closest available version")
+        .note(format!("chart {chart}, requested {requested}, selected {selected}"))
+}
+
+/// A chart of a repository that is given by its URL.
+fn from_repository_url(
+    chart: &str,
+    options: &FetchOptions,
+    context: &FetchContext<'_>,
+) -> Result<Located, FetchError> {
+    let repository = options.repository(&options.repo);
+    let shown = redact_url(&options.repo);
+    let unusable =
+        |source: RepoError| RepoError::NotARepository { url: shown.clone(), source: Box::new(source) };
+    let request = Request {
+        credentials: repository.credentials(),
+        pass_credentials: repository.pass_credentials_all,
+        compressed: true,
+        ..Request::new(INDEX_LIMIT)
+    };
+    let url = http::join(&options.repo, "index.yaml")?;
+    let answer = Http::new(repository.http_options(context.host))
+        .get(&url, &request)
+        .map_err(|error| unusable(RepoError::Http(error)))?;
+    let loaded = Index::parse(&answer.body, &shown, Only::Chart(chart)).map_err(unusable)?;
+    let found = loaded.index.find(chart, options.request()).map_err(|error| match error {
+        RepoError::BadConstraint(error) => FetchError::BadVersion(error),
+        _ => FetchError::NotInRepository {
+            chart: chart.to_string(),
+            version: options.request().to_string(),
+            url: shown.clone(),
+        },
+    })?;
+    let mut warnings = loaded.warnings;
+    if !found.exact {
+        warnings.push(close_version(chart, options.request(), &found.entry.metadata.version));
+    }
+    fetch_entry(&found.entry, &repository, chart, options, context, warnings)
+}
+
+/// An archive by its URL, with the settings of the configured repository that it lies in.
+fn from_url(url: &str, options: &FetchOptions, context: &FetchContext<'_>) -> Result<Located, FetchError> {
+    let file = RepoFile::load(&context.paths.config)?;
+    let repository = match owner(url, &file, context) {
+        Some(configured) => options.over(configured),
+        None => options.repository(url),
+    };
+    download(url, &repository, None, options.provenance, context, Vec::new())
+}
+
+/// The configured repository that an archive belongs to: the URL lies below the repository's, or the repository passes
+/// its credentials on and its cached index names the URL.
+fn owner<'a>(url: &str, file: &'a RepoFile, context: &FetchContext<'_>) -> Option<&'a Repository> {
+    let below = |repository: &&Repository| {
+        let folder = repository.url.split('?').next().unwrap_or("").trim_end_matches('/');
+        http::same_origin(url, &repository.url)
+            && url.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+    };
+    let named = |repository: &&Repository| {
+        repository.pass_credentials_all
+            && fs::read(&context.paths.index(&repository.name), INDEX_LIMIT)
+                .is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(url))
+    };
+    file.repositories.iter().find(below).or_else(|| file.repositories.iter().find(named))
+}
+
+fn fetch_entry(
+    entry: &Entry,
+    repository: &Repository,
+    reference: &str,
+    options: &FetchOptions,
+    context: &FetchContext<'_>,
+    warnings: Vec<Diagnostic>,
+) -> Result<Located, FetchError> {
+    let url = entry_url(entry, repository, reference)?;
+    download(&url, repository, digest_of(entry), options.provenance, context, warnings)
+}
+
+/// The URL of an entry's archive.
+fn entry_url(entry: &Entry, repository: &Repository, reference: &str) -> Result<String, FetchError> {
+    let Some(url) = entry.urls.first() else {
+        return Err(FetchError::NoUrls { chart: reference.to_string() });
+    };
+    Ok(http::join(&repository.url, url)?)
+}
+
+/// The digest that an entry promises, as plain lower-case digits; `None` when it promises none.
+fn digest_of(entry: &Entry) -> Option<String> {
+    let digest = entry.digest.trim().to_ascii_lowercase();
+    let digest = digest.strip_prefix("sha256:").unwrap_or(&digest);
+    (!digest.is_empty()).then(|| digest.to_string())
+}
+
+/// Gets an archive from the content cache or the network.
+fn download(
+    url: &str,
+    repository: &Repository,
+    expected: Option<String>,
+    provenance: Provenance,
+    context: &FetchContext<'_>,
+    warnings: Vec<Diagnostic>,
+) -> Result<Located, FetchError> {
+    let shown = redact_url(url);
+    let client = Http::new(repository.http_options(context.host));
+    let may_know = repository.pass_credentials_all || http::same_origin(url, &repository.url);
+    let request = Request {
+        accept: Some(ACCEPT),
+        credentials: repository.credentials().filter(|_| may_know),
+        pass_credentials: repository.pass_credentials_all,
+        ..Request::new(ARCHIVE_LIMIT)
+    };
+    let content = &context.paths.content;
+    let (bytes, digest) =
+        match expected.as_deref().and_then(|digest| Some((cache::get(content, digest)?, digest))) {
+            Some((bytes, digest)) => (bytes, digest.to_string()),
+            None => {
+                let bytes = client.get(url, &request)?.body;
+                let digest = sha256_hex(&bytes);
+                if let Some(expected) = expected.filter(|expected| *expected != digest) {
+                    return Err(FetchError::WrongDigest { url: shown, expected, found: digest });
+                }
+                cache::put(content, &digest, &bytes);
+                (bytes, digest)
+            }
+        };
+    let provenance = match provenance {
+        Provenance::No => None,
+        wanted => {
+            let (path, query) = url.split_once('?').map_or((url, None), |(path, query)| (path, Some(query)));
+            let beside = query.map_or(format!("{path}.prov"), |query| format!("{path}.prov?{query}"));
+            match client.get(&beside, &Request { limit: PROVENANCE_LIMIT, ..request }) {
+                Ok(answer) => Some(answer.body),
+                Err(error) if wanted == Provenance::Required => return Err(error.into()),
+                Err(_) => None,
+            }
+        }
+    };
+    let file_name =
+        http::file_name(url).filter(|name| is_file_name(name)).unwrap_or_else(|| format!("{digest}.tgz"));
+    let source = Source::Downloaded { file_name, url: shown, bytes };
+    Ok(Located { source, digest: Some(digest), provenance, warnings })
+}
+
+/// A name from a URL becomes a file in a folder of the user: it must be nothing else than a name.
+fn is_file_name(name: &str) -> bool {
+    name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0']) && name.len() <= 255
+}
+
+/// Reads a values file: `-` is standard input, `http://` and `https://` are fetched, anything else is a path.
+///
+/// Returns what messages call it, and the bytes (at most 64 MiB).
+///
+/// # Errors
+/// It cannot be read.
+pub fn read_values_source(
+    source: &str,
+    options: &FetchOptions,
+    context: &FetchContext<'_>,
+) -> Result<(String, Vec<u8>), FetchError> {
+    if source.trim() == "-" {
+        return Ok(("<stdin>".to_string(), fs::read_stdin(VALUES_LIMIT)?));
+    }
+    if source.starts_with("http://") || source.starts_with("https://") {
+        let file = RepoFile::load(&context.paths.config)?;
+        let repository = match owner(source, &file, context) {
+            Some(configured) => options.over(configured),
+            None => options.repository(source),
+        };
+        let request = Request {
+            credentials: repository.credentials(),
+            pass_credentials: repository.pass_credentials_all,
+            compressed: true,
+            ..Request::new(VALUES_LIMIT)
+        };
+        let answer = Http::new(repository.http_options(context.host)).get(source, &request)?;
+        return Ok((redact_url(source), answer.body));
+    }
+    let path = source.strip_prefix("file://").unwrap_or(source);
+    Ok((source.to_string(), fs::read(&context.host.resolve(path), VALUES_LIMIT)?))
+}

@@ -16,7 +16,7 @@ pub mod config;
 mod error;
 pub mod generate;
 pub mod index;
-mod parallel;
+pub(crate) mod parallel;
 mod peek;
 pub mod search;
 pub mod serve;

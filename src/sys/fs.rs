@@ -235,6 +235,19 @@ pub fn create_dir_all(path: &Path) -> Result<(), FsError> {
     fs::create_dir_all(path).map_err(FsError::io("create folder", path))
 }
 
+/// Renames a file, replacing what is at the new path.
+///
+/// # Errors
+/// The system refuses.
+pub fn rename(from: &Path, to: &Path) -> Result<(), FsError> {
+    fs::rename(from, to).map_err(FsError::io("rename", from))
+}
+
+/// Where a link leads; `None` for what is no link.
+pub fn link_target(path: &Path) -> Option<PathBuf> {
+    fs::read_link(path).ok()
+}
+
 /// Removes a file; one that is not there is fine.
 ///
 /// # Errors

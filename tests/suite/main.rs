@@ -7,5 +7,7 @@ mod stores;
 mod packaging;
 mod support;
 mod manifest_cases;
+mod repositories;
+mod serving;
 mod values_cases;
 mod yaml_cases;

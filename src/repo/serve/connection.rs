@@ -13,8 +13,6 @@ use super::request::{self, HEAD_LIMIT, Head, Method};
 use super::{Access, Shared, routes};
 use crate::sys::monotonic;
 
-/// Longest time for a head, from its first byte to its last.
-const HEAD_TIME: Duration = Duration::from_secs(10);
 /// Longest wait for the next request on a connection.
 const IDLE_TIME: Duration = Duration::from_secs(15);
 /// How often a waiting connection looks whether it is in the way.
@@ -75,7 +73,7 @@ fn read_head(shared: &Shared, stream: &TcpStream, buffer: &mut Vec<u8>) -> Resul
         }
         let waited = first_byte.unwrap_or(start).elapsed();
         match first_byte {
-            Some(_) if waited >= HEAD_TIME => return Err(408),
+            Some(_) if waited >= shared.request_time => return Err(408),
             None if waited >= IDLE_TIME || (waited >= TICK && shared.must_hurry()) => return Ok(None),
             _ => {}
         }

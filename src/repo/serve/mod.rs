@@ -63,6 +63,8 @@ pub struct ServeOptions {
     pub name: String,
     /// Most connections that are served at the same time.
     pub workers: usize,
+    /// Longest time for the head of a request, from its first byte to its last.
+    pub request_time: Duration,
     /// Told about each request.
     pub log: Option<AccessLog>,
 }
@@ -76,6 +78,7 @@ impl ServeOptions {
             url: String::new(),
             name: "local".to_string(),
             workers: 32,
+            request_time: Duration::from_secs(10),
             log: None,
         }
     }
@@ -94,6 +97,7 @@ struct Shared {
     catalog: Catalog,
     name: String,
     url: String,
+    request_time: Duration,
     log: Option<AccessLog>,
     queue: Mutex<VecDeque<TcpStream>>,
     arrived: Condvar,
@@ -163,6 +167,7 @@ impl Server {
                 catalog,
                 name: options.name.clone(),
                 url: options.url.clone(),
+                request_time: options.request_time,
                 log: options.log.clone(),
                 queue: Mutex::new(VecDeque::new()),
                 arrived: Condvar::new(),

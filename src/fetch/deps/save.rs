@@ -1,0 +1,142 @@
+//! Puts the chosen charts into `charts/`.
+//!
+//! Invariant: all archives are whole in `tmpcharts-PID` beside `charts/` before the first is moved; moving replaces one
+//! file by another in one step; only then are archives removed that nobody asks for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::resolve::{Place, Resolved};
+use super::{DepsEvent, DepsOptions, DepsReport, Parent};
+use crate::chart::{Limits, load};
+use crate::fetch::{FetchContext, FetchError, Provenance, Source, digest_of, download, entry_url};
+use crate::package::{PackOptions, pack};
+use crate::repo::config::Repository;
+use crate::repo::parallel;
+use crate::sys::fs;
+use crate::sys::secret::redact_url;
+
+/// Most archives that are fetched at the same time.
+const AT_ONCE: usize = 6;
+/// Most entries of `charts/` that are looked at.
+const MOST_FILES: usize = 100_000;
+
+/// One archive to fetch.
+struct Task<'a> {
+    url: String,
+    repository: Repository,
+    digest: Option<String>,
+    name: &'a str,
+}
+
+/// An archive for `charts/`.
+struct Archive {
+    file_name: String,
+    bytes: Vec<u8>,
+}
+
+pub(super) fn save(
+    parent: &Parent,
+    resolved: &[Resolved<'_>],
+    options: &DepsOptions,
+    context: &FetchContext<'_>,
+    on_event: &mut dyn FnMut(&DepsEvent<'_>),
+) -> Result<DepsReport, FetchError> {
+    on_event(&DepsEvent::Saving(resolved.len()));
+    let mut tasks: BTreeMap<String, Task<'_>> = BTreeMap::new();
+    let mut archives = Vec::new();
+    for chosen in resolved {
+        let dependency = &chosen.source.dependency;
+        let (name, repository) = (dependency.name.as_str(), dependency.repository.as_str());
+        match (&chosen.source.place, &chosen.entry) {
+            (Place::Repository { repository: known, .. }, Some(entry)) => {
+                let merged = options.fetch.over(known);
+                let url = entry_url(entry, &merged, name)?;
+                if tasks.contains_key(&url) {
+                    on_event(&DepsEvent::AlreadyDownloaded { name, repository });
+                    continue;
+                }
+                on_event(&DepsEvent::Downloading { name, repository });
+                let task = Task { url: url.clone(), repository: merged, digest: digest_of(entry), name };
+                tasks.insert(url, task);
+            }
+            (Place::Folder { path, .. }, _) => archives.push(package(path)?),
+            _ => {}
+        }
+    }
+    let tasks: Vec<Task<'_>> = tasks.into_values().collect();
+    for (task, fetched) in tasks.iter().zip(parallel::map(&tasks, AT_ONCE, |task| fetch(task, context))) {
+        let stopped = || Err(FetchError::NoUrls { chart: task.name.to_string() });
+        let fetched = fetched.unwrap_or_else(stopped);
+        archives.push(fetched.map_err(|source| FetchError::Download {
+            url: redact_url(&task.url),
+            source: Box::new(source),
+        })?);
+    }
+    replace(parent, &archives, resolved, on_event)
+}
+
+fn fetch(task: &Task<'_>, context: &FetchContext<'_>) -> Result<Archive, FetchError> {
+    let located =
+        download(&task.url, &task.repository, task.digest.clone(), Provenance::No, context, Vec::new())?;
+    match located.source {
+        Source::Downloaded { file_name, bytes, .. } => Ok(Archive { file_name, bytes }),
+        Source::Folder(path) | Source::Archive(path) => {
+            Err(FetchError::PathNotFound { path: path.display().to_string() })
+        }
+    }
+}
+
+fn package(folder: &Path) -> Result<Archive, FetchError> {
+    let packed = pack(&load(folder, &Limits::default())?, &PackOptions::default())?;
+    Ok(Archive { file_name: packed.file_name, bytes: packed.bytes })
+}
+
+/// Writes the archives, moves them into `charts/` and removes the archives that are not among them.
+fn replace(
+    parent: &Parent,
+    archives: &[Archive],
+    resolved: &[Resolved<'_>],
+    on_event: &mut dyn FnMut(&DepsEvent<'_>),
+) -> Result<DepsReport, FetchError> {
+    let charts = parent.charts();
+    if matches!(fs::kind(&charts), fs::Kind::File | fs::Kind::Other) {
+        return Err(FetchError::NotADirectory { path: format!("{}/charts", parent.shown) });
+    }
+    let temporary = parent.folder.join(format!("tmpcharts-{}", std::process::id()));
+    let mut report = DepsReport::default();
+    let moved = (|| {
+        for archive in archives {
+            fs::write_atomic(&temporary.join(&archive.file_name), &archive.bytes, false)?;
+        }
+        fs::create_dir_all(&charts)?;
+        for archive in archives {
+            fs::rename(&temporary.join(&archive.file_name), &charts.join(&archive.file_name))?;
+            report.saved.push(archive.file_name.clone());
+        }
+        Ok(())
+    })();
+    let cleaned = fs::remove_dir_all(&temporary);
+    moved.and(cleaned).map_err(FetchError::Fs)?;
+    on_event(&DepsEvent::DeletingOutdated);
+    let wanted: BTreeSet<&str> = archives.iter().map(|archive| archive.file_name.as_str()).collect();
+    for entry in fs::walk(&charts, MOST_FILES, |path, _| !path.contains('/'))? {
+        let outdated = entry.kind == fs::Kind::File
+            && entry.relative.ends_with(".tgz")
+            && !wanted.contains(entry.relative.as_str())
+            && !is_vendored(&entry.relative, resolved);
+        if outdated {
+            fs::remove_file(&entry.path)?;
+            report.removed.push(entry.relative);
+        }
+    }
+    Ok(report)
+}
+
+/// Whether an archive is that of a dependency without a repository.
+fn is_vendored(file_name: &str, resolved: &[Resolved<'_>]) -> bool {
+    resolved.iter().any(|chosen| {
+        matches!(chosen.source.place, Place::Vendored)
+            && file_name == format!("{}-{}.tgz", chosen.source.dependency.name, chosen.version)
+    })
+}
