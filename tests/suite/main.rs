@@ -1,4 +1,5 @@
 //! The one integration-test binary.
 
+mod releases;
 mod store_kill;
 mod stores;
