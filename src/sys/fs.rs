@@ -192,6 +192,24 @@ pub fn create_private(path: &Path) -> Result<bool, FsError> {
     }
 }
 
+/// What a link points to, as text; `None` when there is no link.
+pub fn link_target(path: &Path) -> Option<String> {
+    fs::read_link(path).ok().map(|target| target.to_string_lossy().into_owned())
+}
+
+/// Number of the user who owns a path; `None` when there is none or the system has no such numbers.
+#[cfg(unix)]
+pub fn owner(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).ok().map(|found| found.uid())
+}
+
+/// Number of the user who owns a path; this system has no such numbers.
+#[cfg(not(unix))]
+pub fn owner(_: &Path) -> Option<u32> {
+    None
+}
+
 fn write_new(path: &Path, bytes: &[u8], private: bool) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);

@@ -2,6 +2,7 @@
 mod chart_loading;
 
 mod chart_loading;
+mod releases;
 mod store_kill;
 mod stores;
 mod packaging;
