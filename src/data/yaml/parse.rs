@@ -141,6 +141,8 @@ struct Composer<'t> {
     anchors: HashMap<&'t str, Anchor>,
     tags: Vec<(Cow<'t, str>, Cow<'t, str>)>,
     first: bool,
+    /// The first error that is none of syntax; those come first, wherever they are.
+    later: Option<YamlError>,
     /// Nodes that merge keys have added.
     merged: usize,
 }
@@ -161,6 +163,7 @@ impl<'t> Composer<'t> {
             anchors: HashMap::new(),
             tags: Vec::new(),
             first: true,
+            later: None,
             merged: 0,
         })
     }
@@ -233,7 +236,10 @@ impl<'t> Composer<'t> {
             self.tree()?
         };
         self.take_if(&TokenKind::DocumentEnd)?;
-        Ok(Some(root))
+        match self.later.take() {
+            Some(error) => Err(error),
+            None => Ok(Some(root)),
+        }
     }
 
     fn directives(&mut self) -> Result<(), YamlError> {
@@ -529,11 +535,14 @@ impl<'t> Composer<'t> {
         }
     }
 
-    fn alias(&self, name: &str, span: Span) -> Result<Node, YamlError> {
+    fn alias(&mut self, name: &str, span: Span) -> Result<Node, YamlError> {
         match self.anchors.get(name) {
             Some(Anchor::Done(node)) => Ok(Node { span, kind: node.kind.clone(), origin: Origin::Alias }),
             Some(Anchor::Open) => {
-                Err(YamlError::yaml(format_args!("anchor '{name}' value contains itself"), span))
+                let error = YamlError::yaml(format_args!("anchor '{name}' value contains itself"), span);
+                self.later.get_or_insert(error);
+                let kind = NodeKind::Scalar { text: Arc::from(""), style: Style::Plain, tag: None };
+                Ok(Node { span, kind, origin: Origin::Alias })
             }
             None => Err(YamlError::yaml(format_args!("unknown anchor '{name}' referenced"), span)),
         }
@@ -551,17 +560,22 @@ impl<'t> Composer<'t> {
                 out.push((key, value));
                 continue;
             }
-            let wrong =
-                || YamlError::yaml("map merge requires map or sequence of maps as the value", value.span);
-            match &value.kind {
-                NodeKind::Map(merged) => self.merge_one(merged, &mut out, value.span)?,
+            let fits = match &value.kind {
+                NodeKind::Map(merged) => {
+                    self.merge_one(merged, &mut out, value.span)?;
+                    true
+                }
                 NodeKind::List(maps) => {
-                    for map in maps.iter().rev() {
-                        let merged = map.as_map().ok_or_else(wrong)?;
+                    for merged in maps.iter().rev().filter_map(Node::as_map) {
                         self.merge_one(merged, &mut out, value.span)?;
                     }
+                    maps.iter().all(|map| map.as_map().is_some())
                 }
-                NodeKind::Scalar { .. } => return Err(wrong()),
+                NodeKind::Scalar { .. } => false,
+            };
+            if !fits {
+                let text = "map merge requires map or sequence of maps as the value";
+                self.later.get_or_insert(YamlError::yaml(text, value.span));
             }
         }
         Ok(out)

@@ -73,7 +73,7 @@ impl<'t> Scanner<'t> {
 
     /// The next token, without taking it.
     pub(super) fn peek(&mut self) -> Result<&Token<'t>, SyntaxError> {
-        while !self.done && self.needs_more()? {
+        while self.needs_more()? && !self.done {
             self.fetch()?;
         }
         match self.tokens.front() {
@@ -108,10 +108,15 @@ impl<'t> Scanner<'t> {
         Ok(self.keys.front().is_some_and(|key| key.token == self.taken))
     }
 
+    /// Whether a key that began there may still end here.
+    fn is_near(&self, key: &SimpleKey) -> bool {
+        key.line == self.cursor.line && self.cursor.characters_since(key.at, 1_024)
+    }
+
     /// Forgets keys that are a line or more than 1,024 characters behind.
     fn drop_stale_keys(&mut self) -> Result<(), SyntaxError> {
         while let Some(key) = self.keys.front() {
-            let near = key.line == self.cursor.line && self.cursor.characters_since(key.at, 1_024);
+            let near = self.is_near(key);
             if near && key.token >= self.taken {
                 break;
             }
@@ -129,7 +134,6 @@ impl<'t> Scanner<'t> {
 
     fn fetch(&mut self) -> Result<(), SyntaxError> {
         self.cursor.skip_to_token(self.flow_level > 0, &mut self.simple_key_allowed);
-        self.drop_stale_keys()?;
         self.unroll(self.cursor.column as isize);
         let Some(byte) = self.cursor.peek() else { return self.stream_end() };
         let next_blank = self.cursor.is_blank_at(1);
@@ -290,7 +294,12 @@ impl<'t> Scanner<'t> {
                 self.tokens.back().map(|token| &token.kind),
                 None | Some(TokenKind::FlowSequenceEnd | TokenKind::FlowMappingEnd)
             );
-        match self.keys.back().copied().filter(|key| key.level == self.flow_level) {
+        let mut key = self.keys.back().copied().filter(|key| key.level == self.flow_level);
+        if key.is_some_and(|key| !self.is_near(&key)) {
+            self.remove_key()?;
+            key = None;
+        }
+        match key {
             Some(key) => {
                 self.keys.pop_back();
                 // A key that was taken already is no longer remembered.
