@@ -2,3 +2,4 @@
 mod chart_loading;
 mod packaging;
 mod support;
+mod yaml_cases;

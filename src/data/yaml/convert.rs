@@ -52,19 +52,27 @@ impl Conversion {
         }
         match &node.kind {
             NodeKind::Scalar { text, style, tag } => self.scalar(node, text, *style, tag.as_deref()),
-            NodeKind::List(items) => {
-                items.iter().map(|item| self.value(item, aliased)).collect::<Result<_, _>>().map(Value::List)
-            }
-            NodeKind::Map(entries) => {
-                let mut map = Map::with_capacity(entries.len());
-                for (key, value) in entries.iter() {
-                    let name = self.key(key, value)?;
-                    let value = self.value(value, aliased)?;
-                    map.insert(name, value);
-                }
-                Ok(Value::Map(map))
-            }
+            NodeKind::List(items) => self.list(items, aliased),
+            NodeKind::Map(entries) => self.map(entries, aliased),
         }
+    }
+
+    // Plain loops, because the frames of iterator adaptors would be paid once per level of nesting.
+    fn list(&mut self, items: &[Node], aliased: bool) -> Result<Value, YamlError> {
+        let mut list = Vec::with_capacity(items.len());
+        for item in items {
+            list.push(self.value(item, aliased)?);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn map(&mut self, entries: &[(Node, Node)], aliased: bool) -> Result<Value, YamlError> {
+        let mut map = Map::with_capacity(entries.len());
+        for (key, value) in entries {
+            let name = self.key(key, value, aliased)?;
+            map.insert(name, self.value(value, aliased)?);
+        }
+        Ok(Value::Map(map))
     }
 
     fn scalar(
@@ -89,7 +97,11 @@ impl Conversion {
         })
     }
 
-    fn key(&mut self, key: &Node, value: &Node) -> Result<Arc<str>, YamlError> {
+    fn key(&mut self, key: &Node, value: &Node, aliased: bool) -> Result<Arc<str>, YamlError> {
+        if key.as_scalar().is_none() {
+            // What is wrong within the key comes first.
+            self.value(key, aliased)?;
+        }
         let scalar = key_scalar(key)?;
         if let Some(name) = name_of(&scalar) {
             return Ok(name);

@@ -22,7 +22,8 @@ pub(super) fn hint(problem: &str, text: &str, span: Span) -> Option<String> {
     if problem.ends_with("cannot start any token") {
         return match found {
             Some('\t') => Some("a tab cannot separate here; use spaces".into()),
-            Some(c @ ('%' | '@' | '`')) => Some(format!("text that starts with `{c}` must be in quotes")),
+            Some('`') => Some("text that starts with a backtick must be in quotes".into()),
+            Some(c @ ('%' | '@')) => Some(format!("text that starts with `{c}` must be in quotes")),
             Some(c @ ('|' | '>')) => Some(format!("text that starts with `{c}` must be in quotes here")),
             _ => None,
         };

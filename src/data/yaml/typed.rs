@@ -18,7 +18,7 @@ use super::convert::{Scalar, key_text, typed_scalar};
 use super::error::{Stage, YamlError};
 use super::go_syntax::go_quote;
 use super::node::{Node, NodeKind, Origin, Style};
-use super::parse::parse;
+use super::parse::{Limits, parse_within};
 use super::probe;
 use crate::data::json::number::float_g32;
 use crate::diag::{SourceFile, Span, did_you_mean};
@@ -31,8 +31,10 @@ use crate::diag::{SourceFile, Span, did_you_mean};
 /// # Errors
 /// As [`super::to_value`]; a field of another type; and if `strict`, a key that no field has, or one written twice.
 pub fn typed<T: DeserializeOwned>(file: &Arc<SourceFile>, strict: bool) -> Result<T, YamlError> {
+    // Serde's frames are large, and no structure is deep.
+    let limits = Limits { depth: 128, ..Limits::default() };
     let read = || {
-        let node = parse(file)?.unwrap_or(Node {
+        let node = parse_within(file, limits)?.unwrap_or(Node {
             span: Span::default(),
             kind: NodeKind::Scalar { text: Arc::from(""), style: Style::Plain, tag: None },
             origin: Origin::Own,

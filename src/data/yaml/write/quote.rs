@@ -53,7 +53,8 @@ pub fn is_plain_safe(text: &str) -> bool {
             ':' => !first && next.is_some_and(|next| next != ' ') && previous != ' ',
             '#' => previous != ' ',
             ' ' => !first && next.is_some(),
-            '?' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => !first,
+            '?' => false,
+            '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => !first,
             ',' | '[' | ']' | '{' | '}' => false,
             c => c >= '\u{a1}' && !is_hidden(c),
         };
