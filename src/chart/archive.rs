@@ -278,3 +278,51 @@ pub fn write<'f>(
         .into_inner()
         .map_err(|error| ChartError::Unwritable { file: "archive".to_string(), reason: error.to_string() })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::chart::Limits;
+    use crate::data::gzip;
+
+    fn files_of(archive: &[u8]) -> Result<Vec<ChartFile>, ChartError> {
+        read("a.tgz", archive, &mut Budget::new(&Limits::default()), |_| true)
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(
+            files in proptest::collection::btree_map("[a-zé]{1,90}(/[a-z.]{0,3}[a-z]{1,120}){0,3}", ".{0,40}", 1..6),
+        ) {
+            let entries = files.iter().map(|(path, text)| (format!("c/{path}"), text.as_bytes()));
+            let archive = gzip::deflate(&write(entries, 7).unwrap());
+            let read = files_of(&archive).unwrap();
+            let read: Vec<(String, String)> =
+                read.iter().map(|file| (file.path.to_string(), file.text().into_owned())).collect();
+            let files: Vec<(String, String)> = files
+                .into_iter()
+                .map(|(path, text)| (path, text.strip_prefix('\u{feff}').unwrap_or(&text).to_string()))
+                .collect();
+            prop_assert_eq!(read, files);
+        }
+
+        #[test]
+        fn damaged_archives_end_in_files_or_errors(
+            damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        ) {
+            let files = [("c/Chart.yaml".to_string(), b"name: c".as_slice()), ("c/a/b".to_string(), b"x")];
+            let mut tar = write(files, 7).unwrap();
+            for (at, byte) in damage {
+                let at = at.index(tar.len());
+                tar[at] = byte;
+            }
+            if let Ok(files) = files_of(&gzip::deflate(&tar)) {
+                for file in files {
+                    prop_assert!(!file.path.starts_with('/') && !file.path.split('/').any(|part| part == ".."));
+                }
+            }
+        }
+    }
+}

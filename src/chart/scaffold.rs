@@ -99,12 +99,11 @@ pub fn create(name: &str, parent: &Path, options: &CreateOptions<'_>) -> Result<
         return Err(ChartError::NotFound { path: parent.display().to_string() });
     }
     let folder = parent.join(name);
-    let files = match options.starter {
-        Some(starter) => from_starter(name, &load(starter, &Limits::default())?)?,
-        None => {
-            let named = |(path, text): &(&str, &str)| ((*path).to_string(), fill(text, name).into_bytes());
-            options.language.files().iter().map(named).collect()
-        }
+    let files = if let Some(starter) = options.starter {
+        from_starter(name, &load(starter, &Limits::default())?)?
+    } else {
+        let named = |(path, text): &(&str, &str)| ((*path).to_string(), fill(text, name).into_bytes());
+        options.language.files().iter().map(named).collect()
     };
     let mut created = Created { folder: folder.clone(), written: Vec::new(), overwritten: Vec::new() };
     for (path, data) in files {
