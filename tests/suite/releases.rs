@@ -381,6 +381,38 @@ fn records_of_helm_are_read_from_their_payload() {
     assert!(matches!(world.history().last("bad"), Err(ReleaseError::Undecodable { .. })));
 }
 
+/// Secrets that Helm 4.3.1 wrote to an API server: an install with a label, and an upgrade.
+#[test]
+fn secrets_that_helm_wrote_are_a_history() {
+    let world = World::new();
+    let history = History { namespace: "default", ..world.history() };
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/release/secrets/helm4-install-upgrade.json");
+    let secrets: Value = body(&std::fs::read_to_string(path).unwrap());
+    for secret in secrets.as_list().unwrap() {
+        world.store.create(secret.clone()).unwrap();
+        let text = secret.path(["data", "release"]).and_then(Value::as_str).unwrap();
+        let text = STANDARD.decode(text).unwrap();
+        let packed = STANDARD.decode(&text).unwrap();
+        assert_eq!(packed[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 0xff]);
+        // What Helm packed and what is packed here unpacks to the same bytes.
+        let mut json = String::new();
+        std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&packed[..]), &mut json).unwrap();
+        assert_eq!(codec::to_json(&codec::decode(&text).unwrap()).unwrap(), json);
+    }
+    let found = history.revisions("r").unwrap();
+    assert_eq!(rows(&found), ["default/r.1 superseded", "default/r.2 deployed"]);
+    assert_eq!((&*found[1].chart_label(), &*found[1].description), ("mm-0.1.0", "Upgrade complete"));
+    let mut record = history.deployed("r").unwrap().unwrap();
+    assert_eq!(record.release.labels, BTreeMap::from([("team".to_string(), "a".to_string())]));
+    assert_eq!(record.release.info.notes, "hello 5\n");
+    record.release.info.status = Status::Superseded;
+    history.update(&mut record).unwrap();
+    // The label of its creation was lost by Helm itself; it is not made up.
+    let labels = &history.revisions("r").unwrap()[1].labels;
+    assert!(!labels.contains_key("createdAt") && labels.contains_key("modifiedAt"));
+}
+
 #[test]
 fn large_revisions_are_split_and_joined() {
     for atomic in [true, false] {
