@@ -87,6 +87,22 @@ pub struct Chart {
 }
 
 impl Chart {
+    /// A chart of nothing but metadata and values: what a release record knows of it.
+    pub fn without_files(metadata: Metadata, values: Value) -> Self {
+        Chart {
+            metadata,
+            chart_yaml: SourceFile::new("Chart.yaml", ""),
+            lock: None,
+            values,
+            values_yaml: None,
+            schema: None,
+            templates: Vec::new(),
+            files: Vec::new(),
+            raw: Vec::new(),
+            subcharts: Vec::new(),
+        }
+    }
+
     /// The chart's name, or its alias once dependencies were processed.
     pub fn name(&self) -> &str {
         &self.metadata.name

@@ -93,7 +93,8 @@ impl Manifest {
     }
 }
 
-fn write_document(out: &mut String, source: &str, text: &str) {
+/// Writes one document below a separator and a line that names its template.
+pub fn write_document(out: &mut String, source: &str, text: &str) {
     for part in ["---\n", SOURCE, source, "\n", text, "\n"] {
         out.push_str(part);
     }

@@ -6,6 +6,7 @@
 mod assemble;
 pub mod error;
 pub mod hook;
+mod lists;
 pub mod name;
 mod object;
 pub mod order;
@@ -14,9 +15,10 @@ pub mod split;
 use std::fmt;
 use std::sync::Arc;
 
-pub use assemble::{Manifest, parse_stored};
+pub use assemble::{Manifest, parse_stored, write_document};
 pub use error::ManifestError;
 pub use hook::{Event, Hook};
+pub use name::{check_chart, check_release};
 pub use object::RESOURCE_POLICY_ANNOTATION;
 
 use crate::data::Value;

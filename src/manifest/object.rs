@@ -159,7 +159,7 @@ fn check_head(body: &Value) -> Result<(), String> {
 }
 
 /// What the object is called in a cluster; empty parts where the document does not say.
-fn identity(body: &Value) -> ObjectRef {
+pub(super) fn identity(body: &Value) -> ObjectRef {
     let text = |path: &[&str]| body.path(path.iter().copied()).map(text_of).unwrap_or_default();
     let api_version = text(&["apiVersion"]);
     let (group, version) = ObjectRef::split_api_version(&api_version);

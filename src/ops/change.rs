@@ -17,7 +17,7 @@ use crate::data::Value;
 use crate::diag::SourceFile;
 use crate::manifest::{self, Event, Object};
 use crate::plan::{self, Action, Plan, PlanError, Scopes};
-use crate::release::{self, Holder, History, Record, Release, Status, Terms, lock};
+use crate::release::{self, History, Holder, Record, Release, Status, Terms, lock};
 
 /// A store with what a verb needs to work on its releases.
 #[derive(Clone, Copy)]
@@ -48,7 +48,10 @@ pub fn clear_the_way(
     let holder = Holder::of(context.host);
     let terms = Terms { wait: wait.unwrap_or_default(), ..Terms::new(&holder) };
     if let Some(taken) = lock::clear(history, name, &terms)? {
-        context.warn(format!("revision {} of {name} was {}: {}", taken.revision, taken.status, taken.description));
+        context.warn(format!(
+            "revision {} of {name} was {}: {}",
+            taken.revision, taken.status, taken.description
+        ));
     }
     Ok(())
 }
@@ -125,7 +128,7 @@ impl Broken {
 pub(super) fn objects(documents: &[Object]) -> Result<Vec<Object>, OpsError> {
     let mut all = Vec::with_capacity(documents.len());
     for document in documents.iter().filter(|document| !document.is_comment()) {
-        let expanded = document.expand()?;
+        let expanded = document.expand();
         for object in &expanded {
             check_object(object)?;
         }
@@ -316,7 +319,9 @@ pub(super) fn hooks_not_run(
     if no_hooks || store.capabilities().runs_workloads {
         return Vec::new();
     }
-    let runs = |hook: &&release::Hook| events.iter().any(|event| hook.events.iter().any(|name| name == event.name()));
+    let runs = |hook: &&release::Hook| {
+        events.iter().any(|event| hook.events.iter().any(|name| name == event.name()))
+    };
     let names: Vec<String> =
         release.hooks.iter().filter(runs).map(|hook| format!("{}/{}", hook.kind, hook.name)).collect();
     if !names.is_empty() {

@@ -9,18 +9,19 @@ use super::change::{self, Change, Done, Target, Wanted};
 use super::options::{Apply, ChartRequest, DryRun, ReleaseName, ValueSources, WaitStrategy};
 use super::pipeline::{self, Rendered};
 use super::record::{self, NewRevision};
+use super::source::{self, UserValues};
 use super::uninstall::{self, UninstallOptions};
-use super::{Context, OpsError, source};
+use super::{Context, OpsError};
 use crate::chart::Chart;
 use crate::cluster::Write;
-use crate::data::Value;
+use crate::data::{Map, Value};
 use crate::manifest::{self, Event};
 use crate::plan::Plan;
 use crate::release::{ApplyMethod, Record, Release, Status};
 use crate::render::{self, Capabilities, ReleaseInfo};
 
 /// What to install.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct InstallOptions {
     /// The release's name.
     pub name: ReleaseName,
@@ -83,7 +84,11 @@ fn generated_name(context: &Context<'_>, chart: &str) -> String {
 ///
 /// # Errors
 /// Anything that [`OpsError`] says. With `rollback_on_failure` a failed install is removed again.
-pub fn install(context: &Context<'_>, target: Target<'_>, options: &InstallOptions) -> Result<ReleaseReport, OpsError> {
+pub fn install(
+    context: &Context<'_>,
+    target: Target<'_>,
+    options: &InstallOptions,
+) -> Result<ReleaseReport, OpsError> {
     let name = release_name(context, &options.name, &options.chart.reference)?;
     let history = target.history(context);
     let dry = options.apply.dry_run != DryRun::None;
@@ -95,8 +100,13 @@ pub fn install(context: &Context<'_>, target: Target<'_>, options: &InstallOptio
     let chart = source::chart(context, &options.chart)?;
     source::check_installable(context, &chart)?;
     let revision = previous.as_ref().map_or(1, |record| record.release.version + 1);
-    let rendered = render_chart(context, &chart, &name, target.namespace, revision, options)?;
-    let release = pending(context, &name, target.namespace, revision, options, &rendered)?;
+    let user = source::values(context, &options.values)?;
+    let info = ReleaseInfo {
+        revision: u32::try_from(revision).unwrap_or(u32::MAX),
+        ..ReleaseInfo::install(name.as_str(), target.namespace)
+    };
+    let rendered = render_chart(context, &chart, &user, &info, &options.apply)?;
+    let release = pending(context, &info, revision, options, user.values, &rendered);
     let wanted = Wanted {
         name: &name,
         old: "",
@@ -112,7 +122,8 @@ pub fn install(context: &Context<'_>, target: Target<'_>, options: &InstallOptio
     if dry {
         return Ok(dry_run(release, plan));
     }
-    let mut first = if options.apply.skip_crds { Vec::new() } else { change::crd_writes(target.store, &rendered.crds)? };
+    let mut first =
+        if options.apply.skip_crds { Vec::new() } else { change::crd_writes(target.store, &rendered.crds)? };
     if options.create_namespace {
         first.splice(0..0, namespace_write(target)?);
     }
@@ -120,7 +131,10 @@ pub fn install(context: &Context<'_>, target: Target<'_>, options: &InstallOptio
         release,
         plan,
         crds: first,
-        superseded: previous.into_iter().filter(|record| record.release.info.status == Status::Uninstalled).collect(),
+        superseded: previous
+            .into_iter()
+            .filter(|record| record.release.info.status == Status::Uninstalled)
+            .collect(),
         events: &[Event::PreInstall, Event::PostInstall],
         no_hooks: options.apply.no_hooks,
         done: options.apply.description.clone().unwrap_or_else(|| "Install complete".to_string()),
@@ -147,7 +161,9 @@ fn undo(
     }
     let removal = UninstallOptions { no_hooks: options.apply.no_hooks, ..UninstallOptions::default() };
     match uninstall::uninstall(context, target, name, &removal) {
-        Ok(_) => OpsError::Undone { release: name.to_string(), undone: "uninstalled", source: Box::new(error) },
+        Ok(_) => {
+            OpsError::Undone { release: name.to_string(), undone: "uninstalled", source: Box::new(error) }
+        }
         Err(second) => {
             context.warn(format!("an error occurred while uninstalling the release: {second}"));
             error
@@ -165,56 +181,54 @@ fn check_name(previous: Option<&Record>, replace: bool) -> Result<(), OpsError> 
     let name = &previous.release.name;
     let hint = match status {
         Status::Uninstalled | Status::Failed => {
-            format!("revision {} of {name} is {status}: add --replace, or upgrade it", previous.release.version)
+            format!(
+                "revision {} of {name} is {status}: add --replace, or upgrade it",
+                previous.release.version
+            )
         }
         _ => format!("{name} is {status}: run `bowline upgrade {name} …`, or choose another name"),
     };
     Err(OpsError::refused_with("release name check failed: cannot reuse a name that is still in use", hint))
 }
 
-fn render_chart(
+/// Renders a chart for an install or an upgrade.
+pub(super) fn render_chart(
     context: &Context<'_>,
     chart: &Chart,
-    name: &str,
-    namespace: &str,
-    revision: u64,
-    options: &InstallOptions,
+    user: &UserValues,
+    info: &ReleaseInfo,
+    apply: &Apply,
 ) -> Result<Rendered, OpsError> {
-    let values = source::values(context, &options.values, None)?;
-    let info = ReleaseInfo {
-        revision: u32::try_from(revision).unwrap_or(u32::MAX),
-        ..ReleaseInfo::install(name, namespace)
-    };
     pipeline::render(
         context,
         &pipeline::Request {
             chart,
-            values: &values,
-            release: &info,
+            values: &user.values,
+            provenance: &user.provenance,
+            release: info,
             capabilities: &Capabilities::default(),
             lookup: None,
-            options: render::Options { enable_dns: options.apply.enable_dns, ..render::Options::default() },
-            skip_schema: options.apply.skip_schema_validation,
-            subchart_notes: options.apply.subchart_notes,
-            compat: options.apply.compat,
+            options: render::Options { enable_dns: apply.enable_dns, ..render::Options::default() },
+            skip_schema: apply.skip_schema_validation,
+            subchart_notes: apply.subchart_notes,
+            compat: apply.compat,
         },
     )
 }
 
 fn pending(
     context: &Context<'_>,
-    name: &str,
-    namespace: &str,
+    info: &ReleaseInfo,
     revision: u64,
     options: &InstallOptions,
+    config: Map,
     rendered: &Rendered,
-) -> Result<Release, OpsError> {
-    let config = source::values(context, &options.values, None)?;
+) -> Release {
     let mut release = record::new_revision(
         context.host,
         NewRevision {
-            name,
-            namespace,
+            name: &info.name,
+            namespace: &info.namespace,
             revision,
             status: Status::PendingInstall,
             description: "Initial install underway",
@@ -224,10 +238,15 @@ fn pending(
             method: if options.server_side { ApplyMethod::ServerSide } else { ApplyMethod::ClientSide },
         },
     );
-    release.labels.extend(options.apply.labels.iter().filter(|(_, value)| *value != "null").map(
-        |(key, value)| (key.clone(), value.clone()),
-    ));
-    Ok(release)
+    release.labels.extend(
+        options
+            .apply
+            .labels
+            .iter()
+            .filter(|(_, value)| *value != "null")
+            .map(|(key, value)| (key.clone(), value.clone())),
+    );
+    release
 }
 
 pub(super) fn dry_run(mut release: Release, plan: Plan) -> ReleaseReport {

@@ -3,15 +3,25 @@
 //! Invariant: a verb never prints. What the user should see while it runs goes to the [`Progress`] it is given, what it
 //! did is in its report, and what it could not do is an [`OpsError`].
 
+pub mod change;
 pub mod error;
+pub mod install;
 pub mod options;
 pub mod pipeline;
+pub mod query;
+mod record;
+pub mod rollback;
+mod source;
+pub mod template;
+pub mod uninstall;
+pub mod upgrade;
 
 pub use error::OpsError;
 
-
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::fetch::FetchContext;
+use crate::repo::config::RepoPaths;
 use crate::sys::Host;
 
 /// Something worth telling while a verb runs.
@@ -57,6 +67,8 @@ impl Progress for Collected {
 pub struct Context<'a> {
     /// Environment, clock, folders.
     pub host: &'a Host,
+    /// `repositories.yaml` and the caches.
+    pub paths: &'a RepoPaths,
     /// Where events go.
     pub progress: &'a dyn Progress,
     /// Set when the user asked to stop; looked at before each step that changes something.
@@ -64,6 +76,11 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Where charts are looked up.
+    pub(crate) fn fetch(&self) -> FetchContext<'_> {
+        FetchContext { host: self.host, paths: self.paths }
+    }
+
     /// Tells a warning.
     pub fn warn(&self, text: impl Into<String>) {
         self.progress.event(Event::Warning(text.into()));

@@ -3,43 +3,19 @@
 //! Invariant: these are plain data, fully resolved: no environment, no defaults left to look up.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::chart::load::Limits;
-use crate::sys::Secret;
+use crate::chart::Limits;
+use crate::fetch::FetchOptions;
 use crate::values::Compat;
 
-/// How to reach a chart repository.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Access {
-    /// User and password.
-    pub credentials: Option<(String, Secret)>,
-    /// Client certificate.
-    pub cert_file: Option<PathBuf>,
-    /// Key of the client certificate.
-    pub key_file: Option<PathBuf>,
-    /// Certificates to trust.
-    pub ca_file: Option<PathBuf>,
-    /// Trust any certificate.
-    pub insecure_skip_tls_verify: bool,
-    /// Speak HTTP to registries.
-    pub plain_http: bool,
-    /// Send the credentials to other hosts too.
-    pub pass_credentials: bool,
-}
-
 /// Which chart, in which version, from where.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct ChartRequest {
     /// A folder, an archive, `REPOSITORY/NAME`, a URL, or a bare name with `repository`.
     pub reference: String,
-    /// Exact version or range.
-    pub version: Option<String>,
-    /// URL of a repository to take the chart from.
-    pub repository: Option<String>,
-    /// How to reach it.
-    pub access: Access,
+    /// Version, repository, credentials.
+    pub fetch: FetchOptions,
     /// How much of a chart is read.
     pub limits: Limits,
 }

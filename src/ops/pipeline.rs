@@ -12,9 +12,10 @@ use super::{Context, OpsError};
 use crate::chart::{Chart, ChartFile};
 use crate::data::version::{Constraint, Version};
 use crate::data::{Map, Value};
+use crate::diag::SourceFile;
 use crate::manifest::Manifest;
 use crate::render::{self, Capabilities, Job, Lookup, ReleaseInfo};
-use crate::values::{self, Compat, Processed};
+use crate::values::{self, Compat, Processed, Provenance};
 
 /// What to render.
 pub struct Request<'a> {
@@ -22,6 +23,8 @@ pub struct Request<'a> {
     pub chart: &'a Chart,
     /// The user's values.
     pub values: &'a Map,
+    /// Where each of them was given.
+    pub provenance: &'a Provenance,
     /// The release.
     pub release: &'a ReleaseInfo,
     /// The cluster.
@@ -68,13 +71,14 @@ pub struct Rendered {
 /// The chart does not fit the cluster, the values do not fit the schema, a template fails, or what it writes is no
 /// manifest.
 pub fn render(context: &Context<'_>, request: &Request<'_>) -> Result<Rendered, OpsError> {
-    let Processed { chart, values, warnings } = values::process(request.chart, request.values, request.compat)?;
+    let Processed { chart, values, warnings } =
+        values::process(request.chart, request.values, request.compat)?;
     for warning in warnings {
         context.warn(warning.to_string());
     }
     check_cluster_version(&chart, request.capabilities)?;
     if !request.skip_schema {
-        values::schema::validate(&chart, &values, &values::schema::Options::default())?;
+        values::schema::validate(&chart, &values, Some(request.provenance), None)?;
     }
     let values = Value::Map(values);
     let job = Job {
@@ -88,8 +92,9 @@ pub fn render(context: &Context<'_>, request: &Request<'_>) -> Result<Rendered, 
     };
     let mut files = render::render(&job)?;
     let notes = take_notes(&mut files, chart.name(), request.subchart_notes);
-    let texts = files.iter().map(|file| (Arc::clone(&file.name), file.text.as_str()));
-    let manifest = Manifest::of_files(texts)?;
+    let texts: Vec<Arc<SourceFile>> =
+        files.into_iter().map(|file| SourceFile::new(file.name, file.text)).collect();
+    let manifest = Manifest::from_rendered(&texts)?;
     for note in &manifest.notes {
         context.debug(note.to_string());
     }

@@ -37,7 +37,11 @@ pub struct ListOptions {
 ///
 /// # Errors
 /// The expression or the selector does not parse, or the store cannot be read.
-pub fn list(context: &Context<'_>, store: &dyn Store, options: &ListOptions) -> Result<Vec<Summary>, OpsError> {
+pub fn list(
+    context: &Context<'_>,
+    store: &dyn Store,
+    options: &ListOptions,
+) -> Result<Vec<Summary>, OpsError> {
     let pattern = options.filter.as_deref().filter(|filter| !filter.is_empty()).map(Regex::new).transpose();
     let pattern = pattern.map_err(|error| OpsError::refused(format!("error parsing regexp: {error}")))?;
     let matches = |name: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
@@ -63,7 +67,12 @@ pub fn list(context: &Context<'_>, store: &dyn Store, options: &ListOptions) -> 
 ///
 /// # Errors
 /// There is no such release, or the store cannot be read.
-pub fn history(context: &Context<'_>, target: Target<'_>, name: &str, most: usize) -> Result<Vec<Summary>, OpsError> {
+pub fn history(
+    context: &Context<'_>,
+    target: Target<'_>,
+    name: &str,
+    most: usize,
+) -> Result<Vec<Summary>, OpsError> {
     manifest::check_release(name)?;
     let mut rows = target.history(context).revisions(name)?;
     if rows.is_empty() {
@@ -177,11 +186,11 @@ fn is_selected(stored: &Stored, selection: &ObjectSelection) -> bool {
         let (kind, group) = wanted.split_once('.').unwrap_or((wanted, &stored.id.group));
         stored.id.kind.eq_ignore_ascii_case(kind) && stored.id.group == group
     });
-    let release = selection.release.as_ref().is_none_or(|wanted| {
-        stored.annotations.get(crate::cluster::ownership::RELEASE_NAME) == Some(wanted)
-    });
+    let release = selection
+        .release
+        .as_ref()
+        .is_none_or(|wanted| stored.annotations.get(crate::cluster::ownership::RELEASE_NAME) == Some(wanted));
     let name = selection.name.as_ref().is_none_or(|wanted| stored.id.name == *wanted);
-    let record = stored.id.kind == "Secret"
-        && (crate::release::is_record_name(&stored.id.name));
+    let record = stored.id.kind == "Secret" && (crate::release::is_record_name(&stored.id.name));
     kind && release && name && (selection.records || !record || selection.name.is_some())
 }

@@ -41,7 +41,11 @@ pub struct RollbackOptions {
 /// # Errors
 /// There is no such release or revision, somebody works on it, or an object cannot be written; the new revision is then
 /// recorded as failed.
-pub fn rollback(context: &Context<'_>, target: Target<'_>, options: &RollbackOptions) -> Result<ReleaseReport, OpsError> {
+pub fn rollback(
+    context: &Context<'_>,
+    target: Target<'_>,
+    options: &RollbackOptions,
+) -> Result<ReleaseReport, OpsError> {
     manifest::check_release(&options.release)?;
     let history = target.history(context);
     let dry = options.dry_run != DryRun::None;
@@ -50,7 +54,8 @@ pub fn rollback(context: &Context<'_>, target: Target<'_>, options: &RollbackOpt
     }
     let (last, old) = revisions(&history, options)?;
     let release = pending(context, &last.release, &old.release, options);
-    let wanted_objects = manifest::parse_stored(&format!("manifest of {}", options.release), &release.manifest)?;
+    let wanted_objects =
+        manifest::parse_stored(&format!("manifest of {}", options.release), &release.manifest)?;
     let live = last.release.info.status != Status::Uninstalled;
     let wanted = Wanted {
         name: &options.release,

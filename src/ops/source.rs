@@ -9,7 +9,8 @@ use super::{Context, OpsError};
 use crate::chart::{self, Chart};
 use crate::data::Map;
 use crate::diag::SourceFile;
-use crate::fetch;
+use crate::fetch::{self, FetchOptions, Source};
+use crate::sys::fs::FsError;
 use crate::values::{Layers, Provenance};
 
 /// Loads the chart that a request names, with the warnings about it told.
@@ -17,13 +18,15 @@ use crate::values::{Layers, Provenance};
 /// # Errors
 /// The reference leads nowhere, the chart cannot be read, or it is not one that can be rendered.
 pub fn chart(context: &Context<'_>, request: &ChartRequest) -> Result<Chart, OpsError> {
-    let located = fetch::resolve(context.host, request.reference.as_str(), &request.fetch_options())?;
+    let located = fetch::resolve(&request.reference, &request.fetch, &context.fetch())?;
     let chart = match located.source {
-        fetch::Source::Path(path) => chart::load(&path, &request.limits)?,
-        fetch::Source::Bytes(bytes) => chart::from_archive(&located.name, &bytes, &request.limits)?,
+        Source::Folder(path) | Source::Archive(path) => chart::load(&path, &request.limits)?,
+        Source::Downloaded { file_name, bytes, .. } => {
+            chart::from_archive(&file_name, &bytes, &request.limits)?
+        }
     };
-    for warning in located.warnings.into_iter().chain(chart.warnings().iter().map(ToString::to_string)) {
-        context.warn(warning);
+    for warning in located.warnings.into_iter().chain(chart.warnings()) {
+        context.warn(warning.to_string());
     }
     Ok(chart)
 }
@@ -45,7 +48,8 @@ pub fn check_installable(context: &Context<'_>, chart: &Chart) -> Result<(), Ops
     if chart.metadata.deprecated {
         context.warn("this chart is deprecated");
     }
-    let missing: Vec<&str> = chart.missing_dependencies().map(|dependency| dependency.name.as_str()).collect();
+    let missing: Vec<&str> =
+        chart.missing_dependencies().map(|dependency| dependency.name.as_str()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -59,18 +63,23 @@ pub fn check_installable(context: &Context<'_>, chart: &Chart) -> Result<(), Ops
     ))
 }
 
+/// The values that the user gave, and where each was given.
+#[derive(Debug, Clone, Default)]
+pub struct UserValues {
+    /// The values.
+    pub values: Map,
+    /// Which file or flag set which of them.
+    pub provenance: Provenance,
+}
+
 /// Reads and merges the values that the user gave.
 ///
 /// # Errors
 /// A file cannot be read, or a value does not parse.
-pub fn values(
-    context: &Context<'_>,
-    sources: &ValueSources,
-    provenance: Option<&mut Provenance>,
-) -> Result<Map, OpsError> {
+pub fn values(context: &Context<'_>, sources: &ValueSources) -> Result<UserValues, OpsError> {
     let mut files: Vec<Arc<SourceFile>> = Vec::with_capacity(sources.files.len());
     for name in &sources.files {
-        files.push(fetch::read_values_source(context.host, name)?);
+        files.push(read_source(context, name)?);
     }
     let layers = Layers {
         files,
@@ -81,9 +90,19 @@ pub fn values(
         literal: sources.literals.clone(),
     };
     let mut read = |path: &str| {
-        fetch::read_values_source(context.host, path)
-            .map(|file| file.text().to_string())
-            .map_err(|error| error.to_string())
+        read_source(context, path).map(|file| file.text().to_string()).map_err(|error| error.to_string())
     };
-    Ok(layers.merge(&mut read, provenance)?)
+    let mut provenance = Provenance::default();
+    let values = layers.merge(&mut read, Some(&mut provenance))?;
+    Ok(UserValues { values, provenance })
+}
+
+/// Reads a values file: a path, a URL, or `-`.
+fn read_source(context: &Context<'_>, name: &str) -> Result<Arc<SourceFile>, OpsError> {
+    let (name, bytes) = fetch::read_values_source(name, &FetchOptions::default(), &context.fetch())?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let offset = error.utf8_error().valid_up_to();
+        OpsError::File(FsError::NotText { path: name.clone().into(), offset })
+    })?;
+    Ok(SourceFile::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text)))
 }

@@ -8,11 +8,11 @@ use super::options::{Apply, ChartRequest, ReleaseName, ValueSources};
 use super::pipeline::{self, Rendered};
 use super::{Context, OpsError, install, source};
 use crate::data::glob::PathPattern;
-use crate::manifest::{Event, Manifest};
+use crate::manifest::{self, Event, Manifest};
 use crate::render::{self, Capabilities, ReleaseInfo};
 
 /// What to render.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct TemplateOptions {
     /// The release's name.
     pub name: ReleaseName,
@@ -68,7 +68,7 @@ pub fn template(context: &Context<'_>, options: &TemplateOptions) -> Result<Temp
     let name = install::release_name(context, &options.name, &options.chart.reference)?;
     let chart = source::chart(context, &options.chart)?;
     source::check_installable(context, &chart)?;
-    let values = source::values(context, &options.values, None)?;
+    let user = source::values(context, &options.values)?;
     let mut capabilities = Capabilities::default();
     if let Some(version) = &options.kube_version {
         capabilities = capabilities.with_kube_version(version)?;
@@ -83,7 +83,8 @@ pub fn template(context: &Context<'_>, options: &TemplateOptions) -> Result<Temp
         context,
         &pipeline::Request {
             chart: &chart,
-            values: &values,
+            values: &user.values,
+            provenance: &user.provenance,
             release: &info,
             capabilities: &capabilities,
             lookup: None,
@@ -105,7 +106,7 @@ pub fn template(context: &Context<'_>, options: &TemplateOptions) -> Result<Temp
 fn text_of(pieces: &[Piece]) -> String {
     let mut text = String::new();
     for piece in pieces {
-        Manifest::write_document(&mut text, &piece.source, &piece.text);
+        manifest::write_document(&mut text, &piece.source, &piece.text);
     }
     text
 }
@@ -117,12 +118,14 @@ fn output(rendered: &Rendered, options: &TemplateOptions) -> TemplateReport {
     if options.include_crds {
         for crd in &rendered.crds {
             let text: Arc<str> = crd.file.text().into();
-            Manifest::write_document(&mut definitions, &crd.name, &text);
+            manifest::write_document(&mut definitions, &crd.name, &text);
             pieces.push(Piece { source: Arc::clone(&crd.name), text });
         }
     }
     let objects = rendered.manifest.objects.iter();
-    pieces.extend(objects.map(|object| Piece { source: Arc::clone(&object.source), text: Arc::clone(&object.text) }));
+    pieces.extend(
+        objects.map(|object| Piece { source: Arc::clone(&object.source), text: Arc::clone(&object.text) }),
+    );
     let mut text = definitions + &rendered.manifest.text();
     text.truncate(text.trim_end().len());
     let start = text.len() - text.trim_start().len();

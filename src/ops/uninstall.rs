@@ -10,7 +10,7 @@ use super::options::{Wait, WaitStrategy};
 use super::{Context, OpsError, record};
 use crate::manifest::{self, Event, ObjectRef};
 use crate::plan::{self, KeepReason, Plan};
-use crate::release::{Holder, History, Record, Release, ReleaseError, Status, Terms, lock};
+use crate::release::{History, Holder, Record, Release, ReleaseError, Status, Terms, lock};
 
 /// How to uninstall.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -130,7 +130,8 @@ fn plan_removal(target: Target<'_>, release: &Release) -> Result<Plan, OpsError>
         scopes: &scopes,
         uninstall: true,
     };
-    plan::make(&input, |id| target.store.get(id).map_err(Broken::Store)).map_err(|broken| broken.told("uninstall"))
+    plan::make(&input, |id| target.store.get(id).map_err(Broken::Store))
+        .map_err(|broken| broken.told("uninstall"))
 }
 
 fn remove(
@@ -177,6 +178,7 @@ fn remove(
 /// Earlier revisions that still count as deployed.
 fn deployed_before(history: &History<'_>, last: &Record) -> Result<Vec<Record>, OpsError> {
     let rows = history.revisions(&last.release.name)?;
-    let others = rows.iter().filter(|row| row.status == Status::Deployed && row.revision != last.release.version);
+    let others =
+        rows.iter().filter(|row| row.status == Status::Deployed && row.revision != last.release.version);
     others.map(|row| history.get(&last.release.name, row.revision).map_err(OpsError::from)).collect()
 }

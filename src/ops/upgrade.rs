@@ -5,20 +5,20 @@
 use super::change::{self, Change, Target, Wanted};
 use super::install::{self, InstallOptions, ReleaseReport};
 use super::options::{Apply, ChartRequest, DryRun, ReleaseName, ValueSources, WaitStrategy};
-use super::pipeline;
 use super::record::{self, NewRevision};
 use super::rollback::{self, RollbackOptions};
-use super::{Context, OpsError, source};
+use super::source::{self, UserValues};
+use super::{Context, OpsError};
 use crate::chart::Chart;
 use crate::data::{Map, Value};
 use crate::manifest::{self, Event};
 use crate::plan::Plan;
 use crate::release::{ApplyMethod, History, Record, Release, Status};
-use crate::render::{self, Capabilities, ReleaseInfo};
+use crate::render::ReleaseInfo;
 use crate::values::{self, Compat, Reuse};
 
 /// What to upgrade, and how.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct UpgradeOptions {
     /// The release.
     pub release: String,
@@ -45,7 +45,11 @@ pub struct UpgradeOptions {
 /// # Errors
 /// Anything that [`OpsError`] says. With `rollback_on_failure` a failed upgrade is followed by a rollback to the newest
 /// revision that was deployed.
-pub fn upgrade(context: &Context<'_>, target: Target<'_>, options: &UpgradeOptions) -> Result<ReleaseReport, OpsError> {
+pub fn upgrade(
+    context: &Context<'_>,
+    target: Target<'_>,
+    options: &UpgradeOptions,
+) -> Result<ReleaseReport, OpsError> {
     manifest::check_release(&options.release)?;
     let history = target.history(context);
     let dry = options.apply.dry_run != DryRun::None;
@@ -154,20 +158,7 @@ fn prepare(
         target.namespace,
         u32::try_from(revision).unwrap_or(u32::MAX),
     );
-    let rendered = pipeline::render(
-        context,
-        &pipeline::Request {
-            chart: &chart,
-            values: &config,
-            release: &info,
-            capabilities: &Capabilities::default(),
-            lookup: None,
-            options: render::Options { enable_dns: options.apply.enable_dns, ..render::Options::default() },
-            skip_schema: options.apply.skip_schema_validation,
-            subchart_notes: options.apply.subchart_notes,
-            compat: options.apply.compat,
-        },
-    )?;
+    let rendered = install::render_chart(context, &chart, &config, &info, &options.apply)?;
     let method = match options.server_side {
         Some(true) => ApplyMethod::ServerSide,
         Some(false) => ApplyMethod::ClientSide,
@@ -182,7 +173,7 @@ fn prepare(
             status: Status::PendingUpgrade,
             description: "Preparing upgrade",
             first_deployed: current.release.info.first_deployed.clone(),
-            config,
+            config: config.values,
             rendered: &rendered,
             method,
         },
@@ -204,20 +195,21 @@ fn reused_values(
     options: &UpgradeOptions,
     current: &Release,
     chart: &mut Chart,
-) -> Result<Map, OpsError> {
-    let new = source::values(context, &options.values, None)?;
+) -> Result<UserValues, OpsError> {
+    let UserValues { values: new, provenance } = source::values(context, &options.values)?;
     let empty = Map::new();
     let old = current.config.as_map().unwrap_or(&empty);
     let old_defaults = match options.reuse {
         Reuse::Reuse => old_values(current, options.apply.compat)?,
         _ => Map::new(),
     };
-    let reused = values::reuse(options.reuse, &new, old, &old_defaults, chart.values.as_map().unwrap_or(&empty));
+    let reused =
+        values::reuse(options.reuse, &new, old, &old_defaults, chart.values.as_map().unwrap_or(&empty));
     if options.reuse == Reuse::Default && new.is_empty() && !old.is_empty() {
         context.debug("copying values from the last revision, since no new ones were given");
     }
     chart.values = Value::Map(reused.defaults);
-    Ok(reused.config)
+    Ok(UserValues { values: reused.config, provenance })
 }
 
 /// What the recorded chart's values came to with the recorded configuration.
@@ -241,12 +233,14 @@ fn undo(
     options: &UpgradeOptions,
     error: OpsError,
 ) -> OpsError {
-    let failed = history.head(&options.release).ok().flatten().is_some_and(|head| head.status == Status::Failed);
+    let failed =
+        history.head(&options.release).ok().flatten().is_some_and(|head| head.status == Status::Failed);
     if !options.apply.rollback_on_failure || !failed {
         return error;
     }
     let good = history.revisions(&options.release).ok().and_then(|revisions| {
-        let good = revisions.iter().rev().find(|row| matches!(row.status, Status::Deployed | Status::Superseded));
+        let good =
+            revisions.iter().rev().find(|row| matches!(row.status, Status::Deployed | Status::Superseded));
         good.map(|row| row.revision)
     });
     let back = RollbackOptions {

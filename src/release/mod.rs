@@ -36,7 +36,7 @@ use crate::data::time::{Time, Zone};
 pub use error::ReleaseError;
 pub use history::{Filter, History, Listing, Record, Sort};
 pub use lock::{Holder, Lease, Terms};
-pub use record::{RESERVED_LABELS, object_name};
+pub use record::{RESERVED_LABELS, is_record_name, object_name};
 pub use selector::Selector;
 pub use status::{Status, Statuses};
 pub use summary::Summary;

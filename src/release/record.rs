@@ -32,6 +32,8 @@ pub const RESERVED_LABELS: [&str; 6] = ["name", "owner", "status", "version", "c
 
 /// Start of a record's name.
 pub(super) const PREFIX: &str = "sh.helm.release.v1.";
+/// Start of a part's name.
+const PART_PREFIX: &str = "bowline.release.v1.";
 /// Value of the label `owner` of records.
 pub(super) const OWNER: &str = "helm";
 /// Value of the label `owner` of parts, so that nobody takes them for records.
@@ -57,6 +59,11 @@ const MOST_PARTS: usize = 10_000;
 /// Name of the Secret of a revision.
 pub fn object_name(release: &str, revision: u64) -> String {
     format!("{PREFIX}{release}.v{revision}")
+}
+
+/// Whether a Secret of that name is a record, or a part of one.
+pub fn is_record_name(object_name: &str) -> bool {
+    object_name.starts_with(PREFIX) || object_name.starts_with(PART_PREFIX)
 }
 
 /// Release and revision of a record's name; a release's name may have dots.
@@ -145,7 +152,7 @@ pub(super) fn lay_out(
 }
 
 fn part_name(release: &str, revision: u64, digest: &str, at: usize) -> String {
-    format!("bowline.release.v1.{release}.v{revision}.{}.{at}", digest.get(..12).unwrap_or(digest))
+    format!("{PART_PREFIX}{release}.v{revision}.{}.{at}", digest.get(..12).unwrap_or(digest))
 }
 
 fn json_size(value: &Value) -> usize {

@@ -192,11 +192,6 @@ pub fn create_private(path: &Path) -> Result<bool, FsError> {
     }
 }
 
-/// What a link points to, as text; `None` when there is no link.
-pub fn link_target(path: &Path) -> Option<String> {
-    fs::read_link(path).ok().map(|target| target.to_string_lossy().into_owned())
-}
-
 /// Number of the user who owns a path; `None` when there is none or the system has no such numbers.
 #[cfg(unix)]
 pub fn owner(path: &Path) -> Option<u32> {

@@ -12,7 +12,7 @@ const MOST_BYTES: u64 = 4_096;
 /// user. Two processes whose scopes are equal can look each other up by number. `None` where the system has no such files.
 pub fn scope() -> Option<String> {
     let boot = fs::read_text(Path::new("/proc/sys/kernel/random/boot_id"), MOST_BYTES).ok()?;
-    let namespace = fs::link_target(Path::new("/proc/self/ns/pid"))?;
+    let namespace = fs::link_target(Path::new("/proc/self/ns/pid"))?.display().to_string();
     let user = fs::owner(Path::new("/proc/self"))?;
     Some(format!("{} {namespace} uid {user}", boot.trim()))
 }

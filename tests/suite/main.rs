@@ -2,13 +2,13 @@
 mod chart_loading;
 
 mod chart_loading;
-mod releases;
-mod store_kill;
-mod stores;
-mod packaging;
-mod support;
 mod manifest_cases;
+mod packaging;
+mod releases;
 mod repositories;
 mod serving;
+mod store_kill;
+mod stores;
+mod support;
 mod values_cases;
 mod yaml_cases;

@@ -46,7 +46,8 @@ impl<'a> Pass<'a> {
             self.copy_blanks();
             return self.value_of_key(column);
         }
-        let (continuation, last) = if stop == Stop::LineEnd { self.continuation(end, place.parent()) } else { (Vec::new(), end) };
+        let (continuation, last) =
+            if stop == Stop::LineEnd { self.continuation(end, place.parent()) } else { (Vec::new(), end) };
         if let [Piece::Value(index)] = first[..] {
             let value = self.entry(index).0;
             if continuation.is_empty() || write::has_entries(value) {
@@ -82,7 +83,12 @@ impl<'a> Pass<'a> {
                 let deeper = (first - line) as isize > parent;
                 let item = self.byte(first) == Some(b'-') && self.ends_word(first + 1);
                 let (stop_at, stop) = self.scan_plain(first, true);
-                if !deeper || item || self.byte(first) == Some(b'#') || stop == Stop::Colon || self.is_document_marker(line) {
+                if !deeper
+                    || item
+                    || self.byte(first) == Some(b'#')
+                    || stop == Stop::Colon
+                    || self.is_document_marker(line)
+                {
                     break;
                 }
                 lines.extend(std::iter::repeat_n(Line::new(), blanks));
@@ -102,7 +108,8 @@ impl<'a> Pass<'a> {
     fn composite(&mut self, lines: &[Line<'a>], start: usize, end: usize) -> Result<(), Misplaced> {
         let texts: Vec<String> = lines.iter().map(|line| self.line_text(line)).collect();
         let whole = fold(&texts);
-        let each_stays = |text: &String| text.trim() == text && !text.starts_with(['#', '-']) && !text.is_empty();
+        let each_stays =
+            |text: &String| text.trim() == text && !text.starts_with(['#', '-']) && !text.is_empty();
         let blank = |line: &Line| line.is_empty();
         let as_written = write::is_plain_safe(&whole)
             && (lines.len() == 1
@@ -154,7 +161,8 @@ impl<'a> Pass<'a> {
         };
         self.check_key(index)?;
         let text = self.line_text(pieces);
-        let quoted = if text == "<<" && pieces.len() == 1 { text.clone().into() } else { write::quote(&text) };
+        let quoted =
+            if text == "<<" && pieces.len() == 1 { text.clone().into() } else { write::quote(&text) };
         self.check_key_length(index, &quoted)?;
         self.emit(index, &quoted)
     }
@@ -187,7 +195,9 @@ impl<'a> Pass<'a> {
         let (column, inline) = match place {
             Place::ValueOf { key } => (key + 2, false),
             Place::Block { column, inline: true, .. } => (column, true),
-            Place::Block { parent, inline: false, .. } => ((parent + 2).max(0) as usize, false),
+            Place::Block { parent, inline: false, .. } => {
+                (usize::try_from(parent).map_or(0, |parent| parent + 2), false)
+            }
         };
         if inline {
             self.block(index, column)?;
@@ -253,7 +263,7 @@ impl<'a> Pass<'a> {
             return Ok(());
         };
         let several = self.slice(start, end).contains('\n');
-        let stays_single = !double && !texts.iter().any(|(_, text)| text.chars().any(write::needs_escape));
+        let stays_single = !double && texts.iter().all(|(_, text)| write::escape_single(text).is_some());
         let mut out = String::new();
         if several && closed {
             out.push('"');
@@ -264,7 +274,9 @@ impl<'a> Pass<'a> {
             out.push(quote);
             for piece in &inner {
                 match piece {
-                    Piece::Value(index) if quote == '\'' => out.push_str(&write::escape_single(&self.text_of(*index))),
+                    Piece::Value(index) if quote == '\'' => {
+                        out.push_str(&write::escape_single(&self.text_of(*index)).unwrap_or_default());
+                    }
                     Piece::Value(index) => out.push_str(&write::escape_double(&self.text_of(*index))),
                     Piece::Text(text) if double || quote == '\'' => out.push_str(text),
                     Piece::Text(text) => out.push_str(&write::escape_double(&text.replace("''", "'"))),
@@ -326,7 +338,11 @@ impl<'a> Pass<'a> {
         let mut joined = true;
         for (index, line) in lines.iter().enumerate() {
             let (text, escaped_break) = self.quoted_line(line, double, index > 0, index + 1 < count);
-            if text.is_empty() && !line.iter().any(|piece| matches!(piece, Piece::Value(_))) && index > 0 && index + 1 < count {
+            if text.is_empty()
+                && !line.iter().any(|piece| matches!(piece, Piece::Value(_)))
+                && index > 0
+                && index + 1 < count
+            {
                 blanks += 1;
                 continue;
             }
@@ -345,7 +361,13 @@ impl<'a> Pass<'a> {
     }
 
     /// One line of a quoted scalar as double-quoted text, and whether it ends in an escaped line break.
-    fn quoted_line(&self, line: &[Piece<'a>], double: bool, trim_start: bool, trim_end: bool) -> (String, bool) {
+    fn quoted_line(
+        &self,
+        line: &[Piece<'a>],
+        double: bool,
+        trim_start: bool,
+        trim_end: bool,
+    ) -> (String, bool) {
         let mut text = String::new();
         let mut escaped_break = false;
         for (index, piece) in line.iter().enumerate() {
