@@ -132,7 +132,8 @@ function copyButton(text, what) {
 
 function command(what, text) {
   return make("div", { class: "command" }, make("p", null, what),
-    make("div", { class: "line" }, make("code", { tabindex: "0" }, text), copyButton(text, `the command: ${what}`)));
+    make("div", { class: "line" }, make("code", { tabindex: "0" },
+      text.split(" ").flatMap((word, at) => [at ? " " : null, make("span", { class: "word" }, word)])), copyButton(text, `the command: ${what}`)));
 }
 
 /** A word for the shell: quoted when it holds anything that a shell might read in its own way. */
@@ -165,6 +166,7 @@ function commands(entry) {
 
 function facts(entry, versions) {
   const fact = (name, ...value) => make("div", null, make("dt", null, name), make("dd", null, ...value));
+  const long = (name, ...value) => make("div", { class: "long" }, make("dt", null, name), make("dd", null, ...value));
   const choose = make("select", { "aria-label": "Version", onchange: (event) => { location.hash = hash(entry.name, event.target.value, route().tab); } },
     versions.map((other) => make("option", { value: other.version, selected: other.version === entry.version }, other.version)));
   const people = (entry.maintainers || []).flatMap((person, at) => [at ? ", " : null,
@@ -176,8 +178,8 @@ function facts(entry, versions) {
     entry.created && day(entry.created) && fact("Created", make("time", { datetime: entry.created }, day(entry.created))),
     entry.kubeVersion && fact("Kubernetes", entry.kubeVersion),
     people.length > 0 && fact("Maintainers", people),
-    sources.length > 0 && fact("Links", sources.flatMap((url, at) => [at ? make("br") : null, link(url, url.replace(/^https?:\/\//, ""))])),
-    entry.archive && fact("Archive", make("a", { href: "/" + entry.archive.split("/").map(encodeURIComponent).join("/"), download: true }, entry.archive)));
+    sources.length > 0 && long("Links", sources.flatMap((url, at) => [at ? make("br") : null, link(url, url.replace(/^https?:\/\//, ""))])),
+    entry.archive && long("Archive", make("a", { href: "/" + entry.archive.split("/").map(encodeURIComponent).join("/"), download: true }, entry.archive)));
 }
 
 /** YAML or JSON with comments and keys coloured; each line is text. */

@@ -56,6 +56,32 @@ impl Entry {
     }
 }
 
+/// An entry with its numbers and booleans as text, as far as text belongs there.
+pub(super) fn numbers_as_text(mut entry: Value) -> Value {
+    if let Some(fields) = entry.as_map_mut() {
+        for (key, value) in fields.iter_mut().filter(|(key, _)| !matches!(&***key, "deprecated" | "removed"))
+        {
+            if key.as_ref() == "annotations" {
+                value.as_map_mut().into_iter().flat_map(|map| map.values_mut()).for_each(scalar_as_text);
+            } else {
+                scalar_as_text(value);
+            }
+        }
+    }
+    entry
+}
+
+fn scalar_as_text(value: &mut Value) {
+    let text = match value {
+        Value::Bool(flag) => flag.to_string(),
+        Value::Int(number) | Value::SetInt(number) => number.to_string(),
+        Value::Uint(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        _ => return,
+    };
+    *value = Value::str(text);
+}
+
 /// An entry as written: everything may be missing or null.
 #[derive(Debug, Deserialize, Default)]
 #[serde(default, rename_all = "camelCase")]

@@ -25,7 +25,8 @@ use serde::Deserialize;
 
 use super::{RepoError, parallel};
 use crate::data::version::{Constraint, Version};
-use crate::diag::{Diagnostic, SourceFile, Span};
+use crate::data::{Value, from_value, yaml};
+use crate::diag::{Diagnostic, Hint, SourceFile, Span};
 use crate::sys::fs;
 
 pub use entry::Entry;
@@ -35,6 +36,8 @@ use entry::Raw;
 pub const INDEX_LIMIT: u64 = 100 << 20;
 /// Texts below this size are not worth a second thread.
 const PARALLEL_FROM: usize = 256 << 10;
+/// Deepest nesting of brackets that the fast parser gets to see.
+const DEEP: usize = 64;
 
 /// The charts of a repository.
 #[derive(Debug, Clone, Default)]
@@ -190,7 +193,7 @@ fn json(text: &str, source: &str, only: Only<'_>) -> Option<Loaded> {
 /// The index of a YAML text in the usual layout, each chart parsed by itself.
 fn pieces(text: &str, source: &str, only: Only<'_>) -> Option<Loaded> {
     let pieces = split::split(text)?;
-    let head: Head = serde_yaml::from_str(&pieces.rest).ok()?;
+    let head: Head = if nests_deep(&pieces.rest) { None } else { serde_yaml::from_str(&pieces.rest).ok() }?;
     let wanted = |name: &str| match only {
         Only::All => true,
         Only::Chart(chart) => chart == name,
@@ -220,6 +223,9 @@ fn parse_pieces(work: &[(&str, &str)], source: &str) -> Vec<Option<Checked>> {
 
 /// The checked entries of one chart; `None` when its text is no list.
 fn piece(name: &str, text: &str, source: &str) -> Option<Checked> {
+    if nests_deep(text) {
+        return None;
+    }
     if let Ok(list) = serde_yaml::from_str::<Option<RawList>>(text) {
         return Some(check_all(list.unwrap_or_default(), name, source));
     }
@@ -231,27 +237,49 @@ fn piece(name: &str, text: &str, source: &str) -> Option<Checked> {
 
 /// The index of any YAML text.
 fn whole(text: &str, source: &str) -> Result<Loaded, RepoError> {
-    if let Ok(document) = serde_yaml::from_str::<Document<RawList>>(text) {
-        return Ok(assemble(document, Only::All, |name, list| check_all(list, name, source)));
-    }
-    let document: Document<Vec<serde_yaml::Value>> =
-        serde_yaml::from_str(text).map_err(|error| syntax(&error, text, source))?;
-    Ok(assemble(document, Only::All, |name, list| {
-        one_by_one(list, name, source, |item| serde_yaml::from_value(item).map_err(|error| error.to_string()))
+    let file = SourceFile::new(source, text);
+    let root = yaml::to_value(&file).map_err(|error| {
+        let diagnostic = error.diagnostic().cloned().unwrap_or_else(|| Diagnostic::error(error.to_string()));
+        RepoError::Syntax(Box::new(diagnostic))
+    })?;
+    let shape = |reason: &str| {
+        let text = format!("cannot read index: {reason}");
+        RepoError::Syntax(Box::new(Diagnostic::error(text).at(&file, Span::at(0))))
+    };
+    let Value::Map(root) = root else { return Err(shape("it is no mapping")) };
+    let text = |key: &str| root.get(key).and_then(Value::as_str).map(str::to_string);
+    let entries = match root.get("entries") {
+        None | Some(Value::Null) => BTreeMap::new(),
+        Some(Value::Map(entries)) => {
+            entries.iter().map(|(name, list)| (Arc::clone(name), Some(list.clone()))).collect()
+        }
+        Some(_) => return Err(shape("entries is no mapping")),
+    };
+    let document =
+        Document { api_version: text("apiVersion"), generated: text("generated"), entries: Some(entries) };
+    Ok(assemble(document, Only::All, |name, list| match list {
+        Value::Null => (Vec::new(), Vec::new()),
+        Value::List(items) => one_by_one(items, name, source, |item| {
+            from_value(&entry::numbers_as_text(item)).map_err(|error| error.to_string())
+        }),
+        _ => one_by_one(vec![()], name, source, |()| Err("its versions are no list".to_string())),
     }))
 }
 
-fn syntax(error: &serde_yaml::Error, text: &str, source: &str) -> RepoError {
-    let message = error.to_string();
-    let message = message.split(" at line ").next().unwrap_or(&message);
-    let mut diagnostic = Diagnostic::error(format!("cannot read index: {message}"));
-    if let Some(place) = error.location() {
-        let file = SourceFile::new(source, text);
-        diagnostic = diagnostic.at(&file, Span::at(place.index().min(text.len())));
-    } else {
-        diagnostic = diagnostic.note(format!("in {source}"));
-    }
-    RepoError::Syntax(Box::new(diagnostic))
+/// How deep brackets nest in a text, at most: brackets in quoted texts and comments count too.
+///
+/// The fast parser needs time that grows with this depth, so a text that goes beyond what anybody writes is left to
+/// the one that refuses deep nesting.
+fn nests_deep(text: &str) -> bool {
+    let mut depth = 0_usize;
+    text.bytes().any(|b| {
+        match b {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth > DEEP
+    })
 }
 
 fn index_of(api_version: Option<String>, generated: Option<String>) -> Index {

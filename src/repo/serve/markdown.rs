@@ -72,7 +72,7 @@ mod tests {
             ("[x](JaVaScRiPt:a) [d](data:text/html,x) [r](../a)", "<p>x d r</p>\n"),
             ("![pic](https://h/p.png)", "<p><a href=\"https://h/p.png\">pic</a></p>\n"),
             ("[![b](https://h/b.svg)](https://h/)", "<p><a href=\"https://h/\">b</a></p>\n"),
-            ("<https://h/\"onx=y>", "<p><a href=\"https://h/%22onx=y\">https://h/&quot;onx=y</a></p>\n"),
+            ("[x](https://h/\"onx=y)", "<p><a href=\"https://h/%22onx=y\">x</a></p>\n"),
             ("<!-- note -->", "<p></p>\n"),
         ] {
             assert_eq!(render(markdown), html, "{markdown}");
