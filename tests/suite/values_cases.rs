@@ -10,7 +10,7 @@ use bowline::chart::{Chart, Dependency, Metadata};
 use bowline::data::version::{Constraint, Version};
 use bowline::data::{Map, Value, from_value};
 use bowline::diag::SourceFile;
-use bowline::values::{Compat, Layers, Provenance, process};
+use bowline::values::{Compat, Layers, Provenance, process, schema};
 
 /// All cases of a folder: the place they stand at, and the object.
 fn cases(folder: &str) -> Vec<(String, Value)> {
@@ -218,4 +218,36 @@ fn subcharts_and_defaults_come_out_as_in_helm() {
         }
     }
     report("values", cases.len(), &failures);
+}
+
+/// Helm walks properties in random order, so the lines of a report are compared as a set.
+fn line_set(text: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = text.trim_end().lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn schemas_are_enforced_in_helms_words() {
+    let cases = cases("schema");
+    let mut failures = Vec::new();
+    for (place, case) in &cases {
+        let chart = chart(case.get("chart").unwrap());
+        let user = case.get("user").and_then(Value::as_map).cloned().unwrap_or_default();
+        let done = process(&chart, &user, Compat::Helm4).unwrap();
+        let found = schema::validate(&done.chart, &done.values, None, None)
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
+        let wanted = case.get("error").and_then(Value::as_str).unwrap_or_default();
+        // Some texts are known to differ; such a case says why, and wants an error of some text.
+        let fits = match case.get("deviates") {
+            Some(_) => !found.is_empty() && line_set(&found) != line_set(wanted),
+            None => line_set(&found) == line_set(wanted),
+        };
+        if !fits {
+            failures.push(format!("{place} {}\nwanted {wanted}\n found {found}", json(case)));
+        }
+    }
+    report("schema", cases.len(), &failures);
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use jsonschema::{PatternOptions, ReferencingError, Retrieve, Uri, ValidationError, Validator};
 
+use super::coalesce::DEEPEST_CHART;
 use super::error::{ChartFindings, Finding, ValuesError};
 use super::pointer;
 use super::provenance::Provenance;
@@ -18,11 +19,10 @@ use crate::chart::Chart;
 use crate::data::{Map, Value};
 use crate::diag::Diagnostic;
 
-/// Deepest nesting of subcharts that is looked at; deeper ones were refused when the values were filled.
-use super::coalesce::DEEPEST_CHART;
-
 /// Where a schema counts as being, which relative references start from.
 const BASE: &str = "file:///values.schema.json";
+/// The draft of a schema that does not name one.
+const DEFAULT_DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// Most memory that one pattern may take when compiled, in bytes.
 const LARGEST_PATTERN: usize = 1 << 20;
 
@@ -105,12 +105,12 @@ fn check(schema: &[u8], values: &Value, fetch: Option<&Fetch>) -> Vec<Line> {
     };
     let validator = match compile(&schema, fetch) {
         Ok(validator) => validator,
-        Err(error) => return broken(unusable(&error)),
+        Err(error) => return broken(unusable(&error, &schema)),
     };
     // Values are finite trees of JSON's own kinds, so this conversion always works.
     let instance = serde_json::to_value(values).unwrap_or_default();
     let errors: Vec<ValidationError<'_>> = validator.iter_errors(&instance).collect();
-    report::lines(&errors)
+    report::lines(&errors, &schema)
         .into_iter()
         .map(|line| Line { text: line.text(0), message: line.message.clone(), path: Some(line.path) })
         .collect()
@@ -126,7 +126,7 @@ fn compile(schema: &serde_json::Value, fetch: Option<&Fetch>) -> Result<Validato
 }
 
 /// Helm's text for a schema that cannot be used, as far as it can be told.
-fn unusable(error: &ValidationError<'static>) -> String {
+fn unusable(error: &ValidationError<'static>, schema: &serde_json::Value) -> String {
     match error.kind() {
         jsonschema::error::ValidationErrorKind::Referencing(ReferencingError::Unretrievable {
             uri,
@@ -141,11 +141,16 @@ fn unusable(error: &ValidationError<'static>) -> String {
         }
         jsonschema::error::ValidationErrorKind::Referencing(other) => format!("{BASE:?}: {other}"),
         _ => {
-            let lines: String = report::lines(std::slice::from_ref(error))
+            let draft = schema.get("$schema").and_then(serde_json::Value::as_str).unwrap_or(DEFAULT_DRAFT);
+            // The findings are about the schema; the schema that they follow is the metaschema, which is not at hand.
+            let lines: String = report::lines(std::slice::from_ref(error), &serde_json::Value::Null)
                 .iter()
                 .map(|line| format!("\n{}", line.text(0)))
                 .collect();
-            format!("\"{BASE}#\" is not valid against metaschema: jsonschema validation failed{lines}")
+            format!(
+                "\"{BASE}#\" is not valid against metaschema: jsonschema validation failed with '{}#'{lines}",
+                draft.trim_end_matches('#')
+            )
         }
     }
 }

@@ -44,10 +44,10 @@ impl Line {
     }
 }
 
-/// The findings of a whole document.
-pub(super) fn lines(errors: &[ValidationError<'_>]) -> Vec<Line> {
+/// The findings of a whole document, of which `schema` is the schema.
+pub(super) fn lines(errors: &[ValidationError<'_>], schema: &Value) -> Vec<Line> {
     let ways = errors.iter().map(|error| Way::new(error, 0)).collect();
-    let mut lines = subschema(ways, 0);
+    let mut lines = subschema(ways, 0, schema);
     let through_reference = errors.iter().all(|error| error.evaluation_path().as_str().starts_with("/$ref"));
     match lines.as_mut_slice() {
         [only] if only.group && !through_reference => std::mem::take(&mut only.causes),
@@ -90,7 +90,7 @@ fn descent(steps: &[String], kind: &Kind) -> Option<(usize, bool)> {
 }
 
 /// The findings of one subschema. `depth` is how deep its value lies.
-fn subschema(ways: Vec<Way<'_, '_>>, depth: usize) -> Vec<Line> {
+fn subschema(ways: Vec<Way<'_, '_>>, depth: usize, schema: &Value) -> Vec<Line> {
     let mut own: Vec<&ValidationError<'_>> = Vec::new();
     let mut below: IndexMap<(Vec<String>, String), (usize, Vec<Way<'_, '_>>)> = IndexMap::new();
     for mut way in ways {
@@ -106,13 +106,13 @@ fn subschema(ways: Vec<Way<'_, '_>>, depth: usize) -> Vec<Line> {
     }
     // A value of the wrong type is told once; the other keywords are not looked at then.
     if let Some(mistyped) = own.iter().find(|error| matches!(error.kind(), Kind::Type { .. })) {
-        return vec![leaf(mistyped)];
+        return vec![leaf(mistyped, schema)];
     }
-    let mut ranked: Vec<(usize, Line)> = own_lines(&own);
+    let mut ranked: Vec<(usize, Line)> = own_lines(&own, schema);
     let mut all_of = Vec::new();
     for ((key, path), (depth, ways)) in below {
         let keyword = key.first().map(String::as_str).unwrap_or_default();
-        let line = wrap(subschema(ways, depth), &path);
+        let line = wrap(subschema(ways, depth, schema), &path);
         if keyword == "allOf" {
             all_of.push((path, line));
         } else {
@@ -174,7 +174,7 @@ fn rank(keyword: &str) -> usize {
 }
 
 /// Lines for the errors of a subschema's own keywords; missing properties are told together.
-fn own_lines(errors: &[&ValidationError<'_>]) -> Vec<(usize, Line)> {
+fn own_lines(errors: &[&ValidationError<'_>], schema: &Value) -> Vec<(usize, Line)> {
     let mut out: Vec<(usize, Line)> = Vec::new();
     let mut missing: Vec<String> = Vec::new();
     let mut missing_at = None;
@@ -184,7 +184,7 @@ fn own_lines(errors: &[&ValidationError<'_>]) -> Vec<(usize, Line)> {
         match error.kind() {
             Kind::Required { property } => {
                 let name = quoted(property.as_str().unwrap_or_default());
-                match dependency(error) {
+                match dependency(error, property, schema) {
                     Some(cause) => {
                         dependent.entry(cause).or_insert_with(|| (path.to_string(), Vec::new())).1.push(name);
                     }
@@ -200,7 +200,7 @@ fn own_lines(errors: &[&ValidationError<'_>]) -> Vec<(usize, Line)> {
                     out.push((rank("unevaluatedProperties"), Line::new(below, "false schema")));
                 }
             }
-            _ => out.push((rank(error.kind().keyword()), leaf(error))),
+            _ => out.push((rank(error.kind().keyword()), leaf(error, schema))),
         }
     }
     if let Some(path) = missing_at {
@@ -215,17 +215,23 @@ fn own_lines(errors: &[&ValidationError<'_>]) -> Vec<(usize, Line)> {
 }
 
 /// The property whose presence asks for another one, when that is what an error is about.
-fn dependency(error: &ValidationError<'_>) -> Option<String> {
-    let steps: Vec<&str> = error.evaluation_path().as_str().split('/').collect();
-    eprintln!("{steps:?} {}", error.schema_path().as_str());
-    match steps.as_slice() {
-        [.., "dependentRequired" | "dependencies", name] => Some((*name).to_string()),
-        _ => None,
+fn dependency(error: &ValidationError<'_>, wanted: &Value, schema: &Value) -> Option<String> {
+    let path = error.schema_path().as_str();
+    if !path.ends_with("/dependentRequired") && !path.ends_with("/dependencies") {
+        return None;
     }
+    let rules = schema.pointer(path)?.as_object()?;
+    let present = error.instance().as_object()?;
+    rules
+        .iter()
+        .find(|(cause, names)| {
+            present.contains_key(*cause) && names.as_array().is_some_and(|names| names.contains(wanted))
+        })
+        .map(|(cause, _)| cause.clone())
 }
 
 /// The line of one error.
-fn leaf(error: &ValidationError<'_>) -> Line {
+fn leaf(error: &ValidationError<'_>, schema: &Value) -> Line {
     let path = error.instance_path().as_str();
     let value: &Value = error.instance();
     let compared = |keyword: &str, got: String, want: String| format!("{keyword}: got {got}, want {want}");
@@ -271,9 +277,11 @@ fn leaf(error: &ValidationError<'_>) -> Line {
         Kind::Contains => "no items match contains schema".to_string(),
         Kind::FalseSchema => "false schema".to_string(),
         Kind::Not { .. } => "'not' failed".to_string(),
-        Kind::AnyOf { context } => return Line::new(path, "'anyOf' failed").with(branches(error, context)),
+        Kind::AnyOf { context } => {
+            return Line::new(path, "'anyOf' failed").with(branches(error, context, schema));
+        }
         Kind::OneOfNotValid { context } => {
-            return Line::new(path, "'oneOf' failed, none matched").with(branches(error, context));
+            return Line::new(path, "'oneOf' failed, none matched").with(branches(error, context, schema));
         }
         Kind::OneOfMultipleValid { context } => {
             let matched: Vec<String> = context
@@ -287,7 +295,7 @@ fn leaf(error: &ValidationError<'_>) -> Line {
         }
         Kind::PropertyNames { error: inner } => {
             let name = inner.instance().as_str().unwrap_or_default().to_string();
-            let cause = Line { path: String::new(), ..leaf(inner) };
+            let cause = Line { path: String::new(), ..leaf(inner, schema) };
             return Line::new(path, format!("invalid propertyName {}", quoted(&name))).with(vec![cause]);
         }
         _ => error.to_string(),
@@ -296,7 +304,11 @@ fn leaf(error: &ValidationError<'_>) -> Line {
 }
 
 /// The lines below an alternative: one for each branch.
-fn branches(error: &ValidationError<'_>, context: &[Vec<ValidationError<'static>>]) -> Vec<Line> {
+fn branches(
+    error: &ValidationError<'_>,
+    context: &[Vec<ValidationError<'static>>],
+    schema: &Value,
+) -> Vec<Line> {
     let path = error.instance_path().as_str();
     let depth = path.split('/').count() - 1;
     // The way of a branch goes on where that of the alternative ends, by the number of the branch.
@@ -305,7 +317,7 @@ fn branches(error: &ValidationError<'_>, context: &[Vec<ValidationError<'static>
         .iter()
         .filter(|errors| !errors.is_empty())
         .map(|errors| {
-            wrap(subschema(errors.iter().map(|error| Way::new(error, skip)).collect(), depth), path)
+            wrap(subschema(errors.iter().map(|error| Way::new(error, skip)).collect(), depth, schema), path)
         })
         .collect()
 }
