@@ -1,0 +1,162 @@
+//! Which store a command works on, and why: the flag, the variable, a Kubernetes cluster if one is configured, else the
+//! SQLite file on this machine.
+//!
+//! Invariant: a kubeconfig that exists and cannot be used is an error, never a silent step to SQLite.
+
+use std::path::{Path, PathBuf};
+
+use super::KubeSettings;
+use crate::cli::error::Failure;
+use crate::cli::parse;
+use crate::sys::{Host, fs};
+
+/// The kinds of store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreKind {
+    /// A SQLite file.
+    Sqlite(PathBuf),
+    /// A Kubernetes API server.
+    Kube {
+        /// The kubeconfig files, in their order; none inside a cluster.
+        kubeconfig: Vec<PathBuf>,
+        /// The context, when one was named.
+        context: Option<String>,
+    },
+    /// etcd: hosts and prefix as given, behind `etcd://`.
+    Etcd(String),
+    /// Nothing survives the process: for tries and tests.
+    Memory,
+}
+
+/// The store that a command works on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreChoice {
+    /// Which.
+    pub kind: StoreKind,
+    /// Why, as the end of a sentence: `--store`, `no kubeconfig was found`.
+    pub why: String,
+    /// The namespace that the kubeconfig's context names.
+    pub namespace: Option<String>,
+}
+
+impl StoreChoice {
+    /// The choice as `--store` would write it.
+    pub fn spec(&self) -> String {
+        match &self.kind {
+            StoreKind::Sqlite(path) => format!("sqlite:{}", path.display()),
+            StoreKind::Kube { context: Some(context), .. } => format!("kube:{context}"),
+            StoreKind::Kube { .. } => "kube".to_string(),
+            StoreKind::Etcd(rest) => format!("etcd://{rest}"),
+            StoreKind::Memory => "memory".to_string(),
+        }
+    }
+}
+
+/// Chooses; `given` is the text of the flag or variable with its name.
+///
+/// # Errors
+/// The text is not understood, or a kubeconfig cannot be read.
+pub(super) fn choose(
+    host: &Host,
+    given: Option<(&str, &str)>,
+    kube: &KubeSettings,
+) -> Result<StoreChoice, Failure> {
+    if let Some((spec, origin)) = given {
+        return parse_spec(host, spec, origin, kube);
+    }
+    if let Some(current) = kubeconfig(host, kube)? {
+        let why = format!("the kubeconfig {} has a current context", current.path.display());
+        return Ok(StoreChoice {
+            kind: StoreKind::Kube { kubeconfig: current.files, context: kube.context.clone() },
+            why,
+            namespace: current.namespace,
+        });
+    }
+    if kube.server.is_some() {
+        return Ok(StoreChoice {
+            kind: StoreKind::Kube { kubeconfig: Vec::new(), context: None },
+            why: "an API server was named".to_string(),
+            namespace: None,
+        });
+    }
+    if host.var("KUBERNETES_SERVICE_HOST").is_some() {
+        let account = Path::new("/var/run/secrets/kubernetes.io/serviceaccount");
+        if fs::kind(&account.join("token")) == fs::Kind::File {
+            return Ok(StoreChoice {
+                kind: StoreKind::Kube { kubeconfig: Vec::new(), context: None },
+                why: "this runs inside a cluster".to_string(),
+                namespace: fs::read_text(&account.join("namespace"), 1024).ok(),
+            });
+        }
+    }
+    Ok(StoreChoice {
+        kind: StoreKind::Sqlite(default_file(host)),
+        why: "no kubeconfig was found".to_string(),
+        namespace: None,
+    })
+}
+
+fn default_file(host: &Host) -> PathBuf {
+    host.dirs.data.join("store.sqlite")
+}
+
+fn parse_spec(host: &Host, spec: &str, origin: &str, kube: &KubeSettings) -> Result<StoreChoice, Failure> {
+    let (kind, rest) = spec.split_once(':').unwrap_or((spec, ""));
+    let mut namespace = None;
+    let kind = match kind {
+        "sqlite" if rest.is_empty() => StoreKind::Sqlite(default_file(host)),
+        "sqlite" => StoreKind::Sqlite(host.resolve(rest.strip_prefix("//").unwrap_or(rest))),
+        "kube" => {
+            let named = KubeSettings {
+                context: Some(rest.to_string()).filter(|name| !name.is_empty()).or(kube.context.clone()),
+                ..kube.clone()
+            };
+            let current = kubeconfig(host, &named)?;
+            namespace = current.as_ref().and_then(|current| current.namespace.clone());
+            StoreKind::Kube {
+                kubeconfig: current.map_or_else(Vec::new, |current| current.files),
+                context: named.context,
+            }
+        }
+        "etcd" if rest.len() > 2 && rest.starts_with("//") => StoreKind::Etcd(rest[2..].to_string()),
+        "memory" if rest.is_empty() => StoreKind::Memory,
+        _ => {
+            return Err(Failure::usage(format!("invalid store {} in {origin}", parse::quote(spec)))
+                .hint("a store is sqlite:PATH, kube, kube:CONTEXT, etcd://HOST:PORT/PREFIX or memory"));
+        }
+    };
+    Ok(StoreChoice { kind, why: origin.to_string(), namespace })
+}
+
+/// What the kubeconfig files say about the context in use.
+struct Current {
+    /// The file that names the context.
+    path: PathBuf,
+    /// All files that count.
+    files: Vec<PathBuf>,
+    namespace: Option<String>,
+}
+
+/// The kubeconfig files by kubectl's rule: the flag, else the list in `KUBECONFIG`, else `~/.kube/config`.
+fn kubeconfig_files(host: &Host, kube: &KubeSettings) -> Vec<PathBuf> {
+    if let Some(path) = &kube.kubeconfig {
+        return vec![host.resolve(path)];
+    }
+    if let Some(list) = host.var("KUBECONFIG") {
+        return std::env::split_paths(list)
+            .filter(|path| !path.as_os_str().is_empty())
+            .map(|path| host.resolve(path))
+            .collect();
+    }
+    let home = host.var("HOME").or(host.var("USERPROFILE"));
+    home.map(|home| vec![Path::new(home).join(".kube").join("config")]).unwrap_or_default()
+}
+
+fn kubeconfig(host: &Host, kube: &KubeSettings) -> Result<Option<Current>, Failure> {
+    let files: Vec<PathBuf> = kubeconfig_files(host, kube)
+        .into_iter()
+        .filter(|path| kube.kubeconfig.is_some() || fs::kind(path) == fs::Kind::File)
+        .collect();
+    let Some(path) = files.first().cloned() else { return Ok(None) };
+    Ok(Some(Current { path, files, namespace: None }))
+}
