@@ -8,6 +8,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::data::time::GoDuration;
+
 /// How a report is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
@@ -75,43 +77,7 @@ pub fn float(text: &str) -> Result<f32, String> {
 
 /// A Go duration such as `5m0s`, `1.5h` or `300ms`; a negative one counts as none.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let invalid = || format!("time: invalid duration {}", quote(text));
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if unsigned == "0" {
-        return Ok(Duration::ZERO);
-    }
-    let mut rest = unsigned;
-    let mut total: f64 = 0.0;
-    if rest.is_empty() {
-        return Err(invalid());
-    }
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
-        let (amount, tail) = rest.split_at(digits);
-        let amount: f64 = amount.parse().map_err(|_| invalid())?;
-        let letters = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
-        let (unit, tail) = tail.split_at(letters);
-        total += amount
-            * match unit {
-                "" => return Err(format!("time: missing unit in duration {}", quote(text))),
-                "ns" => 1e-9,
-                "us" | "µs" | "μs" => 1e-6,
-                "ms" => 1e-3,
-                "s" => 1.0,
-                "m" => 60.0,
-                "h" => 3600.0,
-                _ => {
-                    return Err(format!("time: unknown unit {} in duration {}", quote(unit), quote(text)));
-                }
-            };
-        rest = tail;
-    }
-    // Go counts nanoseconds in 63 bits: about 292 years.
-    if total >= i64::MAX as f64 / 1e9 {
-        return Err(invalid());
-    }
-    let positive = if text.starts_with('-') { 0.0 } else { total };
-    Duration::try_from_secs_f64(positive).map_err(|_| invalid())
+    text.parse::<GoDuration>().map(GoDuration::to_std).map_err(|error| error.to_string())
 }
 
 /// One occurrence of a flag that takes a comma-separated list.

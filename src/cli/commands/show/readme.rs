@@ -1,0 +1,37 @@
+//! `bowline show readme`.
+
+use clap::Args;
+
+use super::{Part, show};
+use crate::cli::args::ChartArgs;
+use crate::cli::commands::{Body, Leaf, Run, Verb};
+use crate::cli::error::Outcome;
+use crate::cli::settings::Session;
+
+/// The entry of the command table.
+pub const VERB: Verb = Verb {
+    name: "readme",
+    aliases: &[],
+    about: "Print the README of a chart",
+    long: "Prints the README of a chart.",
+    examples: "bowline show readme stable/web --version 1.2.0",
+    positionals: "CHART",
+    exclusive: &[],
+    body: Body::Leaf(Leaf::of::<ReadmeArgs>()),
+};
+
+/// Flags of `show readme`.
+#[derive(Debug, Clone, Args)]
+pub struct ReadmeArgs {
+    /// The chart
+    #[arg(value_name = "CHART")]
+    pub reference: String,
+    #[command(flatten)]
+    pub chart: ChartArgs,
+}
+
+impl Run for ReadmeArgs {
+    fn run(self, session: &Session) -> Outcome {
+        show(session, Part::Readme, &self.reference, &self.chart, None)
+    }
+}
