@@ -4,8 +4,10 @@
 //! as Go's libraries write it, because manifests and stored records are compared byte for byte with Helm's.
 
 pub mod time;
+pub mod json;
 pub mod value;
 mod value_serde;
+pub mod yaml;
 
 pub use value::{Map, Value};
 pub use value_serde::{from_value, to_value};
