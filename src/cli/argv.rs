@@ -94,8 +94,7 @@ fn long_name(arg: &Arg) -> &str {
 
 fn by_long<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
     command.get_arguments().find(|arg| {
-        arg.get_long() == Some(name)
-            || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&name))
+        arg.get_long() == Some(name) || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&name))
     })
 }
 
@@ -372,6 +371,7 @@ mod tests {
             .map_err(|failure| failure.message().to_string())
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands beside errors in a table")]
     fn ok(flags: &[&str], positionals: &[&str]) -> Result<(Vec<String>, Vec<String>), String> {
         let own = |items: &[&str]| items.iter().map(ToString::to_string).collect();
         Ok((own(flags), own(positionals)))

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use clap::builder::Styles;
 use clap::{Arg, ArgAction, Args, Command};
 
-use super::args::{GLOBAL_HEADING, GlobalArgs};
+use super::args::GlobalArgs;
 use super::commands::{Body, VERBS, Verb};
 use super::error::EXIT_CODES;
 use super::full_name;
@@ -73,8 +73,7 @@ pub fn text(program: Program, path: &[&'static Verb], full: bool, coloured: bool
         command = GlobalArgs::augment_args(command);
     } else {
         let name = full_name(program, path);
-        command =
-            command.after_help(format!("{}\n\nGlobal options: {name} --help", after(program, path)));
+        command = command.after_help(format!("{}\n\nGlobal options: {name} --help", after(program, path)));
     }
     if !coloured {
         command = command.styles(Styles::plain());
@@ -145,7 +144,9 @@ pub fn reference() -> String {
     for_each(VERBS, &mut Vec::new(), &mut |path| text.push_str(&section(program, path)));
     text.push_str("\n## Global options\n\n");
     text.push_str(&flag_table(&GlobalArgs::augment_args(Command::new("bowline"))));
-    text.push_str("\n## Environment variables\n\n| variable | under the name `helm` | effect |\n|---|---|---|\n");
+    text.push_str(
+        "\n## Environment variables\n\n| variable | under the name `helm` | effect |\n|---|---|---|\n",
+    );
     for variable in VARIABLES {
         let helm = if variable.helm.is_empty() { String::new() } else { format!("`{}`", variable.helm) };
         let _ = writeln!(text, "| `{}` | {helm} | {} |", variable.name, variable.effect);
@@ -216,7 +217,8 @@ fn flag_table(command: &Command) -> String {
             _ => String::new(),
         };
         let what = arg.get_help().map_or_else(String::new, ToString::to_string);
-        let _ = writeln!(text, "| `{}` | {default} | {} |", name.replace('|', "\\|"), what.replace('|', "\\|"));
+        let _ =
+            writeln!(text, "| `{}` | {default} | {} |", name.replace('|', "\\|"), what.replace('|', "\\|"));
     }
     text
 }
@@ -224,6 +226,7 @@ fn flag_table(command: &Command) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::args::GLOBAL_HEADING;
 
     const PROGRAM: Program = Program { as_helm: false };
 
@@ -248,6 +251,9 @@ mod tests {
             std::fs::write(&path, reference()).unwrap();
         }
         let written = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(written == reference(), "run `BOWLINE_UPDATE=1 cargo test reference` and look at the difference");
+        assert!(
+            written == reference(),
+            "run `BOWLINE_UPDATE=1 cargo test reference` and look at the difference"
+        );
     }
 }

@@ -62,7 +62,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>, host: Host, streams: Strea
     let environment = settings::colour_mode(program, &host, None).unwrap_or_default();
     let typed: Result<Vec<String>, OsString> = words.map(OsString::into_string).collect();
     let asked = typed
-        .map_err(|word| Failure::usage(format!("argument {word:?} is not valid UTF-8")))
+        .map_err(|word| Failure::usage(format!("argument \"{}\" is not valid UTF-8", word.display())))
         .and_then(|words| Asked::read(program, words));
     let asked = match asked {
         Ok(asked) => asked,
@@ -73,8 +73,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>, host: Host, streams: Strea
     };
     // The words are well-formed: from here on `-o` and `--color` count even for failures.
     let format = asked.words.value("output").and_then(|text| parse::format(text).ok()).unwrap_or_default();
-    let mode =
-        settings::colour_mode(program, &host, asked.words.value("color")).unwrap_or(environment);
+    let mode = settings::colour_mode(program, &host, asked.words.value("color")).unwrap_or(environment);
     let debug = asked.wants_debug(program, &host);
     let ui = Ui::new(streams, mode, debug);
     match asked.run(&host, &ui) {
@@ -192,10 +191,7 @@ fn full_name(program: Program, path: &[&'static Verb]) -> String {
 }
 
 /// Takes the command's name out of the words, wherever between the global flags it stands.
-fn find_command(
-    program: Program,
-    words: Vec<String>,
-) -> Result<(Vec<&'static Verb>, Vec<String>), Failure> {
+fn find_command(program: Program, words: Vec<String>) -> Result<(Vec<&'static Verb>, Vec<String>), Failure> {
     let mut path: Vec<&'static Verb> = Vec::new();
     let mut rest: Vec<String> = Vec::new();
     let mut help = false;
@@ -211,8 +207,9 @@ fn find_command(
         }
         if word.len() > 1 && word.starts_with('-') {
             let globals = globals.get_or_insert_with(help::root_for_parsing);
-            let takes_next = argv::takes_next(globals, &word)
-                .unwrap_or_else(|| words.peek().is_some_and(|next| commands::find(group, next, program).is_none()));
+            let takes_next = argv::takes_next(globals, &word).unwrap_or_else(|| {
+                words.peek().is_some_and(|next| commands::find(group, next, program).is_none())
+            });
             rest.push(word);
             if takes_next {
                 rest.extend(words.next());

@@ -60,10 +60,8 @@ fn text(failure: &Failure, paint: Paint, as_helm: bool) -> String {
     let mut lines = vec![format!("{} {}", paint.label(Label::Bad, "Error:"), failure.message())];
     if as_helm {
         // Helm's one line holds the whole chain.
-        for cause in failure.causes() {
-            lines[0].push_str(&format!(": {cause}"));
-        }
-        return lines.remove(0);
+        lines.extend_from_slice(failure.causes());
+        return lines.join(": ");
     }
     if let Some(diagnostic) = failure.diagnostic() {
         lines.extend(place(diagnostic, paint));
@@ -121,10 +119,7 @@ mod tests {
             text(&sample(), Paint::new(false), false),
             "Error: INSTALLATION FAILED: t.yaml:1:7: bad\n   |\n 1 | a: {{ .V }}\n   |       ^^\nnote: V is nil\nhint: set V"
         );
-        assert_eq!(
-            text(&sample(), Paint::new(false), true),
-            "Error: INSTALLATION FAILED: t.yaml:1:7: bad"
-        );
+        assert_eq!(text(&sample(), Paint::new(false), true), "Error: INSTALLATION FAILED: t.yaml:1:7: bad");
     }
 
     #[test]

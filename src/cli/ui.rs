@@ -263,9 +263,11 @@ impl Ui {
 
 /// `level=WARN msg="…" key=value`; texts are quoted where they hold spaces, quotes, `=` or unprintable characters.
 fn log_line(level: Level, message: &str, fields: &[(&str, &str)]) -> String {
+    use std::fmt::Write as _;
+
     let mut line = format!("level={} msg={}", level.word(), log_value(message));
     for (key, value) in fields {
-        line.push_str(&format!(" {key}={}", log_value(value)));
+        let _ = write!(line, " {key}={}", log_value(value));
     }
     line
 }

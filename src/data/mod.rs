@@ -3,8 +3,8 @@
 //! Nothing here knows what a chart or a release is. Each format is read with bounds (depth, size, expansion) and written
 //! as Go's libraries write it, because manifests and stored records are compared byte for byte with Helm's.
 
-pub mod time;
 pub mod json;
+pub mod time;
 pub mod value;
 mod value_serde;
 pub mod yaml;

@@ -18,20 +18,47 @@ const fn variable(name: &'static str, helm: &'static str, effect: &'static str) 
 
 /// Every variable, sorted by name.
 pub const VARIABLES: &[Variable] = &[
+    variable(
+        "BOWLINE_BURST_LIMIT",
+        "HELM_BURST_LIMIT",
+        "Requests to an API server that may burst before the steady rate applies.",
+    ),
     variable("BOWLINE_CACHE_HOME", "HELM_CACHE_HOME", "Folder of caches, used as it is."),
     variable("BOWLINE_COLOR", "HELM_COLOR", "When to colour: auto, always or never."),
+    variable("BOWLINE_COMPAT", "", "Default of --compat."),
     variable("BOWLINE_CONFIG_HOME", "HELM_CONFIG_HOME", "Folder of configuration, used as it is."),
+    variable("BOWLINE_CONTENT_CACHE", "HELM_CONTENT_CACHE", "Folder of downloaded archives, by digest."),
     variable(
         "BOWLINE_DATA_HOME",
         "HELM_DATA_HOME",
         "Folder of data, the embedded store among it, used as it is.",
     ),
     variable("BOWLINE_DEBUG", "HELM_DEBUG", "Print more, as --debug does."),
+    variable("BOWLINE_KUBEAPISERVER", "HELM_KUBEAPISERVER", "Default of --kube-apiserver."),
+    variable("BOWLINE_KUBEASGROUPS", "HELM_KUBEASGROUPS", "Default of --kube-as-group, separated by commas."),
+    variable("BOWLINE_KUBEASUSER", "HELM_KUBEASUSER", "Default of --kube-as-user."),
+    variable("BOWLINE_KUBECAFILE", "HELM_KUBECAFILE", "Default of --kube-ca-file."),
+    variable("BOWLINE_KUBECONTEXT", "HELM_KUBECONTEXT", "Default of --kube-context."),
+    variable(
+        "BOWLINE_KUBEINSECURE_SKIP_TLS_VERIFY",
+        "HELM_KUBEINSECURE_SKIP_TLS_VERIFY",
+        "Default of --kube-insecure-skip-tls-verify.",
+    ),
+    variable("BOWLINE_KUBETLS_SERVER_NAME", "HELM_KUBETLS_SERVER_NAME", "Default of --kube-tls-server-name."),
+    variable("BOWLINE_KUBETOKEN", "HELM_KUBETOKEN", "Default of --kube-token."),
     variable("BOWLINE_MAX_HISTORY", "HELM_MAX_HISTORY", "Default of --history-max."),
     variable("BOWLINE_NAMESPACE", "HELM_NAMESPACE", "Default of --namespace."),
+    variable("BOWLINE_QPS", "HELM_QPS", "Default of --qps."),
+    variable("BOWLINE_REGISTRY_CONFIG", "HELM_REGISTRY_CONFIG", "Path of the registry credentials."),
     variable("BOWLINE_REPOSITORY_CACHE", "HELM_REPOSITORY_CACHE", "Folder of cached repository indexes."),
     variable("BOWLINE_REPOSITORY_CONFIG", "HELM_REPOSITORY_CONFIG", "Path of repositories.yaml."),
     variable("BOWLINE_STORE", "", "Default of --store."),
+    variable("KUBECONFIG", "KUBECONFIG", "Paths of kubeconfig files, merged as kubectl does."),
+    variable(
+        "KUBERNETES_SERVICE_HOST",
+        "KUBERNETES_SERVICE_HOST",
+        "Set in pods of a cluster, whose service account is then used.",
+    ),
     variable("NO_COLOR", "NO_COLOR", "Any value but the empty one turns colour off."),
     variable("SOURCE_DATE_EPOCH", "SOURCE_DATE_EPOCH", "Unix seconds written as the time of packaged files."),
 ];

@@ -46,10 +46,9 @@ impl DryRunArg {
             "none" => Ok(DryRun::None),
             "client" => Ok(DryRun::Client),
             "server" => Ok(DryRun::Server),
-            "unset" => old(
-                DryRun::Client,
-                "--dry-run is deprecated and should be replaced with '--dry-run=client'",
-            ),
+            "unset" => {
+                old(DryRun::Client, "--dry-run is deprecated and should be replaced with '--dry-run=client'")
+            }
             _ => match parse::boolean(typed) {
                 Ok(true) => old(
                     DryRun::Client,
@@ -71,13 +70,16 @@ impl DryRunArg {
 /// The flags of install, upgrade and template.
 #[derive(Debug, Clone, Args)]
 pub struct ApplyArgs {
+    /// How far to go.
     #[command(flatten)]
     pub dry_run: DryRunArg,
+    /// What to wait for.
     #[command(flatten)]
     pub wait: WaitArgs,
     /// With --wait, wait for jobs to complete
     #[arg(long)]
     pub wait_for_jobs: bool,
+    /// Waiting for other processes.
     #[command(flatten)]
     pub lock: LockArgs,
     /// Undo everything when the operation fails
@@ -224,9 +226,11 @@ impl ApplyArgs {
             take_ownership: self.take_ownership,
             force_replace: self.force_replace,
             force_conflicts: self.force_conflicts,
-            post_renderer: self.post_renderer.clone().filter(|name| !name.is_empty()).map(|program| {
-                PostRenderer { program, arguments: self.post_renderer_args.clone() }
-            }),
+            post_renderer: self
+                .post_renderer
+                .clone()
+                .filter(|name| !name.is_empty())
+                .map(|program| PostRenderer { program, arguments: self.post_renderer_args.clone() }),
         })
     }
 }

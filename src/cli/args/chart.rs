@@ -66,6 +66,7 @@ pub struct ChartArgs {
     /// URL of the chart repository; the chart is then named alone
     #[arg(long, value_name = "URL")]
     pub repo: Option<String>,
+    /// How to reach repositories.
     #[command(flatten)]
     pub net: NetArgs,
     /// Send the credentials to hosts other than the repository's too
@@ -77,6 +78,7 @@ pub struct ChartArgs {
     /// File of public keys to check signatures with
     #[arg(long, value_name = "FILE")]
     pub keyring: Option<String>,
+    /// Bounds for reading charts.
     #[command(flatten)]
     pub limits: LimitArgs,
 }

@@ -58,10 +58,9 @@ impl NetArgs {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| session.host.resolve(path));
         let credentials = match (&self.username, &self.password) {
             (None, None) => None,
-            (user, password) => Some((
-                user.clone().unwrap_or_default(),
-                Secret::new(password.clone().unwrap_or_default()),
-            )),
+            (user, password) => {
+                Some((user.clone().unwrap_or_default(), Secret::new(password.clone().unwrap_or_default())))
+            }
         };
         Access {
             credentials,

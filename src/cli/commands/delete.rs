@@ -14,8 +14,8 @@ pub const VERB: Verb = Verb {
     about: "Remove releases and keep their history, unless --purge is given",
     long: "\
 Deletes the objects of releases. As in Helm 2 the revisions stay, so that a rollback brings a release back; --purge
-removes them too. (`bowline uninstall` removes them by default, as Helm 4 does; so does `delete` with --compat or
-under the name helm.)",
+removes them too. `bowline uninstall` removes them by default, as Helm 4 does; so does `delete` with --compat or
+under the name helm.",
     examples: "\
 bowline delete web
 bowline rollback web
@@ -31,6 +31,7 @@ pub struct DeleteArgs {
     /// Remove the revisions too
     #[arg(long)]
     pub purge: bool,
+    /// The flags that it shares.
     #[command(flatten)]
     pub remove: RemoveArgs,
 }

@@ -34,6 +34,7 @@ pub struct EnvArgs {
     /// Setting to print alone
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
+    /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
 }
@@ -103,8 +104,9 @@ impl Run for EnvArgs {
         }
         match self.output.output {
             Format::Table => {
-                let lines: String = all.iter().map(|(name, value)| format!("{name}=\"{value}\"\n")).collect();
-                session.ui.out(&lines)?;
+                let lines: Vec<String> =
+                    all.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+                session.ui.line(lines.join("\n"))?;
             }
             format => session.ui.out(&view::structured(&all, format)?)?,
         }

@@ -34,6 +34,7 @@ pub struct HistoryArgs {
     /// Show to which revision a rollback went
     #[arg(long)]
     pub show_rollback_revision: bool,
+    /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
 }

@@ -64,11 +64,7 @@ impl NameArgs {
     /// # Errors
     /// There is no name and no way to make one, there are two, or there are too many words. `default` is the name for
     /// commands that need none.
-    pub fn resolve(
-        &self,
-        words: &[String],
-        default: Option<&str>,
-    ) -> Result<(ReleaseName, String), Failure> {
+    pub fn resolve(&self, words: &[String], default: Option<&str>) -> Result<(ReleaseName, String), Failure> {
         let (name, chart) = match words {
             [chart] => (None, chart),
             [name, chart] => (Some(name), chart),
@@ -107,6 +103,7 @@ pub struct InstallArgs {
     /// The release's name, then the chart
     #[arg(value_name = "NAME CHART", required = true)]
     pub words: Vec<String>,
+    /// The release's name.
     #[command(flatten)]
     pub name: NameArgs,
     /// Make the namespace when it is not there
@@ -122,12 +119,16 @@ pub struct InstallArgs {
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true",
           default_missing_value = "true", value_parser = parse::boolean, value_name = "BOOL")]
     pub server_side: bool,
+    /// How to render and apply.
     #[command(flatten)]
     pub apply: ApplyArgs,
+    /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
+    /// The values.
     #[command(flatten)]
     pub values: ValueArgs,
+    /// Which chart.
     #[command(flatten)]
     pub chart: ChartArgs,
 }

@@ -47,10 +47,13 @@ pub struct LintArgs {
     /// Check the charts below charts/ too
     #[arg(long)]
     pub with_subcharts: bool,
+    /// Bounds for reading charts.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
+    /// The values.
     #[command(flatten)]
     pub values: ValueArgs,
 }

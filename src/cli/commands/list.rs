@@ -84,6 +84,7 @@ pub struct ListArgs {
     /// Go layout for the times
     #[arg(long, value_name = "LAYOUT")]
     pub time_format: Option<String>,
+    /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
 }

@@ -30,7 +30,7 @@ pub mod uninstall;
 pub mod upgrade;
 pub mod version;
 
-use clap::{ArgMatches, Args, Command, FromArgMatches};
+use clap::{ArgMatches, Args, Command};
 
 use super::args::GlobalArgs;
 use super::error::{Failure, Outcome};
@@ -211,7 +211,9 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all, "{names:?}");
-        table.iter().for_each(|verb| tables_are_sorted(verb.children()));
+        for verb in table {
+            tables_are_sorted(verb.children());
+        }
     }
 
     #[test]

@@ -56,10 +56,13 @@ pub struct PackageArgs {
     /// File with the key's passphrase, or - for standard input
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<String>,
+    /// Bounds for reading charts.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// How to reach repositories.
     #[command(flatten)]
     pub net: NetArgs,
+    /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
     /// Copies into a local repository; Helm dropped it

@@ -44,6 +44,7 @@ pub struct PullArgs {
     /// With --untar, the folder below the destination to unpack in
     #[arg(long, default_value = ".", value_name = "FOLDER")]
     pub untardir: PathBuf,
+    /// Which chart.
     #[command(flatten)]
     pub chart: ChartArgs,
 }

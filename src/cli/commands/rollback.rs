@@ -45,13 +45,16 @@ pub struct RollbackArgs {
     /// Text to record with the revision, at most 256 characters
     #[arg(long, value_name = "TEXT")]
     pub description: Option<String>,
+    /// How far to go.
     #[command(flatten)]
     pub dry_run: DryRunArg,
+    /// What to wait for.
     #[command(flatten)]
     pub wait: WaitArgs,
     /// With --wait, wait for jobs to complete
     #[arg(long)]
     pub wait_for_jobs: bool,
+    /// Waiting for other processes.
     #[command(flatten)]
     pub lock: LockArgs,
     /// Do not run hooks
@@ -67,6 +70,7 @@ pub struct RollbackArgs {
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "auto",
           default_missing_value = "true", value_parser = server_side, value_name = "BOOL|auto")]
     pub server_side: ServerSide,
+    /// Flags without effect.
     #[command(flatten)]
     pub dropped: DeprecatedApplyArgs,
 }

@@ -26,8 +26,10 @@ bowline status web --revision 2 -o json",
 /// Flags of `status`.
 #[derive(Debug, Clone, Args)]
 pub struct StatusArgs {
+    /// Which revision.
     #[command(flatten)]
     pub which: RevisionArgs,
+    /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
     /// Accepted for Helm 3's sake: the description is always shown

@@ -41,6 +41,7 @@ pub struct TemplateArgs {
     /// The release's name, then the chart
     #[arg(value_name = "NAME CHART", required = true)]
     pub words: Vec<String>,
+    /// The release's name.
     #[command(flatten)]
     pub name: NameArgs,
     /// API versions that templates shall find, beside the built-in ones
@@ -80,10 +81,13 @@ pub struct TemplateArgs {
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_value = "true",
           default_missing_value = "true", value_parser = parse::boolean)]
     pub server_side: bool,
+    /// How to render and apply.
     #[command(flatten)]
     pub apply: ApplyArgs,
+    /// The values.
     #[command(flatten)]
     pub values: ValueArgs,
+    /// Which chart.
     #[command(flatten)]
     pub chart: ChartArgs,
 }

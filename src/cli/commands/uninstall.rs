@@ -50,8 +50,10 @@ pub struct RemoveArgs {
     /// Do not run hooks
     #[arg(long)]
     pub no_hooks: bool,
+    /// What to wait for.
     #[command(flatten)]
     pub wait: WaitArgs,
+    /// Waiting for other processes.
     #[command(flatten)]
     pub lock: LockArgs,
 }
@@ -59,6 +61,7 @@ pub struct RemoveArgs {
 /// Flags of `uninstall`.
 #[derive(Debug, Clone, Args)]
 pub struct UninstallArgs {
+    /// The flags that it shares.
     #[command(flatten)]
     pub remove: RemoveArgs,
 }

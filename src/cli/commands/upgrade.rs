@@ -70,14 +70,19 @@ pub struct UpgradeArgs {
     #[arg(long, num_args = 0..=1, require_equals = true, default_value = "auto",
           default_missing_value = "true", value_parser = server_side, value_name = "BOOL|auto")]
     pub server_side: ServerSide,
+    /// How to render and apply.
     #[command(flatten)]
     pub apply: ApplyArgs,
+    /// Flags without effect.
     #[command(flatten)]
     pub dropped: DeprecatedApplyArgs,
+    /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
+    /// The values.
     #[command(flatten)]
     pub values: ValueArgs,
+    /// Which chart.
     #[command(flatten)]
     pub chart: ChartArgs,
 }

@@ -38,6 +38,7 @@ pub struct VersionArgs {
     /// Print the number alone
     #[arg(long)]
     pub short: bool,
+    /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
 }

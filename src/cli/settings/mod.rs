@@ -342,8 +342,7 @@ mod tests {
         let variables = [("BOWLINE_NAMESPACE", "v"), ("BOWLINE_DEBUG", "1"), ("HELM_NAMESPACE", "h")];
         let none = resolve(OWN, &variables, &GlobalArgs::default());
         assert_eq!((none.given_namespace(), none.debug), (Some("v"), true));
-        let flags =
-            GlobalArgs { namespace: Some("f".into()), debug: Some(false), ..GlobalArgs::default() };
+        let flags = GlobalArgs { namespace: Some("f".into()), debug: Some(false), ..GlobalArgs::default() };
         let some = resolve(OWN, &variables, &flags);
         assert_eq!((some.given_namespace(), some.debug), (Some("f"), false));
     }

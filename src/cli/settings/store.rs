@@ -8,7 +8,12 @@ use std::path::{Path, PathBuf};
 use super::KubeSettings;
 use crate::cli::error::Failure;
 use crate::cli::parse;
+use crate::data::{Map, Value, yaml};
+use crate::diag::{SourceFile, did_you_mean};
 use crate::sys::{Host, fs};
+
+/// No kubeconfig is larger.
+const KUBECONFIG_LIMIT: u64 = 16 * 1024 * 1024;
 
 /// The kinds of store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,11 +157,108 @@ fn kubeconfig_files(host: &Host, kube: &KubeSettings) -> Vec<PathBuf> {
     home.map(|home| vec![Path::new(home).join(".kube").join("config")]).unwrap_or_default()
 }
 
+fn current_context(map: &Map) -> Option<String> {
+    let name = map.get("current-context").and_then(Value::as_str)?;
+    Some(name.to_string()).filter(|name| !name.is_empty())
+}
+
+/// Reads the files that count. Later ones add to earlier ones and replace nothing, as in kubectl.
 fn kubeconfig(host: &Host, kube: &KubeSettings) -> Result<Option<Current>, Failure> {
     let files: Vec<PathBuf> = kubeconfig_files(host, kube)
         .into_iter()
         .filter(|path| kube.kubeconfig.is_some() || fs::kind(path) == fs::Kind::File)
         .collect();
-    let Some(path) = files.first().cloned() else { return Ok(None) };
-    Ok(Some(Current { path, files, namespace: None }))
+    let mut documents = Vec::new();
+    for path in &files {
+        let text = fs::read_text(path, KUBECONFIG_LIMIT)?;
+        let file = SourceFile::new(path.display().to_string(), text);
+        documents.push((path, yaml::to_map(&file)?));
+    }
+    let named = kube.context.as_deref();
+    let context = match named {
+        Some(name) => Some(name.to_string()),
+        None => documents.iter().find_map(|(_, map)| current_context(map)),
+    };
+    let Some(context) = context else { return Ok(None) };
+    let found = documents.iter().find_map(|(path, map)| {
+        let contexts = map.get("contexts").and_then(Value::as_list)?;
+        let entry = contexts
+            .iter()
+            .find(|entry| entry.get("name").and_then(Value::as_str).is_some_and(|name| name == context))?;
+        Some(((*path).clone(), entry.path(["context", "namespace"]).and_then(Value::as_str)))
+    });
+    if let Some((path, namespace)) = found {
+        let namespace = namespace.filter(|name| !name.is_empty()).map(str::to_string);
+        return Ok(Some(Current { path, files, namespace }));
+    }
+    let names = documents.iter().filter_map(|(_, map)| map.get("contexts")?.as_list()).flatten();
+    let names = names.filter_map(|entry| entry.get("name").and_then(Value::as_str));
+    let failure = Failure::new(format!("context {} does not exist", parse::quote(&context)));
+    Err(match did_you_mean(&context, names) {
+        Some(best) => failure.hint(format!("did you mean `{best}`?")),
+        None => failure.hint("`--store sqlite` works without a cluster"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixed;
+    use super::*;
+
+    fn write(folder: &tempfile::TempDir, name: &str, text: &str) -> String {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+
+    const CONFIG: &str = "current-context: c\ncontexts:\n- name: c\n  context: {cluster: k, namespace: team}\n- name: prod\n  context: {cluster: p}\n";
+
+    #[test]
+    fn without_a_kubeconfig_it_is_sqlite() {
+        let choice = choose(&fixed::host(&[]), None, &KubeSettings::default()).unwrap();
+        assert!(matches!(&choice.kind, StoreKind::Sqlite(path) if path.ends_with("store.sqlite")));
+        assert_eq!(choice.why, "no kubeconfig was found");
+    }
+
+    #[test]
+    fn a_current_context_chooses_the_cluster_and_its_namespace() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = write(&folder, "config", CONFIG);
+        let host = fixed::host(&[("KUBECONFIG", &path)]);
+        let choice = choose(&host, None, &KubeSettings::default()).unwrap();
+        assert_eq!((choice.spec().as_str(), choice.namespace.as_deref()), ("kube", Some("team")));
+        let other = KubeSettings { context: Some("prod".into()), ..KubeSettings::default() };
+        let choice = choose(&host, None, &other).unwrap();
+        assert_eq!((choice.spec().as_str(), choice.namespace), ("kube:prod", None));
+        let named = choose(&host, Some(("kube:c", "--store")), &KubeSettings::default()).unwrap();
+        assert_eq!(named.namespace.as_deref(), Some("team"));
+    }
+
+    #[test]
+    fn a_kubeconfig_that_cannot_be_used_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = write(&folder, "config", CONFIG);
+        let host = fixed::host(&[("KUBECONFIG", &path)]);
+        let missing = KubeSettings { context: Some("prd".into()), ..KubeSettings::default() };
+        let failure = choose(&host, None, &missing).unwrap_err();
+        assert_eq!(failure.message(), "context \"prd\" does not exist");
+        assert_eq!(failure.hints(), ["did you mean `prod`?"]);
+        let broken = write(&folder, "broken", "a: [");
+        let host = fixed::host(&[("KUBECONFIG", &broken)]);
+        assert!(choose(&host, None, &KubeSettings::default()).is_err());
+        let gone = KubeSettings { kubeconfig: Some("/nowhere".into()), ..KubeSettings::default() };
+        assert!(choose(&fixed::host(&[]), None, &gone).is_err());
+    }
+
+    #[test]
+    fn stores_are_named_in_words() {
+        let host = fixed::host(&[]);
+        let spec = |spec: &str| choose(&host, Some((spec, "--store")), &KubeSettings::default());
+        assert_eq!(spec("sqlite:a.db").unwrap().kind, StoreKind::Sqlite("/w/a.db".into()));
+        assert_eq!(spec("etcd://h:2379/p").unwrap().kind, StoreKind::Etcd("h:2379/p".into()));
+        assert_eq!(spec("memory").unwrap().kind, StoreKind::Memory);
+        for bad in ["", "postgres:x", "etcd:h", "etcd://", "memory:x"] {
+            assert!(spec(bad).is_err(), "{bad}");
+        }
+    }
 }

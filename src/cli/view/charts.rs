@@ -1,11 +1,13 @@
 //! Charts and repositories: `repo list`, `search repo`, `search hub`, `dependency list`.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::structured;
 use super::table::{Cell, Table};
 use crate::cli::error::Failure;
-use crate::cli::parse::Format;
+use crate::cli::parse::{Format, quote};
 use crate::cli::ui::Paint;
 
 /// A configured repository.
@@ -173,7 +175,7 @@ pub fn dependencies(
         table.draw(paint) + "\n"
     };
     for path in unknown {
-        text.push_str(&format!("WARNING: {} is not in Chart.yaml.\n", crate::cli::parse::quote(path)));
+        let _ = writeln!(text, "WARNING: {} is not in Chart.yaml.", quote(path));
     }
     Ok(text)
 }

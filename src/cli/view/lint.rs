@@ -86,7 +86,10 @@ mod tests {
             path: "x".into(),
             failed: severity == Severity::Error,
             unreadable: None,
-            findings: vec![row(Severity::Info, "Chart.yaml", "icon is recommended"), row(severity, "t/", "bad")],
+            findings: vec![
+                row(Severity::Info, "Chart.yaml", "icon is recommended"),
+                row(severity, "t/", "bad"),
+            ],
         }
     }
 

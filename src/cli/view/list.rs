@@ -78,7 +78,7 @@ pub fn text(releases: &[ReleaseRow], style: Style, paint: Paint) -> Result<Strin
     if style.names_only {
         let names: Vec<&str> = releases.iter().map(|release| release.name.as_str()).collect();
         return match style.format {
-            Format::Table => Ok(names.iter().map(|name| format!("{name}\n")).collect()),
+            Format::Table => Ok(names.iter().flat_map(|name| [*name, "\n"]).collect()),
             format => structured(&names, format),
         };
     }
@@ -111,15 +111,16 @@ mod tests {
     use crate::data::time::Zone;
 
     fn releases() -> Vec<ReleaseRow> {
-        let row = |name: &str, seconds: i64, nanos, status: &str, chart: &str, app: &str, revision| ReleaseRow {
-            name: name.into(),
-            namespace: "default".into(),
-            revision,
-            updated: Some(Time::from_unix(seconds, nanos, Zone::Utc)),
-            status: status.into(),
-            chart: chart.into(),
-            app_version: app.into(),
-        };
+        let row =
+            |name: &str, seconds: i64, nanos, status: &str, chart: &str, app: &str, revision| ReleaseRow {
+                name: name.into(),
+                namespace: "default".into(),
+                revision,
+                updated: Some(Time::from_unix(seconds, nanos, Zone::Utc)),
+                status: status.into(),
+                chart: chart.into(),
+                app_version: app.into(),
+            };
         vec![
             row("alpha", 1_770_001_445, 0, "deployed", "mini-0.2.0", "1.0", 2),
             row("beta-long-name", 1_767_323_045, 500_000_000, "failed", "日本-0.1.0", "", 1),

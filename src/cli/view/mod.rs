@@ -21,7 +21,7 @@ use serde::{Serialize, Serializer};
 use super::error::Failure;
 use super::parse::Format;
 use crate::data::time::Time;
-use crate::data::{Map, Value, to_value};
+use crate::data::{Map, Value, json, to_value, yaml};
 
 /// A report as JSON (one line, fields in the struct's order, Go's escapes) or YAML (sorted keys); `table` counts as
 /// JSON here.
@@ -31,7 +31,11 @@ use crate::data::{Map, Value, to_value};
 pub fn structured<T: Serialize>(report: &T, format: Format) -> Result<String, Failure> {
     let cannot = |error: &dyn std::fmt::Display| Failure::new(format!("cannot print the result: {error}"));
     let value = to_value(report).map_err(|error| cannot(&error))?;
-    write::structured(&value, format).map_err(|error| cannot(&error))
+    if format == Format::Yaml {
+        return yaml::try_to_string(&value).map_err(|error| cannot(&error));
+    }
+    let style = json::Style { sort_keys: false, ..json::Style::default() };
+    json::to_string_with(&value, style).map(|text| text + "\n").map_err(|error| cannot(&error))
 }
 
 /// A value with the keys of all its maps sorted, as Go writes maps.
@@ -48,11 +52,13 @@ pub fn sorted(value: &Value) -> Value {
 }
 
 /// Serialises a value with sorted keys, inside structs whose own fields keep their order.
+#[expect(clippy::ref_option, reason = "serde passes references")]
 fn as_sorted<S: Serializer>(value: &Option<Value>, serializer: S) -> Result<S::Ok, S::Error> {
     value.as_ref().map(sorted).serialize(serializer)
 }
 
 /// Serialises a time as RFC 3339 with nanoseconds.
+#[expect(clippy::ref_option, reason = "serde passes references")]
 fn as_rfc3339<S: Serializer>(time: &Option<Time>, serializer: S) -> Result<S::Ok, S::Error> {
     time.as_ref().map(Time::rfc3339_nano).serialize(serializer)
 }

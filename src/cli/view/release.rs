@@ -202,7 +202,10 @@ fn tests(text: &mut String, release: &ReleaseReport) {
 
 /// The hooks as `get hooks` prints them.
 pub fn hooks(hooks: &[HookReport]) -> String {
-    hooks.iter().map(|hook| format!("---\n# Source: {}\n{}\n", hook.path, hook.manifest)).collect()
+    hooks
+        .iter()
+        .flat_map(|hook| ["---\n# Source: ", hook.path.as_str(), "\n", hook.manifest.as_str(), "\n"])
+        .collect()
 }
 
 /// The manifest as `get manifest` prints it.
@@ -233,8 +236,8 @@ mod tests_of_the_block {
     use crate::data::Map;
     use crate::data::time::Zone;
 
-    fn time(seconds: i64) -> Option<Time> {
-        Some(Time::from_unix(seconds, 0, Zone::Utc))
+    fn time(seconds: i64) -> Time {
+        Time::from_unix(seconds, 0, Zone::Utc)
     }
 
     fn release() -> ReleaseReport {
@@ -245,7 +248,7 @@ mod tests_of_the_block {
             namespace: "default".into(),
             version: 2,
             info: ReleaseInfo {
-                last_deployed: time(1_770_001_445),
+                last_deployed: Some(time(1_770_001_445)),
                 status: "deployed".into(),
                 description: "Upgrade complete <b>".into(),
                 notes: "hi\nthere".into(),
@@ -287,7 +290,7 @@ mod tests_of_the_block {
             ..HookReport::default()
         };
         let release = ReleaseReport {
-            hooks: vec![hook("t", None), hook("u", time(1_767_323_045))],
+            hooks: vec![hook("t", None), hook("u", Some(time(1_767_323_045)))],
             info: ReleaseInfo::default(),
             ..release()
         };
@@ -316,7 +319,8 @@ mod tests_of_the_block {
     fn notes_and_hooks_alone() {
         assert_eq!(notes(&release()), "NOTES:\nhi\nthere\n");
         assert_eq!(notes(&ReleaseReport::default()), "");
-        let hook = HookReport { path: "m/t.yaml".into(), manifest: "kind: Pod".into(), ..HookReport::default() };
+        let hook =
+            HookReport { path: "m/t.yaml".into(), manifest: "kind: Pod".into(), ..HookReport::default() };
         assert_eq!(hooks(&[hook]), "---\n# Source: m/t.yaml\nkind: Pod\n");
     }
 }

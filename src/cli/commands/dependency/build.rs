@@ -24,6 +24,7 @@ Fetches the dependencies of a chart into charts/, in exactly the versions of Cha
 /// Flags of `dependency build`.
 #[derive(Debug, Clone, Args)]
 pub struct BuildArgs {
+    /// The flags that it shares.
     #[command(flatten)]
     pub fetch: FetchArgs,
 }

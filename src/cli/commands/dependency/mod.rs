@@ -44,8 +44,10 @@ pub struct FetchArgs {
     /// File of public keys
     #[arg(long, value_name = "FILE")]
     pub keyring: Option<String>,
+    /// Bounds for reading charts.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// How to reach repositories.
     #[command(flatten)]
     pub net: NetArgs,
 }

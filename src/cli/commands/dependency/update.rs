@@ -24,6 +24,7 @@ are no longer needed, and writes Chart.lock.",
 /// Flags of `dependency update`.
 #[derive(Debug, Clone, Args)]
 pub struct UpdateArgs {
+    /// The flags that it shares.
     #[command(flatten)]
     pub fetch: FetchArgs,
 }

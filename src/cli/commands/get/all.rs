@@ -26,6 +26,7 @@ bowline get all web --template '{{.Release.Manifest}}'",
 /// Flags of `get all`.
 #[derive(Debug, Clone, Args)]
 pub struct AllArgs {
+    /// Which revision.
     #[command(flatten)]
     pub which: RevisionArgs,
     /// Go template to print, over {Release}

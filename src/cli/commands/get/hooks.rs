@@ -22,6 +22,7 @@ pub const VERB: Verb = Verb {
 /// Flags of `get hooks`.
 #[derive(Debug, Clone, Args)]
 pub struct HooksArgs {
+    /// Which revision.
     #[command(flatten)]
     pub which: RevisionArgs,
 }

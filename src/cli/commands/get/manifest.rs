@@ -22,6 +22,7 @@ pub const VERB: Verb = Verb {
 /// Flags of `get manifest`.
 #[derive(Debug, Clone, Args)]
 pub struct ManifestArgs {
+    /// Which revision.
     #[command(flatten)]
     pub which: RevisionArgs,
 }

@@ -23,8 +23,10 @@ pub const VERB: Verb = Verb {
 /// Flags of `get metadata`.
 #[derive(Debug, Clone, Args)]
 pub struct MetadataArgs {
+    /// Which revision.
     #[command(flatten)]
     pub which: RevisionArgs,
+    /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
 }

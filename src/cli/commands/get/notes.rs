@@ -22,6 +22,7 @@ pub const VERB: Verb = Verb {
 /// Flags of `get notes`.
 #[derive(Debug, Clone, Args)]
 pub struct NotesArgs {
+    /// Which revision.
     #[command(flatten)]
     pub which: RevisionArgs,
 }

@@ -27,11 +27,13 @@ bowline get values web --all -o json",
 /// Flags of `get values`.
 #[derive(Debug, Clone, Args)]
 pub struct ValuesArgs {
+    /// Which revision.
     #[command(flatten)]
     pub which: RevisionArgs,
     /// Print the computed values, not only the given ones
     #[arg(long, short)]
     pub all: bool,
+    /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
 }

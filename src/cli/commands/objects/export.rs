@@ -31,6 +31,7 @@ pub struct ExportArgs {
     /// Kind of the objects
     #[arg(value_name = "KIND")]
     pub kind: Option<String>,
+    /// Which objects.
     #[command(flatten)]
     pub select: SelectArgs,
     /// Write files below this folder instead of printing

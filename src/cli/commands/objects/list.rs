@@ -28,8 +28,10 @@ pub struct ListArgs {
     /// Kind of the objects
     #[arg(value_name = "KIND")]
     pub kind: Option<String>,
+    /// Which objects.
     #[command(flatten)]
     pub select: SelectArgs,
+    /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
 }

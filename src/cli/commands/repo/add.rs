@@ -36,6 +36,7 @@ pub struct AddArgs {
     /// Its URL
     #[arg(value_name = "URL")]
     pub url: String,
+    /// How to reach repositories.
     #[command(flatten)]
     pub net: NetArgs,
     /// Read the password from standard input

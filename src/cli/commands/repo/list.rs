@@ -25,6 +25,7 @@ pub struct ListArgs {
     /// Leave the table's header out
     #[arg(long)]
     pub no_headers: bool,
+    /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
 }

@@ -40,6 +40,7 @@ pub struct HubArgs {
     /// Widest column of the table; 0 for no limit
     #[arg(long, default_value = "50", value_parser = parse::unsigned, value_name = "N")]
     pub max_col_width: u32,
+    /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
 }

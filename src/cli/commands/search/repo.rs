@@ -49,6 +49,7 @@ pub struct RepoArgs {
     /// List every version, not only the newest
     #[arg(long, short = 'l')]
     pub versions: bool,
+    /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
 }

@@ -17,20 +17,21 @@ pub const VERB: Verb = Verb {
     examples: "bowline show all stable/web --version 1.2.0",
     positionals: "CHART",
     exclusive: &[],
-    body: Body::Leaf(Leaf::of::<AllArgs>()),
+    body: Body::Leaf(Leaf::of::<ShowAllArgs>()),
 };
 
 /// Flags of `show all`.
 #[derive(Debug, Clone, Args)]
-pub struct AllArgs {
+pub struct ShowAllArgs {
     /// The chart
     #[arg(value_name = "CHART")]
     pub reference: String,
+    /// Which chart.
     #[command(flatten)]
     pub chart: ChartArgs,
 }
 
-impl Run for AllArgs {
+impl Run for ShowAllArgs {
     fn run(self, session: &Session) -> Outcome {
         show(session, Part::All, &self.reference, &self.chart, None)
     }

@@ -17,20 +17,21 @@ pub const VERB: Verb = Verb {
     examples: "bowline show chart stable/web --version 1.2.0",
     positionals: "CHART",
     exclusive: &[],
-    body: Body::Leaf(Leaf::of::<ChartArgs>()),
+    body: Body::Leaf(Leaf::of::<ShowChartArgs>()),
 };
 
 /// Flags of `show chart`.
 #[derive(Debug, Clone, Args)]
-pub struct ChartArgs {
+pub struct ShowChartArgs {
     /// The chart
     #[arg(value_name = "CHART")]
     pub reference: String,
+    /// Which chart.
     #[command(flatten)]
     pub chart: ChartArgs,
 }
 
-impl Run for ChartArgs {
+impl Run for ShowChartArgs {
     fn run(self, session: &Session) -> Outcome {
         show(session, Part::Chart, &self.reference, &self.chart, None)
     }

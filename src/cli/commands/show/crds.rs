@@ -17,20 +17,21 @@ pub const VERB: Verb = Verb {
     examples: "bowline show crds stable/web --version 1.2.0",
     positionals: "CHART",
     exclusive: &[],
-    body: Body::Leaf(Leaf::of::<CrdsArgs>()),
+    body: Body::Leaf(Leaf::of::<ShowCrdsArgs>()),
 };
 
 /// Flags of `show crds`.
 #[derive(Debug, Clone, Args)]
-pub struct CrdsArgs {
+pub struct ShowCrdsArgs {
     /// The chart
     #[arg(value_name = "CHART")]
     pub reference: String,
+    /// Which chart.
     #[command(flatten)]
     pub chart: ChartArgs,
 }
 
-impl Run for CrdsArgs {
+impl Run for ShowCrdsArgs {
     fn run(self, session: &Session) -> Outcome {
         show(session, Part::Crds, &self.reference, &self.chart, None)
     }

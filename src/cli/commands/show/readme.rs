@@ -17,20 +17,21 @@ pub const VERB: Verb = Verb {
     examples: "bowline show readme stable/web --version 1.2.0",
     positionals: "CHART",
     exclusive: &[],
-    body: Body::Leaf(Leaf::of::<ReadmeArgs>()),
+    body: Body::Leaf(Leaf::of::<ShowReadmeArgs>()),
 };
 
 /// Flags of `show readme`.
 #[derive(Debug, Clone, Args)]
-pub struct ReadmeArgs {
+pub struct ShowReadmeArgs {
     /// The chart
     #[arg(value_name = "CHART")]
     pub reference: String,
+    /// Which chart.
     #[command(flatten)]
     pub chart: ChartArgs,
 }
 
-impl Run for ReadmeArgs {
+impl Run for ShowReadmeArgs {
     fn run(self, session: &Session) -> Outcome {
         show(session, Part::Readme, &self.reference, &self.chart, None)
     }

@@ -17,23 +17,24 @@ pub const VERB: Verb = Verb {
     examples: "bowline show values stable/web --version 1.2.0",
     positionals: "CHART",
     exclusive: &[],
-    body: Body::Leaf(Leaf::of::<ValuesArgs>()),
+    body: Body::Leaf(Leaf::of::<ShowValuesArgs>()),
 };
 
 /// Flags of `show values`.
 #[derive(Debug, Clone, Args)]
-pub struct ValuesArgs {
+pub struct ShowValuesArgs {
     /// The chart
     #[arg(value_name = "CHART")]
     pub reference: String,
     /// JSONPath expression to print alone
     #[arg(long, value_name = "EXPRESSION")]
     pub jsonpath: Option<String>,
+    /// Which chart.
     #[command(flatten)]
     pub chart: ChartArgs,
 }
 
-impl Run for ValuesArgs {
+impl Run for ShowValuesArgs {
     fn run(self, session: &Session) -> Outcome {
         show(session, Part::Values, &self.reference, &self.chart, self.jsonpath)
     }
