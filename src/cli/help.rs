@@ -70,7 +70,7 @@ pub fn usage(program: Program, path: &[&'static Verb]) -> String {
 pub fn text(program: Program, path: &[&'static Verb], full: bool, coloured: bool) -> String {
     let mut command = described(program, path);
     if full || path.is_empty() {
-        command = GlobalArgs::augment_args(command);
+        command = GlobalArgs::augment_args(command).about(unwrapped(long(path)));
     } else {
         let name = full_name(program, path);
         command = command.after_help(format!("{}\n\nGlobal options: {name} --help", after(program, path)));
@@ -96,16 +96,26 @@ fn after(program: Program, path: &[&'static Verb]) -> String {
     text
 }
 
+fn long(path: &[&'static Verb]) -> &'static str {
+    path.last().map_or(LONG, |verb| verb.long)
+}
+
+/// Paragraphs as one line each, so that they are wrapped for the terminal at hand.
+fn unwrapped(text: &str) -> String {
+    let paragraphs: Vec<String> = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect();
+    paragraphs.join("\n\n")
+}
+
 /// One command as help shows it: its own flags, its long text, its children.
 fn described(program: Program, path: &[&'static Verb]) -> Command {
-    let (command, long, children) = match path.last() {
-        Some(verb) => (verb.clap(), verb.long, verb.children()),
-        None => (Command::new(program.name()), LONG, VERBS),
+    let (command, children) = match path.last() {
+        Some(verb) => (verb.clap(), verb.children()),
+        None => (Command::new(program.name()), VERBS),
     };
     let children = children.iter().map(|verb| Command::new(verb.name).about(verb.about));
     command
         .bin_name(full_name(program, path))
-        .about(long)
+        .about(unwrapped(long(path)))
         .override_usage(usage(program, path))
         .after_help(after(program, path))
         .disable_version_flag(true)
@@ -124,8 +134,8 @@ pub fn tree(program: Program) -> Command {
         }
         command
     }
-    let root = Command::new(program.name()).about(ABOUT).disable_version_flag(true);
-    let root = GlobalArgs::augment_args(with_children(root, VERBS));
+    let root = Command::new(program.name()).disable_version_flag(true);
+    let root = GlobalArgs::augment_args(with_children(root, VERBS)).about(ABOUT);
     root.mut_args(|arg| if arg.is_positional() { arg } else { arg.global(true) })
 }
 

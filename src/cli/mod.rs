@@ -129,7 +129,7 @@ impl Asked {
                 return Ok(Exit::Done);
             }
             _ => {
-                let full = self.words.help != Some(Help::Short);
+                let full = self.words.help == Some(Help::Full) || self.path.is_empty();
                 ui.out(&help::text(self.program, &self.path, full, ui.paint.is_on()))?;
                 return Ok(Exit::Done);
             }

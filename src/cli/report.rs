@@ -64,7 +64,7 @@ fn text(failure: &Failure, paint: Paint, as_helm: bool) -> String {
         return lines.join(": ");
     }
     if let Some(diagnostic) = failure.diagnostic() {
-        lines.extend(place(diagnostic, paint));
+        lines.extend(place(diagnostic, failure.message(), paint));
     }
     lines.extend(failure.causes().iter().map(|cause| format!("  caused by: {cause}")));
     if let Some(diagnostic) = failure.diagnostic() {
@@ -82,9 +82,13 @@ fn text(failure: &Failure, paint: Paint, as_helm: bool) -> String {
 }
 
 /// The excerpt, its bars faint and its marker in the colour of errors, and the way that led there.
-fn place(diagnostic: &Diagnostic, paint: Paint) -> Vec<String> {
+fn place(diagnostic: &Diagnostic, message: &str, paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(at) = &diagnostic.at {
+        // Helm's texts often leave the file out.
+        if !message.contains(at.file.name()) {
+            lines.push(format!("{} {at}", paint.label(Label::Faint, "  -->")));
+        }
         for line in Excerpt::new(at).to_string().lines() {
             let (gutter, rest) = line.split_once('|').map_or((line, ""), |(gutter, rest)| (gutter, rest));
             let is_marker = !rest.trim().is_empty() && rest.trim().chars().all(|c| c == '^');

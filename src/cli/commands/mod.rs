@@ -120,11 +120,13 @@ impl Verb {
 
     /// The command with its flags, without the global ones and without children.
     pub fn clap(&self) -> Command {
-        let command = Command::new(self.name).about(self.about).args_override_self(true);
-        match &self.body {
+        let command = Command::new(self.name).args_override_self(true);
+        let command = match &self.body {
             Body::Leaf(leaf) => values_may_look_like_flags((leaf.augment)(command)),
             Body::Group { .. } => command,
-        }
+        };
+        // After the flags: clap takes the comment on their struct for the command's description.
+        command.about(self.about)
     }
 
     /// The command as one word list is parsed against: global flags among its own, and no name before them.

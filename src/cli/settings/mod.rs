@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use super::args::GlobalArgs;
 use super::error::Failure;
 use super::parse;
-use super::ui::{ColourMode, Ui};
+use super::ui::{ColourMode, Level, Ui};
 use crate::sys::env_vars::VARIABLES;
 use crate::sys::{Dirs, Host, Secret};
 
@@ -299,6 +299,21 @@ impl Session<'_> {
     /// The kubeconfig cannot be read.
     pub fn namespace(&self) -> Result<String, Failure> {
         self.settings.namespace(self.host)
+    }
+
+    /// The store, for a command that changes it: that it is the file on this machine, because nothing else was found, is
+    /// told on standard error, so that nobody takes it for a cluster.
+    ///
+    /// # Errors
+    /// As [`Settings::store`].
+    pub fn store_to_change(&self) -> Result<StoreChoice, Failure> {
+        let choice = self.settings.store(self.host)?;
+        if choice.is_fallback {
+            let fields = [("store", choice.spec()), ("reason", choice.why.clone())];
+            let fields = fields.each_ref().map(|(key, value)| (*key, value.as_str()));
+            self.ui.log(Level::Info, "working on the store on this machine", &fields);
+        }
+        Ok(choice)
     }
 }
 

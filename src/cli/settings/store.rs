@@ -42,6 +42,8 @@ pub struct StoreChoice {
     pub why: String,
     /// The namespace that the kubeconfig's context names.
     pub namespace: Option<String>,
+    /// Nobody asked for it: it is the last resort.
+    pub is_fallback: bool,
 }
 
 impl StoreChoice {
@@ -75,6 +77,7 @@ pub(super) fn choose(
             kind: StoreKind::Kube { kubeconfig: current.files, context: kube.context.clone() },
             why,
             namespace: current.namespace,
+            is_fallback: false,
         });
     }
     if kube.server.is_some() {
@@ -82,6 +85,7 @@ pub(super) fn choose(
             kind: StoreKind::Kube { kubeconfig: Vec::new(), context: None },
             why: "an API server was named".to_string(),
             namespace: None,
+            is_fallback: false,
         });
     }
     if host.var("KUBERNETES_SERVICE_HOST").is_some() {
@@ -91,6 +95,7 @@ pub(super) fn choose(
                 kind: StoreKind::Kube { kubeconfig: Vec::new(), context: None },
                 why: "this runs inside a cluster".to_string(),
                 namespace: fs::read_text(&account.join("namespace"), 1024).ok(),
+                is_fallback: false,
             });
         }
     }
@@ -98,6 +103,7 @@ pub(super) fn choose(
         kind: StoreKind::Sqlite(default_file(host)),
         why: "no kubeconfig was found".to_string(),
         namespace: None,
+        is_fallback: true,
     })
 }
 
@@ -130,7 +136,7 @@ fn parse_spec(host: &Host, spec: &str, origin: &str, kube: &KubeSettings) -> Res
                 .hint("a store is sqlite:PATH, kube, kube:CONTEXT, etcd://HOST:PORT/PREFIX or memory"));
         }
     };
-    Ok(StoreChoice { kind, why: origin.to_string(), namespace })
+    Ok(StoreChoice { kind, why: origin.to_string(), namespace, is_fallback: false })
 }
 
 /// What the kubeconfig files say about the context in use.
