@@ -39,8 +39,30 @@ impl Interrupt {
         self.asked.load(Ordering::Relaxed)
     }
 
+    /// The failure to return when it is time to stop.
+    ///
+    /// # Errors
+    /// When [`Interrupt::is_asked`].
+    pub fn check(&self) -> Result<(), Failure> {
+        if self.is_asked() { Err(Failure::interrupted()) } else { Ok(()) }
+    }
+
     /// The flag itself, for work that runs elsewhere.
     pub fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.asked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_signal_only_asks() {
+        let interrupt = Interrupt::install().unwrap();
+        assert!(interrupt.check().is_ok());
+        signal_hook::low_level::raise(SIGTERM).unwrap();
+        assert!(interrupt.is_asked());
+        assert_eq!(interrupt.check().unwrap_err().exit_kind().code(false), 130);
     }
 }

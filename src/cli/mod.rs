@@ -237,6 +237,12 @@ fn find_command(program: Program, words: Vec<String>) -> Result<(Vec<&'static Ve
     if help {
         rest = vec!["--help".to_string()];
     }
+    // `search --versions web`: the word behind the flag may be its value, but there is one.
+    if let Some(Body::Group { fallback: Some(fallback), .. }) = path.last().map(|verb| &verb.body)
+        && rest.iter().any(|word| !word.starts_with('-'))
+    {
+        path.push(fallback);
+    }
     Ok((path, rest))
 }
 

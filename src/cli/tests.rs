@@ -138,7 +138,9 @@ fn helm_2_spellings_lead_somewhere() {
     };
     for (line, expected) in [
         ("search web", "SearchOptions"),
+        ("search -l web", "keyword: \\\"web\\\", regexp: false, range: \\\">0.0.0\\\", every_version: true"),
         ("get web", "RevisionOptions"),
+        ("get --revision 2 web", "revision: Some(2)"),
         ("inspect ./web", "ShowOptions { chart: ChartRequest { reference: \\\"./web\\\""),
         ("fetch stable/web", "PullOptions"),
         ("install ./web --name r", "Given(\\\"r\\\")"),

@@ -223,6 +223,68 @@ mod tests {
         tables_are_sorted(VERBS);
     }
 
+    /// Commands of Helm that are not there yet.
+    const ABSENT: &[&str] = &["plugin", "push", "registry", "test", "verify"];
+
+    /// Flags of Helm that are not there yet.
+    const ABSENT_FLAGS: &[(&str, &str)] = &[("version", "template")];
+
+    fn flags_of(path: &str) -> Option<Command> {
+        let mut table = VERBS;
+        let mut found = None;
+        for word in path.split(' ') {
+            let verb = *table.iter().find(|verb| verb.name == word)?;
+            table = verb.children();
+            found = Some(verb);
+        }
+        Some(found?.clap_for_parsing())
+    }
+
+    #[test]
+    fn every_flag_of_helm_is_there_with_its_letter_and_default() {
+        let list = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/cli/helm4-flags.tsv");
+        let list = std::fs::read_to_string(list).unwrap();
+        let mut wrong = Vec::new();
+        let mut checked = 0;
+        for line in list.lines().skip(1) {
+            let [path, flag, short, kind, default, ..] = line.split('\t').collect::<Vec<_>>()[..] else {
+                panic!("{line}")
+            };
+            let group = path.split(' ').next().unwrap_or_default();
+            if ABSENT.contains(&group) || ABSENT_FLAGS.contains(&(path, flag)) {
+                continue;
+            }
+            let command = if path == "(global)" { flags_of("env") } else { flags_of(path) };
+            let Some(command) = command else {
+                wrong.push(format!("{path}: no such command"));
+                continue;
+            };
+            checked += 1;
+            let found = command.get_arguments().find(|arg| {
+                let aliases = arg.get_all_aliases().unwrap_or_default();
+                arg.get_long() == Some(flag) || aliases.contains(&flag)
+            });
+            let Some(arg) = found else {
+                wrong.push(format!("{path}: --{flag} is missing"));
+                continue;
+            };
+            if arg.get_short().map(String::from).unwrap_or_default() != short {
+                wrong.push(format!("{path}: --{flag} has another letter than -{short}"));
+            }
+            let default = default.trim_matches('"');
+            let ours = arg.get_default_values().first().map(|value| value.to_string_lossy().into_owned());
+            // Defaults that the environment decides are no defaults of the flag.
+            let decided_later = ["[]", "none", "client", "auto"].contains(&default)
+                || default.starts_with('~')
+                || ["burst-limit", "history-max", "qps"].contains(&flag);
+            if kind != "bool" && !default.is_empty() && !decided_later && ours.as_deref() != Some(default) {
+                wrong.push(format!("{path}: --{flag} defaults to {ours:?}, not {default}"));
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        assert!(checked > 300, "{checked}");
+    }
+
     #[test]
     fn every_verb_is_documented() {
         each(VERBS, "", &mut |path, verb| {

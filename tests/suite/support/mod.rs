@@ -97,6 +97,7 @@ impl Env {
     }
 
     /// Reads a file below the working folder.
+    #[allow(dead_code, reason = "the tests of commands that write files read them")]
     pub fn read(&self, relative: &str) -> String {
         std::fs::read_to_string(self.path(relative))
             .unwrap_or_else(|error| panic!("{relative} cannot be read: {error}"))
@@ -263,7 +264,6 @@ pub fn split(line: &str) -> Vec<String> {
     for c in line.chars() {
         match (c, quote) {
             (c, Some(open)) if c == open => quote = None,
-            (c, Some(_)) => word.push(c),
             ('\'' | '"', None) => {
                 quote = Some(c);
                 any = true;
@@ -274,7 +274,7 @@ pub fn split(line: &str) -> Vec<String> {
                 }
                 any = false;
             }
-            (c, None) => word.push(c),
+            (c, _) => word.push(c),
         }
     }
     if any || !word.is_empty() {
