@@ -257,3 +257,72 @@ fn words_that_are_no_text_are_refused() {
         assert!(err.text().contains("is not valid UTF-8"), "{}", err.text());
     }
 }
+
+mod laws {
+    use proptest::prelude::*;
+
+    use super::super::*;
+
+    fn word() -> impl Strategy<Value = String> {
+        const KNOWN: &[&str] = &[
+            "install",
+            "repo",
+            "add",
+            "list",
+            "search",
+            "get",
+            "values",
+            "help",
+            "template",
+            "-n",
+            "--namespace",
+            "--",
+            "-",
+            "--set",
+            "--set=a=b",
+            "-f",
+            "--wait",
+            "--wait=watcher",
+            "--debug=false",
+            "-qA",
+            "-ojson",
+            "--output",
+            "json",
+            "--dry-run",
+            "--force",
+            "--atomic",
+            "web",
+            "./web",
+            "--=x",
+            "-h",
+            "--timeout=1s",
+            "--labels=a=b",
+        ];
+        prop_oneof![3 => prop::sample::select(KNOWN).prop_map(str::to_string), 1 => any::<String>()]
+    }
+
+    proptest! {
+        /// Any words are read or refused; what is read, clap takes or refuses in turn.
+        #[test]
+        fn no_words_break_the_reader(words in prop::collection::vec(word(), 0..8)) {
+            let program = Program { as_helm: false };
+            if let Ok(mut asked) = Asked::read(program, words) {
+                let count = asked.words.positionals.len();
+                let path = asked.full_name();
+                let enough = argv::check_count(&asked.command, &path, "", count).is_ok();
+                let words: Vec<String> = asked.words.for_clap().collect();
+                match asked.command.try_get_matches_from_mut(words) {
+                    Ok(_) => {}
+                    Err(error) => {
+                        let refused_value =
+                            matches!(error.kind(), ErrorKind::ValueValidation | ErrorKind::InvalidValue);
+                        prop_assert!(refused_value || !enough || asked.path.is_empty()
+                            || matches!(asked.path.last().map(|verb| &verb.body), Some(Body::Group { .. })),
+                            "clap refused what was read: {error}");
+                        prop_assert!(!asked.refused(&error).message().is_empty());
+                    }
+                }
+            }
+        }
+    }
+}
