@@ -155,7 +155,22 @@ impl Level {
 struct State {
     streams: Streams,
     said: BTreeSet<String>,
+    /// A progress line stands on the terminal, without a newline behind it.
+    in_progress: bool,
 }
+
+impl State {
+    /// Takes the progress line away, so that what follows has a line of its own.
+    fn clear_progress(&mut self) {
+        if std::mem::take(&mut self.in_progress) {
+            let _ = self.streams.err.write_all(CLEAR_LINE);
+            let _ = self.streams.err.flush();
+        }
+    }
+}
+
+/// Back to the start of the line, and erase it.
+const CLEAR_LINE: &[u8] = b"\r\x1b[K";
 
 /// The printer of one run.
 pub struct Ui {
@@ -177,7 +192,7 @@ impl Ui {
             err_paint: Paint::new(coloured(streams.err_is_terminal)),
             progress: streams.err_is_terminal,
             debug,
-            state: Mutex::new(State { streams, said: BTreeSet::new() }),
+            state: Mutex::new(State { streams, said: BTreeSet::new(), in_progress: false }),
         }
     }
 
@@ -210,6 +225,7 @@ impl Ui {
     /// As [`Ui::out`].
     pub fn out_bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         self.with(|state| {
+            state.clear_progress();
             state.streams.out.write_all(bytes)?;
             state.streams.out.flush()
         })
@@ -227,6 +243,7 @@ impl Ui {
     /// Writes a line to standard error. That nobody reads it is no failure.
     pub fn note(&self, text: impl Display) {
         self.with(|state| {
+            state.clear_progress();
             let _ = state.streams.err.write_all(format!("{text}\n").as_bytes());
             let _ = state.streams.err.flush();
         });
@@ -252,8 +269,10 @@ impl Ui {
     pub fn progress(&self, text: &str) {
         if self.progress {
             self.with(|state| {
-                let _ = write!(state.streams.err, "\r\u{1b}[K{text}");
+                state.clear_progress();
+                let _ = state.streams.err.write_all(text.as_bytes());
                 let _ = state.streams.err.flush();
+                state.in_progress = !text.is_empty();
             });
         } else if !text.is_empty() {
             self.note(text);
@@ -342,6 +361,23 @@ mod tests {
         ui.line("data").unwrap();
         assert_eq!(err.text(), "level=WARN msg=old\n");
         assert_eq!(out.text(), "data\n");
+    }
+
+    #[test]
+    fn progress_gives_way_to_other_lines() {
+        let (mut streams, _, err) = captured::streams();
+        streams.err_is_terminal = true;
+        let ui = Ui::new(streams, ColourMode::Never, false);
+        ui.progress("1 of 2");
+        ui.progress("2 of 2");
+        ui.note("done");
+        ui.progress("");
+        assert_eq!(err.text(), "1 of 2\r\u{1b}[K2 of 2\r\u{1b}[Kdone\n");
+        let (streams, _, err) = captured::streams();
+        let ui = Ui::new(streams, ColourMode::Never, false);
+        ui.progress("1 of 2");
+        ui.progress("");
+        assert_eq!(err.text(), "1 of 2\n");
     }
 
     #[test]

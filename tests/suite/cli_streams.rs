@@ -78,8 +78,8 @@ fn starting_costs_little() {
         })
         .min()
         .unwrap_or_default();
-    // Far above what a release build needs (see the measurement in the module's history): it catches a mistake of kind,
-    // such as building every command's flags or compiling a regular expression at start.
+    // Far above the millisecond that a release build needs: it catches a mistake of kind, such as building every
+    // command's flags or compiling a regular expression at start.
     assert!(best < Duration::from_millis(150), "{best:?}");
 }
 

@@ -38,7 +38,8 @@ pub struct DeleteArgs {
 
 impl Run for DeleteArgs {
     fn run(self, session: &Session) -> Outcome {
+        let format = self.remove.output.output;
         let options = self.remove.resolve(session, Some(self.purge))?;
-        remove(session, &options)
+        remove(session, &options, format)
     }
 }

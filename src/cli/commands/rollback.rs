@@ -6,7 +6,9 @@ use clap::Args;
 
 use super::upgrade::{ServerSide, server_side};
 use super::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::args::{DeprecatedApplyArgs, DryRun, DryRunArg, LockArgs, WaitArgs, WaitOptions, apply};
+use crate::cli::args::{
+    DeprecatedApplyArgs, DryRun, DryRunArg, LockArgs, OutputArg, WaitArgs, WaitOptions, apply,
+};
 use crate::cli::error::{Failure, Outcome};
 use crate::cli::parse;
 use crate::cli::settings::Session;
@@ -73,6 +75,9 @@ pub struct RollbackArgs {
     /// Flags without effect.
     #[command(flatten)]
     pub dropped: DeprecatedApplyArgs,
+    /// The output format.
+    #[command(flatten)]
+    pub output: OutputArg,
 }
 
 /// What to go back to.
@@ -152,7 +157,8 @@ impl RollbackArgs {
 
 impl Run for RollbackArgs {
     fn run(self, session: &Session) -> Outcome {
+        let format = self.output.output;
         let options = self.resolve(session)?;
-        unwired(session, &options)
+        unwired(session, &(options, format))
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::args::{LockArgs, WaitArgs, WaitOptions};
+use crate::cli::args::{LockArgs, OutputArg, WaitArgs, WaitOptions};
 use crate::cli::error::{Failure, Outcome};
+use crate::cli::parse::Format;
 use crate::cli::settings::{Compat, Session};
 
 /// The entry of the command table.
@@ -56,6 +57,9 @@ pub struct RemoveArgs {
     /// Waiting for other processes.
     #[command(flatten)]
     pub lock: LockArgs,
+    /// The output format.
+    #[command(flatten)]
+    pub output: OutputArg,
 }
 
 /// Flags of `uninstall`.
@@ -142,13 +146,14 @@ impl RemoveArgs {
 ///
 /// # Errors
 /// A release cannot be removed.
-pub fn remove(session: &Session, options: &UninstallOptions) -> Outcome {
-    unwired(session, options)
+pub fn remove(session: &Session, options: &UninstallOptions, format: Format) -> Outcome {
+    unwired(session, &(options, format))
 }
 
 impl Run for UninstallArgs {
     fn run(self, session: &Session) -> Outcome {
+        let format = self.remove.output.output;
         let options = self.remove.resolve(session, None)?;
-        remove(session, &options)
+        remove(session, &options, format)
     }
 }

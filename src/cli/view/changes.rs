@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use crate::cli::parse::quote;
 
 /// After an upgrade, before the block.
@@ -22,23 +24,40 @@ pub fn cancelled(release: &str) -> String {
     format!("Release {release} has been cancelled.\n")
 }
 
-/// Objects that an uninstall left where they are, each as `[Kind] name`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LeftObjects {
-    /// By the resource policy.
-    pub kept: Vec<(String, String)>,
-    /// Because the release does not own them.
-    pub foreign: Vec<(String, String)>,
-    /// Because that could not be found out, with the reason.
-    pub unverified: Vec<(String, String, String)>,
+/// An object that an uninstall left where it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct LeftObject {
+    /// Its kind.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Why its owner could not be found out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
-/// After an uninstall.
-pub fn uninstalled(release: &str, left: &LeftObjects) -> String {
+/// What became of a release that was uninstalled.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct UninstalledRow {
+    /// The release.
+    pub release: String,
+    /// Objects that the resource policy keeps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<LeftObject>,
+    /// Objects that the release does not own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub foreign: Vec<LeftObject>,
+    /// Objects whose owner could not be found out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unverified: Vec<LeftObject>,
+}
+
+/// After an uninstall: what was left, then the last line.
+pub fn uninstalled(left: &UninstalledRow) -> String {
     let mut text = String::new();
     if !left.kept.is_empty() {
         text.push_str("These resources were kept due to the resource policy:\n");
-        for (kind, name) in &left.kept {
+        for LeftObject { kind, name, .. } in &left.kept {
             let _ = writeln!(text, "[{kind}] {name}");
         }
     }
@@ -48,7 +67,7 @@ pub fn uninstalled(release: &str, left: &LeftObjects) -> String {
             text,
             "{count} resource(s) were not deleted because they are not owned by this release:"
         );
-        for (kind, name) in &left.foreign {
+        for LeftObject { kind, name, .. } in &left.foreign {
             let _ = writeln!(text, "[{kind}] {name}");
         }
     }
@@ -58,11 +77,11 @@ pub fn uninstalled(release: &str, left: &LeftObjects) -> String {
             text,
             "{count} resource(s) were not deleted because their ownership could not be verified:"
         );
-        for (kind, name, reason) in &left.unverified {
-            let _ = writeln!(text, "[{kind}] {name}: {reason}");
+        for LeftObject { kind, name, reason } in &left.unverified {
+            let _ = writeln!(text, "[{kind}] {name}: {}", reason.as_deref().unwrap_or("unknown"));
         }
     }
-    let _ = writeln!(text, "release {} uninstalled", quote(release));
+    let _ = writeln!(text, "release {} uninstalled", quote(&left.release));
     text
 }
 
@@ -75,9 +94,24 @@ pub fn created(name: &str, overwritten: &[String]) -> String {
     text
 }
 
-/// After a chart was packed.
-pub fn packaged(path: &str) -> String {
-    format!("Successfully packaged chart and saved it to: {path}\n")
+/// A chart that was packed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PackagedRow {
+    /// The chart's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Path of the archive.
+    pub path: String,
+    /// `sha256:` over the archive.
+    pub digest: String,
+}
+
+/// After charts were packed.
+pub fn packaged(rows: &[PackagedRow]) -> String {
+    rows.iter()
+        .flat_map(|row| ["Successfully packaged chart and saved it to: ", row.path.as_str(), "\n"])
+        .collect()
 }
 
 /// After a repository was added.
@@ -118,18 +152,27 @@ mod tests {
 
     #[test]
     fn what_was_left_is_told_before_the_last_line() {
-        let left = LeftObjects {
-            kept: vec![("Secret".into(), "s".into())],
-            foreign: vec![("ConfigMap".into(), "c".into())],
-            unverified: vec![("Pod".into(), "p".into(), "forbidden".into())],
+        let object = |kind: &str, name: &str, reason: Option<&str>| LeftObject {
+            kind: kind.into(),
+            name: name.into(),
+            reason: reason.map(str::to_string),
+        };
+        let left = UninstalledRow {
+            release: "r".into(),
+            kept: vec![object("Secret", "s", None)],
+            foreign: vec![object("ConfigMap", "c", None)],
+            unverified: vec![object("Pod", "p", Some("forbidden"))],
         };
         assert_eq!(
-            uninstalled("r", &left),
+            uninstalled(&left),
             "These resources were kept due to the resource policy:\n[Secret] s\n\
              1 resource(s) were not deleted because they are not owned by this release:\n[ConfigMap] c\n\
              1 resource(s) were not deleted because their ownership could not be verified:\n[Pod] p: forbidden\n\
              release \"r\" uninstalled\n"
         );
-        assert_eq!(uninstalled("r", &LeftObjects::default()), "release \"r\" uninstalled\n");
+        assert_eq!(
+            uninstalled(&UninstalledRow { release: "r".into(), ..UninstalledRow::default() }),
+            "release \"r\" uninstalled\n"
+        );
     }
 }
