@@ -171,8 +171,13 @@ impl Asked {
                 // clap names the flag as in its usage: `--output <FORMAT>`.
                 let shown = text(ContextKind::InvalidArg);
                 let name = shown.trim_start_matches('-').split([' ', '=', '[', '<']).next().unwrap_or("");
-                let reason = std::error::Error::source(error)
-                    .map_or_else(|| "invalid value".to_string(), ToString::to_string);
+                let reason = match (std::error::Error::source(error), error.get(ContextKind::ValidValue)) {
+                    (Some(source), _) => source.to_string(),
+                    (None, Some(ContextValue::Strings(known))) => {
+                        format!("must be {}", crate::diag::list(known, "or"))
+                    }
+                    _ => "invalid value".to_string(),
+                };
                 argv::refused_value(&self.command, name, &text(ContextKind::InvalidValue), &reason)
             }
             _ => {

@@ -91,6 +91,7 @@ fn refused_values_are_told_as_helm_tells_them() {
             "if any flags in the group [force-replace force-conflicts] are set none of the others can be; \
              [force-conflicts force-replace] were all set",
         ),
+        ("create a --engine x", "invalid argument \"x\" for \"--engine\" flag: must be tera or gotpl"),
         ("list --color=foo", "invalid color mode \"foo\": must be one of: never, auto, always"),
     ] {
         assert_eq!(err(line), format!("Error: {}\n", expected.replace("\\\" in", "\" in")), "{line}");

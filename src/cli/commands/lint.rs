@@ -83,7 +83,7 @@ impl Run for LintArgs {
     fn run(self, session: &Session) -> Outcome {
         let options = LintOptions {
             paths: self.paths.iter().map(PathBuf::from).collect(),
-            namespace: session.namespace()?,
+            namespace: session.namespace_or_default(),
             kube_version: self.kube_version.filter(|version| !version.is_empty()),
             schema_validation: !self.skip_schema_validation,
             strict: self.strict,

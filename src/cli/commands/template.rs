@@ -137,7 +137,11 @@ impl TemplateArgs {
         };
         Ok(TemplateOptions {
             name,
-            namespace: session.namespace()?,
+            namespace: if apply.dry_run == DryRun::Server {
+                session.namespace()?
+            } else {
+                session.namespace_or_default()
+            },
             chart: self.chart.resolve(session, &chart)?,
             values: self.values.resolve(),
             api_versions: self.api_versions.into_iter().flat_map(|Csv(versions)| versions).collect(),

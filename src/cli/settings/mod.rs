@@ -301,6 +301,14 @@ impl Session<'_> {
         self.settings.namespace(self.host)
     }
 
+    /// The namespace for commands that need no store: a kubeconfig that cannot be used does not stop them.
+    pub fn namespace_or_default(&self) -> String {
+        self.namespace().unwrap_or_else(|failure| {
+            self.ui.log(Level::Debug, "no namespace from the kubeconfig", &[("error", failure.message())]);
+            "default".to_string()
+        })
+    }
+
     /// The store, for a command that changes it: that it is the file on this machine, because nothing else was found, is
     /// told on standard error, so that nobody takes it for a cluster.
     ///
