@@ -2,6 +2,20 @@
 
 use std::ffi::OsString;
 
+use super::args::DryRun;
+use super::commands::create::{CreateArgs, TemplateEngine};
+use super::commands::delete::DeleteArgs;
+use super::commands::get::all::AllArgs;
+use super::commands::install::{InstallArgs, ReleaseName};
+use super::commands::list::ListArgs;
+use super::commands::pull::PullArgs;
+use super::commands::search::repo::RepoArgs;
+use super::commands::serve::ServeArgs;
+use super::commands::show::all::ShowAllArgs;
+use super::commands::template::TemplateArgs;
+use super::commands::uninstall::UninstallArgs;
+use super::commands::upgrade::{OldValues, ServerSide, UpgradeArgs};
+use super::parse::WaitStrategy;
 use super::settings::fixed;
 use super::ui::captured;
 use super::*;
@@ -131,61 +145,155 @@ fn global_flags_stand_anywhere() {
     }
 }
 
+/// The flags that a line gives to its command, with what is said on standard error.
+fn typed<A: clap::Args, T>(line: &str, act: impl FnOnce(A, &Session) -> T) -> (T, String) {
+    typed_as(Program { as_helm: false }, line, act)
+}
+
+fn typed_as<A: clap::Args, T>(
+    program: Program,
+    line: &str,
+    act: impl FnOnce(A, &Session) -> T,
+) -> (T, String) {
+    let host = program.host(fixed::host(&[]));
+    let mut asked = Asked::read(program, line.split(' ').map(str::to_string).collect()).unwrap();
+    let matches = asked.command.try_get_matches_from_mut(asked.words.for_clap()).unwrap();
+    let flags = GlobalArgs::from_arg_matches(&matches).unwrap();
+    let settings = Settings::resolve(program, &host, &flags).unwrap();
+    let (streams, _, err) = captured::streams();
+    let ui = Ui::new(streams, ColourMode::Never, false);
+    let given = asked.words.given.iter().cloned().collect();
+    let session = Session { host: &host, settings: &settings, ui: &ui, given, command: String::new() };
+    let result = act(A::from_arg_matches(&matches).unwrap(), &session);
+    drop(session);
+    (result, asked.words.notes.iter().map(|note| format!("{note}\n")).collect::<String>() + &err.text())
+}
+
 #[test]
-fn helm_2_spellings_lead_somewhere() {
-    let options = |line: &str| {
-        let words: Vec<&str> = line.split(' ').chain(["--debug"]).collect();
-        run_as("bowline", &words, &[]).2
+fn delete_is_helm_2s_and_uninstall_is_helm_4s() {
+    let keeps = |program, line: &str| {
+        let options = if line.starts_with("uninstall") || program == HELM {
+            typed_as(program, line, |args: UninstallArgs, session| args.remove.resolve(session, None)).0
+        } else {
+            typed_as(program, line, |args: DeleteArgs, session| {
+                args.remove.resolve(session, Some(args.purge))
+            })
+            .0
+        };
+        options.unwrap().keep_history
     };
-    for (line, expected) in [
-        ("search web", "SearchOptions"),
-        ("search -l web", "keyword: \\\"web\\\", regexp: false, range: \\\">0.0.0\\\", every_version: true"),
-        ("get web", "RevisionOptions"),
-        ("get --revision 2 web", "revision: Some(2)"),
-        ("inspect ./web", "ShowOptions { chart: ChartRequest { reference: \\\"./web\\\""),
-        ("fetch stable/web", "PullOptions"),
-        ("install ./web --name r", "Given(\\\"r\\\")"),
-        ("delete web", "keep_history: true"),
-        ("del web --purge", "keep_history: false"),
-        ("delete web --compat=helm4", "keep_history: false"),
-        ("uninstall web", "keep_history: false"),
-        ("ls --deleted --deleting", "statuses: [\\\"uninstalled\\\", \\\"uninstalling\\\"]"),
-        ("ls --all", "statuses: []"),
-        ("ls --compat helm3", "statuses: [\\\"deployed\\\", \\\"failed\\\"]"),
-        ("ls ^w", "filter: Some(\\\"^w\\\")"),
-        ("history r --max 3", "most: 3"),
-        ("serve --repo-path d --address 1.2.3.4:5", "folder: \\\"/w/d\\\", address: \\\"1.2.3.4:5\\\""),
-        ("install r c --dep-up --no-crd-hook", "dependency_update: true, crds: false"),
+    const OWN: Program = Program { as_helm: false };
+    const HELM: Program = Program { as_helm: true };
+    for (program, line, expected) in [
+        (OWN, "delete web", true),
+        (OWN, "del web --purge", false),
+        (OWN, "delete web --compat=helm4", false),
+        (OWN, "uninstall web", false),
+        (OWN, "uninstall web --keep-history", true),
+        (HELM, "delete web", false),
+        (HELM, "del web --keep-history", true),
     ] {
-        let said = options(line);
-        assert!(said.contains(expected), "{line}: {said}");
+        assert_eq!(keeps(program, line), expected, "{line}");
     }
 }
 
 #[test]
-fn deprecated_flags_work_and_are_told() {
-    let (_, _, err) = run_as("bowline", &["upgrade", "a", "b", "--atomic", "--force", "--debug"], &[]);
-    assert!(
-        err.starts_with(
-            "Flag --atomic has been deprecated, use --rollback-on-failure instead\n\
-             Flag --force has been deprecated, use --force-replace instead\n"
-        ),
-        "{err}"
+fn lists_narrow_as_they_did_in_older_helms() {
+    let list = |line: &str| typed(line, |args: ListArgs, session| args.resolve(session)).0.unwrap().0;
+    assert_eq!(list("ls --deleted --deleting").statuses, ["uninstalled", "uninstalling"]);
+    assert!(list("ls").statuses.is_empty());
+    assert_eq!(list("ls --compat helm3").statuses, ["deployed", "failed"]);
+    assert!(list("ls --compat helm3 --all").statuses.is_empty());
+    assert_eq!(list("ls ^w").filter.as_deref(), Some("^w"));
+    assert_eq!((list("ls -A").namespace, list("ls -n x").namespace), (None, Some("x".into())));
+    assert_eq!((list("ls").most, list("ls -m 0").most), (256, 0));
+}
+
+#[test]
+fn old_commands_lead_to_the_new_ones() {
+    let search = |line: &str| typed(line, |args: RepoArgs, _| args.resolve()).0.0;
+    assert_eq!(search("search web").keyword, "web");
+    assert_eq!(
+        (search("search -l web").every_version, search("search -l web").keyword),
+        (true, "web".into())
     );
-    assert!(err.contains("strategy: Watcher") && err.contains("force_replace: true"), "{err}");
-    let (_, _, err) = run_as("bowline", &["install", "a", "b", "--dry-run", "--wait=true"], &[]);
-    assert!(
-        err.contains(
-            "level=WARN msg=\"--dry-run is deprecated and should be replaced with '--dry-run=client'\"\n"
-        ),
-        "{err}"
+    assert_eq!(search("search repo web --devel").range, ">0.0.0-0");
+    let get = |line: &str| typed(line, |args: AllArgs, session| args.which.resolve(session)).0.unwrap();
+    assert_eq!((get("get web").release, get("get --revision 2 web").revision), ("web".into(), Some(2)));
+    let serve = |line: &str| typed(line, |args: ServeArgs, session| args.resolve(session)).0.unwrap();
+    let served = serve("serve --repo-path d --address 1.2.3.4:5");
+    assert_eq!((served.folder, served.address.as_str()), ("/w/d".into(), "1.2.3.4:5"));
+    assert_eq!(serve("serve").address, "127.0.0.1:8879");
+    assert!(typed("inspect ./web", |_: ShowAllArgs, _| ()).1.is_empty());
+    assert!(typed("fetch a/b --untar", |args: PullArgs, session| args.resolve(session)).0.is_ok());
+}
+
+#[test]
+fn installs_take_helm_2s_and_helm_3s_flags() {
+    let install = |line: &str| typed(line, |args: InstallArgs, session| args.resolve(session));
+    let (options, said) = install("install ./web --name r --dep-up --no-crd-hook -f a,b -f c --set x=1,y=2");
+    let (options, _) = options.unwrap();
+    assert_eq!(options.name, ReleaseName::Given("r".into()));
+    assert!(options.apply.dependency_update && !options.apply.crds && said.is_empty());
+    assert_eq!(
+        (options.values.files.join(" "), options.values.set.join(" ")),
+        ("a b c".into(), "x=1,y=2".into())
     );
-    assert!(
-        err.contains(
-            "level=WARN msg=\"--wait=true is deprecated (boolean value) and can be replaced with --wait=watcher\"\n"
-        ),
-        "{err}"
+    let (options, said) = install("install a b --dry-run --wait=true");
+    assert_eq!(options.unwrap().0.apply.dry_run, DryRun::Client);
+    assert_eq!(
+        said,
+        "level=WARN msg=\"--wait=true is deprecated (boolean value) and can be replaced with --wait=watcher\"\n\
+         level=WARN msg=\"--dry-run is deprecated and should be replaced with '--dry-run=client'\"\n"
     );
+    let upgrade = |line: &str| typed(line, |args: UpgradeArgs, session| args.resolve(session));
+    let (options, said) = upgrade("upgrade a b --atomic --force --reuse-values --server-side=false");
+    let (options, _) = options.unwrap();
+    assert_eq!(options.apply.wait.strategy, WaitStrategy::Watcher, "undoing needs to know what failed");
+    assert!(options.apply.force_replace && options.apply.rollback_on_failure);
+    assert_eq!((options.old_values, options.server_side), (OldValues::Reuse, ServerSide::Off));
+    assert_eq!(
+        said,
+        "Flag --atomic has been deprecated, use --rollback-on-failure instead\n\
+         Flag --force has been deprecated, use --force-replace instead\n"
+    );
+}
+
+#[test]
+fn templates_render_without_a_store_unless_asked_to() {
+    let template = |line: &str| typed(line, |args: TemplateArgs, session| args.resolve(session)).0;
+    let options = template("template ./web -a x/v1,y/v1 -s a.yaml -s b.yaml").unwrap();
+    assert_eq!(options.name, ReleaseName::Given("release-name".into()));
+    assert_eq!((options.apply.dry_run, options.api_versions.len()), (DryRun::Client, 2));
+    assert_eq!(options.show_only, ["a.yaml", "b.yaml"]);
+    assert_eq!(template("template r ./web --validate").unwrap().apply.dry_run, DryRun::Server);
+    let named = template("template r ./web --output-dir o --release-name").unwrap();
+    assert_eq!(named.output_folder, Some("/w/o/r".into()));
+    assert_eq!(
+        template("template r ./web --dry-run=none").unwrap_err().message(),
+        "invalid dry-run value (\"none\"). Must be \"server\" or \"client\""
+    );
+}
+
+#[test]
+fn a_broken_kubeconfig_stops_only_what_needs_the_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config");
+    std::fs::write(&path, "contexts: [").unwrap();
+    let line = format!("template ./web --kubeconfig {}", path.display());
+    let (options, _) = typed(&line, |args: TemplateArgs, session| args.resolve(session));
+    assert_eq!(options.unwrap().namespace, "default");
+    let (options, _) =
+        typed(&format!("{line} --dry-run=server"), |args: TemplateArgs, session| args.resolve(session));
+    assert!(options.is_err());
+}
+
+#[test]
+fn new_charts_are_in_the_language_that_the_name_promises() {
+    let engine =
+        |program| typed_as(program, "create x", |args: CreateArgs, session| args.resolve(session)).0.engine;
+    assert_eq!(engine(Program { as_helm: false }), TemplateEngine::Tera);
+    assert_eq!(engine(Program { as_helm: true }), TemplateEngine::Gotpl);
 }
 
 #[test]
@@ -203,11 +311,9 @@ fn under_the_name_helm_it_is_helm() {
     assert_eq!((code, out.as_str()), (0, "v4.3.1\n"));
     let (_, out, _) = run_as("helm", &["env"], &[("HELM_NAMESPACE", "h")]);
     assert!(out.contains("HELM_NAMESPACE=\"h\"\n") && !out.contains("BOWLINE"), "{out}");
-    let (_, _, err) = run_as("helm", &["delete", "a", "--debug"], &[]);
-    assert!(err.contains("keep_history: false"), "{err}");
     let (_, _, err) = run_as("helm", &["list", "x", "y"], &[]);
     assert!(err.starts_with("Error: \"helm list\" accepts at most 1 argument"), "{err}");
-    let (_, out, _) = run_as("helm", &["status", "-o", "json", "x"], &[]);
+    let (_, out, _) = run_as("helm", &["install", "./x", "-o", "json"], &[]);
     assert_eq!(out, "", "failures leave standard output alone");
 }
 

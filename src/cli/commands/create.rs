@@ -63,7 +63,8 @@ pub struct CreateOptions {
 }
 
 impl CreateArgs {
-    fn resolve(self, session: &Session) -> CreateOptions {
+    /// What the flags mean.
+    pub(crate) fn resolve(self, session: &Session) -> CreateOptions {
         let default =
             if session.settings.program.as_helm { TemplateEngine::Gotpl } else { TemplateEngine::Tera };
         CreateOptions { path: self.name, engine: self.engine.unwrap_or(default), starter: self.starter }

@@ -169,7 +169,8 @@ pub struct ReleaseOutput {
 pub const FAILED: &str = "INSTALLATION FAILED: ";
 
 impl InstallArgs {
-    fn resolve(self, session: &Session) -> Result<(InstallOptions, ReleaseOutput), Failure> {
+    /// What the flags mean.
+    pub(crate) fn resolve(self, session: &Session) -> Result<(InstallOptions, ReleaseOutput), Failure> {
         let (name, chart) = self.name.resolve(&self.words, None)?;
         let apply = self.apply.resolve(session)?;
         if self.hide_secret && apply.dry_run == DryRun::None {

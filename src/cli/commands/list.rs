@@ -144,7 +144,8 @@ impl ListArgs {
         statuses
     }
 
-    fn resolve(self, session: &Session) -> Result<(ListOptions, ListOutput), Failure> {
+    /// What the flags mean.
+    pub(crate) fn resolve(self, session: &Session) -> Result<(ListOptions, ListOutput), Failure> {
         let statuses = if self.all { Vec::new() } else { self.statuses(session.settings.compat) };
         let count = |number: i64| usize::try_from(number).unwrap_or(0);
         let options = ListOptions {

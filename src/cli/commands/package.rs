@@ -90,7 +90,8 @@ pub struct PackageOptions {
 }
 
 impl PackageArgs {
-    fn resolve(self, session: &Session) -> Result<PackageOptions, Failure> {
+    /// What the flags mean.
+    pub(crate) fn resolve(self, session: &Session) -> Result<PackageOptions, Failure> {
         if self.paths.is_empty() {
             return Err(Failure::usage("need at least one argument, the path to the chart"));
         }

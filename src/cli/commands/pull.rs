@@ -63,7 +63,8 @@ pub struct PullOptions {
 }
 
 impl PullArgs {
-    fn resolve(self, session: &Session) -> Result<PullOptions, Failure> {
+    /// What the flags mean.
+    pub(crate) fn resolve(self, session: &Session) -> Result<PullOptions, Failure> {
         let destination = session.host.resolve(&self.destination);
         let charts = self.references.iter().map(|reference| self.chart.resolve(session, reference));
         Ok(PullOptions {

@@ -129,7 +129,8 @@ pub fn revision(word: &str) -> Result<Option<u32>, Failure> {
 }
 
 impl RollbackArgs {
-    fn resolve(self, session: &Session) -> Result<RollbackOptions, Failure> {
+    /// What the flags mean.
+    pub(crate) fn resolve(self, session: &Session) -> Result<RollbackOptions, Failure> {
         self.dropped.warn(session);
         let too_long = |text: &String| text.chars().count() > DESCRIPTION_LIMIT;
         if self.description.as_ref().is_some_and(too_long) {

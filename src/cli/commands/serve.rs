@@ -56,7 +56,8 @@ pub struct ServeOptions {
 }
 
 impl ServeArgs {
-    fn resolve(self, session: &Session) -> Result<ServeOptions, Failure> {
+    /// What the flags mean.
+    pub(crate) fn resolve(self, session: &Session) -> Result<ServeOptions, Failure> {
         let folder = match (self.folder, self.repo_path) {
             (Some(_), Some(_)) => return Err(Failure::usage("the folder is given twice")),
             (folder, path) => folder.or(path).unwrap_or_else(|| PathBuf::from(".")),

@@ -122,7 +122,8 @@ pub struct TemplateOptions {
 }
 
 impl TemplateArgs {
-    fn resolve(self, session: &Session) -> Result<TemplateOptions, Failure> {
+    /// What the flags mean.
+    pub(crate) fn resolve(self, session: &Session) -> Result<TemplateOptions, Failure> {
         let (name, chart) = self.name.resolve(&self.words, Some("release-name"))?;
         let mut apply = self.apply.resolve(session)?;
         if !session.was_given("dry-run") {

@@ -168,7 +168,8 @@ impl UpgradeArgs {
         }
     }
 
-    fn resolve(self, session: &Session) -> Result<(UpgradeOptions, ReleaseOutput), Failure> {
+    /// What the flags mean.
+    pub(crate) fn resolve(self, session: &Session) -> Result<(UpgradeOptions, ReleaseOutput), Failure> {
         self.dropped.warn(session);
         let apply = self.apply.resolve(session)?;
         if self.hide_secret && apply.dry_run == DryRun::None {

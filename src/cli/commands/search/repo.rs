@@ -79,7 +79,8 @@ pub struct SearchOutput {
 }
 
 impl RepoArgs {
-    fn resolve(self) -> (SearchOptions, SearchOutput) {
+    /// What the flags mean.
+    pub(crate) fn resolve(self) -> (SearchOptions, SearchOutput) {
         let default = if self.devel { ">0.0.0-0" } else { ">0.0.0" };
         let options = SearchOptions {
             keyword: self.keywords.join(" "),
