@@ -230,7 +230,10 @@ fn find_command(program: Program, words: Vec<String>) -> Result<(Vec<&'static Ve
             continue;
         }
         match path.last().map(|verb| &verb.body) {
-            Some(Body::Group { fallback: Some(fallback), .. }) if !help => {
+            // `get web` is a release's name, `get vlues web` a slip of the hand.
+            Some(Body::Group { fallback: Some(fallback), .. })
+                if !help && (nearest(group, &word).is_none() || words.peek().is_none()) =>
+            {
                 path.push(fallback);
                 rest.push(word);
                 rest.extend(words);
@@ -251,6 +254,11 @@ fn find_command(program: Program, words: Vec<String>) -> Result<(Vec<&'static Ve
     Ok((path, rest))
 }
 
+/// The command of a table whose name is close to a word.
+fn nearest(group: &'static [&'static Verb], word: &str) -> Option<&'static str> {
+    did_you_mean(word, group.iter().flat_map(|verb| verb.aliases.iter().copied().chain([verb.name])))
+}
+
 fn unknown_command(
     program: Program,
     path: &[&'static Verb],
@@ -262,8 +270,7 @@ fn unknown_command(
         "unknown command {} for \"{name}\"\nRun '{name} --help' for usage.",
         parse::quote(word)
     ));
-    let names = group.iter().flat_map(|verb| verb.aliases.iter().copied().chain([verb.name]));
-    match did_you_mean(word, names) {
+    match nearest(group, word) {
         Some(best) => failure.hint(format!("did you mean `{best}`?")),
         None => failure,
     }

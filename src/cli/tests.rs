@@ -130,6 +130,15 @@ fn unknown_words_get_advice() {
 }
 
 #[test]
+fn a_mistyped_subcommand_is_no_release() {
+    assert_eq!(
+        err("get vlues web"),
+        "Error: unknown command \"vlues\" for \"bowline get\"\nRun 'bowline get --help' for usage.\n\
+         hint: did you mean `values`?\n"
+    );
+}
+
+#[test]
 fn global_flags_stand_anywhere() {
     for line in [
         "-n x env BOWLINE_NAMESPACE",
@@ -147,7 +156,7 @@ fn global_flags_stand_anywhere() {
 
 /// The flags that a line gives to its command, with what is said on standard error.
 fn typed<A: clap::Args, T>(line: &str, act: impl FnOnce(A, &Session) -> T) -> (T, String) {
-    typed_as(Program { as_helm: false }, line, act)
+    typed_as(OWN, line, act)
 }
 
 fn typed_as<A: clap::Args, T>(
@@ -166,8 +175,12 @@ fn typed_as<A: clap::Args, T>(
     let session = Session { host: &host, settings: &settings, ui: &ui, given, command: String::new() };
     let result = act(A::from_arg_matches(&matches).unwrap(), &session);
     drop(session);
-    (result, asked.words.notes.iter().map(|note| format!("{note}\n")).collect::<String>() + &err.text())
+    let notes: String = asked.words.notes.iter().flat_map(|note| [note.as_str(), "\n"]).collect();
+    (result, notes + &err.text())
 }
+
+const OWN: Program = Program { as_helm: false };
+const HELM: Program = Program { as_helm: true };
 
 #[test]
 fn delete_is_helm_2s_and_uninstall_is_helm_4s() {
@@ -182,8 +195,6 @@ fn delete_is_helm_2s_and_uninstall_is_helm_4s() {
         };
         options.unwrap().keep_history
     };
-    const OWN: Program = Program { as_helm: false };
-    const HELM: Program = Program { as_helm: true };
     for (program, line, expected) in [
         (OWN, "delete web", true),
         (OWN, "del web --purge", false),
@@ -292,8 +303,8 @@ fn a_broken_kubeconfig_stops_only_what_needs_the_store() {
 fn new_charts_are_in_the_language_that_the_name_promises() {
     let engine =
         |program| typed_as(program, "create x", |args: CreateArgs, session| args.resolve(session)).0.engine;
-    assert_eq!(engine(Program { as_helm: false }), TemplateEngine::Tera);
-    assert_eq!(engine(Program { as_helm: true }), TemplateEngine::Gotpl);
+    assert_eq!(engine(OWN), TemplateEngine::Tera);
+    assert_eq!(engine(HELM), TemplateEngine::Gotpl);
 }
 
 #[test]
