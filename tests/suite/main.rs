@@ -12,3 +12,27 @@ mod stores;
 mod support;
 mod values_cases;
 mod yaml_cases;
+//! The one integration-test binary. Every file in `tests/suite` is declared here, and a test fails when one is not:
+//! a file that nobody compiles tests nothing.
+
+mod cli_cases;
+mod cli_streams;
+mod support;
+mod tidy;
+
+#[test]
+fn every_file_is_declared() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/suite");
+    let declared = include_str!("main.rs");
+    for entry in std::fs::read_dir(folder).expect("the suite's folder is there") {
+        let path = entry.expect("it can be read").path();
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("file names are text");
+        let is_module = path.extension().is_some_and(|extension| extension == "rs") || path.is_dir();
+        if is_module && name != "main" {
+            assert!(
+                declared.lines().any(|line| line == format!("mod {name};")),
+                "tests/suite/{name} is not declared in tests/suite/main.rs"
+            );
+        }
+    }
+}

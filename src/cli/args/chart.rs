@@ -1,0 +1,134 @@
+//! Which chart, in which version, from where, and how much of it may be read.
+
+use clap::Args;
+
+use super::CHART_HEADING;
+use super::net::{Access, NetArgs};
+use crate::cli::error::Failure;
+use crate::cli::parse;
+use crate::cli::settings::Session;
+
+/// Bounds on what an archive may unpack to.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct LimitArgs {
+    /// Largest size of a chart when unpacked, in bytes or with a unit (10MiB)
+    #[arg(long, value_parser = size, value_name = "SIZE")]
+    pub max_chart_size: Option<u64>,
+    /// Largest number of files in a chart
+    #[arg(long, value_parser = parse::unsigned, value_name = "N")]
+    pub max_chart_files: Option<u32>,
+}
+
+/// Bounds for reading charts; `None` leaves the library's own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ArchiveLimits {
+    /// Bytes of a chart when unpacked.
+    pub bytes: Option<u64>,
+    /// Files in a chart.
+    pub files: Option<u32>,
+}
+
+impl LimitArgs {
+    /// The bounds.
+    pub fn resolve(self) -> ArchiveLimits {
+        ArchiveLimits { bytes: self.max_chart_size, files: self.max_chart_files }
+    }
+}
+
+/// A size in bytes: digits, or digits and one of `B KiB MiB GiB KB MB GB K M G`.
+fn size(text: &str) -> Result<u64, String> {
+    let invalid = || format!("invalid size {}", parse::quote(text));
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim_start() {
+        "" | "B" => 1,
+        "K" | "KiB" => 1 << 10,
+        "M" | "MiB" => 1 << 20,
+        "G" | "GiB" => 1 << 30,
+        "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        _ => return Err(invalid()),
+    };
+    number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)).ok_or_else(invalid)
+}
+
+/// The flags of every command that takes a chart reference.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = CHART_HEADING)]
+pub struct ChartArgs {
+    /// Version of the chart, or a range of versions; the newest when left out
+    #[arg(long, value_name = "VERSION")]
+    pub version: Option<String>,
+    /// Take pre-releases into account: the same as --version '>0.0.0-0'
+    #[arg(long)]
+    pub devel: bool,
+    /// URL of the chart repository; the chart is then named alone
+    #[arg(long, value_name = "URL")]
+    pub repo: Option<String>,
+    /// How to reach repositories.
+    #[command(flatten)]
+    pub net: NetArgs,
+    /// Send the credentials to hosts other than the repository's too
+    #[arg(long)]
+    pub pass_credentials: bool,
+    /// Demand a valid signature of the archive before using it
+    #[arg(long)]
+    pub verify: bool,
+    /// File of public keys to check signatures with
+    #[arg(long, value_name = "FILE")]
+    pub keyring: Option<String>,
+    /// Bounds for reading charts.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+}
+
+/// A chart that is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChartRequest {
+    /// A folder, an archive, `repo/name`, a URL, or a bare name with `repository`.
+    pub reference: String,
+    /// A version or a range; the newest stable one when `None`.
+    pub version: Option<String>,
+    /// URL of a repository that need not be configured.
+    pub repository: Option<String>,
+    /// How to reach it.
+    pub access: Access,
+    /// Bounds for reading.
+    pub limits: ArchiveLimits,
+}
+
+impl ChartArgs {
+    /// The chart that the flags and the positional describe.
+    ///
+    /// # Errors
+    /// A signature is demanded, which this version cannot check.
+    pub fn resolve(&self, session: &Session, reference: &str) -> Result<ChartRequest, Failure> {
+        if self.verify {
+            return Err(Failure::unsupported("--verify"));
+        }
+        let any = || self.devel.then(|| ">0.0.0-0".to_string());
+        Ok(ChartRequest {
+            reference: reference.to_string(),
+            version: self.version.clone().filter(|version| !version.is_empty()).or_else(any),
+            repository: self.repo.clone().filter(|url| !url.is_empty()),
+            access: self.net.resolve(session, self.pass_credentials),
+            limits: self.limits.resolve(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(size("10"), Ok(10));
+        assert_eq!(size("2MiB"), Ok(2 << 20));
+        assert_eq!(size("3 KB"), Ok(3_000));
+        for text in ["", "x", "10X", "99999999999G", "-1"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+}

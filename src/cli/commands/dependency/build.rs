@@ -1,0 +1,37 @@
+//! `bowline dependency build`.
+
+use clap::Args;
+
+use super::FetchArgs;
+use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
+use crate::cli::error::Outcome;
+use crate::cli::settings::Session;
+
+/// The entry of the command table.
+pub const VERB: Verb = Verb {
+    name: "build",
+    aliases: &[],
+    about: "Fetch dependencies in the versions that are locked",
+    long: "\
+Fetches the dependencies of a chart into charts/, in exactly the versions of Chart.lock. Without a lock it is
+`dependency update`.",
+    examples: "bowline dependency build ./web",
+    positionals: "[CHART]",
+    exclusive: &[],
+    body: Body::Leaf(Leaf::of::<BuildArgs>()),
+};
+
+/// Flags of `dependency build`.
+#[derive(Debug, Clone, Args)]
+pub struct BuildArgs {
+    /// The flags that it shares.
+    #[command(flatten)]
+    pub fetch: FetchArgs,
+}
+
+impl Run for BuildArgs {
+    fn run(self, session: &Session) -> Outcome {
+        let options = self.fetch.resolve(session)?;
+        unwired(session, &options)
+    }
+}

@@ -1,0 +1,84 @@
+//! `bowline dependency`: the charts that a chart needs.
+
+pub mod build;
+pub mod list;
+pub mod update;
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Body, Verb};
+use crate::cli::args::{Access, ArchiveLimits, LimitArgs, NetArgs};
+use crate::cli::error::Failure;
+use crate::cli::settings::Session;
+
+/// The entry of the command table.
+pub const VERB: Verb = Verb {
+    name: "dependency",
+    aliases: &["dep", "dependencies"],
+    about: "Manage the charts that a chart needs",
+    long: "\
+Charts name the charts they need under dependencies in Chart.yaml. They are kept below charts/, in versions that
+Chart.lock remembers.",
+    examples: "\
+bowline dependency update ./web
+bowline dependency list ./web",
+    positionals: "",
+    exclusive: &[],
+    body: Body::Group { verbs: &[&build::VERB, &list::VERB, &update::VERB], fallback: None },
+};
+
+/// Flags of `dependency build` and `dependency update`.
+#[derive(Debug, Clone, Args)]
+pub struct FetchArgs {
+    /// The chart; the current folder when left out
+    #[arg(value_name = "CHART")]
+    pub chart: Option<PathBuf>,
+    /// Do not fetch the indexes of repositories anew
+    #[arg(long)]
+    pub skip_refresh: bool,
+    /// Demand valid signatures
+    #[arg(long)]
+    pub verify: bool,
+    /// File of public keys
+    #[arg(long, value_name = "FILE")]
+    pub keyring: Option<String>,
+    /// Bounds for reading charts.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// How to reach repositories.
+    #[command(flatten)]
+    pub net: NetArgs,
+}
+
+/// Whose dependencies to fetch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchOptions {
+    /// The chart's folder.
+    pub chart: PathBuf,
+    /// Use cached indexes.
+    pub skip_refresh: bool,
+    /// How to reach repositories.
+    pub access: Access,
+    /// Bounds for reading.
+    pub limits: ArchiveLimits,
+}
+
+impl FetchArgs {
+    /// What the flags mean.
+    ///
+    /// # Errors
+    /// Signatures are demanded, which this version cannot check.
+    pub fn resolve(self, session: &Session) -> Result<FetchOptions, Failure> {
+        if self.verify {
+            return Err(Failure::unsupported("--verify"));
+        }
+        Ok(FetchOptions {
+            chart: self.chart.unwrap_or_else(|| PathBuf::from(".")),
+            skip_refresh: self.skip_refresh,
+            access: self.net.resolve(session, false),
+            limits: self.limits.resolve(),
+        })
+    }
+}

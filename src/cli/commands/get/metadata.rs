@@ -1,0 +1,39 @@
+//! `bowline get metadata`.
+
+use clap::Args;
+
+use super::RevisionArgs;
+use crate::cli::args::OutputArg;
+use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
+use crate::cli::error::Outcome;
+use crate::cli::settings::Session;
+
+/// The entry of the command table.
+pub const VERB: Verb = Verb {
+    name: "metadata",
+    aliases: &[],
+    about: "Print the chart, version and labels of a release",
+    long: "Prints the metadata of a release: its chart, versions, labels, status and when it was deployed.",
+    examples: "bowline get metadata web -o yaml",
+    positionals: "RELEASE",
+    exclusive: &[],
+    body: Body::Leaf(Leaf::of::<MetadataArgs>()),
+};
+
+/// Flags of `get metadata`.
+#[derive(Debug, Clone, Args)]
+pub struct MetadataArgs {
+    /// Which revision.
+    #[command(flatten)]
+    pub which: RevisionArgs,
+    /// The output format.
+    #[command(flatten)]
+    pub output: OutputArg,
+}
+
+impl Run for MetadataArgs {
+    fn run(self, session: &Session) -> Outcome {
+        let options = self.which.resolve(session)?;
+        unwired(session, &options)
+    }
+}

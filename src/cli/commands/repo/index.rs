@@ -1,0 +1,82 @@
+//! `bowline repo index`, which is also `bowline index`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
+use crate::cli::error::Outcome;
+use crate::cli::settings::Session;
+
+const ABOUT: &str = "Make the index of a folder of charts";
+const LONG: &str = "\
+Reads the archives in a folder (and one level below) and writes index.yaml there, which makes the folder a chart
+repository that any web server can serve.";
+
+/// The entry of the top-level table.
+pub const VERB: Verb = Verb {
+    name: "index",
+    aliases: &[],
+    about: ABOUT,
+    long: LONG,
+    examples: "\
+bowline index dist
+bowline index dist --url https://charts.example.com --merge old/index.yaml",
+    positionals: "FOLDER",
+    exclusive: &[],
+    body: Body::Leaf(Leaf::of::<IndexArgs>()),
+};
+
+/// The entry of `repo`'s table.
+pub const VERB_IN_REPO: Verb = Verb {
+    name: "index",
+    aliases: &[],
+    about: ABOUT,
+    long: LONG,
+    examples: "bowline repo index dist --url https://charts.example.com",
+    positionals: "FOLDER",
+    exclusive: &[],
+    body: Body::Leaf(Leaf::of::<IndexArgs>()),
+};
+
+/// Flags of `index`.
+#[derive(Debug, Clone, Args)]
+pub struct IndexArgs {
+    /// Folder of the archives
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// URL to put before the archives' names
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Index whose entries are kept where the folder has none of that version
+    #[arg(long, value_name = "FILE")]
+    pub merge: Option<PathBuf>,
+    /// Write the index as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What to index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexOptions {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Prefix for URLs.
+    pub url: Option<String>,
+    /// Older index to keep entries of.
+    pub merge: Option<PathBuf>,
+    /// Write JSON.
+    pub json: bool,
+}
+
+impl Run for IndexArgs {
+    fn run(self, session: &Session) -> Outcome {
+        let options = IndexOptions {
+            folder: session.host.resolve(self.folder),
+            url: self.url.filter(|url| !url.is_empty()),
+            merge: self.merge.map(|path| session.host.resolve(path)),
+            json: self.json,
+        };
+        unwired(session, &options)
+    }
+}

@@ -1,0 +1,68 @@
+//! `bowline search hub`.
+
+use clap::Args;
+
+use crate::cli::args::OutputArg;
+use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
+use crate::cli::error::Outcome;
+use crate::cli::parse;
+use crate::cli::settings::Session;
+
+/// The entry of the command table.
+pub const VERB: Verb = Verb {
+    name: "hub",
+    aliases: &[],
+    about: "Find charts in a public catalogue",
+    long: "Finds charts in Artifact Hub, or in another catalogue that answers the same questions.",
+    examples: "\
+bowline search hub postgres
+bowline search hub postgres --list-repo-url -o yaml",
+    positionals: "[KEYWORD]",
+    exclusive: &[],
+    body: Body::Leaf(Leaf::of::<HubArgs>()),
+};
+
+/// Flags of `search hub`.
+#[derive(Debug, Clone, Args)]
+pub struct HubArgs {
+    /// Text to find; several words are one text
+    #[arg(value_name = "KEYWORD")]
+    pub keywords: Vec<String>,
+    /// Address of the catalogue
+    #[arg(long, default_value = "https://hub.helm.sh", value_name = "URL")]
+    pub endpoint: String,
+    /// Fail when nothing is found
+    #[arg(long)]
+    pub fail_on_no_result: bool,
+    /// Show the URL of the repository too
+    #[arg(long)]
+    pub list_repo_url: bool,
+    /// Widest column of the table; 0 for no limit
+    #[arg(long, default_value = "50", value_parser = parse::unsigned, value_name = "N")]
+    pub max_col_width: u32,
+    /// The output format.
+    #[command(flatten)]
+    pub output: OutputArg,
+}
+
+/// What to find.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubOptions {
+    /// The text.
+    pub keyword: String,
+    /// Address of the catalogue.
+    pub endpoint: String,
+    /// Fail when nothing is found.
+    pub fail_on_no_result: bool,
+}
+
+impl Run for HubArgs {
+    fn run(self, session: &Session) -> Outcome {
+        let options = HubOptions {
+            keyword: self.keywords.join(" "),
+            endpoint: self.endpoint,
+            fail_on_no_result: self.fail_on_no_result,
+        };
+        unwired(session, &options)
+    }
+}

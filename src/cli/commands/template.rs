@@ -1,0 +1,165 @@
+//! `bowline template`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::install::{NameArgs, ReleaseName};
+use super::{Body, Leaf, Run, Verb, unwired};
+use crate::cli::args::{
+    ApplyArgs, ApplyOptions, ChartArgs, ChartRequest, DryRun, ValueArgs, ValueSources, apply,
+};
+use crate::cli::error::{Failure, Outcome};
+use crate::cli::parse::{self, Csv};
+use crate::cli::settings::Session;
+
+/// The entry of the command table.
+pub const VERB: Verb = Verb {
+    name: "template",
+    aliases: &[],
+    about: "Print what a chart renders to",
+    long: "\
+Renders a chart with values and prints the manifests, without touching any store. Lookups find nothing unless
+--dry-run=server asks the store.
+
+The release is called release-name unless a name is given.",
+    examples: "\
+bowline template web ./web
+bowline template ./web -f production.yaml --show-only templates/service.yaml
+bowline template web ./web --kube-version 1.34 --api-versions monitoring.coreos.com/v1
+bowline template web ./web --output-dir rendered",
+    positionals: "[NAME] CHART",
+    exclusive: EXCLUSIVE,
+    body: Body::Leaf(Leaf::of::<TemplateArgs>()),
+};
+
+const EXCLUSIVE: &[&[&str]] = &[apply::EXCLUSIVE[0], &["validate", "dry-run"]];
+
+/// Flags of `template`.
+#[derive(Debug, Clone, Args)]
+pub struct TemplateArgs {
+    /// The release's name, then the chart
+    #[arg(value_name = "NAME CHART", required = true)]
+    pub words: Vec<String>,
+    /// The release's name.
+    #[command(flatten)]
+    pub name: NameArgs,
+    /// API versions that templates shall find, beside the built-in ones
+    #[arg(long, short, value_parser = parse::csv, value_name = "VERSION,…")]
+    pub api_versions: Vec<Csv>,
+    /// Kubernetes version that templates see
+    #[arg(long, value_name = "VERSION")]
+    pub kube_version: Option<String>,
+    /// Print the objects of crds/ first
+    #[arg(long)]
+    pub include_crds: bool,
+    /// Render as an upgrade does, not as an install
+    #[arg(long)]
+    pub is_upgrade: bool,
+    /// Print only these templates
+    #[arg(long, short, value_name = "PATH")]
+    pub show_only: Vec<String>,
+    /// Leave out hooks that are tests
+    #[arg(long)]
+    pub skip_tests: bool,
+    /// Write files below this folder instead of printing
+    #[arg(long, value_name = "FOLDER")]
+    pub output_dir: Option<PathBuf>,
+    /// With --output-dir, put the release's name into the path
+    #[arg(long)]
+    pub release_name: bool,
+    /// Ask the store to check the manifests
+    #[arg(long, hide = true)]
+    pub validate: bool,
+    /// Accepted, without effect here
+    #[arg(long, hide = true)]
+    pub create_namespace: bool,
+    /// Accepted, without effect here
+    #[arg(long, hide = true)]
+    pub replace: bool,
+    /// Accepted, without effect here
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_value = "true",
+          default_missing_value = "true", value_parser = parse::boolean)]
+    pub server_side: bool,
+    /// How to render and apply.
+    #[command(flatten)]
+    pub apply: ApplyArgs,
+    /// The values.
+    #[command(flatten)]
+    pub values: ValueArgs,
+    /// Which chart.
+    #[command(flatten)]
+    pub chart: ChartArgs,
+}
+
+/// What to render.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TemplateOptions {
+    /// The release's name.
+    pub name: ReleaseName,
+    /// The release's namespace.
+    pub namespace: String,
+    /// The chart.
+    pub chart: ChartRequest,
+    /// The values.
+    pub values: ValueSources,
+    /// More API versions.
+    pub api_versions: Vec<String>,
+    /// Kubernetes version in place of the built-in one.
+    pub kube_version: Option<String>,
+    /// Print crds/ first.
+    pub include_crds: bool,
+    /// Render as an upgrade.
+    pub is_upgrade: bool,
+    /// Only these templates, in this order.
+    pub show_only: Vec<String>,
+    /// Leave out test hooks.
+    pub skip_tests: bool,
+    /// Write files below this folder.
+    pub output_folder: Option<PathBuf>,
+    /// How to render.
+    pub apply: ApplyOptions,
+}
+
+impl TemplateArgs {
+    /// What the flags mean.
+    pub(crate) fn resolve(self, session: &Session) -> Result<TemplateOptions, Failure> {
+        let (name, chart) = self.name.resolve(&self.words, Some("release-name"))?;
+        let mut apply = self.apply.resolve(session)?;
+        if !session.was_given("dry-run") {
+            apply.dry_run = if self.validate { DryRun::Server } else { DryRun::Client };
+        } else if apply.dry_run == DryRun::None {
+            return Err(Failure::usage("invalid dry-run value (\"none\"). Must be \"server\" or \"client\""));
+        }
+        let folder = self.output_dir.map(|folder| session.host.resolve(folder));
+        let output_folder = match &name {
+            ReleaseName::Given(name) if self.release_name => folder.map(|folder| folder.join(name)),
+            _ => folder,
+        };
+        Ok(TemplateOptions {
+            name,
+            namespace: if apply.dry_run == DryRun::Server {
+                session.namespace()?
+            } else {
+                session.namespace_or_default()
+            },
+            chart: self.chart.resolve(session, &chart)?,
+            values: self.values.resolve(),
+            api_versions: self.api_versions.into_iter().flat_map(|Csv(versions)| versions).collect(),
+            kube_version: self.kube_version.filter(|version| !version.is_empty()),
+            include_crds: self.include_crds,
+            is_upgrade: self.is_upgrade,
+            show_only: self.show_only,
+            skip_tests: self.skip_tests,
+            output_folder,
+            apply,
+        })
+    }
+}
+
+impl Run for TemplateArgs {
+    fn run(self, session: &Session) -> Outcome {
+        let options = self.resolve(session)?;
+        unwired(session, &options)
+    }
+}

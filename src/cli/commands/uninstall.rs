@@ -1,0 +1,159 @@
+//! `bowline uninstall`.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{Body, Leaf, Run, Verb, unwired};
+use crate::cli::args::{LockArgs, OutputArg, WaitArgs, WaitOptions};
+use crate::cli::error::{Failure, Outcome};
+use crate::cli::parse::Format;
+use crate::cli::settings::{Compat, Session};
+
+/// The entry of the command table.
+pub const VERB: Verb = Verb {
+    name: "uninstall",
+    aliases: &["un"],
+    about: "Remove releases with their history",
+    long: "\
+Deletes the objects of releases, and their history. With --keep-history the revisions stay, so that a release can be
+looked at and rolled back. Objects annotated helm.sh/resource-policy: keep are left where they are.",
+    examples: "\
+bowline uninstall web
+bowline uninstall web api --keep-history
+bowline uninstall web --dry-run",
+    positionals: "RELEASE...",
+    exclusive: &[],
+    body: Body::Leaf(Leaf::of::<UninstallArgs>()),
+};
+
+/// Flags of `uninstall` and `delete`.
+#[derive(Debug, Clone, Args)]
+pub struct RemoveArgs {
+    /// The releases
+    #[arg(value_name = "RELEASE", required = true)]
+    pub releases: Vec<String>,
+    /// How objects that others depend on go: background, foreground or orphan
+    #[arg(long, default_value = "background", value_name = "HOW")]
+    pub cascade: String,
+    /// Text to record with the last revision
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// Only show what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// A release that is not there is no error
+    #[arg(long)]
+    pub ignore_not_found: bool,
+    /// Keep the revisions
+    #[arg(long)]
+    pub keep_history: bool,
+    /// Do not run hooks
+    #[arg(long)]
+    pub no_hooks: bool,
+    /// What to wait for.
+    #[command(flatten)]
+    pub wait: WaitArgs,
+    /// Waiting for other processes.
+    #[command(flatten)]
+    pub lock: LockArgs,
+    /// The output format.
+    #[command(flatten)]
+    pub output: OutputArg,
+}
+
+/// Flags of `uninstall`.
+#[derive(Debug, Clone, Args)]
+pub struct UninstallArgs {
+    /// The flags that it shares.
+    #[command(flatten)]
+    pub remove: RemoveArgs,
+}
+
+/// How the cluster treats what depends on a deleted object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cascade {
+    /// It goes later.
+    Background,
+    /// It goes first.
+    Foreground,
+    /// It stays.
+    Orphan,
+}
+
+/// What to remove.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UninstallOptions {
+    /// The releases, in the order to remove them.
+    pub releases: Vec<String>,
+    /// Their namespace.
+    pub namespace: String,
+    /// What becomes of dependents.
+    pub cascade: Cascade,
+    /// Text of the record.
+    pub description: Option<String>,
+    /// Only look.
+    pub dry_run: bool,
+    /// A missing release is fine.
+    pub ignore_not_found: bool,
+    /// Keep the revisions.
+    pub keep_history: bool,
+    /// Run hooks.
+    pub hooks: bool,
+    /// What to wait for.
+    pub wait: WaitOptions,
+    /// How long to wait for another process.
+    pub wait_lock: Option<Duration>,
+}
+
+impl RemoveArgs {
+    /// What the flags mean; `purge` is Helm 2's flag, `None` for `uninstall`, which has none.
+    ///
+    /// # Errors
+    /// The value of `--cascade` is unknown.
+    pub fn resolve(self, session: &Session, purge: Option<bool>) -> Result<UninstallOptions, Failure> {
+        let cascade = match self.cascade.as_str() {
+            "background" => Cascade::Background,
+            "foreground" => Cascade::Foreground,
+            "orphan" => Cascade::Orphan,
+            other => {
+                return Err(Failure::usage(format!(
+                    "invalid cascade value ({other}). Must be \"background\", \"foreground\", or \"orphan\""
+                )));
+            }
+        };
+        // Helm 2's `delete` keeps history unless told to purge; where Helm 3 or 4 is asked for, it is `uninstall`.
+        let keeps = match purge {
+            Some(purge) => session.settings.compat == Compat::Own && !purge,
+            None => false,
+        };
+        Ok(UninstallOptions {
+            releases: self.releases,
+            namespace: session.namespace()?,
+            cascade,
+            description: self.description.filter(|text| !text.is_empty()),
+            dry_run: self.dry_run,
+            ignore_not_found: self.ignore_not_found,
+            keep_history: self.keep_history || keeps,
+            hooks: !self.no_hooks,
+            wait: self.wait.resolve(session, false),
+            wait_lock: self.lock.wait_lock,
+        })
+    }
+}
+
+/// Removes releases and prints what became of them.
+///
+/// # Errors
+/// A release cannot be removed.
+pub fn remove(session: &Session, options: &UninstallOptions, format: Format) -> Outcome {
+    unwired(session, &(options, format))
+}
+
+impl Run for UninstallArgs {
+    fn run(self, session: &Session) -> Outcome {
+        let format = self.remove.output.output;
+        let options = self.remove.resolve(session, None)?;
+        remove(session, &options, format)
+    }
+}

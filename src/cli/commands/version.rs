@@ -1,0 +1,94 @@
+//! `bowline version`.
+
+use clap::Args;
+
+use super::{Body, Leaf, Run, Verb};
+use crate::cli::args::OutputArg;
+use crate::cli::error::{Exit, Failure, Outcome};
+use crate::cli::parse::Format;
+use crate::cli::settings::{Program, Session};
+use crate::cli::view;
+
+/// The version of Helm whose behaviour this one has.
+pub const HELM_VERSION: &str = "v4.3.1";
+/// The Kubernetes version that templates see when there is no cluster.
+pub const KUBERNETES_VERSION: &str = "v1.37.0";
+
+/// The entry of the command table.
+pub const VERB: Verb = Verb {
+    name: "version",
+    aliases: &[],
+    about: "Print the version",
+    long: "\
+Prints bowline's version, and the versions of Helm and Kubernetes that it is compatible with.
+
+Started under the name helm it prints what Helm of that version prints, since many tools look at it first.",
+    examples: "\
+bowline version
+bowline version --short
+bowline version -o json",
+    positionals: "",
+    exclusive: &[],
+    body: Body::Leaf(Leaf::of::<VersionArgs>()),
+};
+
+/// Flags of `version`.
+#[derive(Debug, Clone, Args)]
+pub struct VersionArgs {
+    /// Print the number alone
+    #[arg(long)]
+    pub short: bool,
+    /// The output format.
+    #[command(flatten)]
+    pub output: OutputArg,
+}
+
+/// What `version -o json` prints.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+struct VersionReport {
+    version: String,
+    helm: &'static str,
+    kubernetes: &'static str,
+}
+
+/// The number alone, as `--short` prints it.
+pub fn short(program: Program) -> String {
+    if program.as_helm { HELM_VERSION.to_string() } else { format!("v{}", env!("CARGO_PKG_VERSION")) }
+}
+
+/// The default text, in the form that Helm's has.
+fn text(program: Program) -> String {
+    let minor = |version: &'static str| version.rsplit_once('.').map_or(version, |(minor, _)| minor);
+    if program.as_helm {
+        return format!(
+            "version.BuildInfo{{Version:\"{HELM_VERSION}\", GitCommit:\"\", GitTreeState:\"\", GoVersion:\"\", \
+             KubeClientVersion:\"{}\"}}",
+            minor(KUBERNETES_VERSION)
+        );
+    }
+    format!(
+        "bowline.BuildInfo{{Version:\"{}\", HelmVersion:\"{HELM_VERSION}\", KubeClientVersion:\"{}\"}}",
+        short(program),
+        minor(KUBERNETES_VERSION)
+    )
+}
+
+impl Run for VersionArgs {
+    fn run(self, session: &Session) -> Outcome {
+        let program = session.settings.program;
+        let line = |text: String| -> Result<(), Failure> { session.ui.line(text) };
+        match self.output.output {
+            Format::Table if self.short => line(short(program))?,
+            Format::Table => line(text(program))?,
+            format => {
+                let report = VersionReport {
+                    version: short(program),
+                    helm: HELM_VERSION,
+                    kubernetes: KUBERNETES_VERSION,
+                };
+                session.ui.out(&view::structured(&report, format)?)?;
+            }
+        }
+        Ok(Exit::Done)
+    }
+}

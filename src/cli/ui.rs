@@ -1,0 +1,408 @@
+//! The only printer: data to standard output, everything else to standard error.
+//!
+//! Text carries labels ([`Label`]), not colours; whether a label becomes a colour is decided here, once. Diagnostics have
+//! the form that Helm's have, so that tools that read its standard error read ours: `level=WARN msg="…" key=value`.
+//!
+//! Invariants: nothing else in the crate prints; a warning is said once; no meaning is in a colour alone.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+
+use super::error::{Failure, output_failure};
+use super::parse;
+
+/// Where a program's output goes.
+pub struct Streams {
+    /// Data.
+    pub out: Box<dyn Write + Send>,
+    /// Everything else.
+    pub err: Box<dyn Write + Send>,
+    /// Whether `out` is a terminal.
+    pub out_is_terminal: bool,
+    /// Whether `err` is a terminal.
+    pub err_is_terminal: bool,
+}
+
+impl Streams {
+    /// The process's own.
+    pub fn of_process() -> Self {
+        let (out, err) = (io::stdout(), io::stderr());
+        Streams {
+            out_is_terminal: out.is_terminal(),
+            err_is_terminal: err.is_terminal(),
+            // A manifest of a megabyte is written in few calls, yet `serve` and progress still come out at once,
+            // because every print ends in a flush.
+            out: Box::new(io::BufWriter::with_capacity(64 * 1024, out)),
+            err: Box::new(err),
+        }
+    }
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ColourMode {
+    /// On terminals.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What a piece of text is, which decides its colour. Helm's choices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Label {
+    /// The first row of a table.
+    Header,
+    /// A namespace.
+    Namespace,
+    /// A status that is good.
+    Good,
+    /// A status that is bad, and the word `Error`.
+    Bad,
+    /// A status that will pass, and warnings.
+    Pending,
+    /// Advice.
+    Advice,
+    /// What is of less weight: line numbers, bars.
+    Faint,
+}
+
+impl Label {
+    /// The label of a release's status word; `None` for those that have no colour.
+    pub fn of_status(status: &str) -> Option<Label> {
+        match status {
+            "deployed" => Some(Label::Good),
+            "failed" | "unknown" => Some(Label::Bad),
+            "pending-install" | "pending-upgrade" | "pending-rollback" | "uninstalling" => {
+                Some(Label::Pending)
+            }
+            _ => None,
+        }
+    }
+
+    fn codes(self) -> (&'static str, &'static str) {
+        match self {
+            Label::Header => ("\u{1b}[1m", "\u{1b}[22m"),
+            Label::Namespace | Label::Advice => ("\u{1b}[36m", "\u{1b}[0m"),
+            Label::Good => ("\u{1b}[32m", "\u{1b}[0m"),
+            Label::Bad => ("\u{1b}[31m", "\u{1b}[0m"),
+            Label::Pending => ("\u{1b}[33m", "\u{1b}[0m"),
+            Label::Faint => ("\u{1b}[2m", "\u{1b}[22m"),
+        }
+    }
+}
+
+/// Turns labels into colours, or leaves text as it is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Paint {
+    coloured: bool,
+}
+
+impl Paint {
+    /// A painter that colours or not.
+    pub fn new(coloured: bool) -> Self {
+        Paint { coloured }
+    }
+
+    /// The text with the label's colour around it; empty text stays empty.
+    pub fn label(self, label: Label, text: &str) -> String {
+        if !self.coloured || text.is_empty() {
+            return text.to_string();
+        }
+        let (on, off) = label.codes();
+        format!("{on}{text}{off}")
+    }
+
+    /// The text with a colour where it has a label.
+    pub fn maybe(self, label: Option<Label>, text: &str) -> String {
+        label.map_or_else(|| text.to_string(), |label| self.label(label, text))
+    }
+
+    /// Whether colours are on.
+    pub fn is_on(self) -> bool {
+        self.coloured
+    }
+}
+
+/// How serious a diagnostic line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Shown with --debug only.
+    Debug,
+    /// Worth knowing.
+    Info,
+    /// Probably a mistake.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+impl Level {
+    fn word(self) -> &'static str {
+        match self {
+            Level::Debug => "DEBUG",
+            Level::Info => "INFO",
+            Level::Warn => "WARN",
+            Level::Error => "ERROR",
+        }
+    }
+}
+
+struct State {
+    streams: Streams,
+    said: BTreeSet<String>,
+    /// A progress line stands on the terminal, without a newline behind it.
+    in_progress: bool,
+}
+
+impl State {
+    /// Takes the progress line away, so that what follows has a line of its own.
+    fn clear_progress(&mut self) {
+        if std::mem::take(&mut self.in_progress) {
+            let _ = self.streams.err.write_all(CLEAR_LINE);
+            let _ = self.streams.err.flush();
+        }
+    }
+}
+
+/// Back to the start of the line, and erase it.
+const CLEAR_LINE: &[u8] = b"\r\x1b[K";
+
+/// The printer of one run.
+pub struct Ui {
+    state: Mutex<State>,
+    /// Colours of standard output.
+    pub paint: Paint,
+    /// Colours of standard error.
+    pub err_paint: Paint,
+    progress: bool,
+    debug: bool,
+}
+
+impl Ui {
+    /// A printer; `mode` is what the flags and the environment ask for.
+    pub fn new(streams: Streams, mode: ColourMode, debug: bool) -> Self {
+        let coloured = |terminal| mode == ColourMode::Always || (mode == ColourMode::Auto && terminal);
+        Ui {
+            paint: Paint::new(coloured(streams.out_is_terminal)),
+            err_paint: Paint::new(coloured(streams.err_is_terminal)),
+            progress: streams.err_is_terminal,
+            debug,
+            state: Mutex::new(State { streams, said: BTreeSet::new(), in_progress: false }),
+        }
+    }
+
+    /// Whether `--debug` is on.
+    pub fn is_debug(&self) -> bool {
+        self.debug
+    }
+
+    /// Whether standard error is a terminal, so that progress may redraw its line.
+    pub fn shows_progress(&self) -> bool {
+        self.progress
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        // A panic of another printing thread leaves at worst half a line behind; that must not silence this one.
+        act(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Writes data as it is.
+    ///
+    /// # Errors
+    /// Standard output cannot be written; a closed pipe is a quiet failure that ends in success.
+    pub fn out(&self, text: &str) -> Result<(), Failure> {
+        self.out_bytes(text.as_bytes())
+    }
+
+    /// Writes data that may be no text.
+    ///
+    /// # Errors
+    /// As [`Ui::out`].
+    pub fn out_bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        self.with(|state| {
+            state.clear_progress();
+            state.streams.out.write_all(bytes)?;
+            state.streams.out.flush()
+        })
+        .map_err(output_failure)
+    }
+
+    /// Writes one line of data.
+    ///
+    /// # Errors
+    /// As [`Ui::out`].
+    pub fn line(&self, text: impl Display) -> Result<(), Failure> {
+        self.out(&format!("{text}\n"))
+    }
+
+    /// Writes a line to standard error. That nobody reads it is no failure.
+    pub fn note(&self, text: impl Display) {
+        self.with(|state| {
+            state.clear_progress();
+            let _ = state.streams.err.write_all(format!("{text}\n").as_bytes());
+            let _ = state.streams.err.flush();
+        });
+    }
+
+    /// Writes a diagnostic line with its fields.
+    pub fn log(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
+        if level > Level::Debug || self.debug {
+            self.note(log_line(level, message, fields));
+        }
+    }
+
+    /// Writes a warning, once for each text.
+    pub fn warn(&self, message: &str, fields: &[(&str, &str)]) {
+        let line = log_line(Level::Warn, message, fields);
+        if self.with(|state| state.said.insert(line.clone())) {
+            self.note(line);
+        }
+    }
+
+    /// Says what is going on. On a terminal each text replaces the one before it (an empty one clears the line);
+    /// elsewhere each is a line.
+    pub fn progress(&self, text: &str) {
+        if self.progress {
+            self.with(|state| {
+                state.clear_progress();
+                let _ = state.streams.err.write_all(text.as_bytes());
+                let _ = state.streams.err.flush();
+                state.in_progress = !text.is_empty();
+            });
+        } else if !text.is_empty() {
+            self.note(text);
+        }
+    }
+}
+
+/// `level=WARN msg="…" key=value`; texts are quoted where they hold spaces, quotes, `=` or unprintable characters.
+fn log_line(level: Level, message: &str, fields: &[(&str, &str)]) -> String {
+    use std::fmt::Write as _;
+
+    let mut line = format!("level={} msg={}", level.word(), log_value(message));
+    for (key, value) in fields {
+        let _ = write!(line, " {key}={}", log_value(value));
+    }
+    line
+}
+
+fn log_value(text: &str) -> String {
+    let plain = |c: char| !(c.is_control() || c.is_whitespace() || c == '"' || c == '=');
+    if !text.is_empty() && text.chars().all(plain) { text.to_string() } else { parse::quote(text) }
+}
+
+/// Streams that keep what is written, for tests that run the program in their own process.
+#[cfg(test)]
+pub mod captured {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::Streams;
+
+    /// A shared buffer.
+    #[derive(Clone, Default)]
+    pub struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+    impl Buffer {
+        /// What was written.
+        pub fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl Write for Buffer {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Streams into two buffers, no terminals.
+    pub fn streams() -> (Streams, Buffer, Buffer) {
+        let (out, err) = (Buffer::default(), Buffer::default());
+        let streams = Streams {
+            out: Box::new(out.clone()),
+            err: Box::new(err.clone()),
+            out_is_terminal: false,
+            err_is_terminal: false,
+        };
+        (streams, out, err)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn log_lines_quote_what_needs_it() {
+        assert_eq!(
+            log_line(Level::Warn, "command failed", &[("error", "a \"b\""), ("key", "x/y.z"), ("none", "")]),
+            r#"level=WARN msg="command failed" error="a \"b\"" key=x/y.z none="""#
+        );
+    }
+
+    #[test]
+    fn warnings_are_said_once_and_debug_lines_only_when_asked() {
+        let (streams, out, err) = captured::streams();
+        let ui = Ui::new(streams, ColourMode::Auto, false);
+        ui.warn("old", &[]);
+        ui.warn("old", &[]);
+        ui.log(Level::Debug, "hidden", &[]);
+        ui.line("data").unwrap();
+        assert_eq!(err.text(), "level=WARN msg=old\n");
+        assert_eq!(out.text(), "data\n");
+    }
+
+    #[test]
+    fn progress_gives_way_to_other_lines() {
+        let (mut streams, _, err) = captured::streams();
+        streams.err_is_terminal = true;
+        let ui = Ui::new(streams, ColourMode::Never, false);
+        ui.progress("1 of 2");
+        ui.progress("2 of 2");
+        ui.note("done");
+        ui.progress("");
+        assert_eq!(err.text(), "1 of 2\r\u{1b}[K2 of 2\r\u{1b}[Kdone\n");
+        let (streams, _, err) = captured::streams();
+        let ui = Ui::new(streams, ColourMode::Never, false);
+        ui.progress("1 of 2");
+        ui.progress("");
+        assert_eq!(err.text(), "1 of 2\n");
+    }
+
+    #[test]
+    fn a_closed_pipe_is_success() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let (mut streams, ..) = captured::streams();
+        streams.out = Box::new(Closed);
+        let failure = Ui::new(streams, ColourMode::Auto, false).line("x").unwrap_err();
+        assert!(failure.is_quiet());
+        assert_eq!(failure.exit_kind().code(false), 0);
+    }
+
+    #[test]
+    fn colours_follow_the_labels() {
+        let paint = Paint::new(true);
+        assert_eq!(paint.maybe(Label::of_status("failed"), "failed"), "\u{1b}[31mfailed\u{1b}[0m");
+        assert_eq!(paint.maybe(Label::of_status("superseded"), "superseded"), "superseded");
+        assert_eq!(Paint::new(false).label(Label::Bad, "x"), "x");
+    }
+}

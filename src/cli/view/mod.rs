@@ -1,0 +1,91 @@
+//! Reports as text: pure functions from plain structs to what Helm prints.
+//!
+//! Each report struct has the fields of Helm's JSON, in its order and under its names, so that `-o json` is one
+//! serialisation and the tables are built from the same struct.
+//!
+//! Invariants: nothing here prints or reads a clock; the same report gives the same bytes.
+
+pub mod changes;
+pub mod charts;
+pub mod history;
+pub mod lint;
+pub mod list;
+pub mod metadata;
+pub mod objects;
+pub mod release;
+pub mod table;
+pub mod values;
+
+use serde::{Serialize, Serializer};
+
+use super::error::Failure;
+use super::parse::Format;
+use crate::data::time::Time;
+use crate::data::{Map, Value, json, to_value, yaml};
+
+/// A report as JSON (one line, fields in the struct's order, Go's escapes) or YAML (sorted keys); `table` counts as
+/// JSON here.
+///
+/// # Errors
+/// The report holds what JSON cannot say, such as an infinite number.
+pub fn structured<T: Serialize>(report: &T, format: Format) -> Result<String, Failure> {
+    let cannot = |error: &dyn std::fmt::Display| Failure::new(format!("cannot print the result: {error}"));
+    let value = to_value(report).map_err(|error| cannot(&error))?;
+    if format == Format::Yaml {
+        return yaml::try_to_string(&value).map_err(|error| cannot(&error));
+    }
+    let style = json::Style { sort_keys: false, ..json::Style::default() };
+    json::to_string_with(&value, style).map(|text| text + "\n").map_err(|error| cannot(&error))
+}
+
+/// A value with the keys of all its maps sorted, as Go writes maps.
+pub fn sorted(value: &Value) -> Value {
+    match value {
+        Value::List(items) => Value::List(items.iter().map(sorted).collect()),
+        Value::Map(map) => {
+            let mut pairs: Map = map.iter().map(|(key, value)| (key.clone(), sorted(value))).collect();
+            pairs.sort_unstable_keys();
+            Value::Map(pairs)
+        }
+        plain => plain.clone(),
+    }
+}
+
+/// Serialises a value with sorted keys, inside structs whose own fields keep their order.
+#[expect(clippy::ref_option, reason = "serde passes references")]
+fn as_sorted<S: Serializer>(value: &Option<Value>, serializer: S) -> Result<S::Ok, S::Error> {
+    value.as_ref().map(sorted).serialize(serializer)
+}
+
+/// Serialises a time as RFC 3339 with nanoseconds.
+#[expect(clippy::ref_option, reason = "serde passes references")]
+fn as_rfc3339<S: Serializer>(time: &Option<Time>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.as_ref().map(Time::rfc3339_nano).serialize(serializer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Report {
+        zeta: &'static str,
+        alpha: u32,
+        #[serde(serialize_with = "as_sorted")]
+        free: Option<Value>,
+    }
+
+    #[test]
+    fn structs_keep_their_order_and_maps_do_not() {
+        let free: Map = [("b".into(), Value::Int(1)), ("a".into(), Value::Null)].into_iter().collect();
+        let report = Report { zeta: "<&>", alpha: 1, free: Some(Value::Map(free)) };
+        assert_eq!(
+            structured(&report, Format::Json).unwrap(),
+            "{\"zeta\":\"\\u003c\\u0026\\u003e\",\"alpha\":1,\"free\":{\"a\":null,\"b\":1}}\n"
+        );
+        assert_eq!(
+            structured(&report, Format::Yaml).unwrap(),
+            "alpha: 1\nfree:\n  a: null\n  b: 1\nzeta: <&>\n"
+        );
+    }
+}

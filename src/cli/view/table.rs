@@ -1,0 +1,143 @@
+//! Tables as Helm draws them: columns joined by a tab, cells padded to the column's width, the last one too.
+//!
+//! Invariant: widths count columns of a terminal (wide East-Asian characters are two), and colours count nothing.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::cli::ui::{Label, Paint};
+
+/// One cell: its text, and what it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    text: String,
+    label: Option<Label>,
+}
+
+impl Cell {
+    /// A cell with a label that may become a colour.
+    pub fn labelled(label: Option<Label>, text: impl Into<String>) -> Self {
+        Cell { text: text.into(), label }
+    }
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Cell { text: text.into(), label: None }
+    }
+}
+
+/// A table that is being built.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    rows: Vec<Vec<Cell>>,
+    column_width: usize,
+}
+
+impl Table {
+    /// A table without rows and without a limit on columns.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Cuts cells to this many columns, `...` at their end; 0 for no limit.
+    #[must_use]
+    pub fn column_width(mut self, most: usize) -> Self {
+        self.column_width = most;
+        self
+    }
+
+    /// Adds the header, in bold where Helm has it so.
+    pub fn header(&mut self, names: &[&str], label: Option<Label>) {
+        self.rows.push(names.iter().map(|name| Cell::labelled(label, *name)).collect());
+    }
+
+    /// Adds a row.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+
+    /// The table's text, with a newline at its end even when there is no row.
+    pub fn draw(&self, paint: Paint) -> String {
+        let cut: Vec<Vec<(String, Option<Label>)>> = self
+            .rows
+            .iter()
+            .map(|row| row.iter().map(|cell| (self.cut(&cell.text), cell.label)).collect())
+            .collect();
+        let columns = cut.iter().map(Vec::len).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..columns)
+            .map(|column| {
+                let cells = cut.iter().filter_map(|row| row.get(column));
+                cells.map(|(text, _)| text.width()).max().unwrap_or(0)
+            })
+            .collect();
+        let lines: Vec<String> = cut
+            .iter()
+            .map(|row| {
+                let cells = row.iter().zip(&widths).map(|((text, label), width)| {
+                    let padding = " ".repeat(width.saturating_sub(text.width()));
+                    format!("{}{padding}", paint.maybe(*label, text))
+                });
+                cells.collect::<Vec<_>>().join("\t")
+            })
+            .collect();
+        lines.join("\n") + "\n"
+    }
+
+    fn cut(&self, text: &str) -> String {
+        // Control characters in a cell would break the table, or the terminal.
+        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        if self.column_width == 0 || text.width() <= self.column_width {
+            return text;
+        }
+        let room = self.column_width.saturating_sub(3).max(1);
+        let mut used = 0;
+        let kept: String = text
+            .chars()
+            .take_while(|c| {
+                used += c.width().unwrap_or(0);
+                used <= room
+            })
+            .collect();
+        kept + "..."
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(width: usize) -> String {
+        let mut table = Table::new().column_width(width);
+        table.header(&["NAME", "CHART VERSION", "DESCRIPTION"], None);
+        table.row(["st/web".into(), "1.0.0".into(), "A rather long description".into()]);
+        table.draw(Paint::new(false))
+    }
+
+    #[test]
+    fn cells_are_padded_and_cut() {
+        assert_eq!(
+            sample(0),
+            "NAME  \tCHART VERSION\tDESCRIPTION              \n\
+             st/web\t1.0.0        \tA rather long description\n"
+        );
+        assert_eq!(sample(10), "NAME  \tCHART V...\tDESCRIP...\nst/web\t1.0.0     \tA rathe...\n");
+        assert_eq!(sample(3), "N...\tC...\tD...\ns...\t1...\tA...\n");
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns_and_colours_none() {
+        let mut table = Table::new();
+        table.header(&["A", "B"], Some(Label::Header));
+        table.row(["日本".into(), Cell::labelled(Some(Label::Good), "x")]);
+        assert_eq!(table.draw(Paint::new(false)), "A   \tB\n日本\tx\n");
+        assert_eq!(
+            table.draw(Paint::new(true)),
+            "\u{1b}[1mA\u{1b}[22m   \t\u{1b}[1mB\u{1b}[22m\n日本\t\u{1b}[32mx\u{1b}[0m\n"
+        );
+    }
+
+    #[test]
+    fn an_empty_table_is_one_newline() {
+        assert_eq!(Table::new().draw(Paint::new(false)), "\n");
+    }
+}

@@ -1,0 +1,89 @@
+//! What only a real process shows: pipes that close, links by another name, terminals that are none, speed.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::support::{Env, split};
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let env = Env::new();
+    let mut child = env
+        .command(["completion", "bash"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("the program ends");
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}
+
+#[test]
+fn colours_are_for_terminals_unless_asked_for() {
+    let env = Env::new();
+    assert!(!env.run("help").ok().stdout.contains('\u{1b}'));
+    assert!(env.run("list --bogus").exits(1).stderr.starts_with("Error: "));
+    assert!(
+        env.with("BOWLINE_COLOR", "always").run("list --bogus").exits(1).stderr.contains("\u{1b}[31mError:")
+    );
+}
+
+#[test]
+fn the_name_helm_changes_variables_and_exit_codes() {
+    let env = Env::new().named("helm").with("HELM_NAMESPACE", "team").with("BOWLINE_NAMESPACE", "other");
+    env.run("env HELM_NAMESPACE").ok().prints("team\n");
+    env.run("list --bogus").exits(1).complains("Error: unknown flag: --bogus\n");
+    env.run("version --short").ok().prints("v4.3.1\n");
+}
+
+#[test]
+fn a_kubeconfig_chooses_the_store_and_the_namespace() {
+    let env = Env::new();
+    env.write(
+        "config",
+        "current-context: a\ncontexts: [{name: a, context: {cluster: c, namespace: team}}]\n",
+    );
+    env.run("env BOWLINE_STORE").ok().prints("sqlite:[HOME]/.local/share/bowline/store.sqlite\n");
+    env.run("env BOWLINE_STORE --kubeconfig config").ok().prints("kube\n");
+    env.run("env BOWLINE_NAMESPACE --kubeconfig config").ok().prints("team\n");
+    env.run("env BOWLINE_NAMESPACE --kubeconfig config -n mine").ok().prints("mine\n");
+    env.run("env BOWLINE_NAMESPACE --store sqlite").ok().prints("default\n");
+}
+
+#[test]
+fn completion_scripts_are_made_for_four_shells() {
+    let env = Env::new();
+    for (shell, sign) in [
+        ("bash", "complete -F"),
+        ("zsh", "#compdef bowline"),
+        ("fish", "complete -c bowline"),
+        ("powershell", "Register-ArgumentCompleter"),
+    ] {
+        let ran = env.run(&format!("completion {shell}")).ok();
+        assert!(ran.stdout.contains(sign), "{shell}");
+        assert!(ran.stdout.contains("rollback-on-failure"), "{shell} knows flags");
+    }
+}
+
+#[test]
+fn starting_costs_little() {
+    let env = Env::new();
+    env.run("version").ok();
+    let best = (0..10)
+        .map(|_| {
+            let start = Instant::now();
+            env.run("version --short").ok();
+            start.elapsed()
+        })
+        .min()
+        .unwrap_or_default();
+    // Far above the millisecond that a release build needs: it catches a mistake of kind, such as building every
+    // command's flags or compiling a regular expression at start.
+    assert!(best < Duration::from_millis(150), "{best:?}");
+}
+
+#[test]
+fn lines_split_as_in_a_shell() {
+    assert_eq!(split("a 'b c' \"\" d=\"e f\""), ["a", "b c", "", "d=e f"]);
+}
