@@ -1,7 +1,9 @@
-//! The one integration-test binary.
-mod chart_loading;
+//! The one integration-test binary. Every file in `tests/suite` is declared here, and a test fails when one is not:
+//! a file that nobody compiles tests nothing.
 
 mod chart_loading;
+mod cli_cases;
+mod cli_streams;
 mod manifest_cases;
 mod packaging;
 mod releases;
@@ -10,15 +12,9 @@ mod serving;
 mod store_kill;
 mod stores;
 mod support;
+mod tidy;
 mod values_cases;
 mod yaml_cases;
-//! The one integration-test binary. Every file in `tests/suite` is declared here, and a test fails when one is not:
-//! a file that nobody compiles tests nothing.
-
-mod cli_cases;
-mod cli_streams;
-mod support;
-mod tidy;
 
 #[test]
 fn every_file_is_declared() {
