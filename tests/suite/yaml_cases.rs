@@ -3,6 +3,8 @@
 //! A case file is a list of JSON objects, one per line; a new case is a new line, a new topic a new file.
 //! Invariant: every case comes from a run of Helm 4.3.
 
+#![allow(clippy::print_stdout)] // tests say what they skip
+
 use std::path::{Path, PathBuf};
 
 use bowline::data::{Value, json, yaml};
