@@ -204,9 +204,9 @@ fn long_texts_take_linear_time() {
         ["k: v\n", "- a\n", "[a, b], ", "x ", "- {a: b}\n", "\n", "# c\n", "'x' ", "é日 ", "? a\n: b\n"]
     {
         let head = if unit.starts_with('[') { "[" } else { "" };
-        let short = time(&format!("{head}{}", unit.repeat(4_000)));
+        let short = time(&format!("{head}{}", unit.repeat(2_000)));
         let long = time(&format!("{head}{}", unit.repeat(40_000)));
-        assert!(long < short.max(0.002) * 60.0, "{unit:?}: {short} s, ten times that text: {long} s");
+        assert!(long < short.max(0.002) * 150.0, "{unit:?}: {short} s, twenty times that text: {long} s");
     }
 }
 
