@@ -2,6 +2,8 @@
 //!
 //! Invariant: the same value gives the same bytes, whatever the order of its keys (unless the style keeps that order).
 
+use std::fmt::Write as _;
+
 use super::JsonError;
 use super::number::{float_g, float_json};
 use crate::data::{Map, Value};
@@ -138,7 +140,8 @@ fn string(out: &mut String, text: &str, html_escape: bool) {
             '\u{2029}' => "\\u2029",
             c if c < ' ' => {
                 out.push_str(&text[start..at]);
-                out.push_str(&format!("\\u{:04x}", c as u32));
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{:04x}", c as u32);
                 start = at + 1;
                 continue;
             }

@@ -210,7 +210,7 @@ fn binary(text: &str, node: &Node) -> Result<Scalar, YamlError> {
 /// Padded standard base64; line breaks are skipped.
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let symbols: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
-    if symbols.len() % 4 != 0 {
+    if !symbols.len().is_multiple_of(4) {
         return None;
     }
     let mut out = Vec::with_capacity(symbols.len() / 4 * 3);
@@ -240,13 +240,10 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
 
 /// A key's scalar; lists and maps are no keys.
 fn key_scalar(key: &Node) -> Result<Scalar, YamlError> {
-    match &key.kind {
-        NodeKind::Scalar { text, style, tag } => typed_scalar(text, *style, tag.as_deref(), key),
-        _ => {
-            let error = YamlError::yaml(format_args!("invalid map key: {}", go_syntax(key, true)), key.span);
-            Err(error)
-        }
+    if let NodeKind::Scalar { text, style, tag } = &key.kind {
+        return typed_scalar(text, *style, tag.as_deref(), key);
     }
+    Err(YamlError::yaml(format_args!("invalid map key: {}", go_syntax(key, true)), key.span))
 }
 
 /// The string that a key becomes, if there is one.

@@ -126,16 +126,25 @@ impl<'t> Cursor<'t> {
     }
 
     fn skip_while(&mut self, wanted: impl Fn(u8) -> bool) {
-        while self.peek().is_some_and(&wanted) {
-            self.skip(1);
-        }
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let count = rest.iter().position(|byte| !wanted(*byte)).unwrap_or(rest.len());
+        self.skip(count);
     }
 
     fn skip_comment(&mut self) {
         if self.peek() == Some(b'#') {
-            while !self.at_line_end() {
-                self.skip_char();
+            self.skip_line();
+        }
+    }
+
+    /// Skips to the end of the line.
+    fn skip_line(&mut self) {
+        loop {
+            self.skip_while(|byte| matches!(byte, b' '..=b'~' | b'\t'));
+            if self.at_line_end() {
+                return;
             }
+            self.skip_char();
         }
     }
 
@@ -356,9 +365,7 @@ impl<'t> Cursor<'t> {
             trailing.clear();
             behind_blank = blank;
             let line = self.at;
-            while !self.at_line_end() {
-                self.skip_char();
-            }
+            self.skip_line();
             out.push_str(self.text.get(line..self.at).unwrap_or(""));
             end = self.at;
             if self.peek().is_some() {
@@ -387,7 +394,7 @@ impl<'t> Cursor<'t> {
                     return Err(self.error("found an indentation indicator equal to 0"));
                 }
                 Some(digit @ b'1'..=b'9') if increment.is_none() => {
-                    increment = Some(usize::from(digit - b'0'))
+                    increment = Some(usize::from(digit - b'0'));
                 }
                 _ => break,
             }
@@ -431,7 +438,7 @@ impl<'t> Cursor<'t> {
         let start = self.at;
         let quote = if single { b'\'' } else { b'"' };
         self.skip(1);
-        let mut out = Cow::Borrowed("");
+        let mut out = Built::new(self.text);
         loop {
             if self.column == 0 && self.document_indicator().is_some() {
                 return Err(self.error("found unexpected document indicator"));
@@ -443,15 +450,18 @@ impl<'t> Cursor<'t> {
             // Text up to white space, the closing quote or an escape.
             loop {
                 let run = self.at;
-                while self.peek().is_some_and(|byte| byte != quote && (single || byte != b'\\'))
-                    && !self.is_blank_at(0)
-                {
-                    self.skip_char();
+                loop {
+                    self.skip_while(|byte| matches!(byte, b'!'..=b'~') && byte != quote && byte != b'\\');
+                    match self.peek() {
+                        Some(b'\\') if !single => break,
+                        Some(byte) if byte != quote && !self.is_blank_at(0) => self.skip_char(),
+                        _ => break,
+                    }
                 }
-                append(&mut out, self.text.get(run..self.at).unwrap_or(""));
+                out.add(run, self.at);
                 match self.peek() {
                     Some(b'\'') if single && self.byte(1) == Some(b'\'') => {
-                        out.to_mut().push('\'');
+                        out.push('\'');
                         self.skip(2);
                     }
                     Some(b'\\') if !single => {
@@ -462,7 +472,7 @@ impl<'t> Cursor<'t> {
                             break;
                         }
                         let c = self.escape()?;
-                        out.to_mut().push(c);
+                        out.push(c);
                     }
                     _ => break,
                 }
@@ -474,12 +484,12 @@ impl<'t> Cursor<'t> {
         }
         self.skip(1);
         let style = if single { Style::SingleQuoted } else { Style::DoubleQuoted };
-        Ok(Token { kind: TokenKind::Scalar(out, style), start, end: self.at })
+        Ok(Token { kind: TokenKind::Scalar(out.finish(), style), start, end: self.at })
     }
 
     /// Takes white space within quotes. Breaks fold, and blanks around them go; behind an escaped break (`joined`) all
     /// blanks go.
-    fn fold_white(&mut self, out: &mut Cow<'t, str>, joined: bool) {
+    fn fold_white(&mut self, out: &mut Built<'t>, joined: bool) {
         let mut broke = joined;
         let (mut first, mut more) = (String::new(), String::new());
         let start = self.at;
@@ -497,10 +507,10 @@ impl<'t> Cursor<'t> {
                 broke = true;
             }
         }
-        if !broke {
-            append(out, self.text.get(start..blanks_end).unwrap_or(""));
-        } else {
+        if broke {
             fold_breaks(out, &first, &more, joined);
+        } else {
+            out.add(start, blanks_end);
         }
     }
 
@@ -562,7 +572,7 @@ impl<'t> Cursor<'t> {
         parent: isize,
     ) -> Result<(Token<'t>, bool), SyntaxError> {
         let start = self.at;
-        let mut folded = Cow::Borrowed("");
+        let mut folded = Built::new(self.text);
         // The text since the last break.
         let (mut piece, mut end) = (start, start);
         let mut broke = false;
@@ -572,18 +582,21 @@ impl<'t> Cursor<'t> {
                 break;
             }
             let run = self.at;
-            while self.peek().is_some() && !self.is_blank_at(0) {
-                let byte = self.bytes[self.at];
-                if (byte == b':' && self.is_blank_at(1))
-                    || (flow && matches!(byte, b',' | b'?' | b'[' | b']' | b'{' | b'}'))
-                {
-                    break;
+            loop {
+                self.skip_while(|byte| {
+                    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'/' | b'_')
+                });
+                match self.peek() {
+                    None => break,
+                    Some(b':') if self.is_blank_at(1) => break,
+                    Some(b',' | b'?' | b'[' | b']' | b'{' | b'}') if flow => break,
+                    Some(_) if self.is_blank_at(0) => break,
+                    Some(_) => self.skip_char(),
                 }
-                self.skip_char();
             }
             if self.at > run {
                 if broke {
-                    append(&mut folded, self.text.get(piece..end).unwrap_or(""));
+                    folded.add(piece, end);
                     fold_breaks(&mut folded, &first, &more, false);
                     (first, more) = (String::new(), String::new());
                     broke = false;
@@ -609,15 +622,14 @@ impl<'t> Cursor<'t> {
                 break;
             }
         }
-        append(&mut folded, self.text.get(piece..end).unwrap_or(""));
-        let token = Token { kind: TokenKind::Scalar(folded, Style::Plain), start, end };
+        folded.add(piece, end);
+        let token = Token { kind: TokenKind::Scalar(folded.finish(), Style::Plain), start, end };
         Ok((token, broke))
     }
 }
 
 /// Joins two lines: a single newline becomes a space, of several the first goes; another break stays.
-fn fold_breaks(out: &mut Cow<'_, str>, first: &str, more: &str, joined: bool) {
-    let out = out.to_mut();
+fn fold_breaks(out: &mut Built<'_>, first: &str, more: &str, joined: bool) {
     if first.starts_with('\n') {
         if more.is_empty() {
             out.push(' ');
@@ -628,14 +640,54 @@ fn fold_breaks(out: &mut Cow<'_, str>, first: &str, more: &str, joined: bool) {
     out.push_str(more);
 }
 
-/// Appends, and borrows as long as everything is one piece of the source.
-fn append<'t>(out: &mut Cow<'t, str>, piece: &'t str) {
-    if piece.is_empty() {
-        return;
+/// The content of a scalar while it is read: a piece of the source as long as that is all there is to it.
+struct Built<'t> {
+    source: &'t str,
+    start: usize,
+    end: usize,
+    owned: Option<String>,
+}
+
+impl<'t> Built<'t> {
+    fn new(source: &'t str) -> Self {
+        Built { source, start: 0, end: 0, owned: None }
     }
-    if out.is_empty() {
-        *out = Cow::Borrowed(piece);
-    } else {
-        out.to_mut().push_str(piece);
+
+    /// Adds a piece of the source.
+    fn add(&mut self, start: usize, end: usize) {
+        if start == end {
+            return;
+        }
+        if self.owned.is_none() && (self.start == self.end || self.end == start) {
+            if self.start == self.end {
+                self.start = start;
+            }
+            self.end = end;
+            return;
+        }
+        let piece = self.source.get(start..end).unwrap_or("");
+        self.text().push_str(piece);
+    }
+
+    fn text(&mut self) -> &mut String {
+        let (source, start, end) = (self.source, self.start, self.end);
+        self.owned.get_or_insert_with(|| source.get(start..end).unwrap_or("").to_string())
+    }
+
+    fn push(&mut self, c: char) {
+        self.text().push(c);
+    }
+
+    fn push_str(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.text().push_str(text);
+        }
+    }
+
+    fn finish(self) -> Cow<'t, str> {
+        match self.owned {
+            Some(text) => Cow::Owned(text),
+            None => Cow::Borrowed(self.source.get(self.start..self.end).unwrap_or("")),
+        }
     }
 }

@@ -33,17 +33,16 @@ pub(super) fn hint(problem: &str, text: &str, span: Span) -> Option<String> {
             "`*` refers to an anchor and `&` sets one: put text that starts with either in quotes".into(),
         );
     }
-    if let Some(key) = glued_colon(line).or_else(|| glued_colon(before)) {
-        if [
+    if let Some(key) = glued_colon(line).or_else(|| glued_colon(before))
+        && [
             "could not find expected ':'",
             "mapping values are not allowed in this context",
             "did not find expected key",
         ]
         .iter()
         .any(|known| problem.ends_with(known))
-        {
-            return Some(format!("put a space behind the colon: `{key}: …`"));
-        }
+    {
+        return Some(format!("put a space behind the colon: `{key}: …`"));
     }
     layout(problem, line, before)
 }

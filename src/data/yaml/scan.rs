@@ -299,27 +299,24 @@ impl<'t> Scanner<'t> {
             self.remove_key()?;
             key = None;
         }
-        match key {
-            Some(key) => {
-                self.keys.pop_back();
-                // A key that was taken already is no longer remembered.
-                let position = key.token.saturating_sub(self.taken).min(self.tokens.len());
-                let token = Token { kind: TokenKind::Key, start: key.at, end: key.at };
-                self.tokens.insert(position, token);
-                if self.flow_level == 0 {
-                    self.roll(key.column, Some((position, key.at)), TokenKind::BlockMappingStart);
-                }
-                self.simple_key_allowed = false;
+        if let Some(key) = key {
+            self.keys.pop_back();
+            // A key that was taken already is no longer remembered.
+            let position = key.token.saturating_sub(self.taken).min(self.tokens.len());
+            let token = Token { kind: TokenKind::Key, start: key.at, end: key.at };
+            self.tokens.insert(position, token);
+            if self.flow_level == 0 {
+                self.roll(key.column, Some((position, key.at)), TokenKind::BlockMappingStart);
             }
-            None => {
-                if self.flow_level == 0 {
-                    if !self.simple_key_allowed && !orphan {
-                        return Err(self.cursor.error("mapping values are not allowed in this context"));
-                    }
-                    self.roll(self.cursor.column, None, TokenKind::BlockMappingStart);
+            self.simple_key_allowed = false;
+        } else {
+            if self.flow_level == 0 {
+                if !self.simple_key_allowed && !orphan {
+                    return Err(self.cursor.error("mapping values are not allowed in this context"));
                 }
-                self.simple_key_allowed = self.flow_level == 0;
+                self.roll(self.cursor.column, None, TokenKind::BlockMappingStart);
             }
+            self.simple_key_allowed = self.flow_level == 0;
         }
         self.indicator(TokenKind::Value);
         Ok(())

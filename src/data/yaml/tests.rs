@@ -1,5 +1,6 @@
 //! The laws of the YAML module, and the texts of errors with their places.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -173,7 +174,7 @@ fn bombs_are_defused() {
         let mut laughs = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
         for level in 1..12 {
             let aliases = vec![format!("*a{}", level - 1); 9].join(", ");
-            laughs += &format!("a{level}: &a{level} [{aliases}]\n");
+            writeln!(laughs, "a{level}: &a{level} [{aliases}]").unwrap();
         }
         let error = value_from_text("bomb", &laughs).unwrap_err();
         assert_eq!(error.go_text(), "yaml: document contains excessive aliasing");
@@ -186,7 +187,7 @@ fn bombs_are_defused() {
         // A key that is a map of maps, shared: its name in the message must not unfold.
         let mut key = String::from("- &k0 {a: b}\n");
         for level in 1..60 {
-            key += &format!("- &k{level} {{*k{0} : 1, x: {{*k{0} : 2}}}}\n", level - 1);
+            writeln!(key, "- &k{level} {{*k{0} : 1, x: {{*k{0} : 2}}}}", level - 1).unwrap();
         }
         assert!(value_from_text("bomb", &key).is_err());
     });
@@ -203,9 +204,9 @@ fn long_texts_take_linear_time() {
         ["k: v\n", "- a\n", "[a, b], ", "x ", "- {a: b}\n", "\n", "# c\n", "'x' ", "é日 ", "? a\n: b\n"]
     {
         let head = if unit.starts_with('[') { "[" } else { "" };
-        let short = time(&format!("{head}{}", unit.repeat(4_000)));
+        let short = time(&format!("{head}{}", unit.repeat(2_000)));
         let long = time(&format!("{head}{}", unit.repeat(40_000)));
-        assert!(long < short.max(0.002) * 60.0, "{unit:?}: {short} s, ten times that text: {long} s");
+        assert!(long < short.max(0.002) * 150.0, "{unit:?}: {short} s, twenty times that text: {long} s");
     }
 }
 
@@ -416,6 +417,12 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Helm's `toYamlPretty` writes `<<` plain, and blocks that begin with a tab, which does not read back.
+fn is_safe_in_pretty(text: &str) -> bool {
+    text != "<<"
+        && !(text.contains('\n') && text.trim_start_matches([' ', '\n', '\u{2028}']).starts_with('\t'))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -436,7 +443,7 @@ proptest! {
     }
 
     #[test]
-    fn pretty_reads_back(value in text().prop_filter("Helm writes it plain", |text| text != "<<")) {
+    fn pretty_reads_back(value in text().prop_filter("Helm's does not", |text| is_safe_in_pretty(text))) {
         let value: Value = [(value.clone(), Value::from(vec![Value::from(value)]))].into_iter().collect();
         prop_assert_eq!(read(&to_string_pretty(&value)), value);
     }

@@ -327,7 +327,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 /// The entries of a map or the fields of a struct, for serde.
 struct Entries<'a> {
     /// In the order of reading, each key once.
-    entries: std::vec::IntoIter<(Arc<str>, &'a Node)>,
+    pairs: std::vec::IntoIter<(Arc<str>, &'a Node)>,
     value: Option<(Arc<str>, &'a Node)>,
     place: &'a Place,
     /// The struct whose fields these are.
@@ -341,8 +341,8 @@ impl<'a> Entries<'a> {
         for (key, value) in entries {
             map.insert(key_text(key)?, value);
         }
-        let entries = map.into_iter().collect::<Vec<_>>().into_iter();
-        Ok(Entries { entries, value: None, place, owner: None })
+        let pairs = map.into_iter().collect::<Vec<_>>().into_iter();
+        Ok(Entries { pairs, value: None, place, owner: None })
     }
 
     /// Go reads the fields from JSON with sorted keys, takes a key in any case for a field, and reports the first problem.
@@ -378,8 +378,8 @@ impl<'a> Entries<'a> {
             }
             .into());
         }
-        let entries = map.into_iter().collect::<Vec<_>>().into_iter();
-        Ok(Entries { entries, value: None, place, owner: Some(owner) })
+        let pairs = map.into_iter().collect::<Vec<_>>().into_iter();
+        Ok(Entries { pairs, value: None, place, owner: Some(owner) })
     }
 }
 
@@ -387,7 +387,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     type Error = Failure;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Failure> {
-        let Some((key, value)) = self.entries.next() else { return Ok(None) };
+        let Some((key, value)) = self.pairs.next() else { return Ok(None) };
         let found = seed.deserialize(StrDeserializer::<Failure>::new(&key))?;
         self.value = Some((key, value));
         Ok(Some(found))

@@ -4,7 +4,7 @@
 //! behind column 80 (`toYaml` only), multi-line text as literal blocks, `? ` before keys that are long or multi-line.
 //!
 //! Invariant: the output of [`to_string_in_order`] reads back as the value that was written, and so does that of the others
-//! but where Helm's does not (a key `<<`).
+//! but where Helm's does not: a key `<<`, and a pretty block that begins with a tab.
 
 mod analysis;
 mod order;
