@@ -517,6 +517,10 @@ impl Printer {
             return self.text(&object.bare(form));
         }
         if object.kind() == Kind::Pointer {
+            // Only a pointer at the top is followed.
+            if depth > 0 {
+                return self.pointer(value, verb);
+            }
             self.text("&");
         }
         let sharp = self.flags.sharp_v;
@@ -554,7 +558,7 @@ impl Printer {
     /// Addresses mean nothing here and would make output depend on the run, so every pointer is the same.
     fn pointer(&mut self, value: &Val, verb: char) {
         match value.kind() {
-            Kind::Map | Kind::Slice | Kind::Pointer => self.text("0xc000000000"),
+            Kind::Map | Kind::Slice | Kind::Pointer if matches!(verb, 'v' | 'p') => self.text("0xc000000000"),
             _ => self.bad_verb(value, verb),
         }
     }
