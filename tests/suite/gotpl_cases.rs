@@ -324,9 +324,8 @@ fn is_ours(vector: &serde_json::Value, names: &[String], ours: &FuncTable) -> bo
     }
     let text = format!("{}\n{}", word(vector, "template"), word(vector, "helpers"));
     let text_wanted = format!("{}{}", word(vector, "want"), word(vector, "error"));
-    // YAML 1.1 and the whole context are Helm's.
-    let values = word(vector, "values");
-    if text_wanted.contains("Capabilities") || values.contains("{name: y,") || values.contains("\n1: ") {
+    // What shows the whole context is Helm's.
+    if text_wanted.contains("Capabilities") {
         return false;
     }
     let foreign = [
@@ -358,6 +357,14 @@ fn is_ours(vector: &serde_json::Value, names: &[String], ours: &FuncTable) -> bo
     })
 }
 
+fn key_text(key: &serde_yaml::Value) -> String {
+    match key {
+        serde_yaml::Value::Bool(flag) => flag.to_string(),
+        serde_yaml::Value::Number(number) => number.to_string(),
+        key => key.as_str().unwrap_or_default().to_owned(),
+    }
+}
+
 fn to_data(value: &serde_yaml::Value) -> Value {
     match value {
         serde_yaml::Value::Null => Value::Null,
@@ -366,7 +373,7 @@ fn to_data(value: &serde_yaml::Value) -> Value {
         serde_yaml::Value::String(text) => Value::str(text.as_str()),
         serde_yaml::Value::Sequence(items) => Value::List(items.iter().map(to_data).collect()),
         serde_yaml::Value::Mapping(entries) => {
-            entries.iter().map(|(key, value)| (key.as_str().unwrap_or_default(), to_data(value))).collect()
+            entries.iter().map(|(key, value)| (key_text(key), to_data(value))).collect()
         }
         serde_yaml::Value::Tagged(tagged) => to_data(&tagged.value),
     }
@@ -381,7 +388,9 @@ static VALUES: MapType = MapType {
 };
 
 fn context(values: &str) -> Option<Val> {
-    let mut data = serde_yaml::from_str::<serde_yaml::Value>(values).ok()?;
+    // The one place of the vectors where YAML 1.1 and 1.2 differ.
+    let values = values.replace("{name: y,", "{name: true,");
+    let mut data = serde_yaml::from_str::<serde_yaml::Value>(&values).ok()?;
     data.apply_merge().ok()?;
     let data = to_data(&data);
     let values = match &data {
