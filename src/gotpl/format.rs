@@ -160,6 +160,10 @@ impl Printer {
             Val::Float(n) => self.float(*n, false, verb, value),
             Val::Num(num) => self.number(*num, verb, value),
             Val::Str(text) => self.string(text.as_bytes(), verb, value),
+            // `%w` is for errors, and only Errorf takes it.
+            Val::List(_) | Val::Map(_) | Val::Object(_) if verb == 'w' && !self.erroring => {
+                self.bad_verb(value, verb);
+            }
             Val::Bytes(bytes) => self.bytes(bytes.as_slice(), bytes.is_nil(), verb, value, depth),
             Val::List(list) => self.list(list, verb, depth),
             Val::Map(map) => self.map(map, verb, depth),

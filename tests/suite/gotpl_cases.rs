@@ -2,6 +2,8 @@
 //!
 //! A case file holds cases separated by `=====`. A case is a JSON context, `---`, a template, `---`, and the output or
 //! `error: …` with Go's one-line text. A first line `# …` names a case; `# missingkey=error` (or `zero`) sets the option.
+//! The context `same` is that of the case before, with its option.
+//! With `BLESS=1` the outputs in the files are replaced by what the code gives; read the difference before you commit it.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -205,12 +207,12 @@ fn cases_dir() -> PathBuf {
 struct Case {
     place: String,
     missing_key: MissingKey,
-    context: Val,
+    context: Value,
     template: String,
     want: String,
 }
 
-fn read_case(place: String, text: &str) -> Case {
+fn read_case(place: String, text: &str, before: Option<&Case>) -> Case {
     let mut missing_key = MissingKey::Invalid;
     let mut body = text;
     while let Some(rest) = body.strip_prefix("# ") {
@@ -225,18 +227,21 @@ fn read_case(place: String, text: &str) -> Case {
     let mut parts = body.splitn(3, "\n---\n");
     let mut part = || parts.next().unwrap_or_else(|| panic!("{place}: a case has three parts:\n{text}"));
     let (context, template, want) = (part().trim(), part().to_owned(), part().to_owned());
-    let data: Value = serde_json::from_str(context).unwrap_or_else(|error| panic!("{place}: {error}"));
-    Case { place, missing_key, context: Val::from_data(&data), template, want }
+    let (data, missing_key) = match before {
+        Some(before) if context == "same" => (before.context.clone(), before.missing_key),
+        _ => (serde_json::from_str(context).unwrap_or_else(|error| panic!("{place}: {error}")), missing_key),
+    };
+    Case { place, missing_key, context: data, template, want }
 }
 
 fn run_case(case: &Case) -> String {
-    let mut set = Set::new("root", functions());
+    let mut set = Set::new("gotpl", functions());
     let file = SourceFile::new("t", case.template.as_str());
     if let Err(error) = set.parse("t", &file) {
         return format!("error: {error}");
     }
     let options = Options { missing_key: case.missing_key, ..Options::default() };
-    match set.execute("t", case.context.clone(), &options, &mut (), None) {
+    match set.execute("t", Val::from_data(&case.context), &options, &mut (), None) {
         Ok(out) => String::from_utf8_lossy(&out).into_owned(),
         Err(error) => format!("error: {error}"),
     }
@@ -251,17 +256,25 @@ fn cases() {
     for path in files {
         let text = std::fs::read_to_string(&path).unwrap();
         let text = text.strip_suffix('\n').unwrap_or(&text);
+        let mut blessed = Vec::new();
+        let mut before = None;
         for (index, part) in text.split("\n=====\n").enumerate() {
             let place = format!("{}, case {}", path.file_name().unwrap().to_string_lossy(), index + 1);
-            let case = read_case(place, part);
+            let case = read_case(place, part, before.as_ref());
             let got = run_case(&case);
             count += 1;
+            let head = part.strip_suffix(&case.want).unwrap_or(part);
+            blessed.push(format!("{head}{got}"));
             if got != case.want {
                 failures.push(format!(
                     "{}\n  template {:?}\n  want {:?}\n  got  {:?}",
                     case.place, case.template, case.want, got
                 ));
             }
+            before = Some(case);
+        }
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&path, blessed.join("\n=====\n") + "\n").unwrap();
         }
     }
     println!("gotpl: {count} cases");
