@@ -9,7 +9,7 @@ use super::error::Limit;
 use super::float::format_float;
 use super::gostr::GoStr;
 use super::object::{Object, Plainness};
-use super::quote::{can_backquote, is_print, quote, quote_ascii, quote_rune};
+use super::quote::{append, can_backquote, is_print, quote, quote_ascii, quote_rune};
 use super::types::{Kind, Type};
 use super::value::{List, Map, Num, Val};
 
@@ -305,7 +305,7 @@ impl Printer {
             && let Some(c) = u32::try_from(number).ok().and_then(char::from_u32)
             && is_print(c)
         {
-            text.push_str(&format!(" '{c}'"));
+            append(&mut text, format_args!(" '{c}'"));
         }
         self.pad_spaces(text.as_bytes());
     }
@@ -413,7 +413,11 @@ impl Printer {
             if flags.sharp && (flags.space || index == 0) {
                 text.push_str(if upper { "0X" } else { "0x" });
             }
-            text.push_str(&if upper { format!("{byte:02X}") } else { format!("{byte:02x}") });
+            if upper {
+                append(&mut text, format_args!("{byte:02X}"));
+            } else {
+                append(&mut text, format_args!("{byte:02x}"));
+            }
         }
         self.pad(text.as_bytes());
     }
