@@ -9,7 +9,7 @@ use super::error::Limit;
 use super::float::format_float;
 use super::gostr::GoStr;
 use super::object::{Object, Plainness};
-use super::quote::{can_backquote, is_print, quote, quote_ascii, quote_rune};
+use super::quote::{append, can_backquote, is_print, quote, quote_ascii, quote_rune};
 use super::types::{Kind, Type};
 use super::value::{List, Map, Num, Val};
 
@@ -160,6 +160,10 @@ impl Printer {
             Val::Float(n) => self.float(*n, false, verb, value),
             Val::Num(num) => self.number(*num, verb, value),
             Val::Str(text) => self.string(text.as_bytes(), verb, value),
+            // `%w` is for errors, and only Errorf takes it.
+            Val::List(_) | Val::Map(_) | Val::Object(_) if verb == 'w' && !self.erroring => {
+                self.bad_verb(value, verb);
+            }
             Val::Bytes(bytes) => self.bytes(bytes.as_slice(), bytes.is_nil(), verb, value, depth),
             Val::List(list) => self.list(list, verb, depth),
             Val::Map(map) => self.map(map, verb, depth),
@@ -301,7 +305,7 @@ impl Printer {
             && let Some(c) = u32::try_from(number).ok().and_then(char::from_u32)
             && is_print(c)
         {
-            text.push_str(&format!(" '{c}'"));
+            append(&mut text, format_args!(" '{c}'"));
         }
         self.pad_spaces(text.as_bytes());
     }
@@ -409,7 +413,11 @@ impl Printer {
             if flags.sharp && (flags.space || index == 0) {
                 text.push_str(if upper { "0X" } else { "0x" });
             }
-            text.push_str(&if upper { format!("{byte:02X}") } else { format!("{byte:02x}") });
+            if upper {
+                append(&mut text, format_args!("{byte:02X}"));
+            } else {
+                append(&mut text, format_args!("{byte:02x}"));
+            }
         }
         self.pad(text.as_bytes());
     }
@@ -517,6 +525,10 @@ impl Printer {
             return self.text(&object.bare(form));
         }
         if object.kind() == Kind::Pointer {
+            // Only a pointer at the top is followed.
+            if depth > 0 {
+                return self.pointer(value, verb);
+            }
             self.text("&");
         }
         let sharp = self.flags.sharp_v;
@@ -554,7 +566,7 @@ impl Printer {
     /// Addresses mean nothing here and would make output depend on the run, so every pointer is the same.
     fn pointer(&mut self, value: &Val, verb: char) {
         match value.kind() {
-            Kind::Map | Kind::Slice | Kind::Pointer => self.text("0xc000000000"),
+            Kind::Map | Kind::Slice | Kind::Pointer if matches!(verb, 'v' | 'p') => self.text("0xc000000000"),
             _ => self.bad_verb(value, verb),
         }
     }

@@ -88,6 +88,7 @@ impl Func {
         }
     }
 
+    /// The same function, called in another way.
     pub(crate) const fn calling(mut self, calling: Calling) -> Self {
         self.calling = calling;
         self
@@ -101,7 +102,10 @@ impl Func {
 
 impl fmt::Debug for Func {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Func").field("name", &self.name).field("signature", &self.signature).finish()
+        f.debug_struct("Func")
+            .field("name", &self.name)
+            .field("signature", &self.signature)
+            .finish_non_exhaustive()
     }
 }
 
@@ -130,7 +134,10 @@ impl Method {
 
 impl fmt::Debug for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Method").field("name", &self.name).field("signature", &self.signature).finish()
+        f.debug_struct("Method")
+            .field("name", &self.name)
+            .field("signature", &self.signature)
+            .finish_non_exhaustive()
     }
 }
 

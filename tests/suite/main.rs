@@ -32,3 +32,6 @@ fn every_file_is_declared() {
         }
     }
 }
+//! The one integration-test binary.
+
+mod gotpl_cases;
