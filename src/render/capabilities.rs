@@ -158,8 +158,7 @@ impl KubeVersion {
     /// # Errors
     /// [`RenderError::KubeVersion`] when it does not start with two numbers without leading zeros.
     pub fn parse(text: &str) -> Result<Self, RenderError> {
-        let fail =
-            |reason: String| RenderError::KubeVersion { version: text.to_string(), reason };
+        let fail = |reason: String| RenderError::KubeVersion { version: text.to_string(), reason };
         let trimmed = text.trim();
         let bare = trimmed.strip_prefix('v').unwrap_or(trimmed);
         if !bare.starts_with(|c: char| c.is_ascii_digit()) {
@@ -173,7 +172,9 @@ impl KubeVersion {
         }
         for part in [major, minor] {
             if part.len() > 1 && part.starts_with('0') {
-                return Err(fail(format!("illegal zero-prefixed version component \"{part}\" in \"{text}\"")));
+                return Err(fail(format!(
+                    "illegal zero-prefixed version component \"{part}\" in \"{text}\""
+                )));
             }
         }
         Ok(KubeVersion { version: format!("v{bare}"), major: major.to_string(), minor: minor.to_string() })
@@ -212,13 +213,19 @@ mod tests {
             ("1.2.3.4", "v1.2.3.4", "2"),
         ] {
             let parsed = KubeVersion::parse(text).unwrap();
-            assert_eq!((parsed.version.as_str(), parsed.major.as_str(), parsed.minor.as_str()), (version, "1", minor));
+            assert_eq!(
+                (parsed.version.as_str(), parsed.major.as_str(), parsed.minor.as_str()),
+                (version, "1", minor)
+            );
         }
         for (text, message) in [
             ("1", "invalid kube version '1': illegal version string \"1\""),
             ("abc", "invalid kube version 'abc': could not parse \"abc\" as version"),
             ("v1.a", "invalid kube version 'v1.a': illegal version string \"v1.a\""),
-            ("01.29", "invalid kube version '01.29': illegal zero-prefixed version component \"01\" in \"01.29\""),
+            (
+                "01.29",
+                "invalid kube version '01.29': illegal zero-prefixed version component \"01\" in \"01.29\"",
+            ),
             ("+1.2", "invalid kube version '+1.2': could not parse \"+1.2\" as version"),
         ] {
             assert_eq!(KubeVersion::parse(text).unwrap_err().to_string(), message);

@@ -221,9 +221,10 @@ pub fn render(job: &Job) -> Result<Vec<RenderedFile>, RenderError> {
             continue;
         }
         let result = match kind {
-            EngineKind::Gotpl => {
-                Err(RenderError::Unsupported { engine: kind.name().to_string(), file: Arc::clone(&files[0].name) })
-            }
+            EngineKind::Gotpl => Err(RenderError::Unsupported {
+                engine: kind.name().to_string(),
+                file: Arc::clone(&files[0].name),
+            }),
             EngineKind::Tera => tera::TeraEngine.render(job, &files),
         };
         match result {

@@ -41,11 +41,14 @@ pub fn scopes<'a>(job: &Job<'a>) -> Vec<Scope<'a>> {
         let (chart, values, path) = (list[next].chart, list[next].values, Arc::clone(&list[next].path));
         if depths[next] < DEEPEST {
             for child in &chart.subcharts {
-                list[next].children.push(list.len());
+                let index = list.len();
+                list[next].children.push(index);
                 list.push(Scope {
                     chart: child,
                     path: format!("{path}/charts/{}", child.name()).into(),
-                    values: values.and_then(|values| values.get(child.name())).filter(|value| value.as_map().is_some()),
+                    values: values
+                        .and_then(|values| values.get(child.name()))
+                        .filter(|value| value.as_map().is_some()),
                     parent: Some(next),
                     children: Vec::new(),
                 });

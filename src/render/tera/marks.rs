@@ -147,7 +147,10 @@ fn place_region(out: &mut String, region: &str) {
     let column = line.len() - bare.len();
     if bare.is_empty() || is_dashes(bare) {
         push_moved(out, region, column + bare.len());
-    } else if region.contains('\n') && bare.trim_end_matches(' ').ends_with(':') && looks_like_collection(region) {
+    } else if region.contains('\n')
+        && bare.trim_end_matches(' ').ends_with(':')
+        && looks_like_collection(region)
+    {
         let key = column + dashes(bare);
         while out.ends_with(' ') {
             out.pop();
@@ -203,10 +206,12 @@ fn dashes(text: &str) -> usize {
 }
 
 fn looks_like_collection(region: &str) -> bool {
-    region.lines().find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')).is_some_and(|line| {
-        let line = line.trim_end();
-        line.trim_start().starts_with("- ") || line.contains(": ") || line.ends_with(':')
-    })
+    region.lines().find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#')).is_some_and(
+        |line| {
+            let line = line.trim_end();
+            line.trim_start().starts_with("- ") || line.contains(": ") || line.ends_with(':')
+        },
+    )
 }
 
 #[cfg(test)]
@@ -247,7 +252,10 @@ mod tests {
             (format!("x: {}\n", region("a: 1\nb: 2\n")), "x:\n  a: 1\n  b: 2\n"),
             (format!("  - x: {}\n", region("- 1\n- 2\n")), "  - x:\n      - 1\n      - 2\n"),
             (format!("x: {}-y\n", region("\nname\n")), "x: name-y\n"),
-            (format!(" {}\n", region(&format!("a:\n  {}\n", region("b: 1\nc: 2\n")))), " a:\n   b: 1\n   c: 2\n"),
+            (
+                format!(" {}\n", region(&format!("a:\n  {}\n", region("b: 1\nc: 2\n")))),
+                " a:\n   b: 1\n   c: 2\n",
+            ),
             (format!("x:\n  {}\ny: 1\n", region("\n")), "x:\n  \ny: 1\n"),
         ] {
             assert_eq!(shape.settle_regions(&text), wanted);

@@ -82,7 +82,13 @@ impl Rewritten {
 }
 
 /// Rewrites one template. `sites` grows by its interpolations.
-pub(super) fn rewrite(source: &str, file: usize, shape: &Shape, names: &dyn Names, sites: &mut Vec<Site>) -> Rewritten {
+pub(super) fn rewrite(
+    source: &str,
+    file: usize,
+    shape: &Shape,
+    names: &dyn Names,
+    sites: &mut Vec<Site>,
+) -> Rewritten {
     let tokens = lex(source).unwrap_or_default();
     let mut rewriter = Rewriter {
         source,
@@ -91,7 +97,11 @@ pub(super) fn rewrite(source: &str, file: usize, shape: &Shape, names: &dyn Name
         shape,
         names,
         sites,
-        out: Rewritten { text: String::with_capacity(source.len() * 2), uses: Uses::default(), copies: Vec::new() },
+        out: Rewritten {
+            text: String::with_capacity(source.len() * 2),
+            uses: Uses::default(),
+            copies: Vec::new(),
+        },
         copied: 0,
         in_component: false,
     };
@@ -105,9 +115,13 @@ pub(super) fn defined_components(source: &str) -> Vec<String> {
     let Some(tokens) = lex(source) else { return Vec::new() };
     let mut names = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
-        if token.kind == Kind::OpenTag && tokens.get(at + 1).is_some_and(|token| token.text(source) == "component") {
+        if token.kind == Kind::OpenTag
+            && tokens.get(at + 1).is_some_and(|token| token.text(source) == "component")
+        {
             let end = dotted_name(source, &tokens, at + 2);
-            if let (Some(first), Some(last)) = (tokens.get(at + 2), end.checked_sub(1).and_then(|last| tokens.get(last))) {
+            if let (Some(first), Some(last)) =
+                (tokens.get(at + 2), end.checked_sub(1).and_then(|last| tokens.get(last)))
+            {
                 names.push(joined(source.get(first.start..last.end).unwrap_or("")));
             }
         }
@@ -405,7 +419,10 @@ impl<'a> Rewriter<'a> {
         match self.names.file(name) {
             Some(full) => {
                 self.copy_to(self.start(at));
-                self.replace_to(self.end(at), &format!("\"{}\"", full.replace('\\', "\\\\").replace('"', "\\\"")));
+                self.replace_to(
+                    self.end(at),
+                    &format!("\"{}\"", full.replace('\\', "\\\\").replace('"', "\\\"")),
+                );
             }
             None => self.out.uses.lost_files.push((name.to_string(), self.span(at, at + 1))),
         }
@@ -650,24 +667,45 @@ mod tests {
             ("{{- super() }}", "{{- \"<<\" }}{{ super() }}{{ \">>\" }}"),
             ("{{ super() ~ 1 }}", "{{ ((super() | flat) ~ 1) | mark(i=0) }}"),
             ("{{ <b.c k={x} /> -}}", "{{ \"<<\" }}{{ <x.b.c k={x} /> }}{{ \">>\" -}}"),
-            ("{{ <b /> | indent(width=2) }}", "{{ \"<<\" }}{{ <x.b /> | regions | indent(width=2) }}{{ \">>\" }}"),
+            (
+                "{{ <b /> | indent(width=2) }}",
+                "{{ \"<<\" }}{{ <x.b /> | regions | indent(width=2) }}{{ \">>\" }}",
+            ),
             ("{{ <b /> | upper }}", "{{ ((<x.b /> | flat) | upper) | mark(i=0) }}"),
             ("{{ 1 < b }}", "{{ (1 < b) | mark(i=0) }}"),
             ("{%- include '_x' %}", "{{- \"<<\" }}{% include \"c/templates/_x\" %}{{ \">>\" }}"),
             ("{% set a = b | c %}", "{% set a = (b | c) | bound %}"),
-            ("{% set a %}{{ b }}{% endset %}", "{% set a | capture(kind=\"text\") %}{{ (b) | mark(i=0) }}{% endset %}"),
-            ("{% set a | from_yaml %}x{% endset %}", "{% set a | capture(kind=\"yaml\") | from_yaml %}x{% endset %}"),
-            ("{% filter upper | trim %}x{% endfilter %}", "{% filter capture(kind=\"text\") | upper | trim | mark(i=0) %}x{% endfilter %}"),
-            ("{% filter indent(width=2) %}x{% endfilter %}", "{% filter regions | indent(width=2) %}x{% endfilter %}"),
+            (
+                "{% set a %}{{ b }}{% endset %}",
+                "{% set a | capture(kind=\"text\") %}{{ (b) | mark(i=0) }}{% endset %}",
+            ),
+            (
+                "{% set a | from_yaml %}x{% endset %}",
+                "{% set a | capture(kind=\"yaml\") | from_yaml %}x{% endset %}",
+            ),
+            (
+                "{% filter upper | trim %}x{% endfilter %}",
+                "{% filter capture(kind=\"text\") | upper | trim | mark(i=0) %}x{% endfilter %}",
+            ),
+            (
+                "{% filter indent(width=2) %}x{% endfilter %}",
+                "{% filter regions | indent(width=2) %}x{% endfilter %}",
+            ),
             ("{% for a, b in c -%} x{% endfor %}", "{% for a, b in c %}{{ step() -}} x{% endfor %}"),
-            ("{% <b> -%} {{ x }}{% </b> -%}", "{{ \"<<\" }}{% <x.b> -%} {{ (x) | mark(i=0) }}{% </x.b> %}{{ \">>\" -}}"),
+            (
+                "{% <b> -%} {{ x }}{% </b> -%}",
+                "{{ \"<<\" }}{% <x.b> -%} {{ (x) | mark(i=0) }}{% </x.b> %}{{ \">>\" -}}",
+            ),
             (
                 "{% component b(k) %}{{ body }}{% if body %}{{ body | upper }}{% endif %}{% endcomponent b %}{{ body }}",
                 "{% component x.b(k) %}{{ \"<<\" }}{{ body }}{{ \">>\" }}{% if (body | flat) %}\
                  {{ ((body | flat) | upper) | mark(i=0) }}{% endif %}{% endcomponent x.b %}{{ (body) | mark(i=1) }}",
             ),
             ("{{ a.b.c | default(value=d.e.f) }}", "{{ (a.b?.c | default(value=d.e.f)) | mark(i=0) }}"),
-            ("{% if a['b'].c[d.e.f].g is not defined %}{% endif %}", "{% if a['b']?.c?[d.e.f]?.g is not defined %}{% endif %}"),
+            (
+                "{% if a['b'].c[d.e.f].g is not defined %}{% endif %}",
+                "{% if a['b']?.c?[d.e.f]?.g is not defined %}{% endif %}",
+            ),
             ("{{ broken", "{{ broken"),
         ] {
             assert_eq!(rewritten(source).0, wanted, "{source}");
@@ -686,7 +724,8 @@ mod tests {
 
     #[test]
     fn used_names_are_collected() {
-        let (_, result) = rewritten("{{ f(a=1) | g }}{% if x is not h %}{% endif %}{% include 'lost' %}{{ <lost /> }}");
+        let (_, result) =
+            rewritten("{{ f(a=1) | g }}{% if x is not h %}{% endif %}{% include 'lost' %}{{ <lost /> }}");
         let names = |list: &[(String, Span)]| list.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
         assert_eq!(names(&result.uses.functions), ["f"]);
         assert_eq!(names(&result.uses.filters), ["g"]);

@@ -60,7 +60,8 @@ impl Pass<'_> {
             None => (rest, None),
         };
         let content = self.content(line_end, parent, &header);
-        let marked = first.is_some() || content.lines.iter().any(|(start, end)| self.shape.occurs_in(self.slice(*start, *end)));
+        let marked = first.is_some()
+            || content.lines.iter().any(|(start, end)| self.shape.occurs_in(self.slice(*start, *end)));
         if !marked {
             self.copy_to(content.end);
             return Ok(());
@@ -73,10 +74,13 @@ impl Pass<'_> {
         for (start, end) in &content.lines {
             let own = self.indent(*start).min(content.indent).min(end - start);
             let pieces = self.pieces(start + own, *end);
-            site = pieces.iter().find_map(|piece| match piece {
-                Piece::Value(index) => Some(*index),
-                Piece::Text(_) => None,
-            }).unwrap_or(site);
+            site = pieces
+                .iter()
+                .find_map(|piece| match piece {
+                    Piece::Value(index) => Some(*index),
+                    Piece::Text(_) => None,
+                })
+                .unwrap_or(site);
             lines.extend(self.content_lines(&pieces));
         }
         let comment = comment.to_string();
@@ -144,7 +148,8 @@ impl Pass<'_> {
         };
         if let Some((column, index)) = alone {
             let value = self.entry(index).0;
-            let text = if write::has_entries(value) { write::block_lines(value, 0) } else { self.text_of(index) };
+            let text =
+                if write::has_entries(value) { write::block_lines(value, 0) } else { self.text_of(index) };
             let pad = " ".repeat(column);
             return text
                 .strip_suffix('\n')

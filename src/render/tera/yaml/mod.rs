@@ -208,7 +208,10 @@ impl<'a> Pass<'a> {
 
     /// Number of spaces at the start of a line.
     fn indent(&self, line: usize) -> usize {
-        self.source.as_bytes().get(line..).map_or(0, |rest| rest.iter().take_while(|byte| **byte == b' ').count())
+        self.source
+            .as_bytes()
+            .get(line..)
+            .map_or(0, |rest| rest.iter().take_while(|byte| **byte == b' ').count())
     }
 
     /// Whether a document marker stands at the start of a line.
@@ -350,14 +353,18 @@ impl<'a> Pass<'a> {
         while !self.ends_word(self.at) {
             if let Some((index, end)) = self.mark(self.at) {
                 let text = self.text_of(index);
-                if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:!".contains(&byte)) {
-                    let message = "only letters, digits and dashes can stand in an anchor or a tag".to_string();
+                if text.is_empty()
+                    || !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:!".contains(&byte))
+                {
+                    let message =
+                        "only letters, digits and dashes can stand in an anchor or a tag".to_string();
                     return self.misplaced(index, message, None);
                 }
                 self.emit(index, &text)?;
                 self.at = end;
             } else {
-                let next = self.source.get(self.at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
+                let next =
+                    self.source.get(self.at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8);
                 self.copy_to(self.at + next);
             }
         }
@@ -371,7 +378,9 @@ impl<'a> Pass<'a> {
             colon += 1;
         }
         match place {
-            Place::Block { column, .. } if keys && self.byte(colon) == Some(b':') && self.ends_word(colon + 1) => {
+            Place::Block { column, .. }
+                if keys && self.byte(colon) == Some(b':') && self.ends_word(colon + 1) =>
+            {
                 self.copy_to(colon);
                 self.value_of_key(column)
             }
@@ -408,3 +417,6 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod property_tests;

@@ -46,7 +46,8 @@ impl<'a> Pass<'a> {
             self.copy_blanks();
             return self.value_of_key(column);
         }
-        let (continuation, last) = if stop == Stop::LineEnd { self.continuation(end, place.parent()) } else { (Vec::new(), end) };
+        let (continuation, last) =
+            if stop == Stop::LineEnd { self.continuation(end, place.parent()) } else { (Vec::new(), end) };
         if let [Piece::Value(index)] = first[..] {
             let value = self.entry(index).0;
             if continuation.is_empty() || write::has_entries(value) {
@@ -82,7 +83,12 @@ impl<'a> Pass<'a> {
                 let deeper = (first - line) as isize > parent;
                 let item = self.byte(first) == Some(b'-') && self.ends_word(first + 1);
                 let (stop_at, stop) = self.scan_plain(first, true);
-                if !deeper || item || self.byte(first) == Some(b'#') || stop == Stop::Colon || self.is_document_marker(line) {
+                if !deeper
+                    || item
+                    || self.byte(first) == Some(b'#')
+                    || stop == Stop::Colon
+                    || self.is_document_marker(line)
+                {
                     break;
                 }
                 lines.extend(std::iter::repeat_n(Line::new(), blanks));
@@ -102,7 +108,8 @@ impl<'a> Pass<'a> {
     fn composite(&mut self, lines: &[Line<'a>], start: usize, end: usize) -> Result<(), Misplaced> {
         let texts: Vec<String> = lines.iter().map(|line| self.line_text(line)).collect();
         let whole = fold(&texts);
-        let each_stays = |text: &String| text.trim() == text && !text.starts_with(['#', '-']) && !text.is_empty();
+        let each_stays =
+            |text: &String| text.trim() == text && !text.starts_with(['#', '-']) && !text.is_empty();
         let blank = |line: &Line| line.is_empty();
         let as_written = write::is_plain_safe(&whole)
             && (lines.len() == 1
@@ -154,7 +161,7 @@ impl<'a> Pass<'a> {
         };
         self.check_key(index)?;
         let text = self.line_text(pieces);
-        let quoted = if text == "<<" && pieces.len() == 1 { text.clone().into() } else { write::quote(&text) };
+        let quoted = write::quote(&text);
         self.check_key_length(index, &quoted)?;
         self.emit(index, &quoted)
     }
@@ -187,30 +194,43 @@ impl<'a> Pass<'a> {
         let (column, inline) = match place {
             Place::ValueOf { key } => (key + 2, false),
             Place::Block { column, inline: true, .. } => (column, true),
-            Place::Block { parent, inline: false, .. } => ((parent + 2).max(0) as usize, false),
-        };
-        if inline {
-            self.block(index, column)?;
-            return self.after_block();
-        }
-        while self.out.ends_with([' ', '\t']) {
-            self.out.pop();
-        }
-        if !self.is_blank_to_line_end(self.at) {
-            // A comment: it stays on the line of the key.
-            let end = self.line_end(self.at);
-            for piece in self.pieces(self.at, end) {
-                match piece {
-                    Piece::Text(text) => self.out.push_str(text),
-                    Piece::Value(index) => self.emit(index, &write::one_line(&self.text_of(index)))?,
-                }
+            Place::Block { parent, inline: false, .. } => {
+                (usize::try_from(parent).map_or(0, |parent| parent + 2), false)
             }
-            self.at = end;
+        };
+        if !inline {
+            while self.out.ends_with([' ', '\t']) {
+                self.out.pop();
+            }
         }
-        self.out.push('\n');
-        self.out.push_str(&" ".repeat(column));
+        let commented = self.comment_before_block()?;
+        if commented || !inline {
+            self.out.push('\n');
+            self.out.push_str(&" ".repeat(column));
+        }
         self.block(index, column)?;
         self.after_block()
+    }
+
+    /// A comment after a mark whose value is a block goes before the block.
+    pub(super) fn comment_before_block(&mut self) -> Result<bool, Misplaced> {
+        if self.is_blank_to_line_end(self.at) {
+            return Ok(false);
+        }
+        let end = self.line_end(self.at);
+        let mut blank = !self.out.ends_with([' ', '\n']);
+        for piece in self.pieces(self.at, end) {
+            match piece {
+                Piece::Text(text) => {
+                    let bare = if blank { text } else { text.trim_start_matches([' ', '\t']) };
+                    self.out.push_str(bare.trim_end_matches('\r'));
+                }
+                Piece::Value(index) => self.emit(index, &write::one_line(&self.text_of(index)))?,
+            }
+            blank = true;
+        }
+        self.at = end;
+        Ok(true)
     }
 
     /// The block lines of a collection, the first right here; without the last line break.
@@ -253,7 +273,7 @@ impl<'a> Pass<'a> {
             return Ok(());
         };
         let several = self.slice(start, end).contains('\n');
-        let stays_single = !double && !texts.iter().any(|(_, text)| text.chars().any(write::needs_escape));
+        let stays_single = !double && texts.iter().all(|(_, text)| write::escape_single(text).is_some());
         let mut out = String::new();
         if several && closed {
             out.push('"');
@@ -264,7 +284,9 @@ impl<'a> Pass<'a> {
             out.push(quote);
             for piece in &inner {
                 match piece {
-                    Piece::Value(index) if quote == '\'' => out.push_str(&write::escape_single(&self.text_of(*index))),
+                    Piece::Value(index) if quote == '\'' => {
+                        out.push_str(&write::escape_single(&self.text_of(*index)).unwrap_or_default());
+                    }
                     Piece::Value(index) => out.push_str(&write::escape_double(&self.text_of(*index))),
                     Piece::Text(text) if double || quote == '\'' => out.push_str(text),
                     Piece::Text(text) => out.push_str(&write::escape_double(&text.replace("''", "'"))),
@@ -326,7 +348,11 @@ impl<'a> Pass<'a> {
         let mut joined = true;
         for (index, line) in lines.iter().enumerate() {
             let (text, escaped_break) = self.quoted_line(line, double, index > 0, index + 1 < count);
-            if text.is_empty() && !line.iter().any(|piece| matches!(piece, Piece::Value(_))) && index > 0 && index + 1 < count {
+            if text.is_empty()
+                && !line.iter().any(|piece| matches!(piece, Piece::Value(_)))
+                && index > 0
+                && index + 1 < count
+            {
                 blanks += 1;
                 continue;
             }
@@ -345,7 +371,13 @@ impl<'a> Pass<'a> {
     }
 
     /// One line of a quoted scalar as double-quoted text, and whether it ends in an escaped line break.
-    fn quoted_line(&self, line: &[Piece<'a>], double: bool, trim_start: bool, trim_end: bool) -> (String, bool) {
+    fn quoted_line(
+        &self,
+        line: &[Piece<'a>],
+        double: bool,
+        trim_start: bool,
+        trim_end: bool,
+    ) -> (String, bool) {
         let mut text = String::new();
         let mut escaped_break = false;
         for (index, piece) in line.iter().enumerate() {

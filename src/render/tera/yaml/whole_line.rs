@@ -10,7 +10,7 @@
 //! Invariant: what is written among entries of a map or items of a list is of the same kind, or nothing when it is empty
 //! or null; the node of a key that has no other entries is never left out.
 
-use super::{Level, Misplaced, Pass, Piece, Stop, write};
+use super::{Misplaced, Pass, Piece, Stop, write};
 
 /// A whole-line mark: where its line starts, its entry, and where its line ends (with the line break).
 struct Alone {
@@ -44,13 +44,22 @@ impl Pass<'_> {
             Some(_) => None,
             None => self.levels.last().filter(|last| last.column == column).map(|last| last.list),
         };
-        let kind_of = |index: usize| self.entry(index).0.as_list().is_some();
-        let with_entries: Vec<usize> =
-            group.iter().map(|alone| alone.index).filter(|index| write::has_entries(self.entry(*index).0)).collect();
+        let table = self.table;
+        let kind_of = |index: usize| table.get(index).is_some_and(|entry| entry.value.as_list().is_some());
+        let with_entries: Vec<usize> = group
+            .iter()
+            .map(|alone| alone.index)
+            .filter(|index| write::has_entries(self.entry(*index).0))
+            .collect();
         let expected = before.or(next).or_else(|| {
-            (group.len() > 1 || same_column).then(|| with_entries.first().map(|index| kind_of(*index))).flatten()
+            (group.len() > 1 || same_column)
+                .then(|| with_entries.first().map(|index| kind_of(*index)))
+                .flatten()
         });
-        let alone = before.is_none() && next.is_none() && group.len() == 1 && !(same_column && expected == Some(false));
+        let alone = before.is_none()
+            && next.is_none()
+            && group.len() == 1
+            && !(same_column && expected == Some(false));
         let mut written = false;
         for (position, item) in group.iter().enumerate() {
             let between = item.line;
@@ -59,21 +68,28 @@ impl Pass<'_> {
             let value = self.entry(item.index).0;
             let (_, after) = self.mark(self.at).unwrap_or((0, item.end));
             if alone {
+                self.at = after;
                 self.node_below(item.index, column, same_column)?;
+                continue;
             } else if write::has_entries(value) {
                 if let Some(list) = expected
                     && list != kind_of(item.index)
                 {
                     return self.wrong_kind(item.index, list);
                 }
-                self.out.push_str(&" ".repeat(column));
-                self.block(item.index, column)?;
                 self.at = after;
+                self.out.push_str(&" ".repeat(column));
+                if self.comment_before_block()? {
+                    self.out.push('\n');
+                    self.out.push_str(&" ".repeat(column));
+                }
+                self.block(item.index, column)?;
                 self.after_block()?;
                 written = true;
                 continue;
             } else if value.is_null() || value.as_map().is_some() || value.as_list().is_some() {
-                let last_chance = position + 1 == group.len() && !written && before.is_none() && next.is_none();
+                let last_chance =
+                    position + 1 == group.len() && !written && before.is_none() && next.is_none();
                 if last_chance && !same_column {
                     self.out.push_str(&" ".repeat(column));
                     self.emit(item.index, &write::scalar(value))?;
@@ -93,26 +109,31 @@ impl Pass<'_> {
                 return self.wrong_kind(item.index, expected.unwrap_or(false));
             }
             self.at = after;
-            if alone && write::has_entries(value) {
-                self.after_block()?;
-            } else {
-                self.rest_of_line()?;
-            }
+            self.rest_of_line()?;
         }
         Ok(())
     }
 
-    /// Writes a mark that is a whole node, on a line of its own.
+    /// Writes a mark that is a whole node, on a line of its own, and the rest of its line.
     fn node_below(&mut self, index: usize, column: usize, same_column: bool) -> Result<(), Misplaced> {
         let value = self.entry(index).0;
         // Below a key of the same column only the items of a list can stand; anything else goes deeper.
-        let column = if same_column && !(write::has_entries(value) && value.as_list().is_some()) { column + 2 } else { column };
-        self.out.push_str(&" ".repeat(column));
-        if write::has_entries(value) {
-            self.block(index, column)
+        let column = if same_column && !(write::has_entries(value) && value.as_list().is_some()) {
+            column + 2
         } else {
-            self.emit(index, &write::scalar(value))
+            column
+        };
+        self.out.push_str(&" ".repeat(column));
+        if !write::has_entries(value) {
+            self.emit(index, &write::scalar(value))?;
+            return self.rest_of_line();
         }
+        if self.comment_before_block()? {
+            self.out.push('\n');
+            self.out.push_str(&" ".repeat(column));
+        }
+        self.block(index, column)?;
+        self.after_block()
     }
 
     /// The lines between two marks of a group: blank lines and comments.
@@ -176,14 +197,8 @@ impl Pass<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::resolve;
-    use super::Level;
     use crate::data::Value;
     use crate::render::tera::marks::{Entry, Mark, Shape};
-
-    #[test]
-    fn levels_are_columns() {
-        assert_ne!(Level { column: 0, list: true }, Level { column: 0, list: false });
-    }
 
     #[test]
     fn empty_entries_vanish_among_others_but_not_alone() {

@@ -5,84 +5,69 @@
 
 use std::borrow::Cow;
 
-use crate::data::Value;
+use crate::data::json::{Style, to_string_with};
+use crate::data::{Value, yaml};
 
-use super::super::standin as yaml;
+pub(super) use yaml::{double_quoted, escape_double, is_plain_safe, quote};
 
 /// The text of a value inside other text: nothing for null, compact JSON for maps and lists.
 pub(in super::super) fn text_of(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Str(text) => text.to_string(),
-        Value::Float(number) => float_text(*number),
         Value::List(_) | Value::Map(_) => json(value),
-        scalar => yaml::scalar_text(scalar),
+        scalar => leaf(scalar),
     }
 }
 
-/// Compact JSON, keys in their order.
+/// Compact JSON with keys in their order; numbers that JSON cannot say become null.
 pub(in super::super) fn json(value: &Value) -> String {
-    // Serialising a value of ours to a string does not fail: keys are strings, and NaN becomes null.
-    serde_json::to_string(value).unwrap_or_default()
+    let style = Style { html_escape: false, sort_keys: false, indent: None };
+    to_string_with(value, style).or_else(|_| serde_json::to_string(value)).unwrap_or_default()
 }
 
-fn float_text(number: f64) -> String {
-    if number.is_finite() && number.abs() < 1e16 && number.abs() >= 1e-5 {
-        format!("{number:?}")
-    } else if number == 0.0 {
-        "0.0".to_string()
-    } else {
-        yaml::scalar_text(&Value::Float(number))
+/// Null, a boolean, a number, an empty collection. A float keeps its point, so that it stays one.
+fn leaf(value: &Value) -> String {
+    match value {
+        Value::Float(number) if number.abs() < 1e16 && (number.abs() >= 1e-5 || *number == 0.0) => {
+            format!("{number:?}")
+        }
+        other => yaml::to_string_in_order(other).trim_end().to_string(),
     }
 }
 
 /// The text of a value in one line, without characters that could end it.
 pub(super) fn one_line(text: &str) -> Cow<'_, str> {
-    if text.chars().any(needs_escape) { Cow::Owned(yaml::escape_double(text)) } else { Cow::Borrowed(text) }
+    if text.chars().any(needs_escape) { Cow::Owned(escape_double(text)) } else { Cow::Borrowed(text) }
 }
 
-/// Whether a character can only be written with an escape.
+/// Whether a character can only be written with an escape: it breaks lines, or no reader of YAML takes it.
 pub(super) fn needs_escape(c: char) -> bool {
-    yaml::special(c)
+    (c.is_control() && c != '\t')
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}')
 }
 
-/// A text as a plain scalar or in quotes, outside flow collections.
-pub(super) fn quote(text: &str) -> Cow<'_, str> {
-    if yaml::is_plain_safe(text) { Cow::Borrowed(text) } else { Cow::Owned(yaml::double_quoted(text)) }
-}
-
-/// Whether a text is the same string as a plain scalar.
-pub(super) fn is_plain_safe(text: &str) -> bool {
-    yaml::is_plain_safe(text)
-}
-
-/// The content of a double-quoted scalar.
-pub(super) fn escape_double(text: &str) -> String {
-    yaml::escape_double(text)
-}
-
-/// The content of a single-quoted scalar; only for text without [`needs_escape`] characters.
-pub(super) fn escape_single(text: &str) -> String {
-    yaml::escape_single(text)
-}
-
-/// A text in double quotes.
-pub(super) fn double_quoted(text: &str) -> String {
-    yaml::double_quoted(text)
+/// The content of a single-quoted scalar; `None` when the text needs escapes.
+pub(super) fn escape_single(text: &str) -> Option<String> {
+    if text.chars().any(needs_escape) { None } else { Some(text.replace('\'', "''")) }
 }
 
 /// Anything but a collection with entries, as a whole scalar.
 pub(super) fn scalar(value: &Value) -> Cow<'_, str> {
     match value {
         Value::Str(text) => quote(text),
-        other => Cow::Owned(yaml::scalar_text(other)),
+        other => Cow::Owned(leaf(other)),
     }
 }
 
 /// A text inside a flow collection.
 pub(super) fn flow_quote(text: &str) -> Cow<'_, str> {
-    let plain = yaml::is_plain_safe(text) && !text.contains([',', '[', ']', '{', '}', ':', '?']);
-    if plain { Cow::Borrowed(text) } else { Cow::Owned(yaml::double_quoted(text)) }
+    // A colon inside a word is safe before a blank, but not for every reader before a bracket.
+    if is_plain_safe(text) && !text.contains(':') {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(double_quoted(text))
+    }
 }
 
 /// A value inside a flow collection.
@@ -113,26 +98,116 @@ fn flow_into(out: &mut String, value: &Value) {
             out.push('}');
         }
         Value::Str(text) => out.push_str(&flow_quote(text)),
-        scalar => out.push_str(&yaml::scalar_text(scalar)),
+        scalar => out.push_str(&leaf(scalar)),
     }
 }
 
-/// The lines of a collection with entries in block style, each moved to a column except the first; with the last line
-/// break.
-pub(super) fn block_lines(value: &Value, column: usize) -> String {
-    let text = yaml::to_string_in_order(value);
-    if column == 0 {
-        return text;
-    }
-    let pad = " ".repeat(column);
-    let mut out = String::with_capacity(text.len() + text.len() / 4);
-    for (index, line) in text.split_inclusive('\n').enumerate() {
-        if index > 0 && line != "\n" {
-            out.push_str(&pad);
-        }
-        out.push_str(line);
-    }
+/// The lines of a collection with entries in block style, the first without its indentation; with the last line break.
+///
+/// Keys keep their order, a list stands at the column of its key, text of several lines is a literal block. Everything
+/// else is on one line: unlike the writer that imitates Go's, this one folds nothing and escapes every character that
+/// some reader takes for a line break.
+pub(in super::super) fn block_lines(value: &Value, column: usize) -> String {
+    let mut out = String::new();
+    block_into(&mut out, value, column);
     out
+}
+
+/// The longest key that readers of YAML find without being told that it is one.
+const KEY: usize = 1_000;
+
+/// Writes a node whose first line is begun. The recursion is bounded by the depth of values that come out of Tera.
+fn block_into(out: &mut String, value: &Value, column: usize) {
+    let line = |out: &mut String, index: usize| {
+        if index > 0 {
+            out.extend(std::iter::repeat_n(' ', column));
+        }
+    };
+    match value {
+        Value::Map(map) if !map.is_empty() => {
+            for (index, (key, value)) in map.iter().enumerate() {
+                line(out, index);
+                let key = quote(key);
+                let long = key.len() > KEY;
+                if long {
+                    out.push_str("? ");
+                }
+                out.push_str(&key);
+                if long {
+                    out.push('\n');
+                    line(out, 1);
+                }
+                out.push(':');
+                below(out, value, column);
+            }
+        }
+        Value::List(items) if !items.is_empty() => {
+            for (index, item) in items.iter().enumerate() {
+                line(out, index);
+                out.push_str("- ");
+                match item {
+                    Value::Str(text) => text_into(out, text, column),
+                    item => block_into(out, item, column + 2),
+                }
+            }
+        }
+        Value::Str(text) => text_into(out, text, column),
+        scalar => {
+            out.push_str(&leaf(scalar));
+            out.push('\n');
+        }
+    }
+}
+
+/// The value of a key of a column.
+fn below(out: &mut String, value: &Value, column: usize) {
+    match value {
+        Value::Map(map) if !map.is_empty() => {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', column + 2));
+            block_into(out, value, column + 2);
+        }
+        Value::List(items) if !items.is_empty() => {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', column));
+            block_into(out, value, column);
+        }
+        Value::Str(text) => {
+            out.push(' ');
+            text_into(out, text, column);
+        }
+        scalar => {
+            out.push(' ');
+            block_into(out, scalar, column);
+        }
+    }
+}
+
+/// A text as the value of a key or a dash of a column.
+fn text_into(out: &mut String, text: &str, column: usize) {
+    if !is_literal(text) {
+        out.push_str(&quote(text));
+        out.push('\n');
+        return;
+    }
+    out.push_str(if text.ends_with('\n') { "|\n" } else { "|-\n" });
+    for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
+        if !line.is_empty() {
+            out.extend(std::iter::repeat_n(' ', column + 2));
+            out.push_str(line);
+        }
+        out.push('\n');
+    }
+}
+
+/// Whether a text reads well, and is the same, as a literal block: several lines, the first of which starts with a
+/// letter or the like, and at most one line break at the end.
+fn is_literal(text: &str) -> bool {
+    text.trim_end_matches('\n').contains('\n')
+        && !text.starts_with([' ', '\t', '\n'])
+        && !text.ends_with("\n\n")
+        && !text.chars().any(|c| c != '\n' && needs_escape(c))
+        && !text.lines().any(|line| line.ends_with([' ', '\t']))
 }
 
 /// Whether a value is a map or a list with entries.
