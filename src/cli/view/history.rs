@@ -13,7 +13,7 @@ use crate::data::time::Time;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RevisionRow {
     /// Its number.
-    pub revision: u32,
+    pub revision: u64,
     /// When it was deployed.
     #[serde(serialize_with = "as_rfc3339", skip_serializing_if = "Option::is_none")]
     pub updated: Option<Time>,
@@ -25,7 +25,7 @@ pub struct RevisionRow {
     pub app_version: String,
     /// The revision that a rollback went to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rollback_revision: Option<u32>,
+    pub rollback_revision: Option<u64>,
     /// What happened.
     pub description: String,
 }

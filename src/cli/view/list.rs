@@ -17,7 +17,7 @@ pub struct ReleaseRow {
     /// Its namespace.
     pub namespace: String,
     /// The revision.
-    pub revision: u32,
+    pub revision: u64,
     /// When it was last deployed.
     pub updated: Option<Time>,
     /// Its status, as records write it.

@@ -34,7 +34,7 @@ pub struct MetadataReport {
     /// Its namespace.
     pub namespace: String,
     /// The revision.
-    pub revision: u32,
+    pub revision: u64,
     /// The status.
     pub status: String,
     /// When it was deployed, RFC 3339.

@@ -31,7 +31,7 @@ pub struct ReleaseReport {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hooks: Vec<HookReport>,
     /// The revision.
-    pub version: u32,
+    pub version: u64,
     /// The namespace.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub namespace: String,
@@ -60,7 +60,7 @@ pub struct ReleaseInfo {
     pub status: String,
     /// The revision that a rollback went to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub rollback_revision: Option<u32>,
+    pub rollback_revision: Option<u64>,
     /// The rendered notes.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub notes: String,

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 use tera::value::Key;
 
+use super::super::yaml::write::block_lines;
 use super::{Call, as_bytes, as_text, raw as raw_text, text, to_tera};
 use crate::data::json::{self, Style};
 use crate::data::{Map, Value, yaml};
@@ -100,7 +101,7 @@ pub(super) fn url_encode(call: &Call) -> Answer {
 
 /// `to_yaml`.
 pub(super) fn to_yaml(call: &Call) -> Answer {
-    let written = yaml::to_string_in_order(&call.ours()?);
+    let written = block_lines(&call.ours()?, 0);
     Ok(text(written.strip_suffix('\n').unwrap_or(&written)))
 }
 

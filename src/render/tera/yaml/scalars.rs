@@ -161,8 +161,7 @@ impl<'a> Pass<'a> {
         };
         self.check_key(index)?;
         let text = self.line_text(pieces);
-        let quoted =
-            if text == "<<" && pieces.len() == 1 { text.clone().into() } else { write::quote(&text) };
+        let quoted = write::quote(&text);
         self.check_key_length(index, &quoted)?;
         self.emit(index, &quoted)
     }
@@ -199,28 +198,39 @@ impl<'a> Pass<'a> {
                 (usize::try_from(parent).map_or(0, |parent| parent + 2), false)
             }
         };
-        if inline {
-            self.block(index, column)?;
-            return self.after_block();
-        }
-        while self.out.ends_with([' ', '\t']) {
-            self.out.pop();
-        }
-        if !self.is_blank_to_line_end(self.at) {
-            // A comment: it stays on the line of the key.
-            let end = self.line_end(self.at);
-            for piece in self.pieces(self.at, end) {
-                match piece {
-                    Piece::Text(text) => self.out.push_str(text),
-                    Piece::Value(index) => self.emit(index, &write::one_line(&self.text_of(index)))?,
-                }
+        if !inline {
+            while self.out.ends_with([' ', '\t']) {
+                self.out.pop();
             }
-            self.at = end;
         }
-        self.out.push('\n');
-        self.out.push_str(&" ".repeat(column));
+        let commented = self.comment_before_block()?;
+        if commented || !inline {
+            self.out.push('\n');
+            self.out.push_str(&" ".repeat(column));
+        }
         self.block(index, column)?;
         self.after_block()
+    }
+
+    /// A comment after a mark whose value is a block goes before the block.
+    pub(super) fn comment_before_block(&mut self) -> Result<bool, Misplaced> {
+        if self.is_blank_to_line_end(self.at) {
+            return Ok(false);
+        }
+        let end = self.line_end(self.at);
+        let mut blank = !self.out.ends_with([' ', '\n']);
+        for piece in self.pieces(self.at, end) {
+            match piece {
+                Piece::Text(text) => {
+                    let bare = if blank { text } else { text.trim_start_matches([' ', '\t']) };
+                    self.out.push_str(bare.trim_end_matches('\r'));
+                }
+                Piece::Value(index) => self.emit(index, &write::one_line(&self.text_of(index)))?,
+            }
+            blank = true;
+        }
+        self.at = end;
+        Ok(true)
     }
 
     /// The block lines of a collection, the first right here; without the last line break.

@@ -68,16 +68,22 @@ impl Pass<'_> {
             let value = self.entry(item.index).0;
             let (_, after) = self.mark(self.at).unwrap_or((0, item.end));
             if alone {
+                self.at = after;
                 self.node_below(item.index, column, same_column)?;
+                continue;
             } else if write::has_entries(value) {
                 if let Some(list) = expected
                     && list != kind_of(item.index)
                 {
                     return self.wrong_kind(item.index, list);
                 }
-                self.out.push_str(&" ".repeat(column));
-                self.block(item.index, column)?;
                 self.at = after;
+                self.out.push_str(&" ".repeat(column));
+                if self.comment_before_block()? {
+                    self.out.push('\n');
+                    self.out.push_str(&" ".repeat(column));
+                }
+                self.block(item.index, column)?;
                 self.after_block()?;
                 written = true;
                 continue;
@@ -103,16 +109,12 @@ impl Pass<'_> {
                 return self.wrong_kind(item.index, expected.unwrap_or(false));
             }
             self.at = after;
-            if alone && write::has_entries(value) {
-                self.after_block()?;
-            } else {
-                self.rest_of_line()?;
-            }
+            self.rest_of_line()?;
         }
         Ok(())
     }
 
-    /// Writes a mark that is a whole node, on a line of its own.
+    /// Writes a mark that is a whole node, on a line of its own, and the rest of its line.
     fn node_below(&mut self, index: usize, column: usize, same_column: bool) -> Result<(), Misplaced> {
         let value = self.entry(index).0;
         // Below a key of the same column only the items of a list can stand; anything else goes deeper.
@@ -122,11 +124,16 @@ impl Pass<'_> {
             column
         };
         self.out.push_str(&" ".repeat(column));
-        if write::has_entries(value) {
-            self.block(index, column)
-        } else {
-            self.emit(index, &write::scalar(value))
+        if !write::has_entries(value) {
+            self.emit(index, &write::scalar(value))?;
+            return self.rest_of_line();
         }
+        if self.comment_before_block()? {
+            self.out.push('\n');
+            self.out.push_str(&" ".repeat(column));
+        }
+        self.block(index, column)?;
+        self.after_block()
     }
 
     /// The lines between two marks of a group: blank lines and comments.

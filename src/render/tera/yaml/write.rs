@@ -102,22 +102,112 @@ fn flow_into(out: &mut String, value: &Value) {
     }
 }
 
-/// The lines of a collection with entries in block style, each moved to a column except the first; with the last line
-/// break.
-pub(super) fn block_lines(value: &Value, column: usize) -> String {
-    let text = yaml::to_string_in_order(value);
-    if column == 0 {
-        return text;
-    }
-    let pad = " ".repeat(column);
-    let mut out = String::with_capacity(text.len() + text.len() / 4);
-    for (index, line) in text.split_inclusive('\n').enumerate() {
-        if index > 0 && line != "\n" {
-            out.push_str(&pad);
-        }
-        out.push_str(line);
-    }
+/// The lines of a collection with entries in block style, the first without its indentation; with the last line break.
+///
+/// Keys keep their order, a list stands at the column of its key, text of several lines is a literal block. Everything
+/// else is on one line: unlike the writer that imitates Go's, this one folds nothing and escapes every character that
+/// some reader takes for a line break.
+pub(in super::super) fn block_lines(value: &Value, column: usize) -> String {
+    let mut out = String::new();
+    block_into(&mut out, value, column);
     out
+}
+
+/// The longest key that readers of YAML find without being told that it is one.
+const KEY: usize = 1_000;
+
+/// Writes a node whose first line is begun. The recursion is bounded by the depth of values that come out of Tera.
+fn block_into(out: &mut String, value: &Value, column: usize) {
+    let line = |out: &mut String, index: usize| {
+        if index > 0 {
+            out.extend(std::iter::repeat_n(' ', column));
+        }
+    };
+    match value {
+        Value::Map(map) if !map.is_empty() => {
+            for (index, (key, value)) in map.iter().enumerate() {
+                line(out, index);
+                let key = quote(key);
+                let long = key.len() > KEY;
+                if long {
+                    out.push_str("? ");
+                }
+                out.push_str(&key);
+                if long {
+                    out.push('\n');
+                    line(out, 1);
+                }
+                out.push(':');
+                below(out, value, column);
+            }
+        }
+        Value::List(items) if !items.is_empty() => {
+            for (index, item) in items.iter().enumerate() {
+                line(out, index);
+                out.push_str("- ");
+                match item {
+                    Value::Str(text) => text_into(out, text, column),
+                    item => block_into(out, item, column + 2),
+                }
+            }
+        }
+        Value::Str(text) => text_into(out, text, column),
+        scalar => {
+            out.push_str(&leaf(scalar));
+            out.push('\n');
+        }
+    }
+}
+
+/// The value of a key of a column.
+fn below(out: &mut String, value: &Value, column: usize) {
+    match value {
+        Value::Map(map) if !map.is_empty() => {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', column + 2));
+            block_into(out, value, column + 2);
+        }
+        Value::List(items) if !items.is_empty() => {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', column));
+            block_into(out, value, column);
+        }
+        Value::Str(text) => {
+            out.push(' ');
+            text_into(out, text, column);
+        }
+        scalar => {
+            out.push(' ');
+            block_into(out, scalar, column);
+        }
+    }
+}
+
+/// A text as the value of a key or a dash of a column.
+fn text_into(out: &mut String, text: &str, column: usize) {
+    if !is_literal(text) {
+        out.push_str(&quote(text));
+        out.push('\n');
+        return;
+    }
+    out.push_str(if text.ends_with('\n') { "|\n" } else { "|-\n" });
+    for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
+        if !line.is_empty() {
+            out.extend(std::iter::repeat_n(' ', column + 2));
+            out.push_str(line);
+        }
+        out.push('\n');
+    }
+}
+
+/// Whether a text reads well, and is the same, as a literal block: several lines, the first of which starts with a
+/// letter or the like, and at most one line break at the end.
+fn is_literal(text: &str) -> bool {
+    text.trim_end_matches('\n').contains('\n')
+        && !text.starts_with([' ', '\t', '\n'])
+        && !text.ends_with("\n\n")
+        && !text.chars().any(|c| c != '\n' && needs_escape(c))
+        && !text.lines().any(|line| line.ends_with([' ', '\t']))
 }
 
 /// Whether a value is a map or a list with entries.
