@@ -82,7 +82,9 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 
 /// Whether there is a file; a folder or a device in its place is an error.
 fn is_there(store: &Sqlite) -> Result<bool, StoreError> {
-    match fs::kind(&store.path) {
+    let found = fs::look(&store.path)
+        .map_err(|error| StoreError::Unreachable { store: store.describe(), reason: error.to_string() })?;
+    match found {
         Kind::File => Ok(true),
         Kind::Missing => Ok(false),
         Kind::Folder | Kind::Other => {
