@@ -687,6 +687,24 @@ fn many_clients_make_and_fill_one_file() {
 }
 
 #[test]
+fn readers_see_nothing_or_all_of_a_store_that_is_being_made() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..25 {
+        let path = folder.path().join(format!("s{round}"));
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                let path = &path;
+                scope.spawn(move || {
+                    // A new client each time, so that each looks at the file as it is at that moment.
+                    while state(&sqlite(path)).is_empty() {}
+                });
+            }
+            sqlite(&path).create(config("n", "a", "1")).unwrap();
+        });
+    }
+}
+
+#[test]
 fn listing_metadata_of_many_objects_is_quick() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
