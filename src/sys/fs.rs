@@ -325,6 +325,18 @@ pub fn stamp(path: &Path) -> Option<(u64, i64, u32)> {
     Some((found.len(), since.as_secs() as i64, since.subsec_nanos()))
 }
 
+/// What is at a path, links followed; unlike [`kind`] it tells apart what is not there from what may not be looked at.
+///
+/// # Errors
+/// The system refuses to look, as in a folder of somebody else.
+pub fn look(path: &Path) -> Result<Kind, FsError> {
+    match fs::metadata(path) {
+        Ok(_) => Ok(kind(path)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Kind::Missing),
+        Err(error) => Err(FsError::io("look at", path)(error)),
+    }
+}
+
 /// One thing found by [`walk`].
 #[derive(Debug, Clone)]
 pub struct Entry {

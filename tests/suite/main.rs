@@ -4,6 +4,7 @@
 mod chart_loading;
 mod cli_cases;
 mod cli_streams;
+mod gotpl_cases;
 mod manifest_cases;
 mod packaging;
 mod releases;
@@ -32,6 +33,3 @@ fn every_file_is_declared() {
         }
     }
 }
-//! The one integration-test binary.
-
-mod gotpl_cases;

@@ -567,6 +567,63 @@ fn an_expired_lease_is_taken_over_once() {
     assert!(lost.lease.is_some());
 }
 
+/// A store in which something happens between the first listing and the first look at an object.
+struct Between<'a> {
+    inner: &'a Memory,
+    act: std::sync::Mutex<Option<Box<dyn FnOnce() + Send + 'a>>>,
+}
+
+impl Store for Between<'_> {
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+
+    fn capabilities(&self) -> bowline::cluster::Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn get(&self, id: &bowline::manifest::ObjectRef) -> Result<Option<bowline::cluster::Stored>, StoreError> {
+        if let Some(act) = self.act.lock().unwrap().take() {
+            act();
+        }
+        self.inner.get(id)
+    }
+
+    fn list(&self, query: &Query) -> Result<Vec<bowline::cluster::Stored>, StoreError> {
+        self.inner.list(query)
+    }
+
+    fn batch(&self, writes: &[Write]) -> Result<Vec<Option<bowline::cluster::Stored>>, StoreError> {
+        self.inner.batch(writes)
+    }
+}
+
+#[test]
+fn a_holder_that_renews_in_time_keeps_its_lease() {
+    let world = World::new();
+    let (ann, bob) = (holder("ann"), holder("bob"));
+    let pause = |_| {};
+    let mut record =
+        lock::acquire(&world.history(), release("r", 1, Status::PendingInstall), &terms(&ann, 0, &pause))
+            .unwrap();
+    for _ in 0..100 {
+        world.clock.now();
+    }
+    // Bob sees that the lease ran out, but before he takes over Ann renews it.
+    let store = Between { inner: &world.store, act: std::sync::Mutex::new(None) };
+    let clock = world.clock.clone();
+    let inner = &world.store;
+    let ann_copy = ann.clone();
+    *store.act.lock().unwrap() = Some(Box::new(move || {
+        let history = History { store: inner, namespace: "ns", clock: &clock };
+        lock::renew(&history, &mut record, &Terms::new(&ann_copy)).unwrap();
+    }));
+    let history = History { store: &store, ..world.history() };
+    let error = lock::clear(&history, "r", &Terms::new(&bob)).unwrap_err();
+    assert!(matches!(error, ReleaseError::Held { .. }), "{error}");
+    assert_eq!(world.history().head("r").unwrap().unwrap().lease.unwrap().holder, ann);
+}
+
 #[test]
 fn a_renewed_lease_keeps_its_start_and_its_payload() {
     let world = World::new();

@@ -584,6 +584,47 @@ fn a_full_store_keeps_what_it_had() {
     store.create(config("n", "small", "x")).unwrap();
 }
 
+/// Needs a folder on a small file system of its own: `mount -t tmpfs -o size=600k tmpfs DIR; BOWLINE_SMALL_DISK=DIR`.
+#[test]
+fn a_full_disk_keeps_what_it_had() {
+    let Ok(folder) = std::env::var("BOWLINE_SMALL_DISK") else {
+        println!("skipped: BOWLINE_SMALL_DISK names no small disk");
+        return;
+    };
+    let path = Path::new(&folder).join("store.sqlite");
+    let filler = Path::new(&folder).join("filler");
+    std::fs::write(&filler, vec![0; 100 << 10]).unwrap();
+    let mut kept = 0;
+    let error = loop {
+        // A new client each time: opening must not fail either once there is no room.
+        match sqlite(&path).create(config("n", &format!("o{kept}"), &"x".repeat(5000))) {
+            Ok(_) => kept += 1,
+            Err(error) => break error,
+        }
+        assert!(kept < 1000);
+    };
+    println!("{kept} objects fit, then: {error}");
+    assert!(matches!(error, StoreError::Full { .. }), "{error}");
+    assert!(kept > 5);
+    // One client that stays open meets the full disk in its log.
+    let store = sqlite(&path);
+    let many: Vec<Write> = (0..200)
+        .map(|number| Write::Create { body: config("n", &format!("p{number}"), &"x".repeat(5000)) })
+        .collect();
+    let error = store.batch(&many).unwrap_err();
+    assert!(matches!(error, StoreError::Full { .. }), "{error}");
+    assert_eq!(state(&store).len(), kept);
+    store.check().unwrap();
+    let second = Path::new(&folder).join("second");
+    drop(store);
+    std::fs::write(&second, vec![0; 1 << 20]).unwrap_err();
+    assert_eq!(state(&sqlite(&path)).len(), kept, "a store on a full disk can be read");
+    std::fs::remove_file(&second).unwrap();
+    std::fs::remove_file(&filler).unwrap();
+    sqlite(&path).delete(&id("n", "o0"), None).unwrap();
+    std::fs::remove_file(&path).unwrap();
+}
+
 #[test]
 fn a_busy_store_says_so() {
     let folder = tempfile::tempdir().unwrap();
@@ -646,6 +687,24 @@ fn many_clients_make_and_fill_one_file() {
 }
 
 #[test]
+fn readers_see_nothing_or_all_of_a_store_that_is_being_made() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..25 {
+        let path = folder.path().join(format!("s{round}"));
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                let path = &path;
+                scope.spawn(move || {
+                    // A new client each time, so that each looks at the file as it is at that moment.
+                    while state(&sqlite(path)).is_empty() {}
+                });
+            }
+            sqlite(&path).create(config("n", "a", "1")).unwrap();
+        });
+    }
+}
+
+#[test]
 fn listing_metadata_of_many_objects_is_quick() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s");
@@ -704,10 +763,13 @@ fn a_store_that_may_only_be_read_is_read() {
         assert!(error.to_string().contains("permission denied"), "{error}");
         let error = sqlite(&Path::new(&folder).join("secret/s")).list(&Query::default()).unwrap_err();
         assert!(matches!(error, StoreError::Unreachable { .. }), "{error}");
+        // What may not be looked at is not taken for an empty store.
+        let error = sqlite(&Path::new(&folder).join("closed/s")).list(&Query::default()).unwrap_err();
+        assert!(error.to_string().contains("permission denied"), "{error}");
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    for name in ["file/s", "folder/s", "secret/s"] {
+    for name in ["file/s", "folder/s", "secret/s", "closed/s"] {
         sqlite(&folder.path().join(name)).create(config("n", "a", "1")).unwrap();
     }
     let mode = |path: &str, mode: u32| {
@@ -719,13 +781,16 @@ fn a_store_that_may_only_be_read_is_read() {
     mode("folder", 0o555);
     mode("folder/s", 0o444);
     mode("secret/s", 0o000);
+    mode("closed", 0o000);
     let mut child = std::process::Command::new(std::env::current_exe().unwrap());
     child.args(["--exact", "stores::a_store_that_may_only_be_read_is_read"]).env(CHILD, folder.path());
     child.current_dir("/");
     if std::fs::write(folder.path().join("folder/probe"), "").is_ok() {
         child.uid(65_534).gid(65_534);
     }
-    let output = match child.output() {
+    let output = child.output();
+    mode("closed", 0o700);
+    let output = match output {
         Ok(output) => output,
         Err(error) => {
             println!("skipped: cannot run as another user: {error}");

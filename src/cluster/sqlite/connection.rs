@@ -3,7 +3,7 @@
 //! Invariant: opening to read changes nothing on the disk that another program would notice.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -11,6 +11,9 @@ use super::schema::{self, State};
 use super::{Failure, Open, Sqlite};
 use crate::cluster::{Store, StoreError};
 use crate::sys::fs::{self, Kind};
+
+/// Pause between two attempts to have the file alone.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Opens the file if there is a store in it.
 ///
@@ -63,13 +66,12 @@ pub(super) fn open_for_writing(store: &Sqlite) -> Result<Open, StoreError> {
         Ok(Open { connection, writable: true })
     };
     // Turning the log on needs the file for itself for a moment, and SQLite does not wait for that by itself.
-    let start = Instant::now();
+    let mut patience = store.options.busy_timeout;
     loop {
         match open() {
-            Err(Failure::Sqlite(error))
-                if is_busy(&error) && start.elapsed() < store.options.busy_timeout =>
-            {
-                std::thread::sleep(Duration::from_millis(10));
+            Err(Failure::Sqlite(error)) if is_busy(&error) && !patience.is_zero() => {
+                std::thread::sleep(PAUSE);
+                patience = patience.saturating_sub(PAUSE);
             }
             other => return other.map_err(|failure| store.told(failure, None)),
         }
@@ -82,7 +84,9 @@ fn is_busy(error: &rusqlite::Error) -> bool {
 
 /// Whether there is a file; a folder or a device in its place is an error.
 fn is_there(store: &Sqlite) -> Result<bool, StoreError> {
-    match fs::kind(&store.path) {
+    let found = fs::look(&store.path)
+        .map_err(|error| StoreError::Unreachable { store: store.describe(), reason: error.to_string() })?;
+    match found {
         Kind::File => Ok(true),
         Kind::Missing => Ok(false),
         Kind::Folder | Kind::Other => {

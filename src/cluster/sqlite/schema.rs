@@ -60,6 +60,14 @@ pub(super) enum State {
 /// # Errors
 /// It belongs to another program, is newer than this one, or cannot be read.
 pub(super) fn state(connection: &Connection, store: &str) -> Result<State, Failure> {
+    // The marks and the tables are looked at in one snapshot: another process may be making them just now.
+    let snapshot = connection.is_autocommit().then(|| connection.unchecked_transaction()).transpose()?;
+    let found = state_in_snapshot(connection, store);
+    drop(snapshot);
+    found
+}
+
+fn state_in_snapshot(connection: &Connection, store: &str) -> Result<State, Failure> {
     let mark = |name: &str| connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get::<_, i64>(0));
     let (application, format) = (mark("application_id")?, mark("user_version")?);
     if application == APPLICATION_ID {
