@@ -9,6 +9,7 @@ pub mod hook;
 pub mod name;
 mod object;
 pub mod order;
+mod outline;
 pub mod split;
 
 use std::fmt;
@@ -18,6 +19,7 @@ pub use assemble::{Manifest, parse_stored};
 pub use error::ManifestError;
 pub use hook::{Event, Hook};
 pub use object::RESOURCE_POLICY_ANNOTATION;
+pub use outline::{Outline, outline_stored};
 
 use crate::data::Value;
 
