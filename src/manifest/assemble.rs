@@ -109,22 +109,24 @@ pub fn write_document(out: &mut String, source: &str, text: &str) {
 /// A document is not an object.
 pub fn parse_stored(name: &str, text: &str) -> Result<Vec<Object>, ManifestError> {
     let file = SourceFile::new(name, text);
-    let unknown: Arc<str> = name.into();
-    let mut objects = Vec::new();
-    for piece in split(file.text()) {
-        let (source, offset, document) = match source_line(piece.text) {
-            Some((source, length)) => {
-                (source.into(), piece.offset + length, piece.text.get(length..).unwrap_or(""))
-            }
-            None => (Arc::clone(&unknown), piece.offset, piece.text),
+    stored_documents(&file)
+        .map(|(source, offset, document)| Object::parse(&source, &file, offset, document))
+        .collect()
+}
+
+/// The documents of a stored manifest: source, offset and text of each.
+pub(super) fn stored_documents(file: &Arc<SourceFile>) -> impl Iterator<Item = (Arc<str>, usize, &str)> {
+    let unknown: Arc<str> = file.name().into();
+    split(file.text()).filter_map(move |piece| {
+        let (source, length) = match source_line(piece.text) {
+            Some((source, length)) => (source.into(), length),
+            None => (Arc::clone(&unknown), 0),
         };
+        let document = piece.text.get(length..)?;
         // The line break that ends each stored document is not part of it.
         let document = document.strip_suffix('\n').unwrap_or(document);
-        if !document.trim().is_empty() {
-            objects.push(Object::parse(&source, &file, offset, document)?);
-        }
-    }
-    Ok(objects)
+        (!document.trim().is_empty()).then_some((source, piece.offset + length, document))
+    })
 }
 
 /// The path in a leading `# Source:` line, and how many bytes that line takes.

@@ -10,6 +10,7 @@ mod lists;
 pub mod name;
 mod object;
 pub mod order;
+mod outline;
 pub mod split;
 
 use std::fmt;
@@ -20,6 +21,7 @@ pub use error::ManifestError;
 pub use hook::{Event, Hook};
 pub use name::{check_chart, check_release};
 pub use object::RESOURCE_POLICY_ANNOTATION;
+pub use outline::{Outline, outline_stored};
 
 use crate::data::Value;
 

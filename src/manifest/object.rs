@@ -131,9 +131,8 @@ fn check_head(body: &Value) -> Result<(), String> {
         Err(format!("{} into Go struct field {field} of type {kind}", json_kind(value)))
     };
     for (key, field) in [("apiVersion", "SimpleHead.apiVersion"), ("kind", "SimpleHead.kind")] {
-        match any_case(map, key) {
-            Some(value @ (Value::List(_) | Value::Map(_))) => return wrong(value, field, "string"),
-            _ => {}
+        if let Some(value @ (Value::List(_) | Value::Map(_))) = any_case(map, key) {
+            return wrong(value, field, "string");
         }
     }
     let metadata = match any_case(map, "metadata") {

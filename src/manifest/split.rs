@@ -75,7 +75,7 @@ mod tests {
 
         #[test]
         fn joined_documents_split_again(documents in proptest::collection::vec("[a-z][a-z \n]{0,8}\n", 0..6)) {
-            let text: String = documents.iter().map(|document| format!("---\n{document}")).collect();
+            let text: String = documents.iter().flat_map(|document| ["---\n", document]).collect();
             prop_assert_eq!(pieces(&text), documents);
         }
     }

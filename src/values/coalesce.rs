@@ -336,3 +336,99 @@ fn short_float(number: f64) -> String {
         None => text,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::set::{self, Flag};
+    use super::*;
+    use crate::chart::Metadata;
+    use crate::diag::SourceFile;
+
+    fn chart(name: &str, values: Value, subcharts: Vec<Chart>) -> Chart {
+        Chart {
+            metadata: Metadata { name: name.into(), ..Metadata::default() },
+            chart_yaml: SourceFile::new("Chart.yaml", ""),
+            lock: None,
+            values,
+            values_yaml: None,
+            schema: None,
+            templates: Vec::new(),
+            files: Vec::new(),
+            raw: Vec::new(),
+            subcharts,
+        }
+    }
+
+    /// Values without nulls, which have a meaning of their own.
+    fn any_map() -> impl Strategy<Value = Map> {
+        let leaf = prop_oneof![any::<bool>().prop_map(Value::Bool), (0i64..3).prop_map(Value::Int)];
+        let value = leaf.prop_recursive(2, 12, 3, |inner| {
+            proptest::collection::vec(("[ab]", inner), 0..3).prop_map(Value::from_iter)
+        });
+        proptest::collection::vec(("[abs]", value), 0..4)
+            .prop_map(|pairs| pairs.into_iter().map(|(key, value)| (key.into(), value)).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn filling_twice_changes_nothing(defaults in any_map(), sub in any_map(), mut user in any_map()) {
+            user.insert("s".into(), Value::map());
+            let sub = chart("s", Value::Map(sub), Vec::new());
+            let chart = chart("root", Value::Map(defaults), vec![sub]);
+            let once = coalesce(&chart, &user, Compat::Helm4, &mut Vec::new()).unwrap();
+            let twice = coalesce(&chart, &once, Compat::Helm4, &mut Vec::new()).unwrap();
+            prop_assert_eq!(&twice, &once);
+        }
+
+        #[test]
+        fn what_the_user_says_wins(defaults in any_map(), user in any_map()) {
+            let filled =
+                coalesce(&chart("root", Value::Map(defaults), Vec::new()), &user, Compat::Helm4, &mut Vec::new());
+            let filled = filled.unwrap();
+            for (key, value) in user.iter().filter(|(_, value)| value.as_map().is_none()) {
+                prop_assert_eq!(filled.get(key), Some(value));
+            }
+        }
+
+        #[test]
+        fn what_is_set_is_found(names in proptest::collection::vec("[a-z=.,\\[\\]\\\\{}é]{1,4}", 1..5), value in any::<i64>()) {
+            let escaped: Vec<String> = names
+                .iter()
+                .map(|name| name.chars().flat_map(|c| ['\\', c]).collect::<String>())
+                .collect();
+            let argument = SourceFile::new("--set", format!("{}={value}", escaped.join(".")));
+            let mut values = Map::new();
+            let assigned =
+                set::apply(Flag::Set, &argument, &mut values, &mut |_| Err(String::new())).unwrap();
+            let values = Value::Map(values);
+            prop_assert_eq!(values.path(names.iter().map(String::as_str)), Some(&Value::SetInt(value)));
+            prop_assert_eq!(assigned.len(), 1);
+        }
+
+        #[test]
+        fn no_argument_panics(text in "[a-c=.,\\[\\]\\\\{}01 \"-]{0,24}", flag in 0usize..5) {
+            let flag = [Flag::Set, Flag::String, Flag::File, Flag::Json, Flag::Literal][flag];
+            let argument = SourceFile::new(flag.name(), text.as_str());
+            let mut values = Map::new();
+            let done = set::apply(flag, &argument, &mut values, &mut |path| Ok(path.to_string()));
+            if let Err(error) = done {
+                let at = crate::diag::Hint::diagnostic(&error).and_then(|found| found.at.clone()).unwrap();
+                prop_assert!(at.span.end as usize <= text.len());
+            }
+        }
+    }
+
+    #[test]
+    fn helm_3_keeps_nulls_of_defaults() {
+        let defaults: Value = serde_json::from_str(r#"{"a":null,"m":{"b":null,"c":1}}"#).unwrap();
+        let chart = chart("root", defaults, Vec::new());
+        let json = |compat| {
+            let filled = coalesce(&chart, &Map::new(), compat, &mut Vec::new()).unwrap();
+            serde_json::to_string(&Value::Map(filled)).unwrap()
+        };
+        assert_eq!(json(Compat::Helm4), r#"{"m":{"c":1}}"#);
+        assert_eq!(json(Compat::Helm3), r#"{"a":null,"m":{"b":null,"c":1}}"#);
+    }
+}

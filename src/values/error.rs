@@ -64,7 +64,7 @@ pub enum ValuesError {
     /// The values do not meet a chart's schema, or the schema cannot be used.
     #[error(
         "values don't meet the specifications of the schema(s) in the following chart(s):\n{}",
-        .charts.iter().map(|chart| format!("{}:\n{}", chart.chart, chart.text())).collect::<String>()
+        .charts.iter().map(ChartFindings::text).collect::<Vec<_>>().concat()
     )]
     Schema {
         /// The charts whose schema is not met, parent before children.
@@ -82,9 +82,14 @@ pub struct ChartFindings {
 }
 
 impl ChartFindings {
-    /// Helm's lines for this chart, each ended by a line break.
+    /// The name of the chart and Helm's lines for it, each ended by a line break.
     fn text(&self) -> String {
-        self.findings.iter().map(|finding| format!("{}\n", finding.text)).collect()
+        let mut out = format!("{}:\n", self.chart);
+        for finding in &self.findings {
+            out.push_str(&finding.text);
+            out.push('\n');
+        }
+        out
     }
 }
 

@@ -116,3 +116,46 @@ impl Provenance {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::layers::Layers;
+    use super::*;
+
+    fn places(provenance: &Provenance, path: &str) -> String {
+        match provenance.origin(path) {
+            Some(origin) => format!("{} {}", origin.layer, origin.at),
+            None => "nowhere".to_string(),
+        }
+    }
+
+    #[test]
+    fn each_value_knows_the_layer_that_set_it_last() {
+        let layers = Layers {
+            files: vec![
+                SourceFile::new(
+                    "a.yaml",
+                    "image:\n  tag: \"1\"\n  name: web\nlist: [x, z]\nold: {deep: {er: 1}}\n",
+                ),
+                SourceFile::new("b.yaml", "# more\n---\nimage:\n  tag: \"2\"\n"),
+            ],
+            json: vec![r#"{"whole": {"a": 1}, "old": 5}"#.to_string()],
+            set: vec!["x=1,list[1]=w".to_string(), "image.extra.deep=1".to_string()],
+            ..Layers::default()
+        };
+        let mut provenance = Provenance::default();
+        layers.merge(&mut |_| Err(String::new()), Some(&mut provenance)).unwrap();
+        for (path, expected) in [
+            ("/image/name", "values file a.yaml:3:3"),
+            ("/image/tag", "values file b.yaml:4:3"),
+            ("/list/0", "values file a.yaml:4:8"),
+            ("/list/1", "--set --set:1:5"),
+            ("/image/extra/deep/below", "--set --set:1:1"),
+            ("/whole/a", "--set-json --set-json:1:1"),
+            ("/old/deep/er", "--set-json --set-json:1:1"),
+            ("/nothing", "nowhere"),
+        ] {
+            assert_eq!(places(&provenance, path), expected, "{path}");
+        }
+    }
+}

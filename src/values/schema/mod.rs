@@ -143,13 +143,14 @@ fn unusable(error: &ValidationError<'static>, schema: &serde_json::Value) -> Str
         _ => {
             let draft = schema.get("$schema").and_then(serde_json::Value::as_str).unwrap_or(DEFAULT_DRAFT);
             // The findings are about the schema; the schema that they follow is the metaschema, which is not at hand.
-            let lines: String = report::lines(std::slice::from_ref(error), &serde_json::Value::Null)
+            let lines: Vec<String> = report::lines(std::slice::from_ref(error), &serde_json::Value::Null)
                 .iter()
-                .map(|line| format!("\n{}", line.text(0)))
+                .map(|line| line.text(0))
                 .collect();
             format!(
-                "\"{BASE}#\" is not valid against metaschema: jsonschema validation failed with '{}#'{lines}",
-                draft.trim_end_matches('#')
+                "\"{BASE}#\" is not valid against metaschema: jsonschema validation failed with '{}#'\n{}",
+                draft.trim_end_matches('#'),
+                lines.join("\n")
             )
         }
     }

@@ -184,14 +184,11 @@ fn own_lines(errors: &[&ValidationError<'_>], schema: &Value) -> Vec<(usize, Lin
         match error.kind() {
             Kind::Required { property } => {
                 let name = quoted(property.as_str().unwrap_or_default());
-                match dependency(error, property, schema) {
-                    Some(cause) => {
-                        dependent.entry(cause).or_insert_with(|| (path.to_string(), Vec::new())).1.push(name);
-                    }
-                    None => {
-                        missing_at = Some(path.to_string());
-                        missing.push(name);
-                    }
+                if let Some(cause) = dependency(error, property, schema) {
+                    dependent.entry(cause).or_insert_with(|| (path.to_string(), Vec::new())).1.push(name);
+                } else {
+                    missing_at = Some(path.to_string());
+                    missing.push(name);
                 }
             }
             Kind::UnevaluatedProperties { unexpected } => {
