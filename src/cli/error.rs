@@ -8,6 +8,8 @@
 use std::error::Error;
 
 use crate::diag::{Diagnostic, Hint};
+use crate::ops::OpsError;
+use crate::release::ReleaseError;
 
 /// How the process ends. Started under the name `helm`, every number but 0 becomes 1, as Helm knows no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +134,16 @@ impl Failure {
     /// How the process ends.
     pub fn exit_kind(&self) -> Exit {
         self.exit
+    }
+
+    /// The failure of a verb, with the exit code that its kind has.
+    pub fn of_verb(error: OpsError) -> Self {
+        let exit = match &error {
+            OpsError::Release(ReleaseError::Held { .. }) => Exit::Locked,
+            OpsError::Interrupted { .. } => Exit::Interrupted,
+            _ => Exit::Failed,
+        };
+        Failure::from(error).exit(exit)
     }
 
     /// Whether nothing is to be printed.

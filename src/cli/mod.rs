@@ -11,6 +11,7 @@
 
 pub mod args;
 pub mod argv;
+mod bridge;
 pub mod commands;
 pub mod complete;
 pub mod error;

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the text is Helm's to the byte: objects, then hooks, `---` and a source line before each.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::options::{Apply, ChartRequest, ReleaseName, ValueSources};
@@ -10,6 +11,7 @@ use super::{Context, OpsError, install, source};
 use crate::data::glob::PathPattern;
 use crate::manifest::{self, Event, Manifest};
 use crate::render::{self, Capabilities, ReleaseInfo};
+use crate::sys::fs;
 
 /// What to render.
 #[derive(Debug, Clone)]
@@ -177,4 +179,24 @@ fn near(report: &TemplateReport, path: &str) -> Option<String> {
     let prefix = format!("{}/", report.chart);
     let paths = report.pieces.iter().map(|piece| piece.source.strip_prefix(&prefix).unwrap_or(&piece.source));
     crate::diag::did_you_mean(path, paths).map(str::to_string)
+}
+
+/// Writes each template's pieces into a file below a folder, and returns the files in the order of the output.
+///
+/// # Errors
+/// A path leads out of the folder, or a file cannot be written.
+pub fn write_files(report: &TemplateReport, folder: &Path) -> Result<Vec<PathBuf>, OpsError> {
+    let mut files: Vec<(PathBuf, String)> = Vec::new();
+    for piece in &report.pieces {
+        let path = fs::safe_join(folder, &piece.source)?;
+        let at = files.iter().position(|(known, _)| *known == path).unwrap_or_else(|| {
+            files.push((path, String::new()));
+            files.len() - 1
+        });
+        manifest::write_document(&mut files[at].1, &piece.source, &piece.text);
+    }
+    for (path, text) in &files {
+        fs::write_atomic(path, text.as_bytes(), false)?;
+    }
+    Ok(files.into_iter().map(|(path, _)| path).collect())
 }

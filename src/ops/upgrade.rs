@@ -101,6 +101,22 @@ pub fn upgrade(
     }
 }
 
+/// Whether an upgrade with `install` will install, because there is nothing to upgrade.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn will_install(
+    context: &Context<'_>,
+    target: Target<'_>,
+    options: &UpgradeOptions,
+) -> Result<bool, OpsError> {
+    if !options.install {
+        return Ok(false);
+    }
+    let head = target.history(context).head(&options.release)?;
+    Ok(head.is_none_or(|head| head.status == Status::Uninstalled))
+}
+
 fn as_install(options: &UpgradeOptions) -> InstallOptions {
     InstallOptions {
         name: ReleaseName::Given(options.release.clone()),

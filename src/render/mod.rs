@@ -267,4 +267,6 @@ fn execution_order(a: &str, b: &str) -> std::cmp::Ordering {
 }
 
 /// temporary
-pub fn name_from_template(_: &str, _: &Host) -> Result<String, RenderError> { Ok(String::new()) }
+pub fn name_from_template(_: &str, _: &Host) -> Result<String, RenderError> {
+    Ok(String::new())
+}

@@ -2,11 +2,15 @@
 
 use clap::Args;
 
-use super::{Body, Leaf, Run, Verb, unwired};
+use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::OutputArg;
-use crate::cli::error::Outcome;
+use crate::cli::bridge;
+use crate::cli::error::{Exit, Outcome};
 use crate::cli::parse;
 use crate::cli::settings::Session;
+use crate::cli::view;
+use crate::cli::view::history::RevisionRow;
+use crate::ops::query;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -57,6 +61,14 @@ impl Run for HistoryArgs {
             release: self.release,
             most: usize::try_from(self.max).unwrap_or(0),
         };
-        unwired(session, &options)
+        let store = session.store()?;
+        let target = bridge::target(&*store, &options.namespace);
+        let rows = session
+            .with_context(|context| query::history(context, target, &options.release, options.most))?;
+        let rows: Vec<RevisionRow> = rows.iter().map(RevisionRow::of).collect();
+        let format = self.output.output;
+        let text = view::history::text(&rows, format, self.show_rollback_revision, session.ui.paint)?;
+        session.ui.out(&text)?;
+        Ok(Exit::Done)
     }
 }

@@ -2,13 +2,18 @@
 
 use clap::Args;
 
-use super::{Body, Leaf, Run, Verb, unwired};
+use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::{
     ApplyArgs, ApplyOptions, ChartArgs, ChartRequest, DryRun, OutputArg, ValueArgs, ValueSources, apply,
 };
-use crate::cli::error::{Failure, Outcome};
+use crate::cli::bridge;
+use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
+use crate::cli::view;
+use crate::cli::view::release::{Block, ReleaseReport};
+use crate::ops::install as ops;
+use crate::release::Release;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -192,10 +197,52 @@ impl InstallArgs {
     }
 }
 
+fn run(session: &Session, options: &InstallOptions, output: ReleaseOutput) -> Outcome {
+    let store = session.store_for(options.apply.dry_run)?;
+    let wanted = ops::InstallOptions {
+        name: options.name.to_ops(),
+        chart: options.chart.to_ops(),
+        values: options.values.to_ops(),
+        create_namespace: options.create_namespace,
+        replace: options.replace,
+        server_side: options.server_side,
+        apply: options.apply.to_ops(session, options.hide_secrets)?,
+    };
+    let target = bridge::target(&*store, &options.namespace);
+    let report = session.with_interrupt(|context| ops::install(context, target, &wanted))?;
+    output.print(session, &report.release)?;
+    Ok(Exit::Done)
+}
+
+impl ReleaseName {
+    /// For the library.
+    pub fn to_ops(&self) -> crate::ops::options::ReleaseName {
+        use crate::ops::options::ReleaseName as Name;
+        match self {
+            ReleaseName::Given(name) => Name::Given(name.clone()),
+            ReleaseName::Generated => Name::Generated,
+            ReleaseName::Template(template) => Name::Template(template.clone()),
+        }
+    }
+}
+
+impl ReleaseOutput {
+    /// Prints a release that was installed or upgraded.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn print(self, session: &Session, release: &Release) -> Result<(), Failure> {
+        let report = ReleaseReport::of(release, self.format != Format::Table)?;
+        let block =
+            Block { hide_notes: self.hide_notes, everything: session.settings.debug, ..Block::default() };
+        session.ui.out(&view::release::text(&report, self.format, &block, session.ui.paint)?)
+    }
+}
+
 impl Run for InstallArgs {
     fn run(self, session: &Session) -> Outcome {
-        let resolved = self.resolve(session).map_err(|failure| failure.prefix(FAILED))?;
-        unwired(session, &resolved)
+        let (options, output) = self.resolve(session).map_err(|failure| failure.prefix(FAILED))?;
+        run(session, &options, output).map_err(|failure| failure.prefix(FAILED))
     }
 }
 

@@ -2,11 +2,15 @@
 
 use clap::Args;
 
-use super::{Body, Leaf, Run, Verb, unwired};
+use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::OutputArg;
-use crate::cli::error::{Failure, Outcome};
+use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::{Compat, Session};
+use crate::cli::view;
+use crate::cli::view::list::{ReleaseRow, Style};
+use crate::ops::query;
+use crate::release::{Status, Statuses};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -170,7 +174,28 @@ impl ListArgs {
 
 impl Run for ListArgs {
     fn run(self, session: &Session) -> Outcome {
-        let resolved = self.resolve(session)?;
-        unwired(session, &resolved)
+        let (options, output) = self.resolve(session)?;
+        let statuses: Vec<Status> = options.statuses.iter().filter_map(|name| name.parse().ok()).collect();
+        let wanted = query::ListOptions {
+            namespace: options.namespace,
+            filter: options.filter,
+            selector: options.selector,
+            statuses: if statuses.is_empty() { Statuses::ALL } else { Statuses::of(&statuses) },
+            by_date: options.by_date,
+            reverse: options.reverse,
+            offset: options.offset,
+            most: options.most,
+        };
+        let store = session.store()?;
+        let rows = session.with_context(|context| query::list(context, &*store, &wanted))?;
+        let rows: Vec<ReleaseRow> = rows.iter().map(ReleaseRow::of).collect();
+        let style = Style {
+            format: output.format,
+            names_only: output.names_only,
+            without_header: !output.header,
+            time_layout: output.time_layout.as_deref(),
+        };
+        session.ui.out(&view::list::text(&rows, style, session.ui.paint)?)?;
+        Ok(Exit::Done)
     }
 }

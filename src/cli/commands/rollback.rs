@@ -4,14 +4,18 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::install::ReleaseOutput;
 use super::upgrade::{ServerSide, server_side};
-use super::{Body, Leaf, Run, Verb, unwired};
+use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::{
     DeprecatedApplyArgs, DryRun, DryRunArg, LockArgs, OutputArg, WaitArgs, WaitOptions, apply,
 };
-use crate::cli::error::{Failure, Outcome};
-use crate::cli::parse;
+use crate::cli::bridge;
+use crate::cli::error::{Exit, Failure, Outcome};
+use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
+use crate::cli::view::changes;
+use crate::ops::rollback as ops;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -160,6 +164,25 @@ impl Run for RollbackArgs {
     fn run(self, session: &Session) -> Outcome {
         let format = self.output.output;
         let options = self.resolve(session)?;
-        unwired(session, &(options, format))
+        let store = session.store_for(options.dry_run)?;
+        let wanted = ops::RollbackOptions {
+            release: options.release.clone(),
+            revision: options.revision.map(u64::from),
+            history_max: options.history_max as usize,
+            description: options.description.clone(),
+            dry_run: bridge::dry_run(options.dry_run),
+            wait: bridge::wait(options.wait),
+            wait_lock: options.wait_lock,
+            no_hooks: !options.hooks,
+            force_replace: options.force_replace,
+            server_side: options.server_side.to_ops(),
+        };
+        let target = bridge::target(&*store, &options.namespace);
+        let report = session.with_interrupt(|context| ops::rollback(context, target, &wanted))?;
+        match format {
+            Format::Table => session.ui.out(changes::ROLLED_BACK)?,
+            format => ReleaseOutput { format, hide_notes: true }.print(session, &report.release)?,
+        }
+        Ok(Exit::Done)
     }
 }

@@ -2,11 +2,19 @@
 
 use clap::Args;
 
+use std::collections::BTreeMap;
+
 use super::get::{RevisionArgs, RevisionOptions};
-use super::{Body, Leaf, Run, Verb, unwired};
+use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::OutputArg;
-use crate::cli::error::Outcome;
+use crate::cli::bridge;
+use crate::cli::error::{Exit, Outcome};
 use crate::cli::settings::Session;
+use crate::cli::view;
+use crate::cli::view::release::{Block, ReleaseReport};
+use crate::cluster::Stored;
+use crate::data::Value;
+use crate::ops::query;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -43,6 +51,28 @@ pub struct StatusArgs {
 impl Run for StatusArgs {
     fn run(self, session: &Session) -> Outcome {
         let options: RevisionOptions = self.which.resolve(session)?;
-        unwired(session, &options)
+        let store = session.store()?;
+        let target = bridge::target(&*store, &options.namespace);
+        let revision = options.revision.map(u64::from);
+        let status =
+            session.with_context(|context| query::status(context, target, &options.release, revision))?;
+        let format = self.output.output;
+        let mut report = ReleaseReport::of(&status.release, false)?;
+        report.info.resources = Some(resources(&status.objects)).filter(|_| !status.objects.is_empty());
+        let table =
+            view::objects::resources(&status.objects, &status.missing, session.host.now(), session.ui.paint);
+        let block = Block { resources: Some(&table), everything: session.settings.debug, ..Block::default() };
+        session.ui.out(&view::release::text(&report, format, &block, session.ui.paint)?)?;
+        Ok(Exit::Done)
     }
+}
+
+/// The live objects by `VERSION/KIND`, as Helm's `info.resources` has them.
+fn resources(objects: &[Stored]) -> Value {
+    let mut groups: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for object in objects {
+        let group = format!("{}/{}", object.id.version, object.id.kind);
+        groups.entry(group).or_default().push(object.body.clone().unwrap_or_default());
+    }
+    groups.into_iter().collect()
 }

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::install::{NameArgs, ReleaseName};
-use super::{Body, Leaf, Run, Verb, unwired};
+use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::{
     ApplyArgs, ApplyOptions, ChartArgs, ChartRequest, DryRun, ValueArgs, ValueSources, apply,
 };
-use crate::cli::error::{Failure, Outcome};
+use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Csv};
 use crate::cli::settings::Session;
+use crate::ops::template as ops;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -160,6 +161,33 @@ impl TemplateArgs {
 impl Run for TemplateArgs {
     fn run(self, session: &Session) -> Outcome {
         let options = self.resolve(session)?;
-        unwired(session, &options)
+        let wanted = ops::TemplateOptions {
+            name: options.name.to_ops(),
+            namespace: options.namespace.clone(),
+            chart: options.chart.to_ops(),
+            values: options.values.to_ops(),
+            api_versions: options.api_versions.clone(),
+            kube_version: options.kube_version.clone(),
+            include_crds: options.include_crds,
+            is_upgrade: options.is_upgrade,
+            show_only: options.show_only.clone(),
+            skip_tests: options.skip_tests,
+            apply: options.apply.to_ops(session, false)?,
+        };
+        if options.apply.dry_run == DryRun::Server {
+            return Err(Failure::unsupported("template --dry-run=server"));
+        }
+        let report = session.with_context(|context| ops::template(context, &wanted))?;
+        match &options.output_folder {
+            None => session.ui.out(&report.text)?,
+            Some(folder) => {
+                let paths = session.with_context(|_| ops::write_files(&report, folder))?;
+                for path in paths {
+                    session.ui.line(format!("wrote {}", path.display()))?;
+                }
+                session.ui.line("")?;
+            }
+        }
+        Ok(Exit::Done)
     }
 }

@@ -4,11 +4,17 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::args::{LockArgs, OutputArg, WaitArgs, WaitOptions};
-use crate::cli::error::{Failure, Outcome};
+use super::{Body, Leaf, Run, Verb};
+use crate::cli::args::{DryRun, LockArgs, OutputArg, WaitArgs, WaitOptions};
+use crate::cli::bridge;
+use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::Format;
 use crate::cli::settings::{Compat, Session};
+use crate::cli::view::changes::{self, LeftObject, UninstalledRow};
+use crate::cli::view::structured;
+use crate::manifest::ObjectRef;
+use crate::ops::uninstall as ops;
+use crate::plan::KeepReason;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -147,7 +153,44 @@ impl RemoveArgs {
 /// # Errors
 /// A release cannot be removed.
 pub fn remove(session: &Session, options: &UninstallOptions, format: Format) -> Outcome {
-    unwired(session, &(options, format))
+    let store = session.store_for(if options.dry_run { DryRun::Server } else { DryRun::None })?;
+    let wanted = ops::UninstallOptions {
+        description: options.description.clone(),
+        dry_run: options.dry_run,
+        ignore_not_found: options.ignore_not_found,
+        keep_history: options.keep_history,
+        no_hooks: !options.hooks,
+        wait: bridge::wait(options.wait),
+        wait_lock: options.wait_lock,
+    };
+    let target = bridge::target(&*store, &options.namespace);
+    let mut rows = Vec::new();
+    for name in &options.releases {
+        let report = session.with_interrupt(|context| ops::uninstall(context, target, name, &wanted))?;
+        let row = row(&report);
+        if format == Format::Table {
+            session.ui.out(&changes::uninstalled(&row))?;
+        }
+        rows.push(row);
+    }
+    if format != Format::Table {
+        session.ui.out(&structured(&rows, format)?)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn row(report: &ops::UninstallReport) -> UninstalledRow {
+    let left = |reason| {
+        let object =
+            |id: &ObjectRef| LeftObject { kind: id.kind.clone(), name: id.name.clone(), reason: None };
+        report.kept(reason).map(object).collect()
+    };
+    UninstalledRow {
+        release: report.name.clone(),
+        kept: left(KeepReason::Policy),
+        foreign: left(KeepReason::NotOwned),
+        unverified: Vec::new(),
+    }
 }
 
 impl Run for UninstallArgs {

@@ -3,14 +3,18 @@
 use clap::Args;
 
 use super::install::ReleaseOutput;
-use super::{Body, Leaf, Run, Verb, unwired};
+use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::{
     ApplyArgs, ApplyOptions, ChartArgs, ChartRequest, DeprecatedApplyArgs, DryRun, OutputArg, ValueArgs,
     ValueSources, apply,
 };
-use crate::cli::error::{Failure, Outcome};
-use crate::cli::parse;
+use crate::cli::bridge;
+use crate::cli::error::{Exit, Failure, Outcome};
+use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
+use crate::cli::view::changes;
+use crate::ops::upgrade as ops;
+use crate::values::Reuse;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -194,9 +198,56 @@ impl UpgradeArgs {
     }
 }
 
+impl ServerSide {
+    /// For the library: `None` is auto.
+    pub fn to_ops(self) -> Option<bool> {
+        match self {
+            ServerSide::Auto => None,
+            ServerSide::On => Some(true),
+            ServerSide::Off => Some(false),
+        }
+    }
+}
+
+fn run(session: &Session, options: &UpgradeOptions, output: ReleaseOutput) -> Outcome {
+    let store = session.store_for(options.apply.dry_run)?;
+    let wanted = ops::UpgradeOptions {
+        release: options.release.clone(),
+        chart: options.chart.to_ops(),
+        values: options.values.to_ops(),
+        reuse: match options.old_values {
+            OldValues::WhenNoneAreNew => Reuse::Default,
+            OldValues::Reset => Reuse::Reset,
+            OldValues::Reuse => Reuse::Reuse,
+            OldValues::ResetThenReuse => Reuse::ResetThenReuse,
+        },
+        install: options.install,
+        create_namespace: options.create_namespace,
+        history_max: options.history_max as usize,
+        server_side: options.server_side.to_ops(),
+        apply: options.apply.to_ops(session, options.hide_secrets)?,
+    };
+    let target = bridge::target(&*store, &options.namespace);
+    let installs = session.with_context(|context| ops::will_install(context, target, &wanted))?;
+    let table = output.format == Format::Table;
+    if installs && table {
+        session.ui.out(&changes::installing_instead(&options.release))?;
+    }
+    // An install that an upgrade turned into fails without the words of an upgrade, as in Helm.
+    let words = if installs { "" } else { FAILED };
+    let report = session
+        .with_interrupt(|context| ops::upgrade(context, target, &wanted))
+        .map_err(|failure| failure.prefix(words))?;
+    if !report.installed && table {
+        session.ui.out(&changes::upgraded(&options.release))?;
+    }
+    output.print(session, &report.release)?;
+    Ok(Exit::Done)
+}
+
 impl Run for UpgradeArgs {
     fn run(self, session: &Session) -> Outcome {
-        let resolved = self.resolve(session).map_err(|failure| failure.prefix(FAILED))?;
-        unwired(session, &resolved)
+        let (options, output) = self.resolve(session).map_err(|failure| failure.prefix(FAILED))?;
+        run(session, &options, output)
     }
 }

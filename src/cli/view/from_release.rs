@@ -124,7 +124,12 @@ impl MetadataReport {
             namespace: release.namespace.clone(),
             revision: release.version,
             status: release.info.status.to_string(),
-            deployed_at: release.info.last_deployed.as_ref().map(|time| time.format(crate::data::time::RFC3339)).unwrap_or_default(),
+            deployed_at: release
+                .info
+                .last_deployed
+                .as_ref()
+                .map(|time| time.format(crate::data::time::RFC3339))
+                .unwrap_or_default(),
             apply_method: method(release.apply_method),
         }
     }

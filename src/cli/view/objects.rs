@@ -1,5 +1,8 @@
 //! `objects list`: one row for each object of the store.
 
+use std::fmt::Write as _;
+use std::time::SystemTime;
+
 use serde::Serialize;
 
 use super::structured;
@@ -7,6 +10,8 @@ use super::table::{Cell, Table};
 use crate::cli::error::Failure;
 use crate::cli::parse::Format;
 use crate::cli::ui::{Label, Paint};
+use crate::cluster::Stored;
+use crate::manifest::ObjectRef;
 
 /// An object as `objects list` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,6 +55,43 @@ pub fn text(rows: &[ObjectRow], format: Format, paint: Paint) -> Result<String, 
         ]);
     }
     Ok(table.draw(paint))
+}
+
+/// The RESOURCES section of `status`: a table for each kind, in the order of the manifest.
+pub fn resources(objects: &[Stored], missing: &[ObjectRef], now: SystemTime, paint: Paint) -> String {
+    let mut groups: Vec<(String, Table)> = Vec::new();
+    let now = now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+    for object in objects {
+        let title = format!("{}/{}", object.id.version, object.id.kind);
+        let at = groups.iter().position(|(known, _)| *known == title).unwrap_or_else(|| {
+            let mut table = Table::new();
+            table.header(&["NAME", "AGE"], None);
+            groups.push((title, table));
+            groups.len() - 1
+        });
+        groups[at].1.row([object.id.name.as_str().into(), age(now - object.created).into()]);
+    }
+    let mut text = String::new();
+    for (title, table) in groups {
+        let _ = write!(text, "==> {title}\n{}\n", table.draw(paint));
+    }
+    if !missing.is_empty() {
+        text.push_str("==> MISSING\n");
+        for id in missing {
+            let _ = writeln!(text, "{id}");
+        }
+    }
+    text
+}
+
+/// A span of seconds as kubectl shows ages: `45s`, `12m`, `7h`, `3d`.
+fn age(seconds: i64) -> String {
+    match seconds.max(0) {
+        seconds @ 0..120 => format!("{seconds}s"),
+        seconds @ 120..10_800 => format!("{}m", seconds / 60),
+        seconds @ 10_800..172_800 => format!("{}h", seconds / 3_600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
 }
 
 #[cfg(test)]

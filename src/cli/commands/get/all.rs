@@ -3,9 +3,12 @@
 use clap::Args;
 
 use super::RevisionArgs;
-use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::error::Outcome;
+use crate::cli::commands::{Body, Leaf, Run, Verb};
+use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::settings::Session;
+use crate::cli::view;
+use crate::cli::view::release::{Block, ReleaseReport};
+use crate::ops::query;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -37,6 +40,20 @@ pub struct AllArgs {
 impl Run for AllArgs {
     fn run(self, session: &Session) -> Outcome {
         let options = self.which.resolve(session)?;
-        unwired(session, &(options, self.template))
+        if self.template.is_some() {
+            return Err(Failure::unsupported("get all --template"));
+        }
+        let release = super::release(session, &options)?;
+        let computed = query::values_of(&release, true).map_err(Failure::of_verb)?;
+        let metadata = &release.chart.metadata;
+        let block = Block {
+            chart: Some((&metadata.name, &metadata.version, &metadata.app_version)),
+            everything: true,
+            computed: Some(&computed),
+            ..Block::default()
+        };
+        let report = ReleaseReport::of(&release, false)?;
+        session.ui.out(&view::release::block(&report, &block, session.ui.paint)?)?;
+        Ok(Exit::Done)
     }
 }

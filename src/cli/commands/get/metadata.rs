@@ -4,9 +4,11 @@ use clap::Args;
 
 use super::RevisionArgs;
 use crate::cli::args::OutputArg;
-use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::error::Outcome;
+use crate::cli::commands::{Body, Leaf, Run, Verb};
+use crate::cli::error::{Exit, Outcome};
 use crate::cli::settings::Session;
+use crate::cli::view;
+use crate::cli::view::metadata::MetadataReport;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -34,6 +36,8 @@ pub struct MetadataArgs {
 impl Run for MetadataArgs {
     fn run(self, session: &Session) -> Outcome {
         let options = self.which.resolve(session)?;
-        unwired(session, &options)
+        let report = MetadataReport::of(&super::release(session, &options)?);
+        session.ui.out(&view::metadata::text(&report, self.output.output)?)?;
+        Ok(Exit::Done)
     }
 }

@@ -10,9 +10,12 @@ pub mod values;
 use clap::Args;
 
 use super::{Body, Verb};
+use crate::cli::bridge;
 use crate::cli::error::Failure;
 use crate::cli::parse;
 use crate::cli::settings::Session;
+use crate::ops::query;
+use crate::release::Release;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -76,4 +79,16 @@ impl RevisionArgs {
             revision: Some(revision).filter(|revision| *revision > 0),
         })
     }
+}
+
+/// The revision that the flags name.
+///
+/// # Errors
+/// There is no such release or revision, or the store cannot be read.
+pub(crate) fn release(session: &Session, options: &RevisionOptions) -> Result<Release, Failure> {
+    let store = session.store()?;
+    let target = bridge::target(&*store, &options.namespace);
+    session.with_context(|context| {
+        query::release(context, target, &options.release, options.revision.map(u64::from))
+    })
 }

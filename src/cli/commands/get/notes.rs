@@ -3,9 +3,11 @@
 use clap::Args;
 
 use super::RevisionArgs;
-use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::error::Outcome;
+use crate::cli::commands::{Body, Leaf, Run, Verb};
+use crate::cli::error::{Exit, Outcome};
 use crate::cli::settings::Session;
+use crate::cli::view;
+use crate::cli::view::release::ReleaseReport;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -30,6 +32,8 @@ pub struct NotesArgs {
 impl Run for NotesArgs {
     fn run(self, session: &Session) -> Outcome {
         let options = self.which.resolve(session)?;
-        unwired(session, &options)
+        let report = ReleaseReport::of(&super::release(session, &options)?, false)?;
+        session.ui.out(&view::release::notes(&report))?;
+        Ok(Exit::Done)
     }
 }

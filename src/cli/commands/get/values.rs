@@ -4,9 +4,11 @@ use clap::Args;
 
 use super::RevisionArgs;
 use crate::cli::args::OutputArg;
-use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::error::Outcome;
+use crate::cli::commands::{Body, Leaf, Run, Verb};
+use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::settings::Session;
+use crate::cli::view;
+use crate::ops::query;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -41,6 +43,9 @@ pub struct ValuesArgs {
 impl Run for ValuesArgs {
     fn run(self, session: &Session) -> Outcome {
         let options = self.which.resolve(session)?;
-        unwired(session, &(options, self.all))
+        let release = super::release(session, &options)?;
+        let values = query::values_of(&release, self.all).map_err(Failure::of_verb)?;
+        session.ui.out(&view::values::text(&values, self.all, self.output.output)?)?;
+        Ok(Exit::Done)
     }
 }

@@ -1,0 +1,232 @@
+//! From what was typed to the library: the context of a verb, the chosen store, and the conversions of shared options.
+//!
+//! Invariant: nothing is decided here; each conversion only carries what `args` and `settings` resolved.
+
+use std::sync::atomic::AtomicBool;
+
+use super::args::{ApplyOptions, ChartRequest, DryRun, ValueSources, WaitOptions};
+use super::error::Failure;
+use super::interrupt::Interrupt;
+use super::parse::WaitStrategy;
+use super::settings::{Compat, Session, Settings, StoreChoice, StoreKind};
+use super::ui::{Level, Ui};
+use crate::chart::Limits;
+use crate::cluster::{self, Store};
+use crate::fetch::FetchOptions;
+use crate::ops::change::Target;
+use crate::ops::options as ops_options;
+use crate::ops::{Context, Event, OpsError, Progress};
+use crate::repo::config::RepoPaths;
+use crate::sys::{Host, Secret};
+use crate::values;
+
+/// Shows the events of a verb: warnings as lines on stderr, the rest with `--debug`.
+struct Shown<'a>(&'a Ui);
+
+impl Progress for Shown<'_> {
+    fn event(&self, event: Event) {
+        match event {
+            Event::Warning(text) => self.0.warn(&text, &[]),
+            Event::Doing(text) => self.0.progress(&text),
+            Event::Debug(text) => self.0.log(Level::Debug, &text, &[]),
+        }
+    }
+}
+
+impl Settings {
+    /// `repositories.yaml` and the caches, as the repository modules want them.
+    pub fn repo_paths(&self) -> RepoPaths {
+        RepoPaths {
+            config: self.repositories.config.clone(),
+            cache: self.repositories.cache.clone(),
+            content: self.repositories.content.clone(),
+        }
+    }
+
+    /// Which Helm's rules for values count.
+    pub fn values_compat(&self) -> values::Compat {
+        match self.compat {
+            Compat::Helm3 => values::Compat::Helm3,
+            Compat::Own | Compat::Helm4 => values::Compat::Helm4,
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Runs a verb that changes nothing, or nothing that an interrupt could leave half done.
+    ///
+    /// # Errors
+    /// What the verb fails with.
+    pub fn with_context<T>(
+        &self,
+        run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,
+    ) -> Result<T, Failure> {
+        self.with_flag(&AtomicBool::new(false), run)
+    }
+
+    /// Runs a verb that changes something: Ctrl-C stops it between two steps, with its record closed.
+    ///
+    /// # Errors
+    /// What the verb fails with.
+    pub fn with_interrupt<T>(
+        &self,
+        run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,
+    ) -> Result<T, Failure> {
+        let flag = Interrupt::install()?.flag();
+        self.with_flag(&flag, run)
+    }
+
+    fn with_flag<T>(
+        &self,
+        interrupted: &AtomicBool,
+        run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,
+    ) -> Result<T, Failure> {
+        let paths = self.settings.repo_paths();
+        let shown = Shown(self.ui);
+        let context = Context { host: self.host, paths: &paths, progress: &shown, interrupted };
+        run(&context).map_err(Failure::of_verb)
+    }
+
+    /// Opens the store that a reading command looks at.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn store(&self) -> Result<Box<dyn Store>, Failure> {
+        open(self.host, &self.settings.store(self.host)?)
+    }
+
+    /// Opens the store for a change in a dry-run mode: with `client` nothing is opened at all.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn store_for(&self, mode: DryRun) -> Result<Box<dyn Store>, Failure> {
+        match mode {
+            DryRun::Client => Ok(Box::new(cluster::Memory::new(self.host))),
+            DryRun::Server => self.store(),
+            DryRun::None => self.changing_store(),
+        }
+    }
+
+    /// Opens the store that a command changes; the choice is told when nobody made it.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn changing_store(&self) -> Result<Box<dyn Store>, Failure> {
+        open(self.host, &self.store_to_change()?)
+    }
+}
+
+fn open(host: &Host, choice: &StoreChoice) -> Result<Box<dyn Store>, Failure> {
+    let choice = match &choice.kind {
+        StoreKind::Sqlite(path) => cluster::StoreChoice::Sqlite(path.clone()),
+        StoreKind::Memory => cluster::StoreChoice::Memory,
+        StoreKind::Kube { context, .. } => cluster::StoreChoice::Kube { context: context.clone() },
+        StoreKind::Etcd(rest) => cluster::StoreChoice::Etcd(rest.clone()),
+    };
+    Ok(cluster::open(&choice, host)?)
+}
+
+/// A store and a namespace in it.
+pub fn target<'a>(store: &'a dyn Store, namespace: &'a str) -> Target<'a> {
+    Target { store, namespace }
+}
+
+impl ChartRequest {
+    /// For the library.
+    pub fn to_ops(&self) -> ops_options::ChartRequest {
+        let access = &self.access;
+        let file = |path: &Option<std::path::PathBuf>| {
+            path.as_ref().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
+        };
+        let (username, password) = match &access.credentials {
+            Some((user, password)) => (user.clone(), password.clone()),
+            None => (String::new(), Secret::default()),
+        };
+        let mut limits = Limits::default();
+        if let Some(bytes) = self.limits.bytes {
+            limits.total_bytes = bytes;
+        }
+        if let Some(files) = self.limits.files {
+            limits.files = files as usize;
+        }
+        ops_options::ChartRequest {
+            reference: self.reference.clone(),
+            fetch: FetchOptions {
+                version: self.version.clone().unwrap_or_default(),
+                repo: self.repository.clone().unwrap_or_default(),
+                username,
+                password,
+                cert_file: file(&access.cert_file),
+                key_file: file(&access.key_file),
+                ca_file: file(&access.ca_file),
+                insecure_skip_tls_verify: access.insecure_skip_tls_verify,
+                pass_credentials: access.pass_credentials,
+                ..FetchOptions::default()
+            },
+            limits,
+        }
+    }
+}
+
+impl ValueSources {
+    /// For the library.
+    pub fn to_ops(&self) -> ops_options::ValueSources {
+        ops_options::ValueSources {
+            files: self.files.clone(),
+            json: self.json.clone(),
+            set: self.set.clone(),
+            strings: self.strings.clone(),
+            from_files: self.from_files.clone(),
+            literals: self.literals.clone(),
+        }
+    }
+}
+
+/// The dry-run mode for the library.
+pub fn dry_run(mode: DryRun) -> ops_options::DryRun {
+    match mode {
+        DryRun::None => ops_options::DryRun::None,
+        DryRun::Client => ops_options::DryRun::Client,
+        DryRun::Server => ops_options::DryRun::Server,
+    }
+}
+
+/// What to wait for, for the library.
+pub fn wait(options: WaitOptions) -> ops_options::Wait {
+    let strategy = match options.strategy {
+        WaitStrategy::Watcher | WaitStrategy::True => ops_options::WaitStrategy::Watcher,
+        WaitStrategy::Legacy => ops_options::WaitStrategy::Legacy,
+        WaitStrategy::HookOnly | WaitStrategy::False => ops_options::WaitStrategy::HookOnly,
+    };
+    ops_options::Wait { strategy, timeout: options.timeout, jobs: options.jobs }
+}
+
+impl ApplyOptions {
+    /// For the library.
+    ///
+    /// # Errors
+    /// A post-renderer was asked for.
+    pub fn to_ops(&self, session: &Session, hide_secrets: bool) -> Result<ops_options::Apply, Failure> {
+        if self.post_renderer.is_some() {
+            return Err(Failure::unsupported("--post-renderer"));
+        }
+        Ok(ops_options::Apply {
+            dry_run: dry_run(self.dry_run),
+            wait: wait(self.wait),
+            wait_lock: self.wait_lock,
+            rollback_on_failure: self.rollback_on_failure,
+            description: self.description.clone(),
+            labels: self.labels.clone(),
+            dependency_update: self.dependency_update,
+            skip_crds: !self.crds,
+            no_hooks: !self.hooks,
+            skip_schema_validation: !self.schema_validation,
+            enable_dns: self.dns,
+            subchart_notes: self.subchart_notes,
+            take_ownership: self.take_ownership,
+            force_replace: self.force_replace,
+            compat: session.settings.values_compat(),
+            hide_secrets,
+        })
+    }
+}
