@@ -2,3 +2,4 @@
 
 mod manifest_cases;
 mod values_cases;
+mod yaml_cases;
