@@ -33,8 +33,3 @@ fn every_file_is_declared() {
         }
     }
 }
-//! The one integration-test binary.
-
-mod manifest_cases;
-mod values_cases;
-mod yaml_cases;
