@@ -34,12 +34,15 @@ pub(crate) fn chart(folder: &Path, name: &str, version: &str, more: &str) -> Str
         data: text.as_bytes().into(),
         modified: 1_767_225_600,
     };
-    let files = vec![
+    let mut files = vec![
         file("Chart.yaml", &yaml),
         file("README.md", "# Read <script>alert(1)</script>\n\n[x](javascript:alert(1))\n"),
         file("values.yaml", "# How many\nreplicas: 1\n"),
         file("templates/a.yaml", "kind: ConfigMap\n"),
     ];
+    if more.contains("dependencies:") {
+        files.push(file("charts/d/Chart.yaml", "apiVersion: v2\nname: d\nversion: 1.0.0\n"));
+    }
     let chart = from_files(name, files, &Limits::default()).unwrap();
     let packed = pack(&chart, &PackOptions::default()).unwrap();
     packed.save(folder).unwrap();
