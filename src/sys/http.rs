@@ -620,7 +620,7 @@ impl Exchange {
     /// Checks the status and reads the body up to the limit.
     fn finish(self, head: AnswerHead, request: &Request) -> Result<Response, HttpError> {
         let status = head.status;
-        if !status.is_success() && !(status.as_u16() == 304 && request.etag.is_some()) {
+        if !(status.is_success() || (status.as_u16() == 304 && request.etag.is_some())) {
             let reason = status.canonical_reason().unwrap_or("").to_string();
             return Err(HttpError::Status { url: self.shown, status: status.as_u16(), reason });
         }
@@ -713,10 +713,10 @@ fn failure(shown: &str, error: &reqwest::Error, start: Instant) -> HttpError {
                 | std::io::ErrorKind::ConnectionAborted
                 | std::io::ErrorKind::BrokenPipe
                 | std::io::ErrorKind::UnexpectedEof => kind = ConnectionFailure::Broken,
-                _ if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
-                    kind = ConnectionFailure::Tls;
+                _ => {
+                    let inner = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+                    kind = inner.map_or(kind, |_| ConnectionFailure::Tls);
                 }
-                _ => {}
             }
         }
         if cause.is::<rustls::Error>() {
