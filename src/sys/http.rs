@@ -20,14 +20,15 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::blocking::{Client, ClientBuilder, Response as Answer};
+use reqwest::blocking::{Client, ClientBuilder, RequestBuilder};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, LOCATION,
 };
-use reqwest::{Certificate, Identity, Method, NoProxy, Proxy, Url};
+use reqwest::{Certificate, Identity, Method, NoProxy, Proxy, StatusCode, Url};
 
 use super::secret::redact_url;
 use super::{Host, Secret, fs};
@@ -38,6 +39,8 @@ pub const USER_AGENT: &str = concat!("Helm/4.3 (bowline/", env!("CARGO_PKG_VERSI
 const MOST_REDIRECTS: usize = 10;
 /// Waits before the second and the third attempt.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+/// Most bytes of a body that are passed on at once.
+const PIECE: usize = 64 << 10;
 /// Largest certificate or key file, in bytes.
 const PEM_LIMIT: u64 = 4 << 20;
 
@@ -326,15 +329,12 @@ impl Http {
             let may_know = request.pass_credentials || url.origin() == first.origin();
             let headers = headers_of(request, credentials.filter(|_| may_know))?;
             let client = self.client(url.scheme() == "https", request.compressed)?;
-            let answer = client
-                .request(method.clone(), url.clone())
-                .headers(headers)
-                .timeout(remaining)
-                .send()
-                .map_err(|error| failure(&shown, &error, start))?;
-            match redirect(&answer, &url)? {
+            let asked = client.request(method.clone(), url.clone()).headers(headers).timeout(remaining);
+            let exchange = Exchange::start(asked, shown, start, &self.options)?;
+            let head = exchange.head()?;
+            match redirect(&head, &url)? {
                 Some(next) => url = next,
-                None => return finish(answer, shown, request, start),
+                None => return exchange.finish(head, request),
             }
         }
         Err(HttpError::TooManyRedirects { url: redact_url(first.as_str()) })
@@ -403,8 +403,7 @@ impl Http {
 
     fn builder(&self, compressed: bool) -> Result<ClientBuilder, HttpError> {
         let options = &self.options;
-        let base = reqwest::ClientBuilder::new().read_timeout(options.idle_timeout);
-        let mut builder = ClientBuilder::from(base)
+        let mut builder = ClientBuilder::new()
             .user_agent(USER_AGENT)
             .connect_timeout(options.connect_timeout)
             .redirect(reqwest::redirect::Policy::none())
@@ -558,46 +557,133 @@ fn base64(bytes: &[u8]) -> String {
     out
 }
 
+/// Status line and headers of an answer.
+struct AnswerHead {
+    status: StatusCode,
+    headers: HeaderMap,
+    length: Option<u64>,
+}
+
+/// What comes of a request, piece by piece. The end of the channel is the end of the answer.
+enum Piece {
+    Head(Result<AnswerHead, reqwest::Error>),
+    Body(Result<Vec<u8>, std::io::Error>),
+}
+
+/// A request that is under way on a thread of its own.
+///
+/// The blocking client bounds the whole of a request, but not the silence between two pieces; waiting for the
+/// pieces here does. A thread that is waited for no longer ends with the next piece, or when the total time is over.
+struct Exchange {
+    pieces: Receiver<Piece>,
+    shown: String,
+    start: Instant,
+    head_time: Duration,
+    idle_time: Duration,
+}
+
+impl Exchange {
+    fn start(
+        asked: RequestBuilder,
+        shown: String,
+        start: Instant,
+        options: &HttpOptions,
+    ) -> Result<Self, HttpError> {
+        // Few pieces in flight: a client that reads slowly slows the server down instead of filling memory.
+        let (sender, pieces) = sync_channel(4);
+        let thread =
+            std::thread::Builder::new().name("http".to_string()).spawn(move || converse(asked, &sender));
+        thread.map_err(|error| HttpError::Setup { reason: error.to_string() })?;
+        let idle_time = options.idle_timeout;
+        Ok(Exchange { pieces, shown, start, head_time: options.connect_timeout + idle_time, idle_time })
+    }
+
+    fn next(&self, patience: Duration) -> Result<Option<Piece>, HttpError> {
+        match self.pieces.recv_timeout(patience) {
+            Ok(piece) => Ok(Some(piece)),
+            Err(RecvTimeoutError::Disconnected) => Ok(None),
+            Err(RecvTimeoutError::Timeout) => {
+                Err(HttpError::Timeout { url: self.shown.clone(), after: self.start.elapsed() })
+            }
+        }
+    }
+
+    fn head(&self) -> Result<AnswerHead, HttpError> {
+        match self.next(self.head_time)? {
+            Some(Piece::Head(head)) => head.map_err(|error| failure(&self.shown, &error, self.start)),
+            Some(Piece::Body(_)) | None => {
+                Err(HttpError::Setup { reason: "the thread of the request stopped".to_string() })
+            }
+        }
+    }
+
+    /// Checks the status and reads the body up to the limit.
+    fn finish(self, head: AnswerHead, request: &Request) -> Result<Response, HttpError> {
+        let status = head.status;
+        if !(status.is_success() || (status.as_u16() == 304 && request.etag.is_some())) {
+            let reason = status.canonical_reason().unwrap_or("").to_string();
+            return Err(HttpError::Status { url: self.shown, status: status.as_u16(), reason });
+        }
+        if head.length.is_some_and(|length| length > request.limit) {
+            return Err(HttpError::TooLarge { url: self.shown, limit: request.limit });
+        }
+        // What a server claims is only a hint: memory is taken as bytes arrive.
+        let mut body = Vec::with_capacity(head.length.unwrap_or(0).min(1 << 20) as usize);
+        while let Some(piece) = self.next(self.idle_time)? {
+            if let Piece::Body(bytes) = piece {
+                let bytes = bytes.map_err(|error| body_failure(&self.shown, &error, self.start))?;
+                body.extend_from_slice(&bytes);
+            }
+            if body.len() as u64 > request.limit {
+                return Err(HttpError::TooLarge { url: self.shown, limit: request.limit });
+            }
+        }
+        let text = |(name, value): (&HeaderName, &HeaderValue)| {
+            Some((name.as_str().to_string(), value.to_str().ok()?.to_string()))
+        };
+        let headers = head.headers.iter().filter_map(text).collect();
+        Ok(Response { status: status.as_u16(), headers, body, url: self.shown })
+    }
+}
+
+/// Sends a request and passes on what comes back, until it ends or nobody listens any more.
+fn converse(asked: RequestBuilder, listener: &SyncSender<Piece>) {
+    let mut answer = match asked.send() {
+        Ok(answer) => answer,
+        Err(error) => {
+            let _ = listener.send(Piece::Head(Err(error)));
+            return;
+        }
+    };
+    let length = answer.content_length();
+    let head = AnswerHead { status: answer.status(), headers: answer.headers().clone(), length };
+    let mut going = listener.send(Piece::Head(Ok(head))).is_ok();
+    let mut buffer = vec![0; PIECE];
+    while going {
+        going = match answer.read(&mut buffer) {
+            Ok(0) => return,
+            Ok(count) => listener.send(Piece::Body(Ok(buffer.get(..count).unwrap_or(&[]).to_vec()))).is_ok(),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => true,
+            Err(error) => {
+                let _ = listener.send(Piece::Body(Err(error)));
+                return;
+            }
+        };
+    }
+}
+
 /// Where a redirect leads; `None` when the answer is none.
-fn redirect(answer: &Answer, from: &Url) -> Result<Option<Url>, HttpError> {
-    if !matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+fn redirect(answer: &AnswerHead, from: &Url) -> Result<Option<Url>, HttpError> {
+    if !matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
-    let Some(location) = answer.headers().get(LOCATION) else { return Ok(None) };
+    let Some(location) = answer.headers.get(LOCATION) else { return Ok(None) };
     let text = String::from_utf8_lossy(location.as_bytes());
     let mut next = from
         .join(&text)
         .map_err(|error| HttpError::InvalidUrl { url: redact_url(&text), reason: error.to_string() })?;
     strip_user(&mut next);
     check_scheme(next).map(Some)
-}
-
-/// Checks the status and reads the body up to the limit.
-fn finish(answer: Answer, shown: String, request: &Request, start: Instant) -> Result<Response, HttpError> {
-    let status = answer.status();
-    if !status.is_success() && !(status.as_u16() == 304 && request.etag.is_some()) {
-        let reason = status.canonical_reason().unwrap_or("").to_string();
-        return Err(HttpError::Status { url: shown, status: status.as_u16(), reason });
-    }
-    let too_large = |url: String| HttpError::TooLarge { url, limit: request.limit };
-    if answer.content_length().is_some_and(|length| length > request.limit) {
-        return Err(too_large(shown));
-    }
-    let headers = answer
-        .headers()
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str().to_string(), value.to_str().ok()?.to_string())))
-        .collect();
-    // What a server claims is only a hint: memory is taken as bytes arrive.
-    let mut body = Vec::with_capacity(answer.content_length().unwrap_or(0).min(1 << 20) as usize);
-    answer
-        .take(request.limit.saturating_add(1))
-        .read_to_end(&mut body)
-        .map_err(|error| body_failure(&shown, &error, start))?;
-    if body.len() as u64 > request.limit {
-        return Err(too_large(shown));
-    }
-    Ok(Response { status: status.as_u16(), headers, body, url: shown })
 }
 
 /// Whether trying again may help.
@@ -627,10 +713,10 @@ fn failure(shown: &str, error: &reqwest::Error, start: Instant) -> HttpError {
                 | std::io::ErrorKind::ConnectionAborted
                 | std::io::ErrorKind::BrokenPipe
                 | std::io::ErrorKind::UnexpectedEof => kind = ConnectionFailure::Broken,
-                _ if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
-                    kind = ConnectionFailure::Tls;
+                _ => {
+                    let inner = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+                    kind = inner.map_or(kind, |_| ConnectionFailure::Tls);
                 }
-                _ => {}
             }
         }
         if cause.is::<rustls::Error>() {
