@@ -33,3 +33,5 @@ fn every_file_is_declared() {
         }
     }
 }
+//! The one integration-test binary.
+mod tera_cases;

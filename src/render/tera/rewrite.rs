@@ -491,7 +491,7 @@ impl<'a> Rewriter<'a> {
 
     /// An expression, or the rest of a tag that holds expressions.
     fn expression(&mut self, first: usize, end: usize) {
-        let optional = self.optional_accesses(first, end);
+        let Accesses { optional, strict } = self.accesses(first, end);
         // Whether the next token starts an operand.
         let mut operand = true;
         let mut at = first;
@@ -499,8 +499,12 @@ impl<'a> Rewriter<'a> {
             let text = self.text(at);
             match self.kind(at) {
                 Some(Kind::Name) => {
-                    at = self.name(at, first, end, operand);
+                    let next = self.name(at, first, end, operand);
                     operand = is_word_operator(text);
+                    if next == at + 1 {
+                        self.check_defined(at, &strict);
+                    }
+                    at = next;
                     continue;
                 }
                 Some(Kind::Operator) if text == "<" && operand && self.kind(at + 1) == Some(Kind::Name) => {
@@ -520,10 +524,19 @@ impl<'a> Rewriter<'a> {
                         self.replace_to(self.end(at), if text == "." { "?." } else { "?[" });
                     }
                     operand = !matches!(text, ")" | "]" | "}");
+                    self.check_defined(at, &strict);
                 }
                 _ => operand = false,
             }
             at += 1;
+        }
+    }
+
+    /// Lets a path that is joined to text fail when it is undefined: Tera would take it for empty text.
+    fn check_defined(&mut self, at: usize, strict: &[usize]) {
+        if strict.contains(&at) {
+            self.copy_to(self.end(at));
+            self.insert(" | bowline_defined");
         }
     }
 
@@ -575,10 +588,9 @@ impl<'a> Rewriter<'a> {
         self.insert(" | bowline_flat)");
     }
 
-    /// The `.` and `[` tokens after which nothing may be missing: those of paths that `default`, `required` or a test
-    /// for being defined follows, except the first of each path.
-    fn optional_accesses(&self, first: usize, end: usize) -> Vec<usize> {
-        let mut optional = Vec::new();
+    /// Looks at the paths of an expression.
+    fn accesses(&self, first: usize, end: usize) -> Accesses {
+        let mut found = Accesses::default();
         let mut at = first;
         while at < end {
             let starts_path = self.kind(at) == Some(Kind::Name)
@@ -611,13 +623,29 @@ impl<'a> Rewriter<'a> {
                 _ => false,
             };
             if forgiving {
-                optional.extend(accesses.into_iter().skip(1).filter(|at| !self.text(*at).starts_with('?')));
+                found
+                    .optional
+                    .extend(accesses.into_iter().skip(1).filter(|at| !self.text(*at).starts_with('?')));
+            }
+            let before = if at > first { self.text(at - 1) } else { "" };
+            if word(next) == "~" || (before == "~" && !matches!(word(next), "|" | "(")) {
+                found.strict.push(next - 1);
             }
             // Paths inside brackets are looked at on their own.
             at += 1;
         }
-        optional
+        found
     }
+}
+
+/// What is special about the paths of an expression.
+#[derive(Debug, Default)]
+struct Accesses {
+    /// The `.` and `[` tokens before which something may be missing: those of paths that `default`, `required` or a test
+    /// for being defined follows, except the first of each path.
+    optional: Vec<usize>,
+    /// The last tokens of paths that `~` joins to something.
+    strict: Vec<usize>,
 }
 
 /// Words after which an operand comes.
@@ -661,7 +689,8 @@ mod tests {
     fn every_value_is_marked_and_rendered_text_is_not() {
         for (source, wanted) in [
             ("a: {{ x }}", "a: {{ (x) | mark(i=0) }}"),
-            ("{{- a ~ b -}}", "{{- (a ~ b) | mark(i=0) -}}"),
+            ("{{- a.b ~ c['d'] -}}", "{{- (a.b | defined ~ c['d'] | defined) | mark(i=0) -}}"),
+            ("{{ a ~ b | c }}", "{{ (a | defined ~ b | c) | mark(i=0) }}"),
             ("{{ a if b else '}}' }}", "{{ (a if b else '}}') | mark(i=0) }}"),
             ("{% raw %}{{ x }}{% endraw %}{# {{ y }} #}", "{% raw %}{{ x }}{% endraw %}{# {{ y }} #}"),
             ("{{- super() }}", "{{- \"<<\" }}{{ super() }}{{ \">>\" }}"),
