@@ -13,6 +13,7 @@ mod serving;
 mod store_kill;
 mod stores;
 mod support;
+mod tera_cases;
 mod tidy;
 mod values_cases;
 mod yaml_cases;
@@ -33,5 +34,3 @@ fn every_file_is_declared() {
         }
     }
 }
-//! The one integration-test binary.
-mod tera_cases;
