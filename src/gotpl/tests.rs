@@ -221,7 +221,9 @@ fn parsed_files_are_shared_between_threads_and_sets() {
             scope.spawn(move || {
                 let mut set = Set::new("root", funcs);
                 set.add(main);
-                files.into_iter().for_each(|file| set.add(file));
+                for file in files {
+                    set.add(file);
+                }
                 let out = set.execute("t", Val::Nil, &Options::default(), &mut (), None).unwrap();
                 assert_eq!(String::from_utf8(out).unwrap(), want);
             });
@@ -335,7 +337,7 @@ fn actions() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn no_text_panics(text in prop_oneof![fragments(), actions(), any::<String>()]) {
