@@ -67,23 +67,6 @@ fn completion_scripts_are_made_for_four_shells() {
 }
 
 #[test]
-fn starting_costs_little() {
-    let env = Env::new();
-    env.run("version").ok();
-    let best = (0..10)
-        .map(|_| {
-            let start = Instant::now();
-            env.run("version --short").ok();
-            start.elapsed()
-        })
-        .min()
-        .unwrap_or_default();
-    // Far above the millisecond that a release build needs: it catches a mistake of kind, such as building every
-    // command's flags or compiling a regular expression at start.
-    assert!(best < Duration::from_millis(150), "{best:?}");
-}
-
-#[test]
 fn lines_split_as_in_a_shell() {
     assert_eq!(split("a 'b c' \"\" d=\"e f\""), ["a", "b c", "", "d=e f"]);
 }
