@@ -34,3 +34,6 @@ fn every_file_is_declared() {
         }
     }
 }
+//! The one integration-test binary.
+mod tera_cases;
+mod yaml_cases;

@@ -16,6 +16,7 @@
 //! sections are written instead of compared; `parsed` is always compared.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -184,12 +185,12 @@ fn check(path: &Path, bless: bool) -> Result<(), String> {
                 sections.iter().filter(|(heading, _)| heading != "text" && heading != "error")
             {
                 if heading == "parsed" {
-                    out.push_str(&format!("=== {name}\n{}", escaped(&actual)));
+                    let _ = write!(out, "=== {name}\n{}", escaped(&actual));
                 }
-                out.push_str(&format!("=== {heading}\n{body}"));
+                let _ = write!(out, "=== {heading}\n{body}");
             }
             if section(&sections, "parsed").is_none() {
-                out.push_str(&format!("=== {name}\n{}", escaped(&actual)));
+                let _ = write!(out, "=== {name}\n{}", escaped(&actual));
             }
             std::fs::write(path, out).unwrap();
             complaints.clear();
@@ -201,9 +202,10 @@ fn check(path: &Path, bless: bool) -> Result<(), String> {
         let theirs: Value = serde_yaml::from_str(&actual).map_err(|error| format!("{error}\n{actual}"))?;
         for (reader, found) in [("YAML 1.1", ours), ("YAML 1.2", theirs)] {
             if found != wanted {
-                complaints.push_str(&format!(
+                let _ = writeln!(
+                    complaints,
                     "--- {reader} reads\n{found:?}\n--- instead of\n{wanted:?}\n{actual}"
-                ));
+                );
             }
         }
     }

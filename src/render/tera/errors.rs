@@ -228,10 +228,10 @@ fn first_gap(text: &str, root: impl Fn(&str) -> Option<tera::Value>) -> Option<G
         if length > 0 {
             let path = rest.get(..length)?;
             let whole = length == trimmed.len();
-            if whole || path.contains(['.', '[']) {
-                if let Some(gap) = walk(path, &root) {
-                    return Some(gap);
-                }
+            if (whole || path.contains(['.', '[']))
+                && let Some(gap) = walk(path, &root)
+            {
+                return Some(gap);
             }
             at += length;
         } else {
@@ -293,7 +293,7 @@ fn walk(text: &str, root: impl Fn(&str) -> Option<tera::Value>) -> Option<Gap> {
             path.push('.');
             path.push_str(name);
         } else {
-            path.push_str(&format!("[\"{name}\"]"));
+            path.extend(["[\"", name.as_str(), "\"]"]);
         }
         match found {
             Some(next) if !next.is_undefined() => value = next,

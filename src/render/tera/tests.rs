@@ -94,6 +94,8 @@ fn the_table_is_sorted_and_its_examples_hold() {
     sorted.sort_unstable();
     sorted.dedup();
     assert_eq!(keys, sorted);
+    let reference = functions::reference();
+    assert_eq!(reference.lines().count(), keys.len());
     let given = "{name: web, ports: [80, 443], labels: {app: web, tier: front}}";
     for entry in functions::TABLE {
         assert!(entry.signature.starts_with(entry.name), "{}", entry.name);

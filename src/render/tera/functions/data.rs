@@ -76,14 +76,18 @@ pub(super) fn b64decode(call: &Call) -> Answer {
     })
 }
 
-/// `sha256`.
-pub(super) fn sha256(call: &Call) -> Answer {
-    let digest = Sha256::digest(bytes(call)?);
-    Ok(text(digest.iter().fold(String::new(), |mut out, byte| {
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, byte| {
         // Writing to a string does not fail.
         let _ = write!(out, "{byte:02x}");
         out
-    })))
+    })
+}
+
+/// `sha256`.
+pub(super) fn sha256(call: &Call) -> Answer {
+    Ok(text(hex(&Sha256::digest(bytes(call)?))))
 }
 
 /// `url_encode`.
@@ -132,7 +136,7 @@ fn map(value: &tera::Value) -> Result<tera::Map, String> {
     value.as_map().cloned().ok_or_else(|| format!("a map is wanted, not {}", described(value)))
 }
 
-fn list<'v>(value: &'v tera::Value) -> Result<&'v [tera::Value], String> {
+fn list(value: &tera::Value) -> Result<&[tera::Value], String> {
     value.as_array().ok_or_else(|| format!("a list is wanted, not {}", described(value)))
 }
 

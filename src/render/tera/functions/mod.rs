@@ -60,6 +60,25 @@ pub struct Entry {
     body: Option<Body>,
 }
 
+/// The reference text of everything that templates can call, in Markdown.
+pub fn reference() -> String {
+    let mut out = String::new();
+    for entry in TABLE {
+        let use_of = match entry.kind {
+            Kind::Filter => "filter",
+            Kind::Function => "function",
+            Kind::Test => "test",
+        };
+        out.extend(["- **`", entry.signature, "`** (", use_of, "): ", entry.doc]);
+        if !entry.example.is_empty() {
+            let result = entry.output.replace('\n', "\\n");
+            out.extend([" Example: `", entry.example, "` gives `", &result, "`."]);
+        }
+        out.push('\n');
+    }
+    out
+}
+
 /// One call.
 pub(super) struct Call<'c> {
     run: &'c Arc<Run>,
