@@ -161,7 +161,7 @@ impl Printer {
     /// One operand at the top level.
     pub(super) fn value(&mut self, value: &Val, verb: char) {
         match (verb, value) {
-            ('v', Val::Nil | Val::Missing) => self.pad(b"<nil>"),
+            ('v' | 'T', Val::Nil | Val::Missing) => self.pad(b"<nil>"),
             ('T', _) => self.string(value.type_name().as_bytes(), 's', value),
             ('p', _) => self.pointer(value, verb),
             (_, Val::Nil | Val::Missing) => self.bad_verb(value, verb),
@@ -305,6 +305,7 @@ impl Printer {
         }
         let prefix = match (base, verb) {
             (2, _) if flags.sharp => "0b",
+            (8, 'O') if flags.sharp && !digits.starts_with('0') => "0o0",
             (8, 'O') => "0o",
             (8, _) if flags.sharp && !digits.starts_with('0') => "0",
             (16, 'X') if flags.sharp => "0X",
