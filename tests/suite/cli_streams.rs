@@ -1,7 +1,6 @@
 //! What only a real process shows: pipes that close, links by another name, terminals that are none, speed.
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use crate::support::{Env, split};
 

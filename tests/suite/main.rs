@@ -34,6 +34,3 @@ fn every_file_is_declared() {
         }
     }
 }
-//! The one integration-test binary.
-mod tera_cases;
-mod yaml_cases;
