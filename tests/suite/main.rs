@@ -4,3 +4,4 @@ mod chart_loading;
 mod repositories;
 mod serving;
 mod values_cases;
+mod yaml_cases;

@@ -12,7 +12,28 @@ pub fn float_g(number: f64) -> String {
     if number.is_infinite() {
         return if number > 0.0 { "+Inf".into() } else { "-Inf".into() };
     }
-    general(&format!("{number:e}"))
+    general(&shortest(number))
+}
+
+/// The shortest digits that read back as the number, as `d.ddde-x`; of two that are equally near the even one, as in Go.
+fn shortest(number: f64) -> String {
+    let up = format!("{number:e}");
+    let digits = up.bytes().filter(u8::is_ascii_digit).count();
+    let Some((mantissa, exponent)) = up.split_once('e') else { return up };
+    // Fewer digits are never in doubt.
+    if digits - exponent.trim_start_matches('-').len() < 16 || mantissa.ends_with(['0', '2', '4', '6', '8']) {
+        return up;
+    }
+    // A tie has one digit more, a 5, and nothing behind it. Rust rounds it up.
+    let length = mantissa.trim_start_matches('-').len() - 1;
+    let exact = format!("{number:.0$e}", length + 30);
+    let tie = exact
+        .split_once('e')
+        .and_then(|(digits, _)| digits.get(mantissa.len()..))
+        .and_then(|rest| rest.strip_prefix('5'))
+        .is_some_and(|rest| rest.bytes().all(|byte| byte == b'0'));
+    let even = exact.get(..mantissa.len()).map(|digits| format!("{digits}e{exponent}"));
+    even.filter(|even| tie && even.parse() == Ok(number)).unwrap_or(up)
 }
 
 /// A double rounded to single precision, printed like [`float_g`]: how keys and fields of type string get their text.
@@ -38,7 +59,7 @@ pub fn float_json(number: f64) -> Option<String> {
     if !number.is_finite() {
         return None;
     }
-    let scientific = format!("{number:e}");
+    let scientific = shortest(number);
     let (sign, digits, exponent) = parts(&scientific);
     let mut out = String::from(sign);
     if number == 0.0 || (-6..21).contains(&exponent) {
@@ -108,6 +129,8 @@ mod tests {
             (1.5e-10, "1.5e-10", "1.5e-10"),
             (1e20, "1e+20", "100000000000000000000"),
             (1e21, "1e+21", "1e+21"),
+            (-1_171_994_078_397_429.3, "-1.1719940783974292e+15", "-1171994078397429.2"),
+            (829_844_750_552_767.3, "8.298447505527672e+14", "829844750552767.2"),
             (-1.25e300, "-1.25e+300", "-1.25e+300"),
             (12_345_678_901_234_567_890.0, "1.2345678901234567e+19", "12345678901234567000"),
         ] {

@@ -9,7 +9,7 @@ use crate::data::{Map, Value};
 use crate::diag::SourceFile;
 
 /// How deep arrays and objects may nest.
-pub const DEPTH: usize = 1_000;
+pub const DEPTH: usize = 500;
 
 /// Reads one JSON value. Whole numbers keep all digits that 64 bits hold; of equal keys the last one counts.
 ///
@@ -58,6 +58,12 @@ impl Reader<'_> {
         }
     }
 
+    /// The error at the next byte where no space may stand. Go takes the end of the text for a space.
+    fn unexpected_in(&self, what: &str) -> JsonError {
+        let byte = self.peek().unwrap_or(b' ');
+        JsonError::syntax(format!("invalid character {} {what}", shown(byte)), self.at)
+    }
+
     fn value(&mut self, depth: usize) -> Result<Value, JsonError> {
         self.white();
         match self.peek() {
@@ -76,7 +82,7 @@ impl Reader<'_> {
     fn word(&mut self, word: &str, value: Value) -> Result<Value, JsonError> {
         for byte in word.bytes() {
             if self.peek() != Some(byte) {
-                return Err(self.unexpected(&format!("in literal {word} (expecting {})", shown(byte))));
+                return Err(self.unexpected_in(&format!("in literal {word} (expecting {})", shown(byte))));
             }
             self.at += 1;
         }
@@ -182,7 +188,7 @@ impl Reader<'_> {
                 self.at += 1;
                 return self.unicode();
             }
-            _ => return Err(self.unexpected("in string escape code")),
+            _ => return Err(self.unexpected_in("in string escape code")),
         };
         self.at += 1;
         Ok(c)
@@ -209,7 +215,7 @@ impl Reader<'_> {
         for _ in 0..4 {
             let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16));
             let Some(digit) = digit else {
-                return Err(self.unexpected("in \\u hexadecimal character escape"));
+                return Err(self.unexpected_in("in \\u hexadecimal character escape"));
             };
             code = code << 4 | digit;
             self.at += 1;
@@ -231,14 +237,14 @@ impl Reader<'_> {
         match self.peek() {
             Some(b'0') => self.at += 1,
             Some(b'1'..=b'9') => self.digits(),
-            _ => return Err(self.unexpected("in numeric literal")),
+            _ => return Err(self.unexpected_in("in numeric literal")),
         }
         let mut whole = true;
         if self.peek() == Some(b'.') {
             whole = false;
             self.at += 1;
             if !matches!(self.peek(), Some(b'0'..=b'9')) {
-                return Err(self.unexpected("after decimal point in numeric literal"));
+                return Err(self.unexpected_in("after decimal point in numeric literal"));
             }
             self.digits();
         }
@@ -249,7 +255,7 @@ impl Reader<'_> {
                 self.at += 1;
             }
             if !matches!(self.peek(), Some(b'0'..=b'9')) {
-                return Err(self.unexpected("in exponent of numeric literal"));
+                return Err(self.unexpected_in("in exponent of numeric literal"));
             }
             self.digits();
         }

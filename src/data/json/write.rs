@@ -2,9 +2,11 @@
 //!
 //! Invariant: the same value gives the same bytes, whatever the order of its keys (unless the style keeps that order).
 
+use std::fmt::Write as _;
+
 use super::JsonError;
 use super::number::{float_g, float_json};
-use crate::data::Value;
+use crate::data::{Map, Value};
 
 /// How JSON is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,33 +56,43 @@ fn write(out: &mut String, value: &Value, style: Style<'_>, depth: usize) -> Res
         },
         Value::Str(text) => string(out, text, style.html_escape),
         Value::List(items) if items.is_empty() => out.push_str("[]"),
-        Value::List(items) => {
-            out.push('[');
-            for (index, item) in items.iter().enumerate() {
-                separate(out, style, index, depth + 1);
-                write(out, item, style, depth + 1)?;
-            }
-            line(out, style, depth);
-            out.push(']');
-        }
-        Value::Map(map) if map.is_empty() => out.push_str("{}"),
-        Value::Map(map) => {
-            let mut entries: Vec<(&str, &Value)> = map.iter().map(|(key, value)| (&**key, value)).collect();
-            if style.sort_keys {
-                entries.sort_unstable_by_key(|(key, _)| *key);
-            }
-            out.push('{');
-            for (index, (key, value)) in entries.into_iter().enumerate() {
-                separate(out, style, index, depth + 1);
-                string(out, key, style.html_escape);
-                out.push_str(if style.indent.is_some() { ": " } else { ":" });
-                write(out, value, style, depth + 1)?;
-            }
-            line(out, style, depth);
-            out.push('}');
-        }
+        Value::List(items) => list(out, items, style, depth)?,
+        Value::Map(entries) if entries.is_empty() => out.push_str("{}"),
+        Value::Map(entries) => map(out, entries, style, depth)?,
     }
     Ok(())
+}
+
+fn list(out: &mut String, items: &[Value], style: Style<'_>, depth: usize) -> Result<(), JsonError> {
+    out.push('[');
+    for (index, item) in items.iter().enumerate() {
+        separate(out, style, index, depth + 1);
+        write(out, item, style, depth + 1)?;
+    }
+    line(out, style, depth);
+    out.push(']');
+    Ok(())
+}
+
+fn map(out: &mut String, map: &Map, style: Style<'_>, depth: usize) -> Result<(), JsonError> {
+    out.push('{');
+    for (index, (key, value)) in ordered(map, style.sort_keys).into_iter().enumerate() {
+        separate(out, style, index, depth + 1);
+        string(out, key, style.html_escape);
+        out.push_str(if style.indent.is_some() { ": " } else { ":" });
+        write(out, value, style, depth + 1)?;
+    }
+    line(out, style, depth);
+    out.push('}');
+    Ok(())
+}
+
+fn ordered(map: &Map, sort: bool) -> Vec<(&str, &Value)> {
+    let mut entries: Vec<(&str, &Value)> = map.iter().map(|(key, value)| (&**key, value)).collect();
+    if sort {
+        entries.sort_unstable_by_key(|(key, _)| *key);
+    }
+    entries
 }
 
 fn separate(out: &mut String, style: Style<'_>, index: usize, depth: usize) {
@@ -128,7 +140,8 @@ fn string(out: &mut String, text: &str, html_escape: bool) {
             '\u{2029}' => "\\u2029",
             c if c < ' ' => {
                 out.push_str(&text[start..at]);
-                out.push_str(&format!("\\u{:04x}", c as u32));
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{:04x}", c as u32);
                 start = at + 1;
                 continue;
             }

@@ -52,19 +52,27 @@ impl Conversion {
         }
         match &node.kind {
             NodeKind::Scalar { text, style, tag } => self.scalar(node, text, *style, tag.as_deref()),
-            NodeKind::List(items) => {
-                items.iter().map(|item| self.value(item, aliased)).collect::<Result<_, _>>().map(Value::List)
-            }
-            NodeKind::Map(entries) => {
-                let mut map = Map::with_capacity(entries.len());
-                for (key, value) in entries.iter() {
-                    let name = self.key(key, value)?;
-                    let value = self.value(value, aliased)?;
-                    map.insert(name, value);
-                }
-                Ok(Value::Map(map))
-            }
+            NodeKind::List(items) => self.list(items, aliased),
+            NodeKind::Map(entries) => self.map(entries, aliased),
         }
+    }
+
+    // Plain loops, because the frames of iterator adaptors would be paid once per level of nesting.
+    fn list(&mut self, items: &[Node], aliased: bool) -> Result<Value, YamlError> {
+        let mut list = Vec::with_capacity(items.len());
+        for item in items {
+            list.push(self.value(item, aliased)?);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn map(&mut self, entries: &[(Node, Node)], aliased: bool) -> Result<Value, YamlError> {
+        let mut map = Map::with_capacity(entries.len());
+        for (key, value) in entries {
+            let name = self.key(key, value, aliased)?;
+            map.insert(name, self.value(value, aliased)?);
+        }
+        Ok(Value::Map(map))
     }
 
     fn scalar(
@@ -89,7 +97,11 @@ impl Conversion {
         })
     }
 
-    fn key(&mut self, key: &Node, value: &Node) -> Result<Arc<str>, YamlError> {
+    fn key(&mut self, key: &Node, value: &Node, aliased: bool) -> Result<Arc<str>, YamlError> {
+        if key.as_scalar().is_none() {
+            // What is wrong within the key comes first.
+            self.value(key, aliased)?;
+        }
         let scalar = key_scalar(key)?;
         if let Some(name) = name_of(&scalar) {
             return Ok(name);
@@ -198,7 +210,7 @@ fn binary(text: &str, node: &Node) -> Result<Scalar, YamlError> {
 /// Padded standard base64; line breaks are skipped.
 fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let symbols: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
-    if symbols.len() % 4 != 0 {
+    if !symbols.len().is_multiple_of(4) {
         return None;
     }
     let mut out = Vec::with_capacity(symbols.len() / 4 * 3);
@@ -228,13 +240,10 @@ fn decode_base64(text: &str) -> Option<Vec<u8>> {
 
 /// A key's scalar; lists and maps are no keys.
 fn key_scalar(key: &Node) -> Result<Scalar, YamlError> {
-    match &key.kind {
-        NodeKind::Scalar { text, style, tag } => typed_scalar(text, *style, tag.as_deref(), key),
-        _ => {
-            let error = YamlError::yaml(format_args!("invalid map key: {}", go_syntax(key, true)), key.span);
-            Err(error)
-        }
+    if let NodeKind::Scalar { text, style, tag } = &key.kind {
+        return typed_scalar(text, *style, tag.as_deref(), key);
     }
+    Err(YamlError::yaml(format_args!("invalid map key: {}", go_syntax(key, true)), key.span))
 }
 
 /// The string that a key becomes, if there is one.

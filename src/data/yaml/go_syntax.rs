@@ -66,10 +66,15 @@ fn scalar_syntax(scalar: &Scalar, inner: bool, out: &mut String) {
         Scalar::Null => out.push_str(if inner { "interface {}(nil)" } else { "<nil>" }),
         Scalar::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
         Scalar::Int(number) => out.push_str(&number.to_string()),
-        Scalar::Uint(number) => out.push_str(&format!("{number:#x}")),
+        Scalar::Uint(number) => push(out, format_args!("{number:#x}")),
         Scalar::Float(number) => out.push_str(&float_g(*number)),
         Scalar::Str(text) => out.push_str(&go_quote(text)),
     }
+}
+
+fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = std::fmt::Write::write_fmt(out, text);
 }
 
 /// A text as a Go string literal.
@@ -87,9 +92,9 @@ pub(super) fn go_quote(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             '\u{b}' => out.push_str("\\v"),
-            c if (c as u32) < 0x20 || c == '\u{7f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
+            c if (c as u32) < 0x20 || c == '\u{7f}' => push(&mut out, format_args!("\\x{:02x}", c as u32)),
             c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{a0}') => {
-                out.push_str(&format!("\\u{:04x}", c as u32));
+                push(&mut out, format_args!("\\u{:04x}", c as u32));
             }
             c => out.push(c),
         }

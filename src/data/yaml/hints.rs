@@ -22,7 +22,8 @@ pub(super) fn hint(problem: &str, text: &str, span: Span) -> Option<String> {
     if problem.ends_with("cannot start any token") {
         return match found {
             Some('\t') => Some("a tab cannot separate here; use spaces".into()),
-            Some(c @ ('%' | '@' | '`')) => Some(format!("text that starts with `{c}` must be in quotes")),
+            Some('`') => Some("text that starts with a backtick must be in quotes".into()),
+            Some(c @ ('%' | '@')) => Some(format!("text that starts with `{c}` must be in quotes")),
             Some(c @ ('|' | '>')) => Some(format!("text that starts with `{c}` must be in quotes here")),
             _ => None,
         };
@@ -32,17 +33,16 @@ pub(super) fn hint(problem: &str, text: &str, span: Span) -> Option<String> {
             "`*` refers to an anchor and `&` sets one: put text that starts with either in quotes".into(),
         );
     }
-    if let Some(key) = glued_colon(line).or_else(|| glued_colon(before)) {
-        if [
+    if let Some(key) = glued_colon(line).or_else(|| glued_colon(before))
+        && [
             "could not find expected ':'",
             "mapping values are not allowed in this context",
             "did not find expected key",
         ]
         .iter()
         .any(|known| problem.ends_with(known))
-        {
-            return Some(format!("put a space behind the colon: `{key}: …`"));
-        }
+    {
+        return Some(format!("put a space behind the colon: `{key}: …`"));
     }
     layout(problem, line, before)
 }

@@ -1,7 +1,7 @@
 //! YAML as Helm reads and writes it.
 //!
 //! ```text
-//! text ─► events (libyaml) ─► Node: tree with spans ─► Value | typed struct        resolve: YAML 1.1 scalars
+//! text ─► scan: tokens ─► parse: Node, a tree with spans ─► Value | typed struct      resolve: YAML 1.1 scalars
 //! Value ─► write: block style as Go's library prints it, byte for byte            quote: one scalar, safe anywhere
 //! ```
 //!
@@ -9,14 +9,16 @@
 //! exact place; what the writer prints reads back as the same value (see the exceptions at [`to_string`]).
 
 mod convert;
+mod cursor;
 mod error;
 mod go_syntax;
 mod hints;
 mod node;
-mod offsets;
 mod parse;
 mod probe;
 mod resolve;
+mod scan;
+mod token;
 mod typed;
 mod write;
 
@@ -88,3 +90,6 @@ fn wrong_root(file: &Arc<SourceFile>, found: &Value, wanted: &str) -> YamlError 
     let text = format!("json: cannot unmarshal {found} into Go value of type {wanted}");
     YamlError::new(Stage::Unmarshal, text, Some(span)).in_file(file)
 }
+
+#[cfg(test)]
+mod tests;

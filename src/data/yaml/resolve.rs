@@ -172,7 +172,7 @@ fn timestamp(text: &str) -> Option<()> {
     let year: u32 = text[..4].parse().ok()?;
     let (month, rest) = field(&text[5..], 12)?;
     let (day, rest) = field(rest.strip_prefix('-')?, 31)?;
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let days = match month {
         1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
         4 | 6 | 9 | 11 => 30,
@@ -223,8 +223,7 @@ pub(super) fn is_base60(text: &str) -> bool {
     let (groups, fraction) = tail.split_once('.').unwrap_or((tail, ""));
     fraction.bytes().all(|b| b.is_ascii_digit() || b == b'_')
         && groups.split(':').all(|group| match group.as_bytes() {
-            [last] => last.is_ascii_digit(),
-            [b'0'..=b'5', last] => last.is_ascii_digit(),
+            [last] | [b'0'..=b'5', last] => last.is_ascii_digit(),
             _ => false,
         })
 }

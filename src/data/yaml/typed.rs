@@ -18,7 +18,7 @@ use super::convert::{Scalar, key_text, typed_scalar};
 use super::error::{Stage, YamlError};
 use super::go_syntax::go_quote;
 use super::node::{Node, NodeKind, Origin, Style};
-use super::parse::parse;
+use super::parse::{Limits, parse_within};
 use super::probe;
 use crate::data::json::number::float_g32;
 use crate::diag::{SourceFile, Span, did_you_mean};
@@ -31,8 +31,10 @@ use crate::diag::{SourceFile, Span, did_you_mean};
 /// # Errors
 /// As [`super::to_value`]; a field of another type; and if `strict`, a key that no field has, or one written twice.
 pub fn typed<T: DeserializeOwned>(file: &Arc<SourceFile>, strict: bool) -> Result<T, YamlError> {
+    // Serde's frames are large, and no structure is deep.
+    let limits = Limits { depth: 128, ..Limits::default() };
     let read = || {
-        let node = parse(file)?.unwrap_or(Node {
+        let node = parse_within(file, limits)?.unwrap_or(Node {
             span: Span::default(),
             kind: NodeKind::Scalar { text: Arc::from(""), style: Style::Plain, tag: None },
             origin: Origin::Own,
@@ -325,7 +327,7 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 /// The entries of a map or the fields of a struct, for serde.
 struct Entries<'a> {
     /// In the order of reading, each key once.
-    entries: std::vec::IntoIter<(Arc<str>, &'a Node)>,
+    pairs: std::vec::IntoIter<(Arc<str>, &'a Node)>,
     value: Option<(Arc<str>, &'a Node)>,
     place: &'a Place,
     /// The struct whose fields these are.
@@ -339,8 +341,8 @@ impl<'a> Entries<'a> {
         for (key, value) in entries {
             map.insert(key_text(key)?, value);
         }
-        let entries = map.into_iter().collect::<Vec<_>>().into_iter();
-        Ok(Entries { entries, value: None, place, owner: None })
+        let pairs = map.into_iter().collect::<Vec<_>>().into_iter();
+        Ok(Entries { pairs, value: None, place, owner: None })
     }
 
     /// Go reads the fields from JSON with sorted keys, takes a key in any case for a field, and reports the first problem.
@@ -376,8 +378,8 @@ impl<'a> Entries<'a> {
             }
             .into());
         }
-        let entries = map.into_iter().collect::<Vec<_>>().into_iter();
-        Ok(Entries { entries, value: None, place, owner: Some(owner) })
+        let pairs = map.into_iter().collect::<Vec<_>>().into_iter();
+        Ok(Entries { pairs, value: None, place, owner: Some(owner) })
     }
 }
 
@@ -385,7 +387,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     type Error = Failure;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Failure> {
-        let Some((key, value)) = self.entries.next() else { return Ok(None) };
+        let Some((key, value)) = self.pairs.next() else { return Ok(None) };
         let found = seed.deserialize(StrDeserializer::<Failure>::new(&key))?;
         self.value = Some((key, value));
         Ok(Some(found))

@@ -11,11 +11,14 @@ pub(super) struct Ways {
     pub(super) single: bool,
     /// As a literal block.
     pub(super) literal: bool,
+    /// As a literal block where tabs may stand in it.
+    pub(super) literal_with_tabs: bool,
 }
 
-/// Whether Go's library takes a character for printable. It knows nothing beyond the basic plane, and no tab or CR.
+/// Whether Go's library takes a character for printable. It knows nothing beyond the basic plane, no tab and no
+/// CR; nor may U+0085 pass, which would come back as a space.
 pub(super) fn is_printable(c: char) -> bool {
-    matches!(c, '\n' | '\u{20}'..='\u{7e}' | '\u{85}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
+    matches!(c, '\n' | '\u{20}'..='\u{7e}' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
         && c != '\u{feff}'
 }
 
@@ -27,10 +30,10 @@ pub(super) fn is_break(c: char) -> bool {
 /// Looks at every character once.
 pub(super) fn ways(text: &str) -> Ways {
     if text.is_empty() {
-        return Ways { plain: false, single: true, literal: false };
+        return Ways { plain: false, single: true, literal: false, literal_with_tabs: false };
     }
     let mut indicators = text.starts_with("---") || text.starts_with("...");
-    let (mut breaks, mut special) = (false, false);
+    let (mut breaks, mut tabs, mut special) = (false, false, false);
     // A space before a break, and a break before a space.
     let (mut space_break, mut break_space) = (false, false);
     let (mut last_space, mut last_break) = (false, false);
@@ -49,7 +52,8 @@ pub(super) fn ways(text: &str) -> Ways {
             _ => false,
         };
         let broken = is_break(c);
-        special |= !is_printable(c);
+        tabs |= c == '\t';
+        special |= c != '\t' && !is_printable(c);
         breaks |= broken;
         break_space |= c == ' ' && last_break;
         space_break |= broken && last_space;
@@ -60,10 +64,11 @@ pub(super) fn ways(text: &str) -> Ways {
     }
     let first = text.chars().next();
     let leading = first.is_some_and(|c| c == ' ' || is_break(c));
-    let only_double = space_break || special;
+    let only_double = space_break || special || tabs;
     Ways {
         plain: !(indicators || breaks || leading || last_space || last_break || only_double),
         single: !(break_space || only_double),
         literal: !(last_space || only_double),
+        literal_with_tabs: !(last_space || space_break || special),
     }
 }

@@ -3,7 +3,8 @@
 //! The shape: two spaces per level, list items at the column of their key (`toYaml`) or below it (pretty), long text folded
 //! behind column 80 (`toYaml` only), multi-line text as literal blocks, `? ` before keys that are long or multi-line.
 //!
-//! Invariant: the output of [`to_string_in_order`] and [`to_string_pretty`] reads back as the value that was written.
+//! Invariant: the output of [`to_string_in_order`] reads back as the value that was written, and so does that of the others
+//! but where Helm's does not: a key `<<`, and a pretty block that begins with a tab.
 
 mod analysis;
 mod order;
@@ -43,7 +44,7 @@ struct Style {
 /// A value as Helm's `toYaml` prints it, with a newline at the end; empty where Helm's result is empty (see [`try_to_string`]).
 ///
 /// Reads back as the same value, but for: a [`Value::Float`] without a fraction comes back as an integer, U+0085 in text
-/// becomes a space.
+/// becomes a space, and a key `<<` is taken for a merge.
 pub fn to_string(value: &Value) -> String {
     try_to_string(value).unwrap_or_default()
 }

@@ -53,8 +53,9 @@ pub fn is_plain_safe(text: &str) -> bool {
             ':' => !first && next.is_some_and(|next| next != ' ') && previous != ' ',
             '#' => previous != ' ',
             ' ' => !first && next.is_some(),
-            '?' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => !first,
-            ',' | '[' | ']' | '{' | '}' => false,
+            '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => !first,
+            // `?` ends plain text in flow context for Go's library.
+            ',' | '?' | '[' | ']' | '{' | '}' => false,
             c => c >= '\u{a1}' && !is_hidden(c),
         };
         if !safe {
@@ -99,10 +100,9 @@ fn looks_numeric(bytes: &[u8]) -> bool {
     if let [b'0', b'x' | b'X' | b'b' | b'B' | b'o' | b'O', digits @ ..] = body {
         return digits.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'_');
     }
-    let points = body.iter().filter(|byte| **byte == b'.').count();
-    let exponents = body.iter().filter(|byte| matches!(byte, b'e' | b'E')).count();
-    points <= 1
-        && exponents <= 1
+    let several = |wanted: &[u8]| body.iter().filter(|byte| wanted.contains(byte)).nth(1).is_some();
+    !several(b".")
+        && !several(b"eE")
         && body
             .iter()
             .all(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'.' | b'e' | b'E' | b'+' | b'-'))

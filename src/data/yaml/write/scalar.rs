@@ -11,12 +11,14 @@ use super::{Keys, Writer};
 
 /// Writes a text whose continuation lines stand at `indent`.
 pub(super) fn write(writer: &mut Writer, text: &str, indent: usize, simple_key: bool) {
-    if needs_double(text, writer.style.keys == Keys::Natural3) {
+    let pretty = writer.style.keys == Keys::Natural3;
+    if needs_double(text, writer.style.through_json || pretty) {
         return double(writer, text, indent, simple_key);
     }
     let ways = ways(text);
     if text.contains('\n') {
-        if ways.literal && !simple_key {
+        let literal_way = if pretty { ways.literal_with_tabs } else { ways.literal };
+        if literal_way && !simple_key {
             return literal(writer, text, indent);
         }
         return double(writer, text, indent, simple_key);
@@ -30,10 +32,11 @@ pub(super) fn write(writer: &mut Writer, text: &str, indent: usize, simple_key: 
     }
 }
 
-/// Whether a reader would take the plain text for something else.
-fn needs_double(text: &str, _version_3: bool) -> bool {
+/// Whether a reader would take the plain text for something else. Helm writes `<<` plain, which does not read back.
+fn needs_double(text: &str, helm: bool) -> bool {
     match resolve(text) {
-        Resolved::Str | Resolved::Merge => is_base60(text),
+        Resolved::Str => is_base60(text),
+        Resolved::Merge => !helm,
         _ => true,
     }
 }
