@@ -24,6 +24,9 @@ use crate::data::gzip::{GzipError, Inflater, is_gzip};
 /// Bytes of headers and padding that an entry may cost beside its content: its own header, a long name, a pax header.
 const HEADER_ALLOWANCE: u64 = 4 * 1024;
 
+/// Longest name of an entry in bytes, which is the most that Linux takes for a path.
+const MAX_PATH: usize = 4_096;
+
 /// Reads files of an archive until `keep_going` says no; it is asked after each file.
 ///
 /// # Errors
@@ -86,13 +89,16 @@ impl Reading<'_> {
     fn entry<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>) -> Result<bool, ArchiveProblem> {
         let raw = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         self.budget.take_file().map_err(|limit| ArchiveProblem::TooManyEntries { limit })?;
+        if raw.len() > MAX_PATH {
+            let head: String = raw.chars().take(64).collect();
+            return Err(ArchiveProblem::BadName { entry: format!("{head}…") });
+        }
         let kind = entry.header().entry_type();
         match kind {
             EntryType::XGlobalHeader | EntryType::XHeader => return Ok(false),
             EntryType::Directory => {
                 // A folder is made by the files in it, but a bad name is refused even so.
-                let inside = format!("{}/x", raw.trim_end_matches(['/', '\\']));
-                return chart_path(&inside).map(|_| false);
+                return folder_path(&raw).map(|()| false);
             }
             EntryType::Regular | EntryType::Continuous => {}
             EntryType::Symlink | EntryType::Link => return self.link(entry, raw, kind).map(|()| false),
@@ -100,7 +106,7 @@ impl Reading<'_> {
         }
         // Old archives have folders as empty files whose names end in a slash.
         if raw.ends_with('/') {
-            return chart_path(&format!("{raw}x")).map(|_| false);
+            return folder_path(&raw).map(|()| false);
         }
         let path = chart_path(&raw)?;
         let data = self.content(entry, &raw)?;
@@ -185,10 +191,20 @@ fn modified<R: Read>(entry: &tar::Entry<'_, R>) -> i64 {
     entry.header().mtime().ok().and_then(|seconds| i64::try_from(seconds).ok()).unwrap_or(0)
 }
 
-/// The path below the chart's folder of an entry's name.
+/// Checks the name of a folder as that of a file in it.
+fn folder_path(raw: &str) -> Result<(), ArchiveProblem> {
+    path_below(raw, &format!("{}/x", raw.trim_end_matches(['/', '\\']))).map(drop)
+}
+
+/// The path below the chart's folder of a file's name.
 fn chart_path(raw: &str) -> Result<String, ArchiveProblem> {
-    let entry = || raw.to_string();
-    let portable = raw.replace('\\', "/");
+    path_below(raw, raw)
+}
+
+/// The path below the chart's folder of a path; `shown` is what errors name.
+fn path_below(shown: &str, path: &str) -> Result<String, ArchiveProblem> {
+    let entry = || shown.to_string();
+    let portable = path.replace('\\', "/");
     let has_drive = |path: &str| {
         let mut chars = path.bytes();
         chars.next().is_some_and(|c| c.is_ascii_alphabetic()) && chars.next() == Some(b':')
@@ -261,4 +277,52 @@ pub fn write<'f>(
     builder
         .into_inner()
         .map_err(|error| ChartError::Unwritable { file: "archive".to_string(), reason: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::chart::Limits;
+    use crate::data::gzip;
+
+    fn files_of(archive: &[u8]) -> Result<Vec<ChartFile>, ChartError> {
+        read("a.tgz", archive, &mut Budget::new(&Limits::default()), |_| true)
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_written_is_read(
+            files in proptest::collection::btree_map("[a-zé]{1,90}(/[a-z.]{0,3}[a-z]{1,120}){0,3}", ".{0,40}", 1..6),
+        ) {
+            let entries = files.iter().map(|(path, text)| (format!("c/{path}"), text.as_bytes()));
+            let archive = gzip::deflate(&write(entries, 7).unwrap());
+            let read = files_of(&archive).unwrap();
+            let read: Vec<(String, String)> =
+                read.iter().map(|file| (file.path.to_string(), file.text().into_owned())).collect();
+            let files: Vec<(String, String)> = files
+                .into_iter()
+                .map(|(path, text)| (path, text.strip_prefix('\u{feff}').unwrap_or(&text).to_string()))
+                .collect();
+            prop_assert_eq!(read, files);
+        }
+
+        #[test]
+        fn damaged_archives_end_in_files_or_errors(
+            damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+        ) {
+            let files = [("c/Chart.yaml".to_string(), b"name: c".as_slice()), ("c/a/b".to_string(), b"x")];
+            let mut tar = write(files, 7).unwrap();
+            for (at, byte) in damage {
+                let at = at.index(tar.len());
+                tar[at] = byte;
+            }
+            if let Ok(files) = files_of(&gzip::deflate(&tar)) {
+                for file in files {
+                    prop_assert!(!file.path.starts_with('/') && !file.path.split('/').any(|part| part == ".."));
+                }
+            }
+        }
+    }
 }

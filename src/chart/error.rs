@@ -29,16 +29,18 @@ pub enum ChartError {
         path: PathBuf,
     },
     /// There is no Chart.yaml.
-    #[error("{chart}: Chart.yaml file is missing")]
+    #[error("Chart.yaml file is missing")]
     NoChartYaml {
         /// The chart's folder or archive.
         chart: String,
     },
     /// Chart.yaml, values.yaml, a lock or another text of the chart cannot be read.
-    #[error("cannot load {file}: {diagnostic}")]
+    #[error("cannot load {file}: {text}")]
     Document {
         /// Which one, below the chart's folder.
         file: String,
+        /// What is wrong, in Helm's words.
+        text: String,
         /// What and where.
         diagnostic: Box<Diagnostic>,
     },
@@ -102,7 +104,7 @@ pub enum ChartError {
         cause: Box<ChartError>,
     },
     /// A name that no chart may have was given for a new chart.
-    #[error("chart name {name:?} is invalid: {reason}")]
+    #[error("{reason}")]
     BadName {
         /// The name.
         name: String,
@@ -162,7 +164,7 @@ pub enum ArchiveProblem {
         /// The entry.
         entry: String,
     },
-    /// An entry's name has a drive letter or a NUL byte.
+    /// An entry's name has a drive letter or a NUL byte, or is longer than any system takes.
     #[error("chart contains illegally named files: {entry:?}")]
     BadName {
         /// The entry.
@@ -202,13 +204,6 @@ pub enum ArchiveProblem {
         /// The limit.
         limit: usize,
     },
-}
-
-impl ChartError {
-    /// An error of a document of the chart.
-    pub(crate) fn document(file: &str, diagnostic: Diagnostic) -> Self {
-        ChartError::Document { file: file.to_string(), diagnostic: Box::new(diagnostic) }
-    }
 }
 
 impl Hint for ChartError {

@@ -89,3 +89,69 @@ fn rule(line: &str) -> Result<Option<Rule>, String> {
         PathPattern::new(line.strip_prefix('/').unwrap_or(line)).map_err(|error| error.to_string())?;
     Ok(Some(Rule { pattern, negated, folders_only, whole_path }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rules(text: &str) -> Result<IgnoreRules, ChartError> {
+        IgnoreRules::parse(&SourceFile::new(".helmignore", text))
+    }
+
+    /// The files that are left of a tree, folders being entered only when no rule takes them.
+    fn kept<'f>(rules: &IgnoreRules, files: &'f [String]) -> BTreeSet<&'f str> {
+        let enters = |path: &str| {
+            path.match_indices('/').all(|(end, _)| !rules.ignores(&path[..end], true))
+                && !rules.ignores(path, false)
+        };
+        files.iter().map(String::as_str).filter(|path| enters(path)).collect()
+    }
+
+    /// What `helm package` put into archives of one tree with various rules.
+    #[test]
+    fn rules_leave_what_helm_leaves() {
+        let mut files: Vec<String> = Vec::new();
+        for line in include_str!("../../tests/cases/chart/helmignore.jsonl").lines() {
+            let case: serde_json::Value = serde_json::from_str(line).unwrap();
+            let texts = |key: &str| -> Vec<String> { serde_json::from_value(case[key].clone()).unwrap() };
+            if case.get("files").is_some() {
+                files = texts("files");
+                continue;
+            }
+            let text = case["rules"].as_str().unwrap();
+            match (rules(text), case["error"].as_str()) {
+                (Err(error), Some(expected)) => assert_eq!(error.to_string(), expected, "{text}"),
+                (Ok(rules), Some("Chart.yaml file is missing")) => {
+                    assert!(!kept(&rules, &files).contains("Chart.yaml"), "{text}");
+                }
+                (Ok(rules), None) => {
+                    assert_eq!(
+                        kept(&rules, &files),
+                        texts("kept").iter().map(String::as_str).collect(),
+                        "{text}"
+                    );
+                }
+                (outcome, expected) => panic!("{text}: {outcome:?}, Helm: {expected:?}"),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn order_and_comments_do_not_matter(
+            mut lines in proptest::collection::vec("!?/?[a-c*?]{0,3}/?", 0..4),
+            path in "[a-c]{1,2}(/[a-c]{1,2})?",
+        ) {
+            let ignores = |lines: &[String]| rules(&lines.join("\n")).map(|rules| rules.ignores(&path, false)).ok();
+            let before = ignores(&lines);
+            lines.reverse();
+            lines.insert(0, "# all".to_string());
+            lines.push("  ".to_string());
+            prop_assert_eq!(before, ignores(&lines));
+        }
+    }
+}

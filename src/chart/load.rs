@@ -9,11 +9,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::document::{self, Part};
-use super::metadata::NullItems;
+use super::document;
 use super::{Chart, ChartError, ChartFile, IgnoreRules, Lock, Metadata, archive, lock, validate};
 use crate::data::Value;
-use crate::diag::{Diagnostic, SourceFile};
+use crate::diag::SourceFile;
 use crate::sys::fs::{self, FsError, Kind};
 
 /// How much a chart may hold. The default of `total_bytes` is Helm's; the others keep a hostile archive from hanging us.
@@ -160,17 +159,17 @@ pub fn read_archive(bytes: &[u8], limits: &Limits) -> Result<Vec<ChartFile>, Cha
 pub fn metadata_of_archive(bytes: &[u8], limits: &Limits) -> Result<Metadata, ChartError> {
     let name = "archive";
     let is_v2 = |file: &ChartFile| {
-        let read = read_chart_yaml(name, file);
-        &*file.path == "Chart.yaml" && read.is_ok_and(|(metadata, ..)| metadata.api_version == "v2")
+        &*file.path == "Chart.yaml"
+            && read_chart_yaml(name, file).is_ok_and(|(metadata, _)| metadata.api_version == "v2")
     };
     let files = archive::read(name, bytes, &mut Budget::new(limits), |file| !is_v2(file))?;
     let find = |path: &str| files.iter().rev().find(|file| &*file.path == path);
     let chart_yaml = find("Chart.yaml").ok_or_else(|| ChartError::NoChartYaml { chart: name.to_string() })?;
-    let (mut metadata, mut nulls, source) = read_chart_yaml(name, chart_yaml)?;
+    let (mut metadata, source) = read_chart_yaml(name, chart_yaml)?;
     if let Some(requirements) = find("requirements.yaml") {
-        merge_requirements(name, requirements, &mut metadata, &mut nulls)?;
+        merge_requirements(name, requirements, &mut metadata)?;
     }
-    validate::check(&mut metadata, nulls, &source)?;
+    validate::check(&mut metadata, &source)?;
     Ok(metadata)
 }
 
@@ -229,80 +228,24 @@ fn read_folder(root: &Path, budget: &mut Budget) -> Result<Vec<ChartFile>, Chart
     Ok(files)
 }
 
-type ChartYaml = (Metadata, NullItems, Arc<SourceFile>);
-
 /// Reads Chart.yaml without checking what it says.
-fn read_chart_yaml(chart: &str, file: &ChartFile) -> Result<ChartYaml, ChartError> {
-    let source = source(chart, file)?;
-    let mut metadata = Metadata::default();
-    let nulls = decode(&mut metadata, "Chart.yaml", &source)?;
+fn read_chart_yaml(chart: &str, file: &ChartFile) -> Result<(Metadata, Arc<SourceFile>), ChartError> {
+    let source = document::source(chart, &file.path, &file.data)?;
+    let mut metadata: Metadata = document::typed(&file.path, &source)?;
     if metadata.api_version.is_empty() {
         metadata.api_version = "v1".to_string();
     }
-    Ok((metadata, nulls, source))
+    Ok((metadata, source))
 }
 
-fn merge_requirements(
-    chart: &str,
-    file: &ChartFile,
-    metadata: &mut Metadata,
-    nulls: &mut NullItems,
-) -> Result<(), ChartError> {
-    let source = source(chart, file)?;
-    let more = decode(metadata, "requirements.yaml", &source)?;
-    nulls.maintainers |= more.maintainers;
-    nulls.dependencies |= more.dependencies;
+/// Puts the dependencies of a requirements.yaml in the place of those of Chart.yaml.
+fn merge_requirements(chart: &str, file: &ChartFile, metadata: &mut Metadata) -> Result<(), ChartError> {
+    let source = document::source(chart, &file.path, &file.data)?;
+    let requirements: Metadata = document::typed(&file.path, &source)?;
+    if !requirements.dependencies.is_empty() {
+        metadata.dependencies = requirements.dependencies;
+    }
     Ok(())
-}
-
-fn decode(metadata: &mut Metadata, name: &str, source: &Arc<SourceFile>) -> Result<NullItems, ChartError> {
-    let value = document::parse(source).map_err(|diagnostic| ChartError::document(name, *diagnostic))?;
-    // Helm takes a Chart.yaml that is a list for an empty one; so do the checks that follow.
-    let value = if value.as_list().is_some() { Value::Null } else { value };
-    metadata.decode(&value).map_err(|misfit| ChartError::document(name, misfit.at(source)))
-}
-
-/// A file of a chart as text, under a name that leads the user to it.
-fn source(chart: &str, file: &ChartFile) -> Result<Arc<SourceFile>, ChartError> {
-    let name = format!("{}/{}", chart.trim_end_matches('/'), file.path);
-    document::source(&name, &file.data).map_err(|diagnostic| ChartError::document(&file.path, *diagnostic))
-}
-
-/// The maps of all documents of a values file, later ones over earlier ones.
-fn read_values(source: &Arc<SourceFile>) -> Result<Value, ChartError> {
-    let failed = |diagnostic| ChartError::document("values.yaml", diagnostic);
-    let documents = document::parse_all(source).map_err(|diagnostic| failed(*diagnostic))?;
-    let mut merged = Value::map();
-    for document in documents {
-        match document {
-            Value::Null => {}
-            Value::Map(_) => merge(&mut merged, document),
-            other => {
-                let message = format!("values must be a map, not a {}", other.kind());
-                return Err(failed(
-                    Diagnostic::error(message).at(source, document::locate(source, &[] as &[Part<'_>])),
-                ));
-            }
-        }
-    }
-    Ok(merged)
-}
-
-/// Puts a map over another one, maps within both joined. As deep as the YAML reader lets documents be.
-fn merge(into: &mut Value, over: Value) {
-    match (into, over) {
-        (Value::Map(into), Value::Map(over)) => {
-            for (key, value) in over {
-                match into.get_mut(&key) {
-                    Some(old @ Value::Map(_)) if value.as_map().is_some() => merge(old, value),
-                    _ => {
-                        into.insert(key, value);
-                    }
-                }
-            }
-        }
-        (into, over) => *into = over,
-    }
 }
 
 /// Whether a path ends so; with the case as Helm has it.
@@ -374,11 +317,11 @@ fn assemble(
     let mut routed = Routed::route(files);
     let chart_yaml =
         routed.chart_yaml.take().ok_or_else(|| ChartError::NoChartYaml { chart: name.clone() })?;
-    let (mut metadata, mut nulls, chart_yaml) = read_chart_yaml(&name, &chart_yaml)?;
+    let (mut metadata, chart_yaml) = read_chart_yaml(&name, &chart_yaml)?;
     if let Some(requirements) = &routed.requirements {
-        merge_requirements(&name, requirements, &mut metadata, &mut nulls)?;
+        merge_requirements(&name, requirements, &mut metadata)?;
     }
-    validate::check(&mut metadata, nulls, &chart_yaml)?;
+    validate::check(&mut metadata, &chart_yaml)?;
     if metadata.api_version == "v1" {
         routed.files.extend(routed.requirements.take());
         routed.files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -386,11 +329,14 @@ fn assemble(
         routed.files.retain(|file| &*file.path != lock::REQUIREMENTS_LOCK);
     }
     let lock = match &routed.lock {
-        Some(file) => Some(Lock::read(&file.path, &source(&name, file)?)?),
+        Some(file) => Some(Lock::read(&file.path, &document::source(&name, &file.path, &file.data)?)?),
         None => None,
     };
-    let values_yaml = routed.values.as_ref().map(|file| source(&name, file)).transpose()?;
-    let values = values_yaml.as_ref().map_or_else(|| Ok(Value::map()), read_values)?;
+    let values_yaml =
+        routed.values.as_ref().map(|file| document::source(&name, &file.path, &file.data)).transpose()?;
+    let values = values_yaml
+        .as_ref()
+        .map_or_else(|| Ok(Value::map()), |file| document::values("values.yaml", file))?;
     let subcharts = subcharts(&name, &metadata.name, routed.subcharts, budget, depth)?;
     Ok(Chart {
         metadata,

@@ -13,7 +13,7 @@
 
 use std::sync::Arc;
 
-use super::document::{self, Fields, Misfit};
+use super::document;
 use super::{Chart, ChartError, Dependency, Lock};
 use crate::data::{Value, digest::Digest};
 use crate::diag::SourceFile;
@@ -24,24 +24,12 @@ pub const CHART_LOCK: &str = "Chart.lock";
 pub const REQUIREMENTS_LOCK: &str = "requirements.lock";
 
 impl Lock {
-    /// Reads a lock.
+    /// Reads a lock; `path` is [`CHART_LOCK`] or [`REQUIREMENTS_LOCK`].
     ///
     /// # Errors
     /// It is no YAML, or a field has another kind than it must have.
-    pub fn read(name: &str, file: &Arc<SourceFile>) -> Result<Self, ChartError> {
-        let value = document::parse(file).map_err(|diagnostic| ChartError::document(name, *diagnostic))?;
-        Self::decode(&value).map_err(|misfit| ChartError::document(name, misfit.at(file)))
-    }
-
-    fn decode(value: &Value) -> Result<Self, Misfit> {
-        let fields = Fields::of(value)?;
-        let mut lock = Lock::default();
-        let mut dependencies = Vec::new();
-        fields.string("generated", &mut lock.generated)?;
-        fields.string("digest", &mut lock.digest)?;
-        fields.maps("dependencies", &mut dependencies, Dependency::decode)?;
-        lock.dependencies = dependencies.into_iter().flatten().collect();
-        Ok(lock)
+    pub fn read(path: &str, file: &Arc<SourceFile>) -> Result<Self, ChartError> {
+        document::typed(path, file)
     }
 
     /// The text of the lock as Helm writes it.
@@ -75,7 +63,7 @@ fn go_json(dependencies: &[Dependency]) -> String {
     let sorted: Vec<Dependency> = dependencies
         .iter()
         .map(|dependency| Dependency {
-            import_values: dependency.import_values.iter().map(document::sorted).collect(),
+            import_values: dependency.import_values.iter().map(sorted).collect(),
             ..dependency.clone()
         })
         .collect();
@@ -94,4 +82,33 @@ fn go_json(dependencies: &[Dependency]) -> String {
         }
     }
     escaped
+}
+
+/// A value with the keys of its maps sorted. As deep as the YAML reader lets documents be.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Map(map) => {
+            let mut pairs: Vec<_> = map.iter().map(|(key, value)| (Arc::clone(key), sorted(value))).collect();
+            pairs.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Map(pairs.into_iter().collect())
+        }
+        Value::List(items) => Value::List(items.iter().map(sorted).collect()),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Digest of a lock that `helm dependency update` wrote for these dependencies.
+    #[test]
+    fn digests_are_helms() {
+        let requested: Vec<Dependency> =
+            serde_json::from_str(include_str!("../../tests/cases/chart/lock/requested.json")).unwrap();
+        let text = include_str!("../../tests/cases/chart/lock/Chart.lock");
+        let lock = Lock::read(CHART_LOCK, &SourceFile::new(CHART_LOCK, text)).unwrap();
+        assert_eq!(digest(&requested, &lock.dependencies), lock.digest);
+        assert_eq!(lock.to_yaml().unwrap(), text);
+    }
 }

@@ -17,6 +17,7 @@ mod ignore;
 mod load;
 pub mod lock;
 pub mod metadata;
+pub mod scaffold;
 mod validate;
 
 use std::sync::Arc;
@@ -50,7 +51,7 @@ impl ChartFile {
 
 /// The versions that were chosen for dependencies: `Chart.lock` or `requirements.lock`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, Default)]
-#[serde(default)]
+#[serde(default, rename = "v2.Lock")]
 pub struct Lock {
     /// When it was made, RFC 3339 as written.
     pub generated: String,

@@ -10,9 +10,8 @@ use std::sync::{Arc, LazyLock};
 
 use regex::Regex;
 
-use super::document::{Part, locate};
-use super::metadata::NullItems;
-use super::{ChartError, Metadata};
+use super::document::{has_null_item, locate};
+use super::{ChartError, Dependency, Maintainer, Metadata};
 use crate::diag::{Diagnostic, SourceFile};
 
 /// What of a text is printable, as Go's `unicode.IsPrint` has it.
@@ -56,27 +55,22 @@ pub fn is_version(text: &str) -> bool {
 ///
 /// # Errors
 /// [`ChartError::ApiVersion`] or [`ChartError::Invalid`], with Helm's texts and the place in `file`.
-pub(super) fn check(
-    metadata: &mut Metadata,
-    nulls: NullItems,
-    file: &Arc<SourceFile>,
-) -> Result<(), ChartError> {
+pub(super) fn check(metadata: &mut Metadata, file: &Arc<SourceFile>) -> Result<(), ChartError> {
     clean(metadata);
-    let found = |message: String, path: &[Part<'_>]| {
-        Box::new(Diagnostic::error(message).at(file, locate(file, path)))
-    };
-    let invalid = |message: String, path: &[Part<'_>]| Err(ChartError::Invalid(found(message, path)));
+    let found =
+        |message: String, path: &[&str]| Box::new(Diagnostic::error(message).at(file, locate(file, path)));
+    let invalid = |message: String, path: &[&str]| Err(ChartError::Invalid(found(message, path)));
     match &*metadata.api_version {
         "v1" | "v2" => {}
         other => {
             let text = if other == "v3" { "invalid chart apiVersion" } else { "unsupported chart version" };
-            let diagnostic = found(text.to_string(), &[Part::Key("apiVersion")])
+            let diagnostic = found(text.to_string(), &["apiVersion"])
                 .note(format!("apiVersion is {other:?}; charts have \"v1\" or \"v2\""))
                 .hint("set `apiVersion: v2` in Chart.yaml");
             return Err(ChartError::ApiVersion(Box::new(diagnostic)));
         }
     }
-    let name = [Part::Key("name")];
+    let name = ["name"];
     match &*metadata.name {
         "" => return invalid("chart.metadata.name is required".into(), &[]),
         own @ ("." | "..") => return invalid(format!("chart.metadata.name {own:?} is not allowed"), &name),
@@ -88,25 +82,25 @@ pub(super) fn check(
         return invalid("chart.metadata.version is required".into(), &[]);
     }
     if !is_version(version) {
-        let mut diagnostic =
-            found(format!("chart.metadata.version {version:?} is invalid"), &[Part::Key("version")]);
+        let mut diagnostic = found(format!("chart.metadata.version {version:?} is invalid"), &["version"]);
         diagnostic.hints.push("use a semantic version such as \"1.2.3\"".to_string());
         return Err(ChartError::Invalid(diagnostic));
     }
     if !matches!(metadata.chart_type.as_deref(), None | Some("application" | "library")) {
-        return invalid("chart.metadata.type must be application or library".into(), &[Part::Key("type")]);
+        return invalid("chart.metadata.type must be application or library".into(), &["type"]);
     }
-    if nulls.maintainers {
-        let path = [Part::Key("maintainers")];
+    if metadata.maintainers.contains(&Maintainer::default()) && has_null_item(file, "maintainers") {
+        let path = ["maintainers"];
         return invalid("maintainers must not contain empty or null nodes".into(), &path);
     }
-    if nulls.dependencies {
-        let path = [Part::Key("dependencies")];
+    if metadata.dependencies.contains(&Dependency::default()) && has_null_item(file, "dependencies") {
+        let path = ["dependencies"];
         return invalid("dependencies must not contain empty or null nodes".into(), &path);
     }
     let mut names = HashSet::new();
     for (index, dependency) in metadata.dependencies.iter().enumerate() {
-        let path = |key| [Part::Key("dependencies"), Part::Index(index), Part::Key(key)];
+        let index = index.to_string();
+        let path = |key| ["dependencies", &*index, key];
         let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if !dependency.alias.chars().all(is_plain) {
             let text = format!("dependency {:?} has disallowed characters in the alias", dependency.name);

@@ -46,7 +46,8 @@ impl Chunk {
     /// What is left of the text after the terms took their characters from its start.
     fn strip<'t>(&self, text: &'t str) -> Option<&'t str> {
         let mut rest = text.chars();
-        self.terms.iter().all(|term| rest.next().is_some_and(|c| term.takes(c))).then(|| rest.as_str())
+        let fits = self.terms.iter().all(|term| rest.next().is_some_and(|c| term.takes(c)));
+        if fits { Some(rest.as_str()) } else { None }
     }
 }
 

@@ -4,4 +4,6 @@ mod chart_loading;
 mod repositories;
 mod serving;
 mod values_cases;
+mod packaging;
+mod support;
 mod yaml_cases;
