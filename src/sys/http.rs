@@ -139,6 +139,11 @@ pub enum ConnectionFailure {
 impl crate::diag::Hint for HttpError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
+            HttpError::Connection { kind: ConnectionFailure::Tls, reason, .. }
+                if reason.ends_with("a client certificate") =>
+            {
+                "give one with --cert-file and --key-file"
+            }
             HttpError::Connection { kind: ConnectionFailure::Tls, .. } => {
                 "name the authority that signed the server's certificate with --ca-file"
             }
@@ -714,8 +719,9 @@ fn failure(shown: &str, error: &reqwest::Error, start: Instant) -> HttpError {
                 | std::io::ErrorKind::BrokenPipe
                 | std::io::ErrorKind::UnexpectedEof => kind = ConnectionFailure::Broken,
                 _ => {
-                    let inner = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-                    kind = inner.map_or(kind, |_| ConnectionFailure::Tls);
+                    if let Some(reason) = tls_reason(io) {
+                        return HttpError::Connection { url, kind: ConnectionFailure::Tls, reason };
+                    }
                 }
             }
         }
@@ -729,6 +735,27 @@ fn failure(shown: &str, error: &reqwest::Error, start: Instant) -> HttpError {
         kind = ConnectionFailure::Broken;
     }
     HttpError::Connection { url, kind, reason }
+}
+
+/// What TLS says, however many times it was wrapped as an error of the system.
+fn tls_reason(error: &std::io::Error) -> Option<String> {
+    use rustls::{AlertDescription, CertificateError, Error};
+    let mut inner: &(dyn std::error::Error + Send + Sync + 'static) = error.get_ref()?;
+    while let Some(io) = inner.downcast_ref::<std::io::Error>() {
+        inner = io.get_ref()?;
+    }
+    Some(match inner.downcast_ref::<Error>()? {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "the server's certificate is signed by an unknown authority".to_string()
+        }
+        Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            "the server's certificate has expired".to_string()
+        }
+        Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            "the server asks for a client certificate".to_string()
+        }
+        other => other.to_string(),
+    })
 }
 
 /// A body that ended early, or came too slowly.
@@ -756,7 +783,9 @@ fn innermost(error: &reqwest::Error) -> String {
             .to_string();
     }
     let text = cause.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_lowercase().chain(letters).collect())
 }
 
 fn pem(path: &Path) -> Result<Vec<u8>, HttpError> {

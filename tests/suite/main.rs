@@ -1,9 +1,9 @@
 //! The one integration-test binary.
 mod chart_loading;
 
+mod packaging;
 mod repositories;
 mod serving;
-mod values_cases;
-mod packaging;
 mod support;
+mod values_cases;
 mod yaml_cases;
