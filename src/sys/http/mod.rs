@@ -1,0 +1,432 @@
+//! HTTP: the only user of reqwest and rustls.
+//!
+//! A request is a blocking call that returns a whole, bounded body. What the rest of the program may rely on:
+//!
+//! - Nothing happens before the first request: no thread, no TLS set-up, no reading of system roots. A plain `http://`
+//!   request never sets up TLS at all.
+//! - Time is bounded three ways: to connect, between two pieces of a body, and in total over all redirects and attempts.
+//! - Credentials go to the scheme, host and port of the first URL only, unless the caller asks for more; a redirect to
+//!   another place loses them.
+//! - `file://` and every other scheme but `http` and `https` are refused, also as the target of a redirect.
+//! - Only GET and HEAD exist here; both are idempotent, and both are tried again (twice at most) when a connection breaks
+//!   or a server answers 5xx.
+//!
+//! Trust: the roots of the system (the platform's verifier), plus those of [`HttpOptions::ca_file`]. Proxies come from
+//! `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` of the host's environment in either case, as Go reads them: the machine
+//! itself (`localhost`, loopback addresses) is never reached through a proxy.
+//!
+//! The user agent is `Helm/4.3 (bowline/VERSION)`: repositories that sniff for Helm let us in, and logs tell who it was.
+
+mod address;
+mod error;
+mod exchange;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use reqwest::blocking::{Client, ClientBuilder};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION,
+};
+use reqwest::{Certificate, Identity, Method, NoProxy, Proxy, Url};
+
+pub use address::{file_name, join, percent_decode, same_origin};
+pub use error::{ConnectionFailure, HttpError};
+
+use error::{innermost, is_passing};
+use exchange::{AnswerHead, Exchange};
+
+use super::secret::redact_url;
+use super::{Host, Secret, fs};
+
+/// What this program calls itself.
+pub const USER_AGENT: &str = concat!("Helm/4.3 (bowline/", env!("CARGO_PKG_VERSION"), ")");
+/// Most redirects that are followed for one request (Go's number).
+const MOST_REDIRECTS: usize = 10;
+/// Waits before the second and the third attempt.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+/// Largest certificate or key file, in bytes.
+const PEM_LIMIT: u64 = 4 << 20;
+
+/// User name and password of basic authentication.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Credentials {
+    /// User name.
+    pub username: String,
+    /// Password.
+    pub password: Secret,
+}
+
+/// How connections are made: the same for all requests of one [`Http`].
+#[derive(Debug, Clone)]
+pub struct HttpOptions {
+    /// Where the proxy variables are looked up.
+    pub env: Arc<BTreeMap<String, String>>,
+    /// PEM file of further authorities to trust.
+    pub ca_file: Option<PathBuf>,
+    /// PEM file with the client's certificate.
+    pub cert_file: Option<PathBuf>,
+    /// PEM file with the client's key.
+    pub key_file: Option<PathBuf>,
+    /// Accept any certificate.
+    pub insecure_skip_tls_verify: bool,
+    /// Longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// Longest wait between two pieces of an answer.
+    pub idle_timeout: Duration,
+    /// Longest time for a request with all its redirects and attempts (Helm: 120 s).
+    pub total_timeout: Duration,
+}
+
+impl HttpOptions {
+    /// The defaults, with the host's proxies.
+    pub fn new(host: &Host) -> Self {
+        HttpOptions {
+            env: Arc::clone(&host.env),
+            ca_file: None,
+            cert_file: None,
+            key_file: None,
+            insecure_skip_tls_verify: false,
+            connect_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_secs(60),
+            total_timeout: Duration::from_secs(120),
+        }
+    }
+}
+
+/// One request.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The `Accept` header, when it matters.
+    pub accept: Option<&'static str>,
+    /// Who asks. User information in the URL counts when this is `None`.
+    pub credentials: Option<Credentials>,
+    /// Send the credentials to wherever redirects lead.
+    pub pass_credentials: bool,
+    /// The `ETag` of a copy that the caller has; the answer may then be 304 without a body.
+    pub etag: Option<String>,
+    /// Let the server compress the answer on the way. Off for archives, whose very bytes matter.
+    pub compressed: bool,
+    /// Largest body in bytes, counted after decompression.
+    pub limit: u64,
+}
+
+impl Request {
+    /// A request without credentials for a body of at most `limit` bytes.
+    pub fn new(limit: u64) -> Self {
+        Request {
+            accept: None,
+            credentials: None,
+            pass_credentials: false,
+            etag: None,
+            compressed: false,
+            limit,
+        }
+    }
+}
+
+/// A successful answer (2xx, or 304 when an `ETag` was sent).
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Header names in lower case, with their values; a value that is not ASCII is left out.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The URL that answered, after redirects, as shown.
+    pub url: String,
+}
+
+impl Response {
+    /// The first value of a header, by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The `ETag`, for the next [`Request::etag`].
+    pub fn etag(&self) -> Option<&str> {
+        self.header(ETAG.as_str())
+    }
+}
+
+/// An HTTP client. Cheap to make: it does nothing before its first request. Shared between threads by reference.
+#[derive(Debug)]
+pub struct Http {
+    options: HttpOptions,
+    /// One client per way of talking: with or without TLS, with or without compression.
+    clients: [Mutex<Option<Client>>; 4],
+}
+
+impl Http {
+    /// A client with these options.
+    pub fn new(options: HttpOptions) -> Self {
+        Http { options, clients: Default::default() }
+    }
+
+    /// Fetches a URL.
+    ///
+    /// # Errors
+    /// The URL is unusable, the server cannot be reached or answers with an error, or the answer is too large.
+    pub fn get(&self, url: &str, request: &Request) -> Result<Response, HttpError> {
+        self.send(&Method::GET, url, request)
+    }
+
+    /// Asks for the headers of a URL.
+    ///
+    /// # Errors
+    /// As [`Http::get`].
+    pub fn head(&self, url: &str, request: &Request) -> Result<Response, HttpError> {
+        self.send(&Method::HEAD, url, request)
+    }
+
+    fn send(&self, method: &Method, url: &str, request: &Request) -> Result<Response, HttpError> {
+        let start = Instant::now();
+        let mut target = parse(url)?;
+        let credentials = request.credentials.clone().or_else(|| user_information(&target));
+        strip_user(&mut target);
+        let mut pauses = PAUSES.iter();
+        loop {
+            let failure = match self.follow(method, target.clone(), request, credentials.as_ref(), start) {
+                Err(failure) if is_passing(&failure) => failure,
+                done => return done,
+            };
+            match pauses.next() {
+                Some(pause) if start.elapsed() + *pause < self.options.total_timeout => {
+                    std::thread::sleep(*pause);
+                }
+                _ => return Err(failure),
+            }
+        }
+    }
+
+    /// One attempt: the request and its redirects.
+    fn follow(
+        &self,
+        method: &Method,
+        first: Url,
+        request: &Request,
+        credentials: Option<&Credentials>,
+        start: Instant,
+    ) -> Result<Response, HttpError> {
+        let mut url = first.clone();
+        for _ in 0..=MOST_REDIRECTS {
+            let shown = redact_url(url.as_str());
+            let remaining = self.options.total_timeout.saturating_sub(start.elapsed());
+            if remaining.is_zero() {
+                return Err(HttpError::Timeout { url: shown, after: start.elapsed() });
+            }
+            let may_know = request.pass_credentials || url.origin() == first.origin();
+            let headers = headers_of(request, credentials.filter(|_| may_know))?;
+            let client = self.client(url.scheme() == "https", request.compressed)?;
+            let asked = client.request(method.clone(), url.clone()).headers(headers).timeout(remaining);
+            let exchange = Exchange::start(asked, shown, start, &self.options)?;
+            let head = exchange.head()?;
+            match redirect(&head, &url)? {
+                Some(next) => url = next,
+                None => return exchange.finish(head, request),
+            }
+        }
+        Err(HttpError::TooManyRedirects { url: redact_url(first.as_str()) })
+    }
+
+    fn client(&self, tls: bool, compressed: bool) -> Result<Client, HttpError> {
+        let slot = &self.clients[usize::from(tls) * 2 + usize::from(compressed)];
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = &*slot {
+            return Ok(client.clone());
+        }
+        let client = self.build(tls, compressed)?;
+        *slot = Some(client.clone());
+        Ok(client)
+    }
+
+    fn build(&self, tls: bool, compressed: bool) -> Result<Client, HttpError> {
+        // Fails only when a provider is installed already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let setup = |error: reqwest::Error| HttpError::Setup { reason: innermost(&error) };
+        if !tls {
+            return self.builder(compressed)?.tls_certs_only([]).build().map_err(setup);
+        }
+        let options = &self.options;
+        let mut roots = Vec::new();
+        if let Some(path) = &options.ca_file {
+            roots = Certificate::from_pem_bundle(&pem(path)?)
+                .map_err(|error| HttpError::TlsFile { path: path.clone(), reason: innermost(&error) })?;
+            if roots.is_empty() {
+                let reason = "it has no certificate in PEM form".to_string();
+                return Err(HttpError::TlsFile { path: path.clone(), reason });
+            }
+        }
+        let identity = self.identity()?;
+        let with_tls = || {
+            let builder =
+                self.builder(compressed)?.tls_danger_accept_invalid_certs(options.insecure_skip_tls_verify);
+            Ok(match identity.clone() {
+                Some(identity) => builder.identity(identity),
+                None => builder,
+            })
+        };
+        with_tls()?.tls_certs_merge(roots.clone()).build().or_else(|_| {
+            // A machine without any root certificate: only what the caller named can be trusted, and a server that is
+            // not is told so in the handshake.
+            with_tls()?.tls_certs_only(roots).build().map_err(setup)
+        })
+    }
+
+    fn identity(&self) -> Result<Option<Identity>, HttpError> {
+        let (Some(cert), Some(key)) = (&self.options.cert_file, &self.options.key_file) else {
+            let Some(path) = self.options.cert_file.as_ref().or(self.options.key_file.as_ref()) else {
+                return Ok(None);
+            };
+            let reason = "a client certificate needs both a certificate and a key file".to_string();
+            return Err(HttpError::TlsFile { path: path.clone(), reason });
+        };
+        let mut both = pem(key)?;
+        both.push(b'\n');
+        both.extend(pem(cert)?);
+        let identity = Identity::from_pem(&both);
+        identity
+            .map(Some)
+            .map_err(|error| HttpError::TlsFile { path: cert.clone(), reason: innermost(&error) })
+    }
+
+    fn builder(&self, compressed: bool) -> Result<ClientBuilder, HttpError> {
+        let options = &self.options;
+        let mut builder = ClientBuilder::new()
+            .user_agent(USER_AGENT)
+            .connect_timeout(options.connect_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .gzip(compressed)
+            .no_proxy();
+        for (scheme, variable) in [("http", "HTTP_PROXY"), ("https", "HTTPS_PROXY")] {
+            let Some(address) = self.variable(variable) else { continue };
+            let unusable = |error: reqwest::Error| HttpError::Setup {
+                reason: format!("{variable} is not usable: {}", innermost(&error)),
+            };
+            let proxy = if scheme == "http" { Proxy::http(address) } else { Proxy::https(address) };
+            let direct = self.variable("NO_PROXY").unwrap_or_default();
+            let direct = NoProxy::from_string(&format!("localhost,127.0.0.0/8,::1,{direct}"));
+            builder = builder.proxy(proxy.map_err(unusable)?.no_proxy(direct));
+        }
+        Ok(builder)
+    }
+
+    /// A variable of the host's environment, upper case first.
+    fn variable(&self, name: &str) -> Option<&str> {
+        let get = |name: &str| self.options.env.get(name).map(String::as_str).filter(|text| !text.is_empty());
+        get(name).or_else(|| get(&name.to_lowercase()))
+    }
+}
+
+fn parse(url: &str) -> Result<Url, HttpError> {
+    let parsed = Url::parse(url)
+        .map_err(|error| HttpError::InvalidUrl { url: redact_url(url), reason: error.to_string() })?;
+    check_scheme(parsed)
+}
+
+fn check_scheme(url: Url) -> Result<Url, HttpError> {
+    if matches!(url.scheme(), "http" | "https") {
+        return Ok(url);
+    }
+    Err(HttpError::UnsupportedScheme { scheme: url.scheme().to_string() })
+}
+
+fn user_information(url: &Url) -> Option<Credentials> {
+    let password = percent_decode(url.password().unwrap_or(""));
+    let username = percent_decode(url.username());
+    (!username.is_empty() || !password.is_empty())
+        .then(|| Credentials { username, password: Secret::new(password) })
+}
+
+/// Takes user information out of a URL, so that nothing below this module sends it.
+fn strip_user(url: &mut Url) {
+    // Both fail only for URLs without a host, which have no user either.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+}
+
+fn headers_of(request: &Request, credentials: Option<&Credentials>) -> Result<HeaderMap, HttpError> {
+    let mut headers = HeaderMap::new();
+    if let Some(accept) = request.accept {
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+    }
+    if !request.compressed {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    if let Some(etag) = request.etag.as_deref().and_then(|etag| HeaderValue::from_str(etag).ok()) {
+        headers.insert(IF_NONE_MATCH, etag);
+    }
+    if let Some(credentials) = credentials {
+        let pair = format!("{}:{}", credentials.username, credentials.password.reveal());
+        let mut value = HeaderValue::from_str(&format!("Basic {}", base64(pair.as_bytes())))
+            .map_err(|error| HttpError::Setup { reason: error.to_string() })?;
+        value.set_sensitive(true);
+        headers.insert(AUTHORIZATION, value);
+    }
+    Ok(headers)
+}
+
+/// Base64 with padding, for the one header that needs it (encodings live in a module above this one).
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |at: usize| u32::from(chunk.get(at).copied().unwrap_or(0));
+        let group = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for digit in 0..4 {
+            // Six bits are always an index below 64.
+            let index = (group >> (18 - 6 * digit)) as usize & 63;
+            out.push(if digit <= chunk.len() { DIGITS[index] as char } else { '=' });
+        }
+    }
+    out
+}
+
+/// Where a redirect leads; `None` when the answer is none.
+fn redirect(answer: &AnswerHead, from: &Url) -> Result<Option<Url>, HttpError> {
+    if !matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let Some(location) = answer.headers.get(LOCATION) else { return Ok(None) };
+    let text = String::from_utf8_lossy(location.as_bytes());
+    let mut next = from
+        .join(&text)
+        .map_err(|error| HttpError::InvalidUrl { url: redact_url(&text), reason: error.to_string() })?;
+    strip_user(&mut next);
+    check_scheme(next).map(Some)
+}
+
+fn pem(path: &Path) -> Result<Vec<u8>, HttpError> {
+    fs::read(path, PEM_LIMIT)
+        .map_err(|error| HttpError::TlsFile { path: path.to_path_buf(), reason: error.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_follows_the_rfc() {
+        for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
+        {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
+    }
+
+    #[test]
+    fn other_schemes_are_refused_before_anything_is_set_up() {
+        let host = Host::of_process().unwrap();
+        let http = Http::new(HttpOptions::new(&host));
+        for url in ["file:///etc/passwd", "ftp://h/x", "oci://h/x"] {
+            let error = http.get(url, &Request::new(1)).unwrap_err();
+            assert!(matches!(error, HttpError::UnsupportedScheme { .. }), "{error}");
+        }
+        assert!(matches!(http.get("x", &Request::new(1)), Err(HttpError::InvalidUrl { .. })));
+        assert!(http.clients.iter().all(|slot| slot.lock().unwrap().is_none()));
+    }
+}
