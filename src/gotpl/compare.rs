@@ -80,7 +80,7 @@ pub fn equal(a: &Val, b: &Val) -> Result<bool, FuncError> {
 fn equal_composite(a: &Val, b: &Val) -> Result<bool, FuncError> {
     let (kind_a, kind_b) = (a.kind(), b.kind());
     if kind_a != kind_b && kind_a != Kind::Invalid && kind_b != Kind::Invalid {
-        let (text_a, text_b) = (as_string(a), as_string(b));
+        let (text_a, text_b) = (as_string(a), b.to_display());
         let (type_a, type_b) = (a.type_name(), b.type_name());
         return Err(FuncError::new(
             [
@@ -91,7 +91,7 @@ fn equal_composite(a: &Val, b: &Val) -> Result<bool, FuncError> {
                 b", ",
                 type_b.as_bytes(),
                 b": ",
-                &*text_b,
+                text_b.as_bytes(),
             ]
             .concat(),
         ));

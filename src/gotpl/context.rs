@@ -1,37 +1,66 @@
-//! What a function can do besides looking at its arguments: call templates, use host data, spend steps.
+//! The running execution: its limits, its host data, and what a function can do with it.
 //!
-//! Invariant: a function reaches the running execution only through [`Ctx`].
+//! Invariant: a function reaches the execution only through [`Ctx`], and every template call and every large piece of
+//! work passes here to be counted.
 
 use std::any::Any;
 use std::sync::Arc;
 
+use crate::diag::SourceFile;
+
 use super::error::{FuncError, Limit, TemplateError};
+use super::exec;
+use super::funcs::{FuncTable, HostData};
+use super::set::{Options, ParsedFile, Recorder, Set};
 use super::value::Val;
 
-/// The running execution as a function sees it.
-pub struct Ctx<'a> {
-    host: &'a mut dyn Any,
-    engine: &'a mut dyn Engine,
+/// One execution, as functions see it.
+pub struct Ctx<'h> {
+    pub(super) options: Options,
+    pub(super) set: Set,
+    pub(super) recorder: Option<&'h mut dyn Recorder>,
+    /// Nested template calls.
+    pub(super) depth: usize,
+    /// How many functions are collecting the output of a template.
+    pub(super) captures: usize,
+    host: HostData<'h>,
+    /// Steps left.
+    fuel: u64,
+    /// Address of the stack where execution began.
+    base: usize,
 }
 
-/// The calls that the executor offers to functions.
-pub(crate) trait Engine {
-    fn execute(&mut self, host: &mut dyn Any, name: &str, data: Val) -> Result<Vec<u8>, TemplateError>;
-    fn execute_text(
-        &mut self,
-        host: &mut dyn Any,
-        name: &str,
-        text: Arc<str>,
-        data: Val,
-    ) -> Result<Vec<u8>, TemplateError>;
-    fn has_template(&self, name: &str) -> bool;
-    fn spend(&mut self, steps: u64) -> Result<(), Limit>;
-    fn size_limit(&self) -> usize;
+/// Roughly where the stack ends now.
+#[inline(never)]
+fn stack_address() -> usize {
+    let marker = 0_u8;
+    std::hint::black_box(&raw const marker).addr()
 }
 
-impl<'a> Ctx<'a> {
-    pub(crate) fn new(host: &'a mut dyn Any, engine: &'a mut dyn Engine) -> Self {
-        Ctx { host, engine }
+impl<'h> Ctx<'h> {
+    /// An execution that has not begun. Functions can be called with it directly, which is how they are tested.
+    pub fn new(
+        set: &Set,
+        options: &Options,
+        host: HostData<'h>,
+        recorder: Option<&'h mut dyn Recorder>,
+    ) -> Self {
+        Ctx {
+            options: *options,
+            set: set.clone(),
+            recorder,
+            depth: 0,
+            captures: 0,
+            host,
+            fuel: options.limits.steps,
+            base: stack_address(),
+        }
+    }
+
+    /// Calls `work` with an execution that has only the built-ins and no templates: for tests of functions.
+    pub fn bare<T>(host: &mut dyn Any, work: impl FnOnce(&mut Ctx<'_>) -> T) -> T {
+        let set = Set::new("bare", FuncTable::builtins());
+        work(&mut Ctx::new(&set, &Options::default(), host, None))
     }
 
     /// The data that the host passed to the execution (clock, randomness, counters), if it is a `T`.
@@ -39,17 +68,25 @@ impl<'a> Ctx<'a> {
         self.host.downcast_mut()
     }
 
+    /// The templates of the execution; inside a text executed with [`Ctx::execute_text`] also those it defines.
+    pub fn set(&self) -> &Set {
+        &self.set
+    }
+
     /// Whether a template of this name is defined in the set.
     pub fn has_template(&self, name: &str) -> bool {
-        self.engine.has_template(name)
+        self.set.get(name).is_some()
     }
 
     /// Executes a defined template on data and returns what it wrote: the core of `include`.
     ///
     /// # Errors
     /// The template does not exist or fails; the error has its own place. Wrap it in [`FuncError::Nested`].
-    pub fn execute(&mut self, name: &str, data: Val) -> Result<Vec<u8>, TemplateError> {
-        self.engine.execute(self.host, name, data)
+    pub fn execute(&mut self, name: &str, data: Val) -> Result<Vec<u8>, Box<TemplateError>> {
+        self.captures += 1;
+        let result = exec::execute(self, name, data);
+        self.captures -= 1;
+        result.map_err(|error| Box::new(TemplateError::Exec(*error)))
     }
 
     /// Parses a text as a template called `name` in a copy of the set and executes it: the core of `tpl`. Templates
@@ -62,18 +99,43 @@ impl<'a> Ctx<'a> {
         name: &str,
         text: impl Into<Arc<str>>,
         data: Val,
-    ) -> Result<Vec<u8>, TemplateError> {
-        self.engine.execute_text(self.host, name, text.into(), data)
+    ) -> Result<Vec<u8>, Box<TemplateError>> {
+        let file = SourceFile::new(name, text);
+        let parsed = ParsedFile::parse(name, &file, self.set.funcs())
+            .map_err(|error| Box::new(TemplateError::Parse(error)))?;
+        let inner = self.set.with_overlay(&parsed);
+        let outer = std::mem::replace(&mut self.set, inner);
+        let result = self.execute(name, data);
+        self.set = outer;
+        result
     }
 
     /// Spends steps for work that grows with the input (loops over ranges, pads, repeats): call it before the work.
     pub fn spend(&mut self, steps: u64) -> Result<(), FuncError> {
-        Ok(self.engine.spend(steps)?)
+        Ok(self.charge(steps)?)
     }
 
     /// Checks that a value of this many bytes may be built; call it before building one whose size an argument sets.
     pub fn allow_size(&mut self, bytes: usize) -> Result<(), FuncError> {
-        let max = self.engine.size_limit();
+        let max = self.options.limits.value;
         if bytes > max { Err(FuncError::Limit(Limit::Size(max))) } else { self.spend(bytes as u64 / 64) }
+    }
+
+    pub(super) fn charge(&mut self, steps: u64) -> Result<(), Limit> {
+        match self.fuel.checked_sub(steps) {
+            Some(left) => {
+                self.fuel = left;
+                Ok(())
+            }
+            None => {
+                self.fuel = 0;
+                Err(Limit::Steps(self.options.limits.steps))
+            }
+        }
+    }
+
+    /// Whether another level of recursion fits the stack.
+    pub(super) fn has_stack(&self) -> bool {
+        self.base.abs_diff(stack_address()) < self.options.limits.stack
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::diag::{Diagnostic, Hint, Location, SourceFile, Span};
 
 use super::gostr::GoStr;
+use super::quote::quote;
 
 /// Why a function could not give a value.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub enum FuncError {
         /// The error inside.
         source: Box<TemplateError>,
     },
+    /// Not an error of the function but of its use, told without `error calling …`: `can't call method/function …`.
+    Language(GoStr),
     /// A limit of the execution was reached; never caught by functions.
     Limit(Limit),
 }
@@ -53,6 +56,7 @@ impl FuncError {
             FuncError::Message(text)
             | FuncError::Panic(text)
             | FuncError::Stop(text)
+            | FuncError::Language(text)
             | FuncError::Nested { text, .. } => text.clone(),
             FuncError::Limit(limit) => limit.to_string().into(),
         }
@@ -220,8 +224,11 @@ impl ExecError {
         line.extend_from_slice(b"template: ");
         if self.file.is_some() {
             let place = format!(
-                "{}:{}:{}: executing {:?} at <",
-                self.file_name, self.line, self.column, &*self.template
+                "{}:{}:{}: executing {} at <",
+                self.file_name,
+                self.line,
+                self.column,
+                quote(self.template.as_bytes())
             );
             line.extend_from_slice(place.as_bytes());
             line.extend_from_slice(self.context.as_bytes());
@@ -268,7 +275,8 @@ impl ExecError {
             diagnostic = diagnostic.hint(format!("did you mean `{closest}`?"));
         }
         for step in &innermost.trace {
-            diagnostic = diagnostic.frame(format!("template {:?}", &*step.called), Some(step.at.clone()));
+            diagnostic = diagnostic
+                .frame(format!("template {}", quote(step.called.as_bytes())), Some(step.at.clone()));
         }
         steps.pop();
         add_trace(diagnostic, &steps)
@@ -281,7 +289,8 @@ fn add_trace(mut diagnostic: Diagnostic, steps: &[&ExecError]) -> Diagnostic {
         let at = step.file.as_ref().map(|file| Location { file: Arc::clone(file), span: step.span });
         diagnostic = diagnostic.frame(step.context.to_string(), at);
         for outer in &step.trace {
-            diagnostic = diagnostic.frame(format!("template {:?}", &*outer.called), Some(outer.at.clone()));
+            diagnostic = diagnostic
+                .frame(format!("template {}", quote(outer.called.as_bytes())), Some(outer.at.clone()));
         }
     }
     diagnostic

@@ -160,6 +160,10 @@ impl Printer {
             Val::Float(n) => self.float(*n, false, verb, value),
             Val::Num(num) => self.number(*num, verb, value),
             Val::Str(text) => self.string(text.as_bytes(), verb, value),
+            // `%w` is for errors, and only Errorf takes it.
+            Val::List(_) | Val::Map(_) | Val::Object(_) if verb == 'w' && !self.erroring => {
+                self.bad_verb(value, verb);
+            }
             Val::Bytes(bytes) => self.bytes(bytes.as_slice(), bytes.is_nil(), verb, value, depth),
             Val::List(list) => self.list(list, verb, depth),
             Val::Map(map) => self.map(map, verb, depth),
@@ -517,6 +521,10 @@ impl Printer {
             return self.text(&object.bare(form));
         }
         if object.kind() == Kind::Pointer {
+            // Only a pointer at the top is followed.
+            if depth > 0 {
+                return self.pointer(value, verb);
+            }
             self.text("&");
         }
         let sharp = self.flags.sharp_v;
@@ -554,7 +562,7 @@ impl Printer {
     /// Addresses mean nothing here and would make output depend on the run, so every pointer is the same.
     fn pointer(&mut self, value: &Val, verb: char) {
         match value.kind() {
-            Kind::Map | Kind::Slice | Kind::Pointer => self.text("0xc000000000"),
+            Kind::Map | Kind::Slice | Kind::Pointer if matches!(verb, 'v' | 'p') => self.text("0xc000000000"),
             _ => self.bad_verb(value, verb),
         }
     }

@@ -88,6 +88,7 @@ impl Func {
         }
     }
 
+    /// The same function, called in another way.
     pub(crate) const fn calling(mut self, calling: Calling) -> Self {
         self.calling = calling;
         self

@@ -9,20 +9,29 @@
 //!
 //! Invariant: no input can panic, overflow the stack or run for ever; nesting, steps and output are bounded.
 
+mod ast;
 mod builtin;
 mod compare;
 mod context;
 mod convert;
 mod error;
+mod eval;
+mod exec;
 mod float;
 mod format;
 mod funcs;
 mod gostr;
+mod lexer;
+mod number;
 mod object;
+mod parser;
 mod quote;
+mod set;
+mod token;
 mod types;
 mod value;
 
+pub use ast::Template;
 pub use compare::{deep_equal, equal, less};
 pub use context::Ctx;
 pub use convert::TooDeep;
@@ -33,5 +42,6 @@ pub use funcs::{Body, Func, FuncTable, HostData, Method, MethodBody, Signature};
 pub use gostr::GoStr;
 pub use object::{DataForm, Object, Plainness};
 pub use quote::{Rune, is_print, quote, quote_ascii, runes, unquote};
+pub use set::{Limits, MissingKey, Options, ParsedFile, Recorder, Set, with_stack};
 pub use types::{ANY_LIST, ANY_MAP, INTS, Kind, LISTS, ListType, MAPS, MapType, STRING_MAP, STRINGS, Type};
 pub use value::{Bytes, Entries, List, Map, Num, Val};

@@ -1,3 +1,4 @@
 //! The one integration-test binary.
 
 mod values_cases;
+mod gotpl_cases;

@@ -1,0 +1,695 @@
+//! Tokens to templates: one file's text gives its own template and those that it defines.
+//!
+//! Invariant: recursion is bounded by [`MAX_NESTING`]; a template that parses has only functions that exist and
+//! variables that were declared.
+
+use std::sync::Arc;
+
+use crate::diag::{SourceFile, Span, did_you_mean};
+
+use super::ast::{Branch, Call, Command, Declared, Expr, ExprKind, Node, Pipe, Template};
+use super::error::ParseError;
+use super::funcs::FuncTable;
+use super::gostr::GoStr;
+use super::lexer::{Keywords, lex};
+use super::number::Number;
+use super::quote::{quote, unquote};
+use super::token::{Item, Token, describe};
+
+/// How deep parentheses and blocks may nest, together.
+pub(super) const MAX_NESTING: usize = 250;
+
+/// Parses a text.
+///
+/// Returns the file's own template (called `name`) first, then those that it defines, in order.
+///
+/// # Errors
+/// The first thing that is wrong, with Go's text.
+pub(super) fn parse(
+    name: &Arc<str>,
+    file: &Arc<SourceFile>,
+    funcs: &FuncTable,
+) -> Result<Vec<Template>, ParseError> {
+    let keywords = Keywords {
+        break_is_function: funcs.get("break").is_some(),
+        continue_is_function: funcs.get("continue").is_some(),
+    };
+    let lexed = lex(file.text(), keywords);
+    let mut parser = Parser {
+        name,
+        file,
+        funcs,
+        items: &lexed.items,
+        lex_error: &lexed.error,
+        cursor: 0,
+        furthest: 0,
+        nesting: 0,
+        scope: Scope::new(),
+        done: Vec::new(),
+    };
+    let body = parser.file_body()?;
+    parser.add(Arc::clone(name), body)?;
+    // The main template was added last.
+    let mut templates = parser.done;
+    if let Some(main) = templates.iter().position(|template| template.name == *name) {
+        templates[..=main].rotate_right(1);
+    }
+    Ok(templates)
+}
+
+type Parsed<T> = Result<T, ParseError>;
+
+/// A variable in reach.
+struct Variable {
+    name: Arc<str>,
+    slot: usize,
+    /// The pipeline that declares it is still being read: it has no value yet, so an outer variable of the same name
+    /// is meant.
+    pending: bool,
+}
+
+/// What is known inside one template.
+struct Scope {
+    variables: Vec<Variable>,
+    slots: usize,
+    range_depth: usize,
+    /// Line of the action being read, for errors of the lexer; 0 outside.
+    action_line: u32,
+}
+
+impl Scope {
+    fn new() -> Self {
+        Scope {
+            variables: vec![Variable { name: Arc::from("$"), slot: 0, pending: false }],
+            slots: 1,
+            range_depth: 0,
+            action_line: 0,
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Variable> {
+        let mut named = self.variables.iter().rev().filter(|variable| *variable.name == *name);
+        named.clone().find(|variable| !variable.pending).or_else(|| named.next())
+    }
+}
+
+/// What ended a body.
+enum Ending {
+    End,
+    Else,
+}
+
+impl Ending {
+    fn text(&self) -> &'static str {
+        match self {
+            Ending::End => "{{end}}",
+            Ending::Else => "{{else}}",
+        }
+    }
+}
+
+/// One thing that stands in a body.
+enum Piece {
+    Node(Node),
+    Ending(Ending),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Control {
+    If,
+    With,
+    Range,
+}
+
+impl Control {
+    fn word(self) -> &'static str {
+        match self {
+            Control::If => "if",
+            Control::With => "with",
+            Control::Range => "range",
+        }
+    }
+}
+
+struct Parser<'a> {
+    name: &'a Arc<str>,
+    file: &'a Arc<SourceFile>,
+    funcs: &'a FuncTable,
+    items: &'a [Item],
+    lex_error: &'a str,
+    /// Index of the next token.
+    cursor: usize,
+    /// Index of the last token that was looked at; errors are reported on its line.
+    furthest: usize,
+    nesting: usize,
+    scope: Scope,
+    done: Vec<Template>,
+}
+
+impl<'a> Parser<'a> {
+    // Tokens.
+
+    fn item(&mut self, index: usize) -> Item {
+        self.furthest = self.furthest.max(index);
+        let last = self.items.last();
+        self.items.get(index).copied().unwrap_or_else(|| {
+            let end = self.file.text().len() as u32;
+            Item { token: Token::Eof, start: end, end, line: last.map_or(1, |item| item.line) }
+        })
+    }
+
+    fn text(&self, item: Item) -> &'a str {
+        self.file.text().get(item.start as usize..item.end as usize).unwrap_or("")
+    }
+
+    fn span(item: Item) -> Span {
+        Span { start: item.start, end: item.end }
+    }
+
+    fn peek(&mut self) -> Item {
+        self.item(self.cursor)
+    }
+
+    fn next(&mut self) -> Item {
+        let item = self.item(self.cursor);
+        self.cursor += 1;
+        item
+    }
+
+    fn backup(&mut self) {
+        self.cursor = self.cursor.saturating_sub(1);
+    }
+
+    fn skip_space(&mut self) {
+        while self.peek().token == Token::Space {
+            self.cursor += 1;
+        }
+    }
+
+    fn peek_non_space(&mut self) -> Item {
+        self.skip_space();
+        self.peek()
+    }
+
+    fn next_non_space(&mut self) -> Item {
+        self.skip_space();
+        self.next()
+    }
+
+    fn expect(&mut self, token: Token, context: &str) -> Parsed<Item> {
+        let item = self.next_non_space();
+        if item.token == token { Ok(item) } else { Err(self.unexpected(item, context)) }
+    }
+
+    // Errors.
+
+    fn error(&self, span: Span, message: impl Into<String>) -> ParseError {
+        self.error_with_hints(span, message.into(), Vec::new())
+    }
+
+    fn error_with_hints(&self, span: Span, message: String, hints: Vec<String>) -> ParseError {
+        let line = self.items.get(self.furthest).or(self.items.last()).map_or(1, |item| item.line);
+        ParseError::new(Arc::clone(self.name), Arc::clone(self.file), span, line, message, hints)
+    }
+
+    fn error_here(&self, message: impl Into<String>) -> ParseError {
+        let span =
+            self.items.get(self.cursor.saturating_sub(1)).map_or(Span::default(), |item| Self::span(*item));
+        self.error(span, message)
+    }
+
+    fn unexpected(&mut self, item: Item, context: &str) -> ParseError {
+        if item.token != Token::Error {
+            let what = describe(item.token, self.text(item));
+            return self.error(Self::span(item), format!("unexpected {what} in {context}"));
+        }
+        let mut message = self.lex_error.to_owned();
+        if self.scope.action_line != 0 && self.scope.action_line != item.line {
+            // "unclosed action in action started" would say it twice.
+            let gap = if message.ends_with(" action") { "" } else { " in action" };
+            message.push_str(&format!("{gap} started at {}:{}", self.name, self.scope.action_line));
+        }
+        self.error(Self::span(item), message)
+    }
+
+    fn nest<T>(&mut self, inside: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.nesting >= MAX_NESTING {
+            return Err(self.error_here(format!("nested deeper than {MAX_NESTING} levels")));
+        }
+        self.nesting += 1;
+        let result = inside(self);
+        self.nesting -= 1;
+        result
+    }
+
+    // Templates.
+
+    /// Everything up to the end of the text.
+    fn file_body(&mut self) -> Parsed<Vec<Node>> {
+        let mut body = Vec::new();
+        loop {
+            let item = self.peek();
+            if item.token == Token::Eof {
+                return Ok(body);
+            }
+            if item.token == Token::LeftDelim {
+                let start = self.cursor;
+                self.cursor += 1;
+                if self.next_non_space().token == Token::Define {
+                    self.definition()?;
+                    continue;
+                }
+                self.cursor = start;
+            }
+            match self.piece()? {
+                Piece::Node(node) => body.push(node),
+                Piece::Ending(ending) => {
+                    return Err(self.error_here(format!("unexpected {}", ending.text())));
+                }
+            }
+        }
+    }
+
+    /// A named body after its header, up to its `{{end}}`.
+    fn named_body(&mut self, name: Arc<str>, context: &str) -> Parsed<()> {
+        let (body, ending) = self.nest(Self::body)?;
+        if let Ending::Else = ending {
+            return Err(self.error_here(format!("unexpected {} in {context}", ending.text())));
+        }
+        self.add(name, body)
+    }
+
+    fn definition(&mut self) -> Parsed<()> {
+        const CONTEXT: &str = "define clause";
+        let outer = std::mem::replace(&mut self.scope, Scope::new());
+        let item = self.next_non_space();
+        let name = self.template_name(item, CONTEXT)?;
+        self.expect(Token::RightDelim, CONTEXT)?;
+        self.named_body(name, CONTEXT)?;
+        self.scope = outer;
+        Ok(())
+    }
+
+    /// Keeps a finished template; the variables are those of the current scope.
+    fn add(&mut self, name: Arc<str>, body: Vec<Node>) -> Parsed<()> {
+        let template = Template {
+            name,
+            file_name: Arc::clone(self.name),
+            file: Arc::clone(self.file),
+            body,
+            slots: self.scope.slots,
+        };
+        let Some(index) = self.done.iter().position(|other| other.name == template.name) else {
+            self.done.push(template);
+            return Ok(());
+        };
+        if self.done[index].is_blank() {
+            self.done[index] = template;
+        } else if !template.is_blank() {
+            let name = quote(template.name.as_bytes());
+            return Err(self.error_here(format!("template: multiple definition of template {name}")));
+        }
+        Ok(())
+    }
+
+    fn template_name(&mut self, item: Item, context: &str) -> Parsed<Arc<str>> {
+        match item.token {
+            Token::Str | Token::RawStr => {
+                let bytes = self.unquote(item)?;
+                Ok(String::from_utf8_lossy(&bytes).into())
+            }
+            _ => Err(self.unexpected(item, context)),
+        }
+    }
+
+    fn unquote(&self, item: Item) -> Parsed<Vec<u8>> {
+        unquote(self.text(item)).ok_or_else(|| self.error(Self::span(item), "invalid syntax"))
+    }
+
+    // Bodies.
+
+    fn body(&mut self) -> Parsed<(Vec<Node>, Ending)> {
+        let mut nodes = Vec::new();
+        while self.peek_non_space().token != Token::Eof {
+            match self.piece()? {
+                Piece::Node(node) => nodes.push(node),
+                Piece::Ending(ending) => return Ok((nodes, ending)),
+            }
+        }
+        Err(self.error(Span::at(self.file.text().len()), "unexpected EOF"))
+    }
+
+    fn piece(&mut self) -> Parsed<Piece> {
+        let item = self.next_non_space();
+        match item.token {
+            Token::Text => Ok(Piece::Node(Node::Text(Self::span(item)))),
+            Token::LeftDelim => {
+                self.scope.action_line = item.line;
+                let piece = self.action(item)?;
+                self.scope.action_line = 0;
+                Ok(piece)
+            }
+            _ => Err(self.unexpected(item, "input")),
+        }
+    }
+
+    fn action(&mut self, open: Item) -> Parsed<Piece> {
+        let item = self.next_non_space();
+        let node = match item.token {
+            Token::Block => self.block()?,
+            Token::Break => self.jump(Node::Break, "{{break}}")?,
+            Token::Continue => self.jump(Node::Continue, "{{continue}}")?,
+            Token::Else => {
+                // `{{else if` and `{{else with` go on as a nested block.
+                if !matches!(self.peek_non_space().token, Token::If | Token::With) {
+                    self.expect(Token::RightDelim, "else")?;
+                }
+                return Ok(Piece::Ending(Ending::Else));
+            }
+            Token::End => {
+                self.expect(Token::RightDelim, "end")?;
+                return Ok(Piece::Ending(Ending::End));
+            }
+            Token::If => Node::If(self.nest(|parser| parser.control(Control::If))?),
+            Token::With => Node::With(self.nest(|parser| parser.control(Control::With))?),
+            Token::Range => Node::Range(self.nest(|parser| parser.control(Control::Range))?),
+            Token::Template => self.template_call()?,
+            _ => {
+                self.backup();
+                let pipe = self.pipeline("command", Token::RightDelim)?;
+                let close = self.items.get(self.cursor.saturating_sub(1)).map_or(item.end, |close| close.end);
+                Node::Action(pipe, Span { start: open.start, end: close })
+            }
+        };
+        Ok(Piece::Node(node))
+    }
+
+    fn jump(&mut self, node: Node, text: &str) -> Parsed<Node> {
+        let item = self.next_non_space();
+        if item.token != Token::RightDelim {
+            return Err(self.unexpected(item, text));
+        }
+        if self.scope.range_depth == 0 {
+            return Err(self.error_here(format!("{text} outside {{{{range}}}}")));
+        }
+        Ok(node)
+    }
+
+    fn control(&mut self, control: Control) -> Parsed<Box<Branch>> {
+        let visible = self.scope.variables.len();
+        let pipe = self.pipeline(control.word(), Token::RightDelim)?;
+        self.scope.range_depth += usize::from(control == Control::Range);
+        let (body, ending) = self.body()?;
+        self.scope.range_depth -= usize::from(control == Control::Range);
+        let otherwise = match ending {
+            Ending::End => None,
+            Ending::Else => Some(self.otherwise(control)?),
+        };
+        self.scope.variables.truncate(visible);
+        Ok(Box::new(Branch { pipe, body, otherwise }))
+    }
+
+    /// What follows `{{else`.
+    fn otherwise(&mut self, control: Control) -> Parsed<Vec<Node>> {
+        match (control, self.peek().token) {
+            (Control::If, Token::If) => {
+                self.cursor += 1;
+                Ok(vec![Node::If(self.nest(|parser| parser.control(Control::If))?)])
+            }
+            (Control::With, Token::With) => {
+                self.cursor += 1;
+                Ok(vec![Node::With(self.nest(|parser| parser.control(Control::With))?)])
+            }
+            _ => {
+                let (body, ending) = self.body()?;
+                match ending {
+                    Ending::End => Ok(body),
+                    Ending::Else => Err(self.error_here("expected end; found {{else}}")),
+                }
+            }
+        }
+    }
+
+    fn block(&mut self) -> Parsed<Node> {
+        const CONTEXT: &str = "block clause";
+        let item = self.next_non_space();
+        let name = self.template_name(item, CONTEXT)?;
+        let pipe = self.pipeline(CONTEXT, Token::RightDelim)?;
+        let outer = std::mem::replace(&mut self.scope, Scope::new());
+        self.named_body(Arc::clone(&name), CONTEXT)?;
+        self.scope = outer;
+        Ok(Node::Template(Box::new(Call { name, pipe: Some(pipe), span: Self::span(item) })))
+    }
+
+    fn template_call(&mut self) -> Parsed<Node> {
+        const CONTEXT: &str = "template clause";
+        let item = self.next_non_space();
+        let name = self.template_name(item, CONTEXT)?;
+        let mut pipe = None;
+        if self.next_non_space().token != Token::RightDelim {
+            self.backup();
+            pipe = Some(self.pipeline(CONTEXT, Token::RightDelim)?);
+        }
+        Ok(Node::Template(Box::new(Call { name, pipe, span: Self::span(item) })))
+    }
+
+    // Pipelines.
+
+    fn pipeline(&mut self, context: &str, end: Token) -> Parsed<Pipe> {
+        let first = self.peek_non_space();
+        let mut pipe =
+            Pipe { span: Self::span(first), variables: Vec::new(), assigns: false, commands: Vec::new() };
+        let outer = self.scope.variables.len();
+        self.declarations(&mut pipe, context)?;
+        let declared = outer..self.scope.variables.len();
+        loop {
+            let item = self.next_non_space();
+            match item.token {
+                token if token == end => break,
+                Token::Bool
+                | Token::CharConstant
+                | Token::Complex
+                | Token::Dot
+                | Token::Field
+                | Token::Identifier
+                | Token::Number
+                | Token::Nil
+                | Token::RawStr
+                | Token::Str
+                | Token::Variable
+                | Token::LeftParen => {
+                    self.backup();
+                    let command = self.command()?;
+                    pipe.span = pipe.span.to(command.span);
+                    pipe.commands.push(command);
+                }
+                _ => return Err(self.unexpected(item, context)),
+            }
+        }
+        self.check_pipeline(&pipe, context)?;
+        for variable in self.scope.variables.get_mut(declared).unwrap_or_default() {
+            variable.pending = false;
+        }
+        Ok(pipe)
+    }
+
+    /// `$x :=`, `$x =`, and for range `$i, $x :=`.
+    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Parsed<()> {
+        loop {
+            let variable = self.peek_non_space();
+            if variable.token != Token::Variable {
+                return Ok(());
+            }
+            let start = self.cursor;
+            self.cursor += 1;
+            let after = self.peek_non_space();
+            let is_comma = after.token == Token::Char && self.text(after) == ",";
+            match after.token {
+                Token::Assign | Token::Declare => {
+                    self.cursor += 1;
+                    pipe.assigns = after.token == Token::Assign;
+                    self.declare(pipe, variable);
+                    self.resolve(pipe);
+                    return Ok(());
+                }
+                _ if is_comma => {
+                    self.cursor += 1;
+                    self.declare(pipe, variable);
+                    if context != "range" || pipe.variables.len() >= 2 {
+                        return Err(
+                            self.error(Self::span(variable), format!("too many declarations in {context}"))
+                        );
+                    }
+                    match self.peek_non_space().token {
+                        Token::Variable | Token::RightDelim | Token::RightParen => {}
+                        _ => return Err(self.error_here("range can only initialize variables")),
+                    }
+                }
+                _ => {
+                    self.cursor = start;
+                    self.resolve(pipe);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    fn declare(&mut self, pipe: &mut Pipe, variable: Item) {
+        pipe.variables.push(Declared { name: Arc::from(self.text(variable)), slot: None });
+    }
+
+    /// Gives the variables of a pipeline their slots, once it is known whether it declares or assigns.
+    fn resolve(&mut self, pipe: &mut Pipe) {
+        for variable in &mut pipe.variables {
+            if pipe.assigns {
+                variable.slot =
+                    self.scope.find(&variable.name).filter(|known| !known.pending).map(|known| known.slot);
+            }
+            // Go's parser takes the name as declared even where the assignment must fail when executed.
+            let slot = variable.slot.unwrap_or_else(|| {
+                self.scope.slots += 1;
+                self.scope.slots - 1
+            });
+            if !pipe.assigns {
+                variable.slot = Some(slot);
+            }
+            let name = Arc::clone(&variable.name);
+            self.scope.variables.push(Variable { name, slot, pending: true });
+        }
+    }
+
+    fn check_pipeline(&mut self, pipe: &Pipe, context: &str) -> Parsed<()> {
+        if pipe.commands.is_empty() {
+            return Err(self.error_here(format!("missing value for {context}")));
+        }
+        for (index, command) in pipe.commands.iter().enumerate().skip(1) {
+            if matches!(
+                command.first.kind,
+                ExprKind::Bool(_) | ExprKind::Dot | ExprKind::Nil | ExprKind::Number(_) | ExprKind::Str(..)
+            ) {
+                let message = format!("non executable command in pipeline stage {}", index + 1);
+                return Err(self.error(command.span, message));
+            }
+        }
+        Ok(())
+    }
+
+    fn command(&mut self) -> Parsed<Command> {
+        let start = self.peek_non_space();
+        let mut args = Vec::new();
+        loop {
+            self.skip_space();
+            args.extend(self.operand()?);
+            let item = self.next();
+            match item.token {
+                Token::Space => {}
+                Token::RightDelim | Token::RightParen => {
+                    self.backup();
+                    break;
+                }
+                Token::Pipe => break,
+                _ => return Err(self.unexpected(item, "operand")),
+            }
+        }
+        let mut args = args.into_iter();
+        let Some(first) = args.next() else { return Err(self.error_here("empty command")) };
+        let rest: Vec<Expr> = args.collect();
+        let end = rest.last().map_or(first.span, |last| last.span);
+        Ok(Command { span: Self::span(start).to(first.span).to(end), first, rest })
+    }
+
+    /// A term and the fields that follow it.
+    fn operand(&mut self) -> Parsed<Option<Expr>> {
+        let Some(term) = self.term()? else { return Ok(None) };
+        let first_field = self.peek();
+        if first_field.token != Token::Field {
+            return Ok(Some(term));
+        }
+        let mut fields = Vec::new();
+        let mut span = Self::span(first_field);
+        while self.peek().token == Token::Field {
+            let item = self.next();
+            span = span.to(Self::span(item));
+            fields.push(Arc::from(self.field_name(item)));
+        }
+        let kind = match term.kind {
+            ExprKind::Field(names) => ExprKind::Field(names.into_vec().into_iter().chain(fields).collect()),
+            ExprKind::Variable { slot, name, .. } => ExprKind::Variable { slot, name, fields: fields.into() },
+            ExprKind::Bool(_) | ExprKind::Str(..) | ExprKind::Number(_) | ExprKind::Nil | ExprKind::Dot => {
+                let message = format!("unexpected . after term {}", quote(term.to_string().as_bytes()));
+                return Err(self.error(span, message));
+            }
+            _ => ExprKind::Chain(Box::new(term), fields.into()),
+        };
+        Ok(Some(Expr { span, kind }))
+    }
+
+    /// A field token without its dot.
+    fn field_name(&self, item: Item) -> &'a str {
+        self.text(item).get(1..).unwrap_or("")
+    }
+
+    fn term(&mut self) -> Parsed<Option<Expr>> {
+        let item = self.next_non_space();
+        let text = self.text(item);
+        let mut span = Self::span(item);
+        let kind = match item.token {
+            Token::Identifier => ExprKind::Func(self.function(item)?),
+            Token::Dot => ExprKind::Dot,
+            Token::Nil => ExprKind::Nil,
+            Token::Bool => ExprKind::Bool(text == "true"),
+            Token::Variable => self.variable(item)?,
+            Token::Field => ExprKind::Field(Box::new([Arc::from(self.field_name(item))])),
+            Token::CharConstant => self.number(item, Number::from_char(text))?,
+            Token::Complex => self.number(item, Number::from_complex(text))?,
+            Token::Number => self.number(item, Number::from_text(text))?,
+            Token::Str | Token::RawStr => ExprKind::Str(GoStr::from(self.unquote(item)?), text.into()),
+            Token::LeftParen => {
+                let pipe =
+                    self.nest(|parser| parser.pipeline("parenthesized pipeline", Token::RightParen))?;
+                span = pipe.span;
+                ExprKind::Pipe(Box::new(pipe))
+            }
+            _ => {
+                self.backup();
+                return Ok(None);
+            }
+        };
+        Ok(Some(Expr { span, kind }))
+    }
+
+    fn number(&self, item: Item, number: Result<Number, String>) -> Parsed<ExprKind> {
+        match number {
+            Ok(number) => Ok(ExprKind::Number(Box::new(number))),
+            Err(message) => Err(self.error(Self::span(item), message)),
+        }
+    }
+
+    fn function(&self, item: Item) -> Parsed<&'static super::funcs::Func> {
+        let name = self.text(item);
+        self.funcs.get(name).ok_or_else(|| {
+            let mut names: Vec<_> = self.funcs.names().collect();
+            names.sort_unstable();
+            let hint = did_you_mean(name, names).map(|best| format!("did you mean `{best}`?"));
+            let message = format!("function {} not defined", quote(name.as_bytes()));
+            self.error_with_hints(Self::span(item), message, hint.into_iter().collect())
+        })
+    }
+
+    fn variable(&self, item: Item) -> Parsed<ExprKind> {
+        let name = self.text(item);
+        match self.scope.find(name) {
+            Some(known) => Ok(ExprKind::Variable {
+                slot: known.slot,
+                name: Arc::clone(&known.name),
+                fields: Box::default(),
+            }),
+            None => {
+                let names = self.scope.variables.iter().map(|known| &*known.name);
+                let hint = did_you_mean(name, names).map(|best| format!("did you mean `{best}`?"));
+                let message = format!("undefined variable {}", quote(name.as_bytes()));
+                Err(self.error_with_hints(Self::span(item), message, hint.into_iter().collect()))
+            }
+        }
+    }
+}
