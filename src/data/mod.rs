@@ -3,9 +3,11 @@
 //! Nothing here knows what a chart or a release is. Each format is read with bounds (depth, size, expansion) and written
 //! as Go's libraries write it, because manifests and stored records are compared byte for byte with Helm's.
 
+pub mod json;
 pub mod value;
 mod value_serde;
 pub mod version;
+pub mod yaml;
 
 pub use value::{Map, Value};
 pub use value_serde::{from_value, to_value};

@@ -2,3 +2,4 @@
 
 mod values_cases;
 mod gotpl_cases;
+mod yaml_cases;

@@ -1,0 +1,305 @@
+//! Writes values in block style, as Go's YAML libraries print them for Helm's `toYaml` and `toYamlPretty`.
+//!
+//! The shape: two spaces per level, list items at the column of their key (`toYaml`) or below it (pretty), long text folded
+//! behind column 80 (`toYaml` only), multi-line text as literal blocks, `? ` before keys that are long or multi-line.
+//!
+//! Invariant: the output of [`to_string_in_order`] reads back as the value that was written, and so does that of the others
+//! but where Helm's does not (a key `<<`).
+
+mod analysis;
+mod order;
+pub(super) mod quote;
+mod scalar;
+
+use std::borrow::Cow;
+
+use super::error::{Stage, YamlError};
+use crate::data::json;
+use crate::data::json::number::{float_g, float_json};
+use crate::data::{Map, Value};
+
+/// In which order keys are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    /// As they stand in the map.
+    Author,
+    /// Natural order as in version 2 of Go's library, which is no strict order.
+    Natural2,
+    /// Natural order as in version 3.
+    Natural3,
+}
+
+/// What the writers differ in.
+#[derive(Debug, Clone, Copy)]
+struct Style {
+    keys: Keys,
+    /// Lists stand two columns right of their key.
+    indent_lists: bool,
+    /// Column behind which plain and quoted text is broken.
+    width: usize,
+    /// Numbers and text take the way through JSON that Helm sends them.
+    through_json: bool,
+}
+
+/// A value as Helm's `toYaml` prints it, with a newline at the end; empty where Helm's result is empty (see [`try_to_string`]).
+///
+/// Reads back as the same value, but for: a [`Value::Float`] without a fraction comes back as an integer, U+0085 in text
+/// becomes a space, and a key `<<` is taken for a merge.
+pub fn to_string(value: &Value) -> String {
+    try_to_string(value).unwrap_or_default()
+}
+
+/// A value as Helm's `toYaml` prints it, with a newline at the end.
+///
+/// # Errors
+/// What Helm cannot print, because it takes the way through JSON and reads that as YAML: `.nan` and `.inf`; text with DEL,
+/// control characters above U+007F, U+FFFE or U+FFFF; keys of more than 1,022 characters or with U+0085.
+pub fn try_to_string(value: &Value) -> Result<String, YamlError> {
+    check(value)?;
+    let style = Style { keys: Keys::Natural2, indent_lists: false, width: 80, through_json: true };
+    Ok(Writer::run(style, value))
+}
+
+/// A value in the shape of [`to_string`], but with keys in the author's order, and with nothing that cannot be printed.
+pub fn to_string_in_order(value: &Value) -> String {
+    let style = Style { keys: Keys::Author, indent_lists: false, width: 80, through_json: false };
+    Writer::run(style, value)
+}
+
+/// A value as Helm's `toYamlPretty` prints it: lists indented below their key, nothing folded, floats in Go's notation.
+pub fn to_string_pretty(value: &Value) -> String {
+    let style = Style { keys: Keys::Natural3, indent_lists: true, width: usize::MAX, through_json: false };
+    Writer::run(style, value)
+}
+
+/// Refuses what does not survive Helm's way through JSON.
+fn check(value: &Value) -> Result<(), YamlError> {
+    match value {
+        Value::Float(number) if !number.is_finite() => {
+            let text = format!("json: unsupported value: {}", float_g(*number));
+            Err(YamlError::new(Stage::Marshal, text, None))
+        }
+        Value::Str(text) => check_text(text),
+        Value::List(items) => items.iter().try_for_each(check),
+        Value::Map(map) => map.iter().try_for_each(|(key, value)| {
+            check_text(key)?;
+            check_key(key)?;
+            check(value)
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn check_text(text: &str) -> Result<(), YamlError> {
+    let bad = |c: char| c >= '\u{7f}' && !super::parse::is_allowed(c);
+    if (text.is_ascii() && !text.as_bytes().contains(&0x7f)) || !text.contains(bad) {
+        return Ok(());
+    }
+    Err(YamlError::new(Stage::Write, "yaml: control characters are not allowed", None)
+        .advise("remove the control character, or encode the text (base64)"))
+}
+
+/// A key must stand on one line and end within 1,024 characters when its JSON is read as YAML.
+fn check_key(key: &str) -> Result<(), YamlError> {
+    let problem = if key.contains('\u{85}') {
+        "yaml: line 1: did not find expected ',' or '}'"
+    } else if key.len() > 170 && json::quoted_width(key) > 1_024 {
+        "yaml: did not find expected ',' or '}'"
+    } else {
+        return Ok(());
+    };
+    Err(YamlError::new(Stage::Write, problem, None).advise("shorten the key"))
+}
+
+/// Where a node begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// The document.
+    Root,
+    /// Behind `key:`.
+    Value,
+    /// Behind the `-`, `?` or `:` that stands for a whole node.
+    Indicator,
+}
+
+struct Writer {
+    out: String,
+    /// Characters on the current line.
+    column: usize,
+    style: Style,
+}
+
+impl Writer {
+    fn run(style: Style, value: &Value) -> String {
+        let mut writer = Writer { out: String::new(), column: 0, style };
+        writer.node(value, 0, At::Root);
+        if writer.column > 0 {
+            writer.out.push('\n');
+        }
+        writer.out
+    }
+
+    /// Writes text without line breaks.
+    fn push(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.column += if text.is_ascii() { text.len() } else { text.chars().count() };
+    }
+
+    fn push_char(&mut self, c: char) {
+        self.out.push(c);
+        self.column += 1;
+    }
+
+    /// Goes to a column of a fresh line.
+    fn start_line(&mut self, indent: usize) {
+        if self.column > 0 {
+            self.line_break('\n');
+        }
+        self.out.extend(std::iter::repeat_n(' ', indent));
+        self.column = indent;
+    }
+
+    fn line_break(&mut self, c: char) {
+        self.out.push(c);
+        self.column = 0;
+    }
+
+    /// Writes a node. `indent` is the column of the collection that holds it.
+    fn node(&mut self, value: &Value, indent: usize, at: At) {
+        match value {
+            Value::Map(map) if !map.is_empty() => self.map(map, indent, at),
+            Value::List(items) if !items.is_empty() => self.list(items, indent, at),
+            _ => {
+                if at != At::Root {
+                    self.push_char(' ');
+                }
+                self.leaf(value, indent + 2);
+            }
+        }
+    }
+
+    fn leaf(&mut self, value: &Value, indent: usize) {
+        match value {
+            Value::Null => self.push("null"),
+            Value::Bool(flag) => self.push(if *flag { "true" } else { "false" }),
+            Value::Int(number) | Value::SetInt(number) => self.push(&number.to_string()),
+            Value::Uint(number) => self.push(&number.to_string()),
+            Value::Float(number) => self.push(&self.float(*number)),
+            Value::Str(text) => {
+                let text = self.text(text);
+                scalar::write(self, &text, indent, false);
+            }
+            Value::List(_) => self.push("[]"),
+            Value::Map(_) => self.push("{}"),
+        }
+    }
+
+    fn float(&self, number: f64) -> String {
+        if !number.is_finite() {
+            return if number.is_nan() {
+                ".nan"
+            } else if number > 0.0 {
+                ".inf"
+            } else {
+                "-.inf"
+            }
+            .into();
+        }
+        // The text of JSON, read as YAML: an integer where it is one, and else Go's notation.
+        if self.style.keys != Keys::Natural3 {
+            let json = float_json(number).unwrap_or_default();
+            if let Ok(integer) = json.parse::<i64>() {
+                return integer.to_string();
+            }
+            if let Ok(integer) = json.parse::<u64>() {
+                return integer.to_string();
+            }
+        }
+        float_g(number)
+    }
+
+    /// The text as it arrives at the writer.
+    fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.style.through_json && text.contains('\u{85}') {
+            Cow::Owned(fold_next_line(text))
+        } else {
+            Cow::Borrowed(text)
+        }
+    }
+
+    fn map(&mut self, map: &Map, parent: usize, at: At) {
+        let (indent, mut inline) = match at {
+            At::Root => (0, true),
+            At::Value => (parent + 2, false),
+            At::Indicator => (parent + 2, true),
+        };
+        if at == At::Indicator {
+            self.push_char(' ');
+        }
+        let mut entries: Vec<(&str, &Value)> = map.iter().map(|(key, value)| (&**key, value)).collect();
+        match self.style.keys {
+            Keys::Author => {}
+            Keys::Natural2 => order::sort(&mut entries, order::before_2),
+            Keys::Natural3 => order::sort(&mut entries, order::before_3),
+        }
+        for (key, value) in entries {
+            if !std::mem::take(&mut inline) {
+                self.start_line(indent);
+            }
+            if is_simple_key(key) {
+                scalar::write(self, key, indent + 2, true);
+                self.push_char(':');
+                self.node(value, indent, At::Value);
+            } else {
+                self.push("? ");
+                scalar::write(self, key, indent + 2, false);
+                self.start_line(indent);
+                self.push_char(':');
+                self.node(value, indent, At::Indicator);
+            }
+        }
+    }
+
+    fn list(&mut self, items: &[Value], parent: usize, at: At) {
+        let (indent, mut inline) = match at {
+            At::Root => (0, true),
+            At::Value => (if self.style.indent_lists { parent + 2 } else { parent }, false),
+            At::Indicator => (parent + 2, true),
+        };
+        if at == At::Indicator {
+            self.push_char(' ');
+        }
+        for item in items {
+            if !std::mem::take(&mut inline) {
+                self.start_line(indent);
+            }
+            self.push_char('-');
+            self.node(item, indent, At::Indicator);
+        }
+    }
+}
+
+/// Whether a key can stand before `:` on one line.
+fn is_simple_key(key: &str) -> bool {
+    key.len() <= 128 && !key.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'])
+}
+
+/// U+0085 is a line break to YAML, so within JSON's double quotes it folds: a single one becomes a space, of several the
+/// first is dropped and the others become newlines; spaces around them go.
+fn fold_next_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\u{85}') {
+        out.push_str(rest[..at].trim_end_matches(' '));
+        let after = rest[at..].trim_start_matches([' ', '\u{85}']);
+        let breaks = rest[at..rest.len() - after.len()].matches('\u{85}').count();
+        if breaks == 1 {
+            out.push(' ');
+        } else {
+            out.extend(std::iter::repeat_n('\n', breaks - 1));
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
