@@ -3,8 +3,21 @@
 //! Invariant: an object keeps the text it was made from and the template file (and line) that wrote it; nothing here
 //! changes a byte of the text.
 
+mod assemble;
+pub mod error;
+pub mod hook;
+pub mod name;
+mod object;
+pub mod order;
+pub mod split;
+
 use std::fmt;
 use std::sync::Arc;
+
+pub use assemble::{Manifest, parse_stored};
+pub use error::ManifestError;
+pub use hook::{Event, Hook};
+pub use object::RESOURCE_POLICY_ANNOTATION;
 
 use crate::data::Value;
 
@@ -62,7 +75,7 @@ pub struct Object {
     pub id: ObjectRef,
     /// The template that wrote it: `chart/templates/deployment.yaml`.
     pub source: Arc<str>,
-    /// Line of `source`'s rendered text on which the document starts, from 1.
+    /// Line of `source`'s rendered text (or of the stored manifest) on which the document starts, from 1.
     pub line: u32,
     /// The document as rendered, without its `---` line, trimmed as Helm trims it.
     pub text: Arc<str>,

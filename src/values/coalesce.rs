@@ -9,7 +9,6 @@
 use std::sync::Arc;
 
 use super::error::ValuesError;
-use super::set::go_type;
 use crate::chart::Chart;
 use crate::data::{Map, Value};
 use crate::diag::Diagnostic;
@@ -89,7 +88,9 @@ pub fn coalesce(
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<Map, ValuesError> {
     let mut filler = Filler { warnings };
-    filler.chart(chart, user.clone(), "", Nulls::delete(compat), 0)
+    let mut values = filler.chart(chart, user.clone(), "", Nulls::delete(compat), 0)?;
+    spread_globals(chart, &mut values);
+    Ok(values)
 }
 
 /// As [`coalesce`], but nulls are kept on both sides.
@@ -100,7 +101,9 @@ pub(super) fn coalesce_keeping_nulls(
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<Map, ValuesError> {
     let mut filler = Filler { warnings };
-    filler.chart(chart, user.clone(), "", Nulls::keep(compat), 0)
+    let mut values = filler.chart(chart, user.clone(), "", Nulls::keep(compat), 0)?;
+    spread_globals(chart, &mut values);
+    Ok(values)
 }
 
 /// Fills `over` with what only `under` has, maps deep.
@@ -138,12 +141,13 @@ impl Filler<'_> {
                 Some(other) => {
                     return Err(ValuesError::SubchartValues {
                         chart: subchart.name().to_string(),
-                        found: go_type(other),
+                        found: as_go_bool(other),
                     });
                 }
             };
             self.globals(&mut inner, &values, &path);
             let filled = self.chart(subchart, inner, &path, nulls, depth + 1)?;
+            leak_globals(&mut values, &filled);
             values.insert(subchart.name().into(), Value::Map(filled));
         }
         Ok(values)
@@ -258,7 +262,77 @@ impl Filler<'_> {
     }
 }
 
+/// Copies what a subchart filled into the inner maps of its parent's globals back to the parent.
+///
+/// Helm copies globals one map deep, so all charts share the maps below `global.KEY`: what one chart's defaults (or a
+/// user's globals for it) add there is seen by all others.
+fn leak_globals(parent: &mut Map, child: &Map) {
+    let own = child.get(GLOBAL).and_then(Value::as_map);
+    if let (Some(Value::Map(shared)), Some(own)) = (parent.get_mut(GLOBAL), own) {
+        share(own, shared);
+    }
+}
+
+/// Gives the inner maps of a chart's globals to all its subcharts; see [`leak_globals`].
+fn spread_globals(chart: &Chart, values: &mut Map) {
+    let Some(Value::Map(shared)) = values.get(GLOBAL).cloned() else { return };
+    for subchart in &chart.subcharts {
+        let Some(Value::Map(inner)) = values.get_mut(subchart.name()) else { continue };
+        if let Some(Value::Map(own)) = inner.get_mut(GLOBAL) {
+            share(&shared, own);
+        }
+        spread_globals(subchart, inner);
+    }
+}
+
+/// Makes each map two keys deep in `to` equal to the one in `from`, where both have one.
+fn share(from: &Map, to: &mut Map) {
+    for (key, value) in to {
+        let (Value::Map(value), Some(Value::Map(from))) = (value, from.get(key)) else { continue };
+        for (key, inner) in value {
+            match (inner, from.get(key)) {
+                (Value::Map(inner), Some(Value::Map(from))) if inner != from => inner.clone_from(from),
+                _ => {}
+            }
+        }
+    }
+}
+
 /// A value in a warning: short JSON.
 fn shown(value: &Value) -> String {
     serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A value that is no map as Go's `%t` prints it, which is what Helm's message has.
+fn as_go_bool(value: &Value) -> String {
+    match value {
+        Value::Null => "%!t(<nil>)".to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::SetInt(number) => format!("%!t(int64={number})"),
+        Value::Int(number) => format!("%!t(float64={})", short_float(*number as f64)),
+        Value::Uint(number) => format!("%!t(float64={})", short_float(*number as f64)),
+        Value::Float(number) => format!("%!t(float64={})", short_float(*number)),
+        Value::Str(text) => format!("%!t(string={text})"),
+        Value::List(items) => {
+            let item = |item: &Value| if item.is_null() { "<nil>".to_string() } else { as_go_bool(item) };
+            let items: Vec<String> = items.iter().map(item).collect();
+            format!("[{}]", items.join(" "))
+        }
+        Value::Map(_) => "map[]".to_string(),
+    }
+}
+
+/// A float as Go prints it with the fewest digits: with an exponent from 1e6 on and below 1e-4.
+fn short_float(number: f64) -> String {
+    if number == 0.0 || (1e-4..1e6).contains(&number.abs()) {
+        return number.to_string();
+    }
+    let text = format!("{number:e}");
+    match text.split_once('e') {
+        Some((digits, exponent)) => {
+            let (sign, size) = exponent.strip_prefix('-').map_or(('+', exponent), |size| ('-', size));
+            format!("{digits}e{sign}{size:0>2}")
+        }
+        None => text,
+    }
 }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use super::coalesce::{self, Compat, DEEPEST_CHART, Nulls, coalesce, coalesce_keeping_nulls};
 use super::error::ValuesError;
-use super::layers;
 use crate::chart::{Chart, Dependency};
 use crate::data::version::{Constraint, Version};
 use crate::data::{Map, Value};
@@ -33,10 +32,9 @@ pub struct Processed {
 pub fn process(chart: &Chart, user: &Map, compat: Compat) -> Result<Processed, ValuesError> {
     let mut warnings = Vec::new();
     let mut chart = chart.clone();
-    enable(&mut chart, user, "", compat, &mut warnings, 0)?;
-    import(&mut chart, compat, &mut warnings, 0)?;
-    // The passes above meet the same mismatches; only the last one speaks of them.
-    warnings.retain(|warning: &Diagnostic| warning.notes.is_empty());
+    enable(&mut chart, user, "", compat, &mut warnings, 0)
+        .and_then(|()| import(&mut chart, compat, &mut warnings, 0))
+        .map_err(|source| ValuesError::Dependencies { source: Box::new(source) })?;
     let values = coalesce(&chart, user, compat, &mut warnings)?;
     Ok(Processed { chart, values, warnings })
 }
@@ -57,7 +55,7 @@ fn enable(
     if chart.metadata.dependencies.is_empty() {
         return Ok(());
     }
-    select(chart)?;
+    select(chart);
     let filled = coalesce(chart, values, compat, &mut Vec::new())?;
     let tags = filled.get("tags").and_then(Value::as_map);
     for dependency in &mut chart.metadata.dependencies {
@@ -84,19 +82,14 @@ fn enable(
 }
 
 /// Replaces the subcharts by those that no dependency names, and a copy of the match for each dependency.
-fn select(chart: &mut Chart) -> Result<(), ValuesError> {
-    let owner = chart.name().to_string();
+fn select(chart: &mut Chart) {
     let dependencies = &mut chart.metadata.dependencies;
-    let mut chosen = Vec::new();
-    for subchart in &chart.subcharts {
-        let mut named = false;
-        for dependency in dependencies.iter() {
-            named |= matches(dependency, subchart);
-        }
-        if !named {
-            chosen.push(subchart.clone());
-        }
-    }
+    let mut chosen: Vec<Chart> = chart
+        .subcharts
+        .iter()
+        .filter(|subchart| !dependencies.iter().any(|dependency| matches(dependency, subchart)))
+        .cloned()
+        .collect();
     for dependency in dependencies {
         let found = chart.subcharts.iter().find(|subchart| matches(dependency, subchart));
         if let Some(found) = found {
@@ -110,18 +103,13 @@ fn select(chart: &mut Chart) -> Result<(), ValuesError> {
             dependency.name.clone_from(&dependency.alias);
         }
     }
-    let _ = owner;
     chart.subcharts = chosen;
-    Ok(())
 }
 
 /// Whether a subchart is the one that a dependency means: the name, and a version in its range.
 fn matches(dependency: &Dependency, subchart: &Chart) -> bool {
     if dependency.name != subchart.name() {
         return false;
-    }
-    if dependency.version.is_empty() {
-        return true;
     }
     let range = Constraint::parse(&dependency.version);
     let version = Version::parse(&subchart.metadata.version);
@@ -147,9 +135,10 @@ fn apply_tags(dependency: &mut Dependency, tags: &Map, warnings: &mut Vec<Diagno
     }
 }
 
-/// The first path of the condition that holds a bool decides, whatever the tags say.
+/// The first path of the condition that holds a bool decides, whatever the tags say. As in Helm, spaces are trimmed
+/// around the whole list and not around each path, so a path after `, ` finds nothing.
 fn apply_condition(dependency: &mut Dependency, values: &Map, prefix: &str, warnings: &mut Vec<Diagnostic>) {
-    for path in dependency.condition.split(',').map(str::trim).filter(|path| !path.is_empty()) {
+    for path in dependency.condition.trim().split(',').filter(|path| !path.is_empty()) {
         let full = format!("{prefix}{path}");
         match lookup(values, &full) {
             Some(Value::Bool(flag)) => {
@@ -179,6 +168,24 @@ fn table<'v>(values: &'v Map, path: &str) -> Option<&'v Map> {
     path.split('.').try_fold(values, |map, key| map.get(key)?.as_map())
 }
 
+/// As [`table`], to change it.
+fn table_mut<'v>(values: &'v mut Map, path: &str) -> Option<&'v mut Map> {
+    path.split('.').try_fold(values, |map, key| map.get_mut(key)?.as_map_mut())
+}
+
+/// Puts each null of what was imported earlier into the child's own table too, as Helm's merge does on the way.
+fn spread_nulls(from: &Map, to: &mut Map) {
+    for (key, value) in from {
+        match (value, to.get_mut(key)) {
+            (Value::Null, _) => {
+                to.insert(Arc::clone(key), Value::Null);
+            }
+            (Value::Map(from), Some(Value::Map(to))) => spread_nulls(from, to),
+            _ => {}
+        }
+    }
+}
+
 /// Lifts the values that dependencies offer into the defaults of their parents, children first.
 fn import(
     chart: &mut Chart,
@@ -195,7 +202,7 @@ fn import(
     if chart.metadata.dependencies.is_empty() {
         return Ok(());
     }
-    let defaults = coalesce(chart, &Map::new(), compat, &mut Vec::new())?;
+    let mut defaults = coalesce_keeping_nulls(chart, &Map::new(), compat, &mut Vec::new())?;
     let mut imported = Map::new();
     for dependency in &chart.metadata.dependencies {
         for wish in &dependency.import_values {
@@ -208,10 +215,13 @@ fn import(
                 _ => continue,
             };
             let path = format!("{}.{source}", dependency.name);
-            match table(&defaults, &path) {
+            match table_mut(&mut defaults, &path) {
                 Some(found) => {
-                    let found = nested(target, found.clone());
-                    coalesce::fill_table(&mut imported, &found, Nulls::delete(compat), &mut Vec::new());
+                    if let Some(earlier) = table(&imported, if target == "." { "" } else { target }) {
+                        spread_nulls(earlier, found);
+                    }
+                    let lifted = nested(target, found.clone());
+                    coalesce::fill_table(&mut imported, &lifted, Nulls::keep(compat), &mut Vec::new());
                 }
                 None => warnings.push(Diagnostic::warning(format!(
                     "ImportValues missing table from chart {}: {path:?} is not a table",
@@ -220,10 +230,8 @@ fn import(
             }
         }
     }
-    let _ = (coalesce_keeping_nulls, layers::merge, Arc::<str>::from(""));
-    let mut values = defaults;
-    coalesce::fill_table(&mut values, &imported, Nulls::delete(compat), &mut Vec::new());
-    chart.values = Value::Map(values);
+    coalesce::fill_table(&mut defaults, &imported, Nulls::keep(compat), &mut Vec::new());
+    chart.values = Value::Map(defaults);
     Ok(())
 }
 

@@ -3,7 +3,6 @@
 //! Invariant: the one-line texts are Helm's where Helm has one; everything more (place, excerpt, advice) is in the
 //! diagnostic.
 
-use crate::data::version::VersionError;
 use crate::diag::{Diagnostic, Hint};
 
 /// An error of values handling.
@@ -45,18 +44,14 @@ pub enum ValuesError {
     SubchartValues {
         /// Name (or alias) of the subchart.
         chart: String,
-        /// Go's name of the type that was found, as Helm prints it.
-        found: &'static str,
+        /// What was found, as Helm prints it.
+        found: String,
     },
-    /// A dependency of a chart has a version range that cannot be read.
-    #[error("dependency {name} of chart {chart} has a bad version range: {source}")]
-    DependencyRange {
-        /// The chart that asks.
-        chart: String,
-        /// The dependency.
-        name: String,
-        /// What is wrong with the range.
-        source: VersionError,
+    /// The dependencies of a chart cannot be processed.
+    #[error("chart dependencies processing failed: {source}")]
+    Dependencies {
+        /// Why.
+        source: Box<ValuesError>,
     },
     /// Charts are nested deeper than any chart should be.
     #[error("chart {chart} nests subcharts deeper than {limit} levels")]

@@ -63,8 +63,8 @@ impl Layers {
         for file in &self.files {
             for document in read::documents(file)? {
                 if let Some(provenance) = provenance.as_deref_mut() {
-                    for (path, merged, span) in document.keys() {
-                        provenance.set(&path, merged, Layer::File, file, span);
+                    for key in document.keys() {
+                        provenance.set(&key.pointer, key.is_map, Layer::File, file, key.span);
                     }
                 }
                 merge(&mut values, document.values);

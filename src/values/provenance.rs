@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::pointer;
+use super::coalesce::DEEPEST_CHART;
 use super::set::Flag;
+use super::{pointer, read};
+use crate::chart::Chart;
 use crate::diag::{Location, SourceFile, Span};
 
 /// Where a value can come from.
@@ -74,11 +76,30 @@ impl Provenance {
             .insert(path.to_string(), Origin { layer, at: Location { file: Arc::clone(file), span } });
     }
 
-    /// Notes a default: it speaks only where nothing else does.
-    pub(crate) fn set_default(&mut self, path: &str, layer: Layer, file: &Arc<SourceFile>, span: Span) {
-        self.origins
-            .entry(path.to_string())
-            .or_insert_with(|| Origin { layer, at: Location { file: Arc::clone(file), span } });
+    /// Notes the defaults of a chart (its values.yaml) and of its subcharts below `path`: they speak where nothing else
+    /// does. Call it once for the root chart, with an empty path, after the user's layers were merged.
+    ///
+    /// A chart's own defaults for a subchart come before those of the subchart.
+    pub fn add_defaults(&mut self, chart: &Chart, path: &str) {
+        self.add_defaults_within(chart, path, 0);
+    }
+
+    fn add_defaults_within(&mut self, chart: &Chart, path: &str, depth: usize) {
+        if let Some(file) = &chart.values_yaml {
+            // A values.yaml that cannot be read has stopped the loading of the chart.
+            for document in read::documents(file).unwrap_or_default() {
+                for key in document.keys() {
+                    let at = Location { file: Arc::clone(file), span: key.span };
+                    let layer = Layer::Defaults(Arc::clone(&chart.metadata.name));
+                    self.origins.entry(format!("{path}{}", key.pointer)).or_insert(Origin { layer, at });
+                }
+            }
+        }
+        if depth < DEEPEST_CHART {
+            for subchart in &chart.subcharts {
+                self.add_defaults_within(subchart, &pointer::join(path, subchart.name()), depth + 1);
+            }
+        }
     }
 
     fn forget_below(&mut self, path: &str) {

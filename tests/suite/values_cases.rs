@@ -10,7 +10,7 @@ use bowline::chart::{Chart, Dependency, Metadata};
 use bowline::data::version::{Constraint, Version};
 use bowline::data::{Map, Value, from_value};
 use bowline::diag::SourceFile;
-use bowline::values::{Compat, Layers, Provenance, process};
+use bowline::values::{Compat, Layers, Provenance, process, schema};
 
 /// All cases of a folder: the place they stand at, and the object.
 fn cases(folder: &str) -> Vec<(String, Value)> {
@@ -63,10 +63,15 @@ fn read(path: &str) -> Result<String, String> {
     }
 }
 
-fn layers(values: Option<&Value>, args: &[String]) -> Layers {
+/// The layers of a case: `values` is a file in JSON, `files` are texts named values0.yaml and so on.
+fn layers(case: &Value) -> Layers {
+    let args = strings(case.get("args"));
     let mut layers = Layers::default();
-    if let Some(values) = values {
+    if let Some(values) = case.get("values") {
         layers.files.push(SourceFile::new("values.yaml", serde_json::to_string(values).unwrap()));
+    }
+    for (number, text) in strings(case.get("files")).into_iter().enumerate() {
+        layers.files.push(SourceFile::new(format!("values{number}.yaml"), text));
     }
     for pair in args.chunks(2) {
         let list = match pair[0].as_str() {
@@ -93,7 +98,37 @@ fn difference(case: &Value, outcome: Result<Value, String>) -> Option<String> {
         (None, Some(error)) => format!("error: {error}"),
         (None, None) => panic!("a case wants something"),
     };
-    (found.trim_end() != wanted.trim_end()).then(|| format!("wanted {wanted}\n found {found}"))
+    if found.trim_end() == wanted.trim_end() {
+        return None;
+    }
+    let mut paths = Vec::new();
+    if let (Some(want), Ok(found)) = (case.get("want"), &outcome) {
+        differing(want, found, "", &mut paths);
+        return Some(paths.join("\n"));
+    }
+    Some(format!("wanted {wanted}\n found {found}"))
+}
+
+/// The innermost paths at which two values differ, with both sides.
+fn differing(want: &Value, found: &Value, path: &str, out: &mut Vec<String>) {
+    match (want, found) {
+        (Value::Map(a), Value::Map(b)) => {
+            for key in a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))) {
+                let path = format!("{path}/{key}");
+                match (a.get(key), b.get(key)) {
+                    (Some(a), Some(b)) => differing(a, b, &path, out),
+                    (Some(a), None) => out.push(format!("{path}: wanted {}, found nothing", json(a))),
+                    (_, b) => {
+                        out.push(format!("{path}: wanted nothing, found {}", b.map(json).unwrap_or_default()))
+                    }
+                }
+            }
+        }
+        (a, b) if json(a) != json(b) => {
+            out.push(format!("{path}: wanted {}, found {}", json(a), json(b)));
+        }
+        _ => {}
+    }
 }
 
 fn report(what: &str, total: usize, failures: &[String]) {
@@ -111,7 +146,7 @@ fn set_arguments_do_what_helm_does() {
     let cases = cases("set");
     let mut failures = Vec::new();
     for (place, case) in &cases {
-        let layers = layers(case.get("values"), &strings(case.get("args")));
+        let layers = layers(case);
         let mut provenance = Provenance::default();
         let outcome =
             layers.merge(&mut read, Some(&mut provenance)).map(Value::Map).map_err(|error| error.to_string());
@@ -183,4 +218,36 @@ fn subcharts_and_defaults_come_out_as_in_helm() {
         }
     }
     report("values", cases.len(), &failures);
+}
+
+/// Helm walks properties in random order, so the lines of a report are compared as a set.
+fn line_set(text: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = text.trim_end().lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn schemas_are_enforced_in_helms_words() {
+    let cases = cases("schema");
+    let mut failures = Vec::new();
+    for (place, case) in &cases {
+        let chart = chart(case.get("chart").unwrap());
+        let user = case.get("user").and_then(Value::as_map).cloned().unwrap_or_default();
+        let done = process(&chart, &user, Compat::Helm4).unwrap();
+        let found = schema::validate(&done.chart, &done.values, None, None)
+            .err()
+            .map(|error| error.to_string())
+            .unwrap_or_default();
+        let wanted = case.get("error").and_then(Value::as_str).unwrap_or_default();
+        // Some texts are known to differ; such a case says why, and wants an error of some text.
+        let fits = match case.get("deviates") {
+            Some(_) => !found.is_empty() && line_set(&found) != line_set(wanted),
+            None => line_set(&found) == line_set(wanted),
+        };
+        if !fits {
+            failures.push(format!("{place} {}\nwanted {wanted}\n found {found}", json(case)));
+        }
+    }
+    report("schema", cases.len(), &failures);
 }

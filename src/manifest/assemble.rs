@@ -1,0 +1,134 @@
+//! Rendered files to a release's manifest, and a stored manifest back to objects.
+//!
+//! Invariant: the text of a manifest is `---\n# Source: path\n<document>\n` for each object in install order, and reading
+//! that text gives the same objects with the same documents.
+
+use std::sync::Arc;
+
+use super::Object;
+use super::error::ManifestError;
+use super::hook::{self, Hook, Role};
+use super::order;
+use super::split::split;
+use crate::diag::{Diagnostic, Severity, SourceFile};
+
+/// What stands before the path of the template in a stored document.
+const SOURCE: &str = "# Source: ";
+
+/// The outcome of rendering a chart.
+#[derive(Debug, Clone, Default)]
+pub struct Manifest {
+    /// The objects of the release, in install order. Documents of nothing but comments are among them.
+    pub objects: Vec<Object>,
+    /// The hooks, in install order of their kinds.
+    pub hooks: Vec<Hook>,
+    /// What was dropped and why (severity info).
+    pub notes: Vec<Diagnostic>,
+}
+
+impl Manifest {
+    /// Sorts rendered files into objects and hooks.
+    ///
+    /// Each file is named by its full path (`chart/templates/x.yaml`). Files of nothing but white space and files whose
+    /// name starts with `_` are left out; NOTES.txt must have been taken out before.
+    ///
+    /// # Errors
+    /// The first document, by path and place, that is not an object.
+    pub fn from_rendered(files: &[Arc<SourceFile>]) -> Result<Self, ManifestError> {
+        let mut files: Vec<&Arc<SourceFile>> = files.iter().collect();
+        files.sort_by(|a, b| a.name().cmp(b.name()));
+        let mut manifest = Manifest::default();
+        for file in files {
+            let base = file.name().rsplit('/').next().unwrap_or("");
+            if base.starts_with('_') {
+                continue;
+            }
+            let source: Arc<str> = file.name().into();
+            for piece in split(file.text()) {
+                manifest.take(Object::parse(&source, file, piece.offset, piece.text)?, file);
+            }
+        }
+        order::sort_for_install(&mut manifest.objects, Object::sort_kind);
+        order::sort_for_install(&mut manifest.hooks, |hook| hook.object.sort_kind());
+        Ok(manifest)
+    }
+
+    fn take(&mut self, object: Object, file: &Arc<SourceFile>) {
+        match hook::role(object.annotation(hook::EVENTS_ANNOTATION).as_deref()) {
+            Role::Plain => self.objects.push(object),
+            Role::Hook(events) => self.hooks.push(Hook::new(object, events)),
+            Role::Unknown(list) => {
+                let start = file.line_start(object.line) as usize;
+                let span = crate::diag::Span::new(start, start + file.line_text(object.line).len());
+                let note = Diagnostic::new(
+                    Severity::Info,
+                    format!(
+                        "dropped {}: its annotation {} names an unknown event: {list:?}",
+                        object.id,
+                        hook::EVENTS_ANNOTATION
+                    ),
+                );
+                self.notes.push(note.at(file, span));
+            }
+        }
+    }
+
+    /// The text that a release record stores: all objects, each with the path of its template.
+    pub fn text(&self) -> String {
+        let size = self.objects.iter().map(|object| object.text.len() + object.source.len() + 20).sum();
+        let mut out = String::with_capacity(size);
+        for object in &self.objects {
+            write_document(&mut out, &object.source, &object.text);
+        }
+        out
+    }
+
+    /// The hooks as `template` prints them, after the objects.
+    pub fn hooks_text<'h>(hooks: impl IntoIterator<Item = &'h Hook>) -> String {
+        let mut out = String::new();
+        for hook in hooks {
+            write_document(&mut out, &hook.object.source, &hook.object.text);
+        }
+        out
+    }
+}
+
+fn write_document(out: &mut String, source: &str, text: &str) {
+    for part in ["---\n", SOURCE, source, "\n", text, "\n"] {
+        out.push_str(part);
+    }
+}
+
+/// Reads a stored manifest (one of Helm's or ours) back into objects, in the order of the text.
+///
+/// `name` is what messages call the text, such as `manifest of web revision 3`; lines of the objects count in the text.
+/// A document without a `# Source:` line keeps `name` as its source.
+///
+/// # Errors
+/// A document is not an object.
+pub fn parse_stored(name: &str, text: &str) -> Result<Vec<Object>, ManifestError> {
+    let file = SourceFile::new(name, text);
+    let unknown: Arc<str> = name.into();
+    let mut objects = Vec::new();
+    for piece in split(file.text()) {
+        let (source, offset, document) = match source_line(piece.text) {
+            Some((source, length)) => {
+                (source.into(), piece.offset + length, piece.text.get(length..).unwrap_or(""))
+            }
+            None => (Arc::clone(&unknown), piece.offset, piece.text),
+        };
+        // The line break that ends each stored document is not part of it.
+        let document = document.strip_suffix('\n').unwrap_or(document);
+        if !document.trim().is_empty() {
+            objects.push(Object::parse(&source, &file, offset, document)?);
+        }
+    }
+    Ok(objects)
+}
+
+/// The path in a leading `# Source:` line, and how many bytes that line takes.
+fn source_line(text: &str) -> Option<(&str, usize)> {
+    let rest = text.strip_prefix(SOURCE)?;
+    let path = rest.split('\n').next().unwrap_or(rest);
+    Some((path.trim_end_matches('\r'), (SOURCE.len() + path.len() + 1).min(text.len())))
+}
