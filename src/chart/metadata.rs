@@ -7,11 +7,13 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
+use super::ChartError;
+use super::document;
 use crate::data::Value;
 
 /// The content of Chart.yaml. Field order is that of a release record's `chart.metadata`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename = "v2.Metadata", rename_all = "camelCase")]
 pub struct Metadata {
     /// Name of the chart.
     #[serde(skip_serializing_if = "str_is_empty")]
@@ -73,9 +75,24 @@ fn str_is_empty(text: &str) -> bool {
     text.is_empty()
 }
 
+impl Metadata {
+    /// The text of a Chart.yaml that says this, keys sorted. A v1 chart keeps its dependencies in requirements.yaml, so they
+    /// are left out.
+    ///
+    /// # Errors
+    /// [`ChartError::Unwritable`], which does not happen for metadata that was read.
+    pub fn to_yaml(&self) -> Result<String, ChartError> {
+        let mut written = self.clone();
+        if written.api_version == "v1" {
+            written.dependencies.clear();
+        }
+        document::write("Chart.yaml", &written)
+    }
+}
+
 /// Somebody who keeps a chart.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, rename = "v2.Maintainer")]
 pub struct Maintainer {
     /// Name or account.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -90,7 +107,7 @@ pub struct Maintainer {
 
 /// A chart that another one needs.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, rename_all = "kebab-case")]
+#[serde(default, rename = "v2.Dependency", rename_all = "kebab-case")]
 pub struct Dependency {
     /// Name of the chart.
     pub name: String,
@@ -114,4 +131,11 @@ pub struct Dependency {
     /// Name under which the parent knows it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub alias: String,
+}
+
+impl Dependency {
+    /// The name under which the parent knows the chart: the alias, or else the name.
+    pub fn name_in_parent(&self) -> &str {
+        if self.alias.is_empty() { &self.name } else { &self.alias }
+    }
 }

@@ -10,14 +10,26 @@
 //!
 //! Invariant: a loaded [`Chart`] is valid (its metadata was checked) and its order does not depend on the file system.
 
+pub mod archive;
+mod document;
+pub mod error;
+mod ignore;
+mod load;
+pub mod lock;
 pub mod metadata;
+pub mod scaffold;
+mod validate;
 
 use std::sync::Arc;
 
+pub use error::{ArchiveProblem, ChartError};
+pub use ignore::IgnoreRules;
+pub use load::{Limits, from_archive, from_files, load, metadata_of_archive, read_archive, unpack};
 pub use metadata::{Dependency, Maintainer, Metadata};
+pub use validate::is_version;
 
 use crate::data::Value;
-use crate::diag::SourceFile;
+use crate::diag::{Diagnostic, SourceFile};
 
 /// One file of a chart.
 #[derive(Debug, Clone)]
@@ -39,7 +51,7 @@ impl ChartFile {
 
 /// The versions that were chosen for dependencies: `Chart.lock` or `requirements.lock`.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize, Default)]
-#[serde(default)]
+#[serde(default, rename = "v2.Lock")]
 pub struct Lock {
     /// When it was made, RFC 3339 as written.
     pub generated: String,
@@ -92,5 +104,27 @@ impl Chart {
     /// Whether the chart only lends named templates to others.
     pub fn is_library(&self) -> bool {
         self.metadata.chart_type.as_deref() == Some("library")
+    }
+
+    /// The dependencies of Chart.yaml for which no chart of that name lies below charts/. Helm looks at names only, too.
+    pub fn missing_dependencies(&self) -> impl Iterator<Item = &Dependency> {
+        let has = |name: &str| self.subcharts.iter().any(|subchart| &*subchart.metadata.name == name);
+        self.metadata.dependencies.iter().filter(move |dependency| !has(&dependency.name))
+    }
+
+    /// What a user of the chart should know: that it is deprecated, or that it says things in the place of older charts.
+    pub fn warnings(&self) -> Vec<Diagnostic> {
+        let mut warnings = Vec::new();
+        if self.metadata.deprecated {
+            warnings.push(Diagnostic::warning("this chart is deprecated"));
+        }
+        if self.metadata.api_version != "v1" && self.raw.iter().any(|file| &*file.path == "requirements.yaml")
+        {
+            warnings.push(
+                Diagnostic::warning("dependencies are handled in Chart.yaml since apiVersion \"v2\"")
+                    .hint("move the dependencies of requirements.yaml to Chart.yaml"),
+            );
+        }
+        warnings
     }
 }

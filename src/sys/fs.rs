@@ -178,6 +178,17 @@ fn flush_folder(_: &Path) -> Result<(), FsError> {
     Ok(())
 }
 
+/// Writes a file without waiting for the disk, for what can be made again; missing folders are made.
+///
+/// # Errors
+/// Anything the system refuses.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), FsError> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        create_dir_all(folder)?;
+    }
+    fs::write(path, bytes).map_err(FsError::io("write", path))
+}
+
 /// Makes a folder and its parents.
 ///
 /// # Errors

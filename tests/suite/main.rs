@@ -3,4 +3,7 @@
 mod manifest_cases;
 mod values_cases;
 mod gotpl_cases;
+mod chart_loading;
+mod packaging;
+mod support;
 mod yaml_cases;

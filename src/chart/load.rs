@@ -1,0 +1,380 @@
+//! Folder or archive → [`Chart`].
+//!
+//! Both ways end in one function that routes each file by its path, so a chart is the same however it came. The rules are
+//! those of Helm's loader; see `from_files`.
+//!
+//! Invariant: all reading is bounded by [`Limits`], which archives within archives share.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::document;
+use super::{Chart, ChartError, ChartFile, IgnoreRules, Lock, Metadata, archive, lock, validate};
+use crate::data::Value;
+use crate::diag::SourceFile;
+use crate::sys::fs::{self, FsError, Kind};
+
+/// How much a chart may hold. The default of `total_bytes` is Helm's; the others keep a hostile archive from hanging us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Bytes of all files, subcharts and unpacked archives among them.
+    pub total_bytes: u64,
+    /// Bytes of one file. Helm 3 has 5 MiB here, Helm 4 no limit of its own.
+    pub file_bytes: u64,
+    /// Files, and entries of archives.
+    pub files: usize,
+    /// How deep charts may lie within charts/ of charts.
+    pub subchart_depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { total_bytes: 100 << 20, file_bytes: 100 << 20, files: 20_000, subchart_depth: 32 }
+    }
+}
+
+/// A limit that a file goes over, with its value.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Over {
+    Total(u64),
+    File(u64),
+}
+
+/// What is left of the limits while a chart is read.
+#[derive(Debug)]
+pub(super) struct Budget {
+    limits: Limits,
+    bytes: u64,
+    files: usize,
+}
+
+impl Budget {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Budget { limits: limits.clone(), bytes: limits.total_bytes, files: limits.files }
+    }
+
+    pub(super) fn bytes_left(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) fn files_left(&self) -> usize {
+        self.files
+    }
+
+    pub(super) fn total_limit(&self) -> u64 {
+        self.limits.total_bytes
+    }
+
+    /// Takes room for one file's bytes, or tells which limit it goes over.
+    pub(super) fn take_bytes(&mut self, count: u64) -> Result<(), Over> {
+        if count > self.limits.file_bytes {
+            return Err(Over::File(self.limits.file_bytes));
+        }
+        self.bytes = self.bytes.checked_sub(count).ok_or(Over::Total(self.limits.total_bytes))?;
+        Ok(())
+    }
+
+    /// Takes one of the files, or tells their limit.
+    pub(super) fn take_file(&mut self) -> Result<(), usize> {
+        self.files = self.files.checked_sub(1).ok_or(self.limits.files)?;
+        Ok(())
+    }
+}
+
+/// Bytes of a file without a byte order mark.
+pub(super) fn without_byte_order_mark(mut data: Vec<u8>) -> Arc<[u8]> {
+    if data.starts_with(b"\xef\xbb\xbf") {
+        data.drain(..3);
+    }
+    data.into()
+}
+
+/// Loads a chart from a folder or an archive.
+///
+/// # Errors
+/// Nothing is at the path, it is no chart, or the chart is not valid.
+pub fn load(path: &Path, limits: &Limits) -> Result<Chart, ChartError> {
+    let name = path.display().to_string();
+    match fs::kind(path) {
+        Kind::Missing => Err(ChartError::NotFound { path: name }),
+        Kind::Other => Err(ChartError::Irregular { path: path.to_path_buf() }),
+        Kind::File => from_archive(&name, &fs::read(path, limits.total_bytes)?, limits),
+        Kind::Folder => {
+            let mut budget = Budget::new(limits);
+            let files = read_folder(path, &mut budget)?;
+            assemble(name, files, &mut budget, 0)
+        }
+    }
+}
+
+/// Loads a chart from the bytes of an archive; `name` is what messages call it.
+///
+/// # Errors
+/// The bytes are no chart archive, or the chart is not valid.
+pub fn from_archive(name: &str, bytes: &[u8], limits: &Limits) -> Result<Chart, ChartError> {
+    let mut budget = Budget::new(limits);
+    let files = archive::read(name, bytes, &mut budget, |_| true)?;
+    assemble(name.to_string(), files, &mut budget, 0)
+}
+
+/// Makes a chart of files in memory, routing each by its path:
+///
+/// | path | becomes |
+/// |---|---|
+/// | `Chart.yaml`, then `requirements.yaml` over it | metadata |
+/// | `Chart.lock`, `requirements.lock` | lock |
+/// | `values.yaml`, its documents merged | values |
+/// | `values.schema.json` | schema |
+/// | `templates/…` | template |
+/// | `charts/NAME/…`, `charts/NAME.tgz` | subchart, unless the name starts with `_` or `.` |
+/// | all else, `charts/*.prov` and `crds/…` among it | file |
+///
+/// The requirements files of a v1 chart are files too. Of two files with one path the later counts.
+///
+/// # Errors
+/// A text of the chart cannot be read, the chart or a subchart is not valid, or limits are exceeded.
+pub fn from_files(name: &str, files: Vec<ChartFile>, limits: &Limits) -> Result<Chart, ChartError> {
+    let mut budget = Budget::new(limits);
+    for file in &files {
+        charge(name, &file.path, file.data.len() as u64, &mut budget)?;
+    }
+    assemble(name.to_string(), files, &mut budget, 0)
+}
+
+/// The files of an archive, paths below its folder.
+///
+/// # Errors
+/// The bytes are no chart archive.
+pub fn read_archive(bytes: &[u8], limits: &Limits) -> Result<Vec<ChartFile>, ChartError> {
+    archive::read("archive", bytes, &mut Budget::new(limits), |_| true)
+}
+
+/// The metadata of an archive, reading no further than needed: for v2 charts up to Chart.yaml, which comes first in
+/// archives that `package` made.
+///
+/// # Errors
+/// The bytes are no chart archive, or its Chart.yaml is not valid.
+pub fn metadata_of_archive(bytes: &[u8], limits: &Limits) -> Result<Metadata, ChartError> {
+    let name = "archive";
+    let is_v2 = |file: &ChartFile| {
+        &*file.path == "Chart.yaml"
+            && read_chart_yaml(name, file).is_ok_and(|(metadata, _)| metadata.api_version == "v2")
+    };
+    let files = archive::read(name, bytes, &mut Budget::new(limits), |file| !is_v2(file))?;
+    let find = |path: &str| files.iter().rev().find(|file| &*file.path == path);
+    let chart_yaml = find("Chart.yaml").ok_or_else(|| ChartError::NoChartYaml { chart: name.to_string() })?;
+    let (mut metadata, source) = read_chart_yaml(name, chart_yaml)?;
+    if let Some(requirements) = find("requirements.yaml") {
+        merge_requirements(name, requirements, &mut metadata)?;
+    }
+    validate::check(&mut metadata, &source)?;
+    Ok(metadata)
+}
+
+/// Writes the files of an archive below a folder, which is made if need be. Nothing is written unless all can be read.
+///
+/// # Errors
+/// The bytes are no chart archive, or a file cannot be written.
+pub fn unpack(bytes: &[u8], folder: &Path, limits: &Limits) -> Result<(), ChartError> {
+    for file in read_archive(bytes, limits)? {
+        fs::write(&fs::safe_join(folder, &file.path)?, &file.data)?;
+    }
+    Ok(())
+}
+
+fn charge(chart: &str, path: &str, size: u64, budget: &mut Budget) -> Result<(), ChartError> {
+    let chart = || chart.to_string();
+    budget.take_file().map_err(|limit| ChartError::TooManyFiles { chart: chart(), limit })?;
+    budget.take_bytes(size).map_err(|over| match over {
+        Over::Total(limit) => ChartError::TooLarge { chart: chart(), limit },
+        Over::File(limit) => {
+            ChartError::Fs(FsError::TooLarge { path: Path::new(&chart()).join(path), limit })
+        }
+    })
+}
+
+/// Reads the files of a chart's folder that .helmignore leaves in.
+fn read_folder(root: &Path, budget: &mut Budget) -> Result<Vec<ChartFile>, ChartError> {
+    let name = root.display().to_string();
+    let ignore_file = root.join(".helmignore");
+    let rules = match fs::kind(&ignore_file) {
+        Kind::File => {
+            let text = fs::read_text(&ignore_file, budget.limits.file_bytes)?;
+            IgnoreRules::parse(&SourceFile::new(ignore_file.display().to_string(), text))?
+        }
+        _ => IgnoreRules::default(),
+    };
+    let most = budget.limits.files;
+    let entries =
+        fs::walk(root, most, |path, kind| path.is_empty() || !rules.ignores(path, kind == Kind::Folder));
+    let entries = entries.map_err(|error| match error {
+        FsError::TooLarge { .. } => ChartError::TooManyFiles { chart: name.clone(), limit: most },
+        other => ChartError::Fs(other),
+    })?;
+    let mut files = Vec::with_capacity(entries.len());
+    for entry in entries {
+        match entry.kind {
+            Kind::Folder => continue,
+            Kind::File => {}
+            _ => return Err(ChartError::Irregular { path: entry.path }),
+        }
+        charge(&name, &entry.relative, entry.size, budget)?;
+        // The file may have grown since the walk; then it may be as large as it was counted.
+        let data = without_byte_order_mark(fs::read(&entry.path, entry.size)?);
+        files.push(ChartFile { path: entry.relative.into(), data, modified: entry.modified });
+    }
+    Ok(files)
+}
+
+/// Reads Chart.yaml without checking what it says.
+fn read_chart_yaml(chart: &str, file: &ChartFile) -> Result<(Metadata, Arc<SourceFile>), ChartError> {
+    let source = document::source(chart, &file.path, &file.data)?;
+    let mut metadata: Metadata = document::typed(&file.path, &source)?;
+    if metadata.api_version.is_empty() {
+        metadata.api_version = "v1".to_string();
+    }
+    Ok((metadata, source))
+}
+
+/// Puts the dependencies of a requirements.yaml in the place of those of Chart.yaml.
+fn merge_requirements(chart: &str, file: &ChartFile, metadata: &mut Metadata) -> Result<(), ChartError> {
+    let source = document::source(chart, &file.path, &file.data)?;
+    let requirements: Metadata = document::typed(&file.path, &source)?;
+    if !requirements.dependencies.is_empty() {
+        metadata.dependencies = requirements.dependencies;
+    }
+    Ok(())
+}
+
+/// Whether a path ends so; with the case as Helm has it.
+fn has_extension(path: &str, extension: &str) -> bool {
+    Path::new(path).extension().is_some_and(|own| own == extension)
+}
+
+/// The files of a chart by what they become.
+#[derive(Default)]
+struct Routed {
+    chart_yaml: Option<ChartFile>,
+    requirements: Option<ChartFile>,
+    lock: Option<ChartFile>,
+    values: Option<ChartFile>,
+    schema: Option<Arc<[u8]>>,
+    templates: Vec<ChartFile>,
+    files: Vec<ChartFile>,
+    raw: Vec<ChartFile>,
+    /// Files of each chart below charts/, by the first part of their path there, which is still before each path.
+    subcharts: BTreeMap<String, Vec<ChartFile>>,
+}
+
+impl Routed {
+    fn route(mut files: Vec<ChartFile>) -> Self {
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut routed = Routed::default();
+        let mut files = files.into_iter().peekable();
+        while let Some(file) = files.next() {
+            if files.peek().is_some_and(|next| next.path == file.path) {
+                continue;
+            }
+            let below = file.path.strip_prefix("charts/").filter(|below| !has_extension(below, "prov"));
+            if let Some(below) = below {
+                let (name, rest) = below.split_once('/').unwrap_or((below, ""));
+                let (name, path) = (name.to_string(), Arc::from(rest));
+                routed.subcharts.entry(name).or_default().push(ChartFile { path, ..file });
+                continue;
+            }
+            routed.raw.push(file.clone());
+            match &*file.path {
+                "Chart.yaml" => routed.chart_yaml = Some(file),
+                lock::CHART_LOCK => routed.lock = Some(file),
+                "values.yaml" => routed.values = Some(file),
+                "values.schema.json" => routed.schema = Some(file.data),
+                "requirements.yaml" => routed.requirements = Some(file),
+                lock::REQUIREMENTS_LOCK => {
+                    // Chart.lock sorts before it and wins.
+                    routed.lock.get_or_insert_with(|| file.clone());
+                    routed.files.push(file);
+                }
+                path if path.starts_with("templates/") => routed.templates.push(file),
+                _ => routed.files.push(file),
+            }
+        }
+        routed
+    }
+}
+
+/// Makes a chart of files that were already counted; only archives within them cost budget.
+fn assemble(
+    name: String,
+    files: Vec<ChartFile>,
+    budget: &mut Budget,
+    depth: usize,
+) -> Result<Chart, ChartError> {
+    if depth > budget.limits.subchart_depth {
+        return Err(ChartError::TooDeep { chart: name, limit: budget.limits.subchart_depth });
+    }
+    let mut routed = Routed::route(files);
+    let chart_yaml =
+        routed.chart_yaml.take().ok_or_else(|| ChartError::NoChartYaml { chart: name.clone() })?;
+    let (mut metadata, chart_yaml) = read_chart_yaml(&name, &chart_yaml)?;
+    if let Some(requirements) = &routed.requirements {
+        merge_requirements(&name, requirements, &mut metadata)?;
+    }
+    validate::check(&mut metadata, &chart_yaml)?;
+    if metadata.api_version == "v1" {
+        routed.files.extend(routed.requirements.take());
+        routed.files.sort_by(|a, b| a.path.cmp(&b.path));
+    } else {
+        routed.files.retain(|file| &*file.path != lock::REQUIREMENTS_LOCK);
+    }
+    let lock = match &routed.lock {
+        Some(file) => Some(Lock::read(&file.path, &document::source(&name, &file.path, &file.data)?)?),
+        None => None,
+    };
+    let values_yaml =
+        routed.values.as_ref().map(|file| document::source(&name, &file.path, &file.data)).transpose()?;
+    let values = values_yaml
+        .as_ref()
+        .map_or_else(|| Ok(Value::map()), |file| document::values("values.yaml", file))?;
+    let subcharts = subcharts(&name, &metadata.name, routed.subcharts, budget, depth)?;
+    Ok(Chart {
+        metadata,
+        chart_yaml,
+        lock,
+        values,
+        values_yaml,
+        schema: routed.schema,
+        templates: routed.templates,
+        files: routed.files,
+        raw: routed.raw,
+        subcharts,
+    })
+}
+
+fn subcharts(
+    name: &str,
+    parent: &str,
+    found: BTreeMap<String, Vec<ChartFile>>,
+    budget: &mut Budget,
+    depth: usize,
+) -> Result<Vec<Chart>, ChartError> {
+    let mut charts = Vec::new();
+    for (file, files) in found {
+        if file.starts_with(['_', '.']) {
+            continue;
+        }
+        let place = format!("{}/charts/{file}", name.trim_end_matches('/'));
+        let chart = match files.as_slice() {
+            [archived] if archived.path.is_empty() && has_extension(&file, "tgz") => {
+                archive::read(&place, &archived.data, budget, |_| true)
+                    .and_then(|files| assemble(place, files, budget, depth + 1))
+            }
+            // A plain file is no chart; its empty path gives the same error as a folder without Chart.yaml.
+            _ => assemble(place, files, budget, depth + 1),
+        };
+        let wrap = |cause| ChartError::Subchart { file, parent: parent.to_string(), cause: Box::new(cause) };
+        charts.push(chart.map_err(wrap)?);
+    }
+    Ok(charts)
+}

@@ -1,0 +1,193 @@
+//! gzip, the only user of flate2: bounded inflating, and deflating that gives the same bytes every time.
+//!
+//! Headers written here have no time and no system (`mtime 0`, `OS 255`), as Go's gzip writes them. Headers read may have
+//! any of the optional fields (Helm's archives carry an extra field and a comment) and a file may have several members.
+//!
+//! Invariant: no more bytes come out of an inflate than its caller allows; output is the same on every machine, because
+//! the deflate behind it is plain Rust without processor-specific paths.
+
+use std::io::{self, BufRead, Read, Write};
+
+use flate2::bufread::GzDecoder;
+use flate2::{Compression, GzBuilder};
+
+/// Why bytes could not be inflated.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum GzipError {
+    /// The first bytes are not those of gzip.
+    #[error("not gzip data")]
+    NotGzip,
+    /// The data ends before its end.
+    #[error("the gzip data is cut off")]
+    Truncated,
+    /// The data is damaged.
+    #[error("the gzip data is damaged: {reason}")]
+    Corrupt {
+        /// What the decoder found.
+        reason: String,
+    },
+    /// More bytes would come out than allowed.
+    #[error("the decompressed data is larger than the limit of {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: u64,
+    },
+}
+
+impl GzipError {
+    /// The gzip error within an error of reading through an [`Inflater`], if it stems from one.
+    pub fn within(error: &io::Error) -> Option<&GzipError> {
+        error.get_ref()?.downcast_ref()
+    }
+
+    fn from_io(error: io::Error) -> Self {
+        match GzipError::within(&error) {
+            Some(own) => own.clone(),
+            None if error.kind() == io::ErrorKind::UnexpectedEof => GzipError::Truncated,
+            None => GzipError::Corrupt { reason: error.to_string() },
+        }
+    }
+}
+
+impl From<GzipError> for io::Error {
+    fn from(error: GzipError) -> Self {
+        io::Error::new(io::ErrorKind::InvalidData, error)
+    }
+}
+
+/// Whether some bytes begin as gzip data does.
+pub fn is_gzip(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x1f, 0x8b])
+}
+
+/// Inflates while it is read. What follows the last member is ignored, as gzip itself does.
+///
+/// Its errors carry a [`GzipError`], see [`GzipError::within`].
+pub struct Inflater<R: BufRead> {
+    /// `None` once all members were read or an error was told.
+    member: Option<GzDecoder<R>>,
+    left: u64,
+    limit: u64,
+}
+
+impl<R: BufRead> Inflater<R> {
+    /// A reader of at most `limit` decompressed bytes.
+    pub fn new(source: R, limit: u64) -> Self {
+        Inflater { member: Some(GzDecoder::new(source)), left: limit, limit }
+    }
+}
+
+impl<R: BufRead> Read for Inflater<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        while let Some(mut member) = self.member.take() {
+            let count = member.read(buffer).map_err(|error| io::Error::from(GzipError::from_io(error)))?;
+            if count as u64 > self.left {
+                return Err(GzipError::TooLarge { limit: self.limit }.into());
+            }
+            self.left -= count as u64;
+            if count > 0 {
+                self.member = Some(member);
+                return Ok(count);
+            }
+            let mut source = member.into_inner();
+            if is_gzip(source.fill_buf()?) {
+                self.member = Some(GzDecoder::new(source));
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Inflates bytes that are in memory.
+///
+/// # Errors
+/// The bytes are no gzip data, are damaged or cut off, or hold more than `limit` bytes.
+pub fn inflate(bytes: &[u8], limit: u64) -> Result<Vec<u8>, GzipError> {
+    if !is_gzip(bytes) {
+        return Err(GzipError::NotGzip);
+    }
+    let mut out = Vec::new();
+    Inflater::new(bytes, limit).read_to_end(&mut out).map_err(GzipError::from_io)?;
+    Ok(out)
+}
+
+/// Deflates an archive: default level, header `1f8b08 00 00000000 00 ff`.
+pub fn deflate(bytes: &[u8]) -> Vec<u8> {
+    compress(bytes, Compression::default())
+}
+
+/// Deflates as Helm does the payload of a release: best level, header `1f8b08 00 00000000 02 ff`.
+pub fn deflate_release(bytes: &[u8]) -> Vec<u8> {
+    compress(bytes, Compression::best())
+}
+
+fn compress(bytes: &[u8], level: Compression) -> Vec<u8> {
+    let mut encoder = GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), level);
+    // Writing into a vector cannot fail, and the encoder has no error of its own.
+    let _ = encoder.write_all(bytes);
+    encoder.finish().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn headers_are_fixed() {
+        assert_eq!(deflate(b"x")[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
+        assert_eq!(deflate_release(b"x")[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 0xff]);
+    }
+
+    #[test]
+    fn optional_header_fields_and_several_members_are_read() {
+        let mut bytes = Vec::new();
+        for (name, text) in [("one", "a"), ("two", "b")] {
+            let mut encoder = GzBuilder::new()
+                .filename(name)
+                .comment("Helm")
+                .extra(vec![b'+'; 44])
+                .mtime(7)
+                .write(Vec::new(), Compression::fast());
+            encoder.write_all(text.as_bytes()).unwrap();
+            bytes.extend(encoder.finish().unwrap());
+        }
+        assert_eq!(inflate(&bytes, 2), Ok(b"ab".to_vec()));
+        bytes.extend([0; 512]);
+        assert_eq!(inflate(&bytes, 2), Ok(b"ab".to_vec()), "padding after the last member");
+        assert_eq!(inflate(&bytes, 1), Err(GzipError::TooLarge { limit: 1 }));
+    }
+
+    #[test]
+    fn damage_is_told_apart() {
+        let good = deflate(&[b'x'; 5_000]);
+        assert_eq!(inflate(b"plain", 9), Err(GzipError::NotGzip));
+        assert_eq!(inflate(&good[..good.len() - 3], 5_000), Err(GzipError::Truncated));
+        assert_eq!(inflate(&good[..4], 5_000), Err(GzipError::Truncated));
+        let mut bad = good.clone();
+        let at = bad.len() - 6;
+        bad[at] ^= 1;
+        assert!(matches!(inflate(&bad, 5_000), Err(GzipError::Corrupt { .. })));
+        assert_eq!(inflate(&good, 4_999), Err(GzipError::TooLarge { limit: 4_999 }));
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_deflated_inflates(bytes in proptest::collection::vec(any::<u8>(), 0..4_000)) {
+            prop_assert_eq!(inflate(&deflate(&bytes), 4_000), Ok(bytes.clone()));
+            prop_assert_eq!(inflate(&deflate_release(&bytes), 4_000), Ok(bytes));
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let mut gzip = vec![0x1f, 0x8b, 8];
+            gzip.extend(bytes);
+            let _ = inflate(&gzip, 1_000);
+        }
+    }
+}
