@@ -13,19 +13,19 @@ pub enum StoreError {
     #[error("{id} not found")]
     NotFound {
         /// The object.
-        id: ObjectRef,
+        id: Box<ObjectRef>,
     },
     /// There is one already.
     #[error("{id} already exists")]
     AlreadyExists {
         /// The object.
-        id: ObjectRef,
+        id: Box<ObjectRef>,
     },
     /// Somebody changed it in the meantime.
     #[error("{id} has changed: expected resourceVersion {expected}, found {found}")]
     Conflict {
         /// The object.
-        id: ObjectRef,
+        id: Box<ObjectRef>,
         /// The version that the caller saw.
         expected: u64,
         /// The version now.
@@ -35,7 +35,7 @@ pub enum StoreError {
     #[error("{id}: not allowed to {verb}: {reason}")]
     Forbidden {
         /// The object.
-        id: ObjectRef,
+        id: Box<ObjectRef>,
         /// `get`, `create`, …
         verb: String,
         /// What the store said.
@@ -97,6 +97,60 @@ pub enum StoreError {
         /// Who or what.
         reason: String,
     },
+    /// The file is there, but it is no store of this program.
+    #[error("{store} is not a bowline store: {reason}")]
+    Foreign {
+        /// The store.
+        store: String,
+        /// What it seems to be.
+        reason: String,
+    },
+    /// The system failed to read or write.
+    #[error("cannot use {store}: {reason}")]
+    Io {
+        /// The store.
+        store: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// An object is larger than the store takes.
+    #[error("{id} has {size} bytes, and {store} takes at most {limit}")]
+    TooLarge {
+        /// The store.
+        store: String,
+        /// The object.
+        id: Box<ObjectRef>,
+        /// Its size as JSON in bytes.
+        size: usize,
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// A batch failed half-way in a store without atomic batches.
+    #[error("{source} (after {done} of {total} changes were made)")]
+    Partial {
+        /// How many writes were carried out.
+        done: usize,
+        /// How many there were.
+        total: usize,
+        /// Why the next one failed.
+        source: Box<StoreError>,
+    },
+    /// This program cannot use a store of that kind.
+    #[error("{store}: {reason}")]
+    Unsupported {
+        /// The store.
+        store: String,
+        /// What is missing.
+        reason: String,
+    },
+    /// What was given as a store is none.
+    #[error("invalid store {given:?}: {reason}")]
+    InvalidChoice {
+        /// What was given.
+        given: String,
+        /// Why.
+        reason: String,
+    },
     /// Something that should not happen.
     #[error("internal error of the store: {0}")]
     Internal(String),
@@ -117,6 +171,14 @@ impl Hint for StoreError {
                 "check owner and mode of the file and its folder, or choose another --store"
             }
             StoreError::Busy { .. } => "wait for the other process, then run the command again",
+            StoreError::Foreign { .. } => {
+                "the file was not changed; name another file with --store sqlite:PATH, or restore it if it was a store"
+            }
+            StoreError::InvalidChoice { .. } => {
+                "the forms are sqlite:PATH, memory, kube[:CONTEXT] and etcd://HOST:PORT[,HOST:PORT]/PREFIX"
+            }
+            StoreError::Unsupported { .. } => "choose the store in a file with --store sqlite:PATH",
+            StoreError::Partial { source, .. } => return source.hints(),
             StoreError::Unreachable { .. } => "check --store; `bowline env` shows which store is chosen",
             _ => return Vec::new(),
         };

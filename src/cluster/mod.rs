@@ -14,19 +14,30 @@
 //!    ([`StoreError::Conflict`] otherwise). A replace that changes nothing keeps the version.
 //! 4. **Atomicity.** One call is all or nothing, and durable when it returns: a process killed at any moment leaves
 //!    either the old or the new state. [`Store::batch`] is all or nothing where [`Capabilities::atomic_batches`] says so;
-//!    elsewhere it stops at the first failure and tells how many were done.
+//!    elsewhere it stops at the first failure and tells how many were done ([`StoreError::Partial`], unless it was none).
 //! 5. **Not found** is `None` for `get`, [`StoreError::NotFound`] for `replace` and `delete`. `create` of what exists is
 //!    [`StoreError::AlreadyExists`].
 //! 6. **Listing** is ordered by group, kind, namespace, name. A [`Query`] with `metadata_only` never reads bodies.
-//! 7. Stores that run nothing say so in their capabilities; hooks and waits are then recorded as not run.
+//! 7. **Bodies.** A body is JSON: a number that JSON cannot say, more than 100 levels, or more than
+//!    [`Capabilities::largest_object`] bytes are refused. An integer keeps its digits; that it came from `--set` is forgotten.
+//! 8. Stores that run nothing say so in their capabilities; hooks and waits are then recorded as not run.
 //!
 //! One test suite (`tests/suite/stores.rs`) runs over every store.
 
+pub mod apply;
 pub mod error;
+pub mod memory;
+mod object;
+pub mod open;
+pub mod ownership;
+pub mod sqlite;
 
 use std::collections::BTreeMap;
 
 pub use error::StoreError;
+pub use memory::Memory;
+pub use open::{StoreChoice, choose, open};
+pub use sqlite::{Sqlite, StoreOptions};
 
 use crate::data::Value;
 use crate::manifest::ObjectRef;

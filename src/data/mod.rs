@@ -7,6 +7,7 @@ pub mod digest;
 pub mod glob;
 pub mod gzip;
 pub mod json;
+pub mod time;
 pub mod value;
 mod value_serde;
 pub mod version;

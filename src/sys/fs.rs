@@ -154,6 +154,51 @@ pub fn write_atomic(path: &Path, bytes: &[u8], private: bool) -> Result<(), FsEr
     flush_folder(folder)
 }
 
+/// Makes an empty file that only its owner can read (mode 0600), with its missing folders, and flushes the folder.
+/// Returns false, and touches nothing, when there is one already.
+///
+/// # Errors
+/// Anything the system refuses.
+pub fn create_private(path: &Path) -> Result<bool, FsError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    create_dir_all(folder)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    match options.open(path) {
+        Ok(_) => flush_folder(folder).map(|()| true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(FsError::io("create", path)(error)),
+    }
+}
+
+/// Size of a file in bytes; `None` when there is none or it cannot be looked at.
+pub fn size(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().map(|found| found.len())
+}
+
+/// What a link points to, as text; `None` when there is no link.
+pub fn link_target(path: &Path) -> Option<String> {
+    fs::read_link(path).ok().map(|target| target.to_string_lossy().into_owned())
+}
+
+/// Number of the user who owns a path; `None` when there is none or the system has no such numbers.
+#[cfg(unix)]
+pub fn owner(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).ok().map(|found| found.uid())
+}
+
+/// Number of the user who owns a path; this system has no such numbers.
+#[cfg(not(unix))]
+pub fn owner(_: &Path) -> Option<u32> {
+    None
+}
+
 fn write_new(path: &Path, bytes: &[u8], private: bool) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);

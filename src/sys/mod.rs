@@ -10,6 +10,7 @@ pub mod dirs;
 pub mod env_vars;
 pub mod fs;
 pub mod http;
+pub mod process;
 pub mod secret;
 
 use std::collections::BTreeMap;

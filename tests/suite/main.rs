@@ -7,3 +7,6 @@ mod chart_loading;
 mod packaging;
 mod support;
 mod yaml_cases;
+mod releases;
+mod store_kill;
+mod stores;

@@ -1,0 +1,197 @@
+//! Which store, and the one place that names them all.
+//!
+//! Invariant: nothing falls back silently. A store that was chosen, by whatever means, is used or its error is told.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::{Memory, Sqlite, Store, StoreError, StoreOptions};
+use crate::diag::did_you_mean;
+use crate::sys::Host;
+use crate::sys::secret::redact_url;
+
+/// Name of the default store below the data folder.
+const DEFAULT_FILE: &str = "store.sqlite";
+
+/// A store that can be named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreChoice {
+    /// A file on this machine; an empty path is the default one, `store.sqlite` in the data folder.
+    Sqlite(PathBuf),
+    /// Nothing is kept.
+    Memory,
+    /// The Kubernetes API.
+    Kube {
+        /// A context of the kubeconfig; its current one when `None`.
+        context: Option<String>,
+    },
+    /// etcd, by the whole URL as given: `etcd://host:2379[,host…]/prefix`.
+    Etcd(String),
+}
+
+/// Why a store was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// `--store` said so.
+    Flag,
+    /// `BOWLINE_STORE` said so.
+    Environment,
+    /// A kubeconfig has a current context.
+    Kubeconfig,
+    /// Nothing else was said.
+    Default,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Flag => "given by --store",
+            Reason::Environment => "given by BOWLINE_STORE",
+            Reason::Kubeconfig => "current context of the kubeconfig",
+            Reason::Default => "default, no kubeconfig with a current context was found",
+        })
+    }
+}
+
+impl StoreChoice {
+    /// Reads `sqlite:PATH` (or `sqlite` for the default file), `memory`, `kube`, `kube:CONTEXT`, `etcd://HOST:PORT/PREFIX`.
+    ///
+    /// # Errors
+    /// [`StoreError::InvalidChoice`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, StoreError> {
+        let invalid = |reason: String| StoreError::InvalidChoice { given: redact_url(text), reason };
+        let (scheme, rest) = match text.split_once(':') {
+            Some((scheme, rest)) => (scheme, Some(rest)),
+            None => (text, None),
+        };
+        match (scheme, rest) {
+            ("sqlite", rest) => Ok(StoreChoice::Sqlite(PathBuf::from(rest.unwrap_or("")))),
+            ("memory", None) => Ok(StoreChoice::Memory),
+            ("memory", Some(_)) => Err(invalid("`memory` takes nothing after it".into())),
+            ("kube", None) => Ok(StoreChoice::Kube { context: None }),
+            ("kube", Some("")) => Err(invalid("the context after `kube:` is empty".into())),
+            ("kube", Some(context)) => Ok(StoreChoice::Kube { context: Some(context.to_string()) }),
+            ("etcd", Some(rest)) => {
+                let hosts = rest.strip_prefix("//").and_then(|rest| rest.split('/').next()).unwrap_or("");
+                if hosts.is_empty() || hosts.split(',').any(str::is_empty) {
+                    return Err(invalid("an etcd store is named etcd://HOST:PORT[,HOST:PORT]/PREFIX".into()));
+                }
+                Ok(StoreChoice::Etcd(text.to_string()))
+            }
+            ("", _) => Err(invalid("it is empty".into())),
+            _ => {
+                let near = did_you_mean(scheme, ["sqlite", "memory", "kube", "etcd"]);
+                let near = near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+                Err(invalid(format!("unknown kind of store `{scheme}`{near}")))
+            }
+        }
+    }
+
+    /// The file of a sqlite store, the default one filled in.
+    pub fn path(&self, host: &Host) -> Option<PathBuf> {
+        match self {
+            StoreChoice::Sqlite(path) if path.as_os_str().is_empty() => {
+                Some(host.dirs.data.join(DEFAULT_FILE))
+            }
+            StoreChoice::Sqlite(path) => Some(host.resolve(path)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for StoreChoice {
+    /// As it is given on the command line, without credentials.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StoreChoice::Sqlite(path) if path.as_os_str().is_empty() => f.write_str("sqlite"),
+            StoreChoice::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            StoreChoice::Memory => f.write_str("memory"),
+            StoreChoice::Kube { context: None } => f.write_str("kube"),
+            StoreChoice::Kube { context: Some(context) } => write!(f, "kube:{context}"),
+            StoreChoice::Etcd(url) => f.write_str(&redact_url(url)),
+        }
+    }
+}
+
+/// Decides on a store: `--store`, then `BOWLINE_STORE`, then the kubeconfig's current context, then the default file.
+/// Empty texts count as not given.
+///
+/// # Errors
+/// A text that was given names no store.
+pub fn choose(
+    flag: Option<&str>,
+    env: Option<&str>,
+    kubeconfig_context: Option<String>,
+) -> Result<(StoreChoice, Reason), StoreError> {
+    let given = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(StoreChoice::parse).transpose();
+    if let Some(choice) = given(flag)? {
+        return Ok((choice, Reason::Flag));
+    }
+    if let Some(choice) = given(env)? {
+        return Ok((choice, Reason::Environment));
+    }
+    Ok(match kubeconfig_context.filter(|context| !context.is_empty()) {
+        Some(context) => (StoreChoice::Kube { context: Some(context) }, Reason::Kubeconfig),
+        None => (StoreChoice::Sqlite(PathBuf::new()), Reason::Default),
+    })
+}
+
+/// Opens a store. Nothing is read or made yet: that is for the first call that needs it.
+///
+/// # Errors
+/// This build has no store of that kind.
+pub fn open(choice: &StoreChoice, host: &Host) -> Result<Box<dyn Store>, StoreError> {
+    let missing = |what: &str| StoreError::Unsupported {
+        store: choice.to_string(),
+        reason: format!("this build has no {what} store yet"),
+    };
+    match choice {
+        StoreChoice::Sqlite(_) => {
+            let path = choice.path(host).unwrap_or_default();
+            Ok(Box::new(Sqlite::new(&path, host, StoreOptions::default())))
+        }
+        StoreChoice::Memory => Ok(Box::new(Memory::new(host))),
+        StoreChoice::Kube { .. } => Err(missing("Kubernetes")),
+        StoreChoice::Etcd(_) => Err(missing("etcd")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_are_read_and_written() {
+        for text in
+            ["sqlite", "sqlite:/a/b.db", "sqlite:rel.db", "memory", "kube", "kube:a:b", "etcd://h:1,i:2/p"]
+        {
+            assert_eq!(StoreChoice::parse(text).unwrap().to_string(), text);
+        }
+        assert_eq!(StoreChoice::parse("etcd://u:p@h:1/p").unwrap().to_string(), "etcd://h:1/p");
+        for (text, want) in [
+            ("", "it is empty"),
+            ("sqlte:x", "unknown kind of store `sqlte`; did you mean `sqlite`?"),
+            ("/a/b", "unknown kind of store `/a/b`"),
+            ("memory:x", "`memory` takes nothing after it"),
+            ("kube:", "the context after `kube:` is empty"),
+            ("etcd://", "an etcd store is named"),
+            ("etcd:h:1", "an etcd store is named"),
+            ("etcd://a:1,/p", "an etcd store is named"),
+        ] {
+            let error = StoreChoice::parse(text).unwrap_err().to_string();
+            assert!(error.contains(want), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_order_is_flag_env_kubeconfig_default() {
+        let context = || Some("prod".to_string());
+        let kube = StoreChoice::Kube { context: context() };
+        let pick = |flag, env, context| choose(flag, env, context).unwrap();
+        assert_eq!(pick(Some("memory"), Some("kube"), context()), (StoreChoice::Memory, Reason::Flag));
+        assert_eq!(pick(Some(""), Some("memory"), context()), (StoreChoice::Memory, Reason::Environment));
+        assert_eq!(pick(None, None, context()), (kube, Reason::Kubeconfig));
+        assert_eq!(pick(None, None, None), (StoreChoice::Sqlite(PathBuf::new()), Reason::Default));
+        assert!(choose(None, Some("nonsense"), context()).is_err());
+    }
+}

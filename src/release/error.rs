@@ -1,0 +1,164 @@
+//! What can go wrong with releases.
+//!
+//! Invariant: texts that Helm has too are Helm's.
+
+use crate::cluster::StoreError;
+use crate::data::time::Time;
+use crate::diag::{Diagnostic, Hint};
+
+use super::Status;
+
+/// An error of releases and their records.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReleaseError {
+    /// There is no such release, or no such revision of it.
+    #[error("release: not found")]
+    NotFound {
+        /// The release.
+        name: String,
+        /// The revision, when one was asked for.
+        revision: Option<u64>,
+    },
+    /// There is a record of that revision already.
+    #[error("release: already exists")]
+    AlreadyExists {
+        /// The release.
+        name: String,
+        /// The revision.
+        revision: u64,
+    },
+    /// A label of the user is one that records need.
+    #[error("user supplied labels contains system reserved label name. System labels: [{}]", super::RESERVED_LABELS.join(" "))]
+    ReservedLabel {
+        /// The label.
+        label: String,
+    },
+    /// A record cannot be read.
+    #[error("record {record} cannot be read: {reason}")]
+    Undecodable {
+        /// Name of its object.
+        record: String,
+        /// Why.
+        reason: String,
+    },
+    /// A release cannot be written as a record.
+    #[error("revision {revision} of {name} cannot be recorded: {reason}")]
+    Unencodable {
+        /// The release.
+        name: String,
+        /// The revision.
+        revision: u64,
+        /// Why.
+        reason: String,
+    },
+    /// A change of state that no operation makes.
+    #[error("revision {revision} of {name} cannot go from {} to {to}", from.map_or("nothing", Status::as_str))]
+    Transition {
+        /// The release.
+        name: String,
+        /// The revision.
+        revision: u64,
+        /// Its state in the store.
+        from: Option<Status>,
+        /// The state asked for.
+        to: Status,
+    },
+    /// Somebody is working on the release.
+    #[error(
+        "another operation (install/upgrade/rollback) is in progress: {holder} holds revision {revision} of {name} \
+         ({status}) since {since}"
+    )]
+    Held {
+        /// The release.
+        name: String,
+        /// The revision.
+        revision: u64,
+        /// Its state.
+        status: Status,
+        /// Who.
+        holder: String,
+        /// Since when.
+        since: Box<Time>,
+        /// When the lease runs out unless it is renewed.
+        until: Box<Time>,
+    },
+    /// A record says that somebody is working on the release, but not who.
+    #[error("another operation (install/upgrade/rollback) is in progress")]
+    InProgress {
+        /// The release.
+        name: String,
+        /// The revision.
+        revision: u64,
+        /// Its state.
+        status: Status,
+        /// Since when, when the record says so.
+        since: Option<Box<Time>>,
+    },
+    /// The lease is no longer ours.
+    #[error("revision {revision} of {name} was taken over by {by}")]
+    Lost {
+        /// The release.
+        name: String,
+        /// The revision.
+        revision: u64,
+        /// Who has it now; `nobody` when it was only ended.
+        by: String,
+    },
+    /// A label selector cannot be read.
+    #[error("{0}")]
+    Selector(Box<Diagnostic>),
+    /// Old revisions could not be deleted.
+    #[error("encountered {count} deletion errors. First is: {first}")]
+    Prune {
+        /// How many.
+        count: usize,
+        /// The first.
+        first: Box<StoreError>,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ReleaseError {
+    /// Whether the cause is that somebody else was faster, so that starting again may help.
+    pub fn is_race(&self) -> bool {
+        matches!(self, ReleaseError::AlreadyExists { .. } | ReleaseError::Store(StoreError::Conflict { .. }))
+    }
+}
+
+impl Hint for ReleaseError {
+    fn hints(&self) -> Vec<String> {
+        match self {
+            ReleaseError::Held { until, .. } => {
+                vec![format!("wait for it with --wait-lock 5m; if it died, its lease ends at {until}")]
+            }
+            ReleaseError::InProgress { name, revision, status, since } => {
+                let since = since.as_ref().map(|at| format!(" since {at}")).unwrap_or_default();
+                vec![format!(
+                    "revision {revision} of {name} is {status}{since}, and its record names no holder (Helm made it); if \
+                     no Helm is running, roll back or uninstall the release, or say after how long such a record counts \
+                     as abandoned"
+                )]
+            }
+            ReleaseError::AlreadyExists { .. } => {
+                vec![
+                    "somebody else was faster; run the command again: it starts from the current state"
+                        .to_string(),
+                ]
+            }
+            ReleaseError::Selector(diagnostic) => diagnostic.hints(),
+            ReleaseError::Store(error) => error.hints(),
+            ReleaseError::Prune { first, .. } => first.hints(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn diagnostic(&self) -> Option<&Diagnostic> {
+        match self {
+            ReleaseError::Selector(diagnostic) => Some(diagnostic),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,521 @@
+//! The revisions of releases in a store.
+//!
+//! Invariant: listings read labels and annotations only (and the payload of records that Helm wrote, when their row is
+//! shown); every write names the version of the record that it changes.
+
+use crate::cluster::{Query, Store, StoreError, Stored, Write};
+use crate::data::time::{Time, Zone};
+use crate::sys::Clock;
+
+use super::lock::Lease;
+use super::record::{self, OWNER, PART_OWNER};
+use super::selector::Selector;
+use super::{Release, ReleaseError, Status, Statuses, Summary, transition};
+
+/// How often a record that disappears while it is read is looked for again.
+const ATTEMPTS: usize = 3;
+
+/// The revisions in a namespace of a store.
+#[derive(Clone, Copy)]
+pub struct History<'a> {
+    /// Where the records are.
+    pub store: &'a dyn Store,
+    /// Namespace of the releases.
+    pub namespace: &'a str,
+    /// Time of the labels `createdAt` and `modifiedAt`, and of leases.
+    pub clock: &'a Clock,
+}
+
+/// A revision as it is in the store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// The revision; change it and hand the record to [`History::update`].
+    pub release: Release,
+    /// Who is working on it.
+    pub lease: Option<Lease>,
+    resource_version: u64,
+    stored_status: Option<Status>,
+    created_at: Option<String>,
+    parts: Vec<String>,
+}
+
+impl Record {
+    /// A revision that is not in the store yet.
+    pub fn new(release: Release, lease: Option<Lease>) -> Self {
+        Record {
+            release,
+            lease,
+            resource_version: 0,
+            stored_status: None,
+            created_at: None,
+            parts: Vec::new(),
+        }
+    }
+
+    /// Version of the record in the store; 0 before it is there.
+    pub fn resource_version(&self) -> u64 {
+        self.resource_version
+    }
+
+    pub(super) fn renewed(&mut self, lease: Lease, resource_version: u64) {
+        self.lease = Some(lease);
+        self.resource_version = resource_version;
+    }
+}
+
+/// What a list sorts by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sort {
+    /// By name.
+    #[default]
+    Name,
+    /// By the time of the revision, oldest first.
+    Date,
+}
+
+/// What to list.
+#[derive(Clone, Copy)]
+pub struct Filter<'a> {
+    /// Every namespace, not only the history's own.
+    pub all_namespaces: bool,
+    /// Only these states. Exactly `superseded` shows every such revision; any other set looks at the newest one of each
+    /// release.
+    pub statuses: Statuses,
+    /// Only names for which this says yes.
+    pub name: Option<&'a dyn Fn(&str) -> bool>,
+    /// Only records with these labels, those of the system among them.
+    pub selector: Option<&'a Selector>,
+    /// Rows to leave out at the start.
+    pub offset: usize,
+    /// At most this many rows; 0 for all.
+    pub max: usize,
+    /// Order of the rows.
+    pub sort: Sort,
+    /// The other way round.
+    pub reverse: bool,
+}
+
+impl Default for Filter<'_> {
+    /// Everything in the namespace, by name.
+    fn default() -> Self {
+        Filter {
+            all_namespaces: false,
+            statuses: Statuses::ALL,
+            name: None,
+            selector: None,
+            offset: 0,
+            max: 0,
+            sort: Sort::Name,
+            reverse: false,
+        }
+    }
+}
+
+/// The rows of a list.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Listing {
+    /// The revisions.
+    pub rows: Vec<Summary>,
+    /// Records that could not be read and were left out, with the reason.
+    pub skipped: Vec<(String, String)>,
+}
+
+/// A record's row, and whether its payload is still needed.
+struct Row {
+    summary: Summary,
+    stored: Stored,
+    complete: bool,
+}
+
+impl History<'_> {
+    /// All revisions of a release, oldest first, without payloads. Empty when there is no such release. Records that
+    /// cannot be read are left out.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn revisions(&self, name: &str) -> Result<Vec<Summary>, ReleaseError> {
+        let mut rows = self.rows(&[("name", name)], false)?;
+        rows.sort_by_key(|row| row.summary.revision);
+        let mut listing = Listing::default();
+        self.complete_into(rows, &mut listing)?;
+        Ok(listing.rows)
+    }
+
+    /// The newest revision without its payload; `None` when there is none.
+    ///
+    /// # Errors
+    /// The store cannot be read, or the record of that revision.
+    pub fn head(&self, name: &str) -> Result<Option<Summary>, ReleaseError> {
+        let rows = self.rows(&[("name", name)], false)?;
+        let Some(newest) = rows.into_iter().max_by_key(|row| row.summary.revision) else { return Ok(None) };
+        let mut listing = Listing::default();
+        self.complete_into(vec![newest], &mut listing)?;
+        match listing.skipped.pop() {
+            Some((record, reason)) => Err(ReleaseError::Undecodable { record, reason }),
+            None => Ok(listing.rows.pop()),
+        }
+    }
+
+    /// One revision.
+    ///
+    /// # Errors
+    /// [`ReleaseError::NotFound`]; it cannot be read.
+    pub fn get(&self, name: &str, revision: u64) -> Result<Record, ReleaseError> {
+        let id = record::secret(self.namespace, &record::object_name(name, revision));
+        let missing = || ReleaseError::NotFound { name: name.to_string(), revision: Some(revision) };
+        let mut stored = self.store.get(&id)?.ok_or_else(missing)?;
+        for _ in 1..ATTEMPTS {
+            match self.load(&stored)? {
+                Some(record) => return Ok(record),
+                // A part was gone: the record was changed in the meantime.
+                None => stored = self.store.get(&id)?.ok_or_else(missing)?,
+            }
+        }
+        let reason = "a part of it is missing".to_string();
+        self.load(&stored)?.ok_or(ReleaseError::Undecodable { record: id.name, reason })
+    }
+
+    /// The newest revision; `None` when there is none.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn last(&self, name: &str) -> Result<Option<Record>, ReleaseError> {
+        self.newest(name, |_| true)
+    }
+
+    /// The newest deployed revision; `None` when there is none.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn deployed(&self, name: &str) -> Result<Option<Record>, ReleaseError> {
+        self.newest(name, |summary| summary.status == Status::Deployed)
+    }
+
+    /// The newest revision that is wanted.
+    fn newest(&self, name: &str, wanted: impl Fn(&Summary) -> bool) -> Result<Option<Record>, ReleaseError> {
+        for attempt in 1..=ATTEMPTS {
+            let rows = self.rows(&[("name", name)], false)?;
+            let newest =
+                rows.iter().map(|row| &row.summary).filter(|row| wanted(row)).max_by_key(|row| row.revision);
+            let Some(newest) = newest else { return Ok(None) };
+            match self.get(name, newest.revision) {
+                Err(ReleaseError::NotFound { .. }) if attempt < ATTEMPTS => {}
+                found => return found.map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Writes a new revision.
+    ///
+    /// # Errors
+    /// [`ReleaseError::AlreadyExists`] when somebody was faster; a label is reserved; its state is none to begin with; the
+    /// store fails.
+    pub fn create(&self, release: Release) -> Result<Record, ReleaseError> {
+        let mut record = Record::new(release, None);
+        self.save(&mut [&mut record], Vec::new())?;
+        Ok(record)
+    }
+
+    /// Writes a changed revision, if nobody else changed it since it was read.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] within [`ReleaseError::Store`] when somebody did; the change of state is illegal; the store
+    /// fails.
+    pub fn update(&self, record: &mut Record) -> Result<(), ReleaseError> {
+        self.save(&mut [record], Vec::new()).map(drop)
+    }
+
+    /// Writes objects and then records, new or changed, as one batch: all or nothing where the store can. Returns what the
+    /// objects became.
+    ///
+    /// # Errors
+    /// As [`History::create`] and [`History::update`]; the first write that fails. Records are left as they were then.
+    pub fn save(
+        &self,
+        records: &mut [&mut Record],
+        objects: Vec<Write>,
+    ) -> Result<Vec<Option<Stored>>, ReleaseError> {
+        let count = objects.len();
+        let mut writes = objects;
+        let mut saved = Vec::with_capacity(records.len());
+        for record in records.iter() {
+            saved.push(self.push_writes(record, &mut writes)?);
+        }
+        let mut results = self.store.batch(&writes).map_err(|error| told(error, records))?;
+        for (record, save) in records.iter_mut().zip(saved) {
+            let stored = results.get(save.at).and_then(Option::as_ref);
+            record.resource_version = stored.map_or(0, |stored| stored.resource_version);
+            record.stored_status = Some(record.release.info.status);
+            record.created_at = save.created_at;
+            record.parts = save.parts;
+        }
+        results.truncate(count);
+        Ok(results)
+    }
+
+    /// Adds the writes of one record to a batch.
+    fn push_writes(&self, record: &Record, writes: &mut Vec<Write>) -> Result<Saved, ReleaseError> {
+        let release = &record.release;
+        record::check_labels(&release.labels)?;
+        if !transition::is_legal(record.stored_status, release.info.status) {
+            return Err(ReleaseError::Transition {
+                name: release.name.clone(),
+                revision: release.version,
+                from: record.stored_status,
+                to: release.info.status,
+            });
+        }
+        let now = Time::from_system(self.clock.now(), Zone::Utc).unix().to_string();
+        let created_at =
+            if record.stored_status.is_none() { Some(now.clone()) } else { record.created_at.clone() };
+        let mut stamps: Vec<(&str, String)> = Vec::new();
+        stamps.extend(created_at.clone().map(|at| ("createdAt", at)));
+        if record.stored_status.is_some() {
+            stamps.push(("modifiedAt", now));
+        }
+        let limit = self.store.capabilities().largest_object;
+        let layout = record::lay_out(release, record.lease.as_ref(), &stamps, limit)?;
+        let parts: Vec<String> = layout.parts.iter().filter_map(name_of).collect();
+        if parts != record.parts {
+            // A process that was killed may have left some of them.
+            let left =
+                if parts.is_empty() { Vec::new() } else { self.part_names(&release.name, release.version)? };
+            for (name, body) in parts.iter().zip(layout.parts) {
+                writes.push(if left.contains(name) {
+                    Write::Replace { body, expected: None }
+                } else {
+                    Write::Create { body }
+                });
+            }
+        }
+        let at = writes.len();
+        let body = layout.record;
+        writes.push(match record.stored_status {
+            None => Write::Create { body },
+            Some(_) => Write::Replace { body, expected: Some(record.resource_version) },
+        });
+        for old in record.parts.iter().filter(|old| !parts.contains(old)) {
+            writes.push(Write::Delete { id: record::secret(self.namespace, old), expected: None });
+        }
+        Ok(Saved { at, created_at, parts })
+    }
+
+    /// Deletes a revision.
+    ///
+    /// # Errors
+    /// [`ReleaseError::NotFound`]; the store fails.
+    pub fn delete(&self, name: &str, revision: u64) -> Result<(), ReleaseError> {
+        let id = record::secret(self.namespace, &record::object_name(name, revision));
+        let mut writes = vec![Write::Delete { id, expected: None }];
+        for part in self.part_names(name, revision)? {
+            writes.push(Write::Delete { id: record::secret(self.namespace, &part), expected: None });
+        }
+        match self.store.batch(&writes) {
+            Ok(_) => Ok(()),
+            Err(StoreError::NotFound { .. }) => {
+                Err(ReleaseError::NotFound { name: name.to_string(), revision: Some(revision) })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes room for a new revision: deletes the oldest ones until `max - 1` are left, but never the newest deployed one.
+    /// 0 keeps all. Returns what was deleted. To be called before the new revision is written.
+    ///
+    /// # Errors
+    /// The store cannot be read, or deletions failed (the others are carried out).
+    pub fn prune(&self, name: &str, max: usize) -> Result<Vec<u64>, ReleaseError> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        let mut rows = self.rows(&[("name", name)], false)?;
+        rows.sort_by_key(|row| row.summary.revision);
+        let excess = (rows.len() + 1).saturating_sub(max);
+        let deployed = rows.iter().rev().find(|row| row.summary.status == Status::Deployed);
+        let deployed = deployed.map(|row| row.summary.revision);
+        let doomed =
+            rows.iter().map(|row| row.summary.revision).filter(|revision| Some(*revision) != deployed);
+        let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+        for revision in doomed.take(excess) {
+            match self.delete(name, revision) {
+                Ok(()) | Err(ReleaseError::NotFound { .. }) => deleted.push(revision),
+                Err(ReleaseError::Store(error)) => errors.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        let count = errors.len();
+        match errors.into_iter().next() {
+            Some(first) => Err(ReleaseError::Prune { count, first: Box::new(first) }),
+            None => Ok(deleted),
+        }
+    }
+
+    /// Lists releases: name filter, newest revision of each, states, selector, order, then the window.
+    ///
+    /// # Errors
+    /// The store cannot be read. A record that cannot be read is left out and named.
+    pub fn list(&self, filter: &Filter<'_>) -> Result<Listing, ReleaseError> {
+        let mut rows = self.rows(&[], filter.all_namespaces)?;
+        if let Some(wanted) = filter.name {
+            rows.retain(|row| wanted(&row.summary.name));
+        }
+        if filter.statuses != Statuses::of(&[Status::Superseded]) {
+            rows = newest_of_each(rows);
+        }
+        rows.retain(|row| filter.statuses.contains(row.summary.status));
+        if let Some(selector) = filter.selector {
+            rows.retain(|row| selector.matches(&row.summary.labels));
+        }
+        let mut listing = Listing::default();
+        let by_name = |one: &Summary, two: &Summary| {
+            (&one.name, &one.namespace, one.revision).cmp(&(&two.name, &two.namespace, two.revision))
+        };
+        // By name, only the rows of the window are completed; by date every row needs its time first.
+        match filter.sort {
+            Sort::Name => {
+                rows.sort_by(|one, two| by_name(&one.summary, &two.summary));
+                if filter.reverse {
+                    rows.reverse();
+                }
+                self.complete_into(window(rows, filter), &mut listing)?;
+            }
+            Sort::Date => {
+                self.complete_into(rows, &mut listing)?;
+                let mut found = std::mem::take(&mut listing.rows);
+                found.sort_by(|one, two| one.updated.cmp(&two.updated).then_with(|| by_name(one, two)));
+                if filter.reverse {
+                    found.reverse();
+                }
+                listing.rows = window(found, filter);
+            }
+        }
+        Ok(listing)
+    }
+
+    /// The records with some labels, by their labels and annotations.
+    fn rows(&self, labels: &[(&str, &str)], all_namespaces: bool) -> Result<Vec<Row>, ReleaseError> {
+        let labels = labels.iter().chain(&[("owner", OWNER)]);
+        let query = Query {
+            group_kind: Some((String::new(), "Secret".to_string())),
+            namespace: (!all_namespaces).then(|| self.namespace.to_string()),
+            labels: labels.map(|(key, value)| ((*key).to_string(), (*value).to_string())).collect(),
+            metadata_only: true,
+            limit: 0,
+        };
+        let found = self.store.list(&query)?;
+        Ok(found
+            .into_iter()
+            .filter_map(|stored| {
+                let mut summary = Summary::of_labels(&stored)?;
+                let complete = summary.fill_from_annotations(&stored.annotations);
+                Some(Row { summary, stored, complete })
+            })
+            .collect())
+    }
+
+    /// Reads the payloads that are still needed, and adds the rows to a listing.
+    fn complete_into(&self, rows: Vec<Row>, listing: &mut Listing) -> Result<(), ReleaseError> {
+        for mut row in rows {
+            if !row.complete {
+                let there = History { namespace: &row.stored.id.namespace, ..*self };
+                match there.get(&row.summary.name, row.summary.revision) {
+                    Ok(record) => row.summary.fill_from_release(&record.release),
+                    Err(ReleaseError::NotFound { .. }) => continue,
+                    Err(ReleaseError::Undecodable { record, reason }) => {
+                        listing.skipped.push((record, reason));
+                        continue;
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            listing.rows.push(row.summary);
+        }
+        Ok(())
+    }
+
+    /// Names of all parts that a revision has or had.
+    fn part_names(&self, name: &str, revision: u64) -> Result<Vec<String>, ReleaseError> {
+        let labels = [
+            ("name", name.to_string()),
+            ("owner", PART_OWNER.to_string()),
+            ("version", revision.to_string()),
+        ];
+        let query = Query {
+            group_kind: Some((String::new(), "Secret".to_string())),
+            namespace: Some(self.namespace.to_string()),
+            labels: labels.into_iter().map(|(key, value)| (key.to_string(), value)).collect(),
+            metadata_only: true,
+            limit: 0,
+        };
+        Ok(self.store.list(&query)?.into_iter().map(|stored| stored.id.name).collect())
+    }
+
+    /// The record with its payload; `None` when a part of it is not there.
+    fn load(&self, stored: &Stored) -> Result<Option<Record>, ReleaseError> {
+        let undecodable =
+            |reason: String| ReleaseError::Undecodable { record: stored.id.name.clone(), reason };
+        let parts = record::part_names(stored);
+        let mut text = Vec::new();
+        if parts.is_empty() {
+            text = record::payload(stored).map_err(undecodable)?;
+        }
+        for part in &parts {
+            let Some(part) = self.store.get(&record::secret(self.namespace, part))? else { return Ok(None) };
+            text.extend(record::payload(&part).map_err(undecodable)?);
+        }
+        Ok(Some(Record {
+            release: record::read(stored, &text)?,
+            lease: Lease::read(&stored.annotations),
+            resource_version: stored.resource_version,
+            stored_status: Some(record::status(stored)),
+            created_at: stored.labels.get("createdAt").cloned(),
+            parts,
+        }))
+    }
+}
+
+/// What a record will be once its batch is done.
+struct Saved {
+    at: usize,
+    created_at: Option<String>,
+    parts: Vec<String>,
+}
+
+fn name_of(body: &crate::data::Value) -> Option<String> {
+    Some(body.path(["metadata", "name"])?.as_str()?.to_string())
+}
+
+/// An error of a batch, in the words of releases when it is about one of its records.
+fn told(error: StoreError, records: &[&mut Record]) -> ReleaseError {
+    let (id, missing) = match &error {
+        StoreError::AlreadyExists { id } => (id, false),
+        StoreError::NotFound { id } => (id, true),
+        _ => return error.into(),
+    };
+    let Some((name, revision)) = record::release_of(&id.name) else { return error.into() };
+    let is_ours = records.iter().any(|record| {
+        let release = &record.release;
+        (release.name.as_str(), release.version, &release.namespace) == (name, revision, &id.namespace)
+    });
+    match (is_ours && id.kind == "Secret", missing) {
+        (false, _) => error.into(),
+        (true, true) => ReleaseError::NotFound { name: name.to_string(), revision: Some(revision) },
+        (true, false) => ReleaseError::AlreadyExists { name: name.to_string(), revision },
+    }
+}
+
+/// Only the newest revision of each release in each namespace.
+fn newest_of_each(mut rows: Vec<Row>) -> Vec<Row> {
+    let key = |row: &Row| (row.summary.namespace.clone(), row.summary.name.clone());
+    rows.sort_by_cached_key(|row| (key(row), std::cmp::Reverse(row.summary.revision)));
+    rows.dedup_by(|later, first| {
+        (&later.summary.namespace, &later.summary.name) == (&first.summary.namespace, &first.summary.name)
+    });
+    rows
+}
+
+fn window<T>(rows: Vec<T>, filter: &Filter<'_>) -> Vec<T> {
+    let most = if filter.max == 0 { usize::MAX } else { filter.max };
+    rows.into_iter().skip(filter.offset).take(most).collect()
+}

@@ -1,0 +1,277 @@
+//! A revision as a Secret.
+//!
+//! ```text
+//! apiVersion: v1            type: helm.sh/release.v1
+//! kind: Secret              data.release: base64 of the payload's text
+//! metadata.name: sh.helm.release.v1.NAME.vREVISION
+//! metadata.labels: name, owner=helm, status, version, createdAt, modifiedAt, and the user's
+//! metadata.annotations: what lists and histories show, and the lease of a running operation (all `bowline.dev/…`)
+//! ```
+//!
+//! A revision whose Secret would be larger than the store takes has its payload in part Secrets
+//! (`bowline.release.v1.NAME.vREVISION.DIGEST.N`), written before the record that names them; Helm skips such a record, as it
+//! skips any that it cannot read. Below the limit the record is exactly Helm's but for the annotations.
+//!
+//! Invariant: a record never names parts that were not written, and parts are never changed: another payload has another
+//! digest, and so other names.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+use super::lock::Lease;
+use super::{Release, ReleaseError, Status, codec};
+use crate::cluster::Stored;
+use crate::data::{Map, Value};
+use crate::manifest::ObjectRef;
+
+/// Labels that records need, in the order in which Helm names them.
+pub const RESERVED_LABELS: [&str; 6] = ["name", "owner", "status", "version", "createdAt", "modifiedAt"];
+
+/// Start of a record's name.
+pub(super) const PREFIX: &str = "sh.helm.release.v1.";
+/// Value of the label `owner` of records.
+pub(super) const OWNER: &str = "helm";
+/// Value of the label `owner` of parts, so that nobody takes them for records.
+pub(super) const PART_OWNER: &str = "bowline-part";
+const RECORD_TYPE: &str = "helm.sh/release.v1";
+const PART_TYPE: &str = "bowline.dev/release-part.v1";
+
+pub(super) const CHART: &str = "bowline.dev/chart";
+pub(super) const CHART_VERSION: &str = "bowline.dev/chart-version";
+pub(super) const APP_VERSION: &str = "bowline.dev/app-version";
+pub(super) const UPDATED: &str = "bowline.dev/updated";
+pub(super) const DESCRIPTION: &str = "bowline.dev/description";
+pub(super) const ROLLBACK_REVISION: &str = "bowline.dev/rollback-revision";
+const PARTS: &str = "bowline.dev/parts";
+const DIGEST: &str = "bowline.dev/payload-sha256";
+
+/// Longest text kept in an annotation, in bytes: all annotations of an object together may have 256 KiB. A longer
+/// description is read from the payload.
+const LONGEST_ANNOTATION: usize = 32 << 10;
+/// Most parts of one revision.
+const MOST_PARTS: usize = 10_000;
+
+/// Name of the Secret of a revision.
+pub fn object_name(release: &str, revision: u64) -> String {
+    format!("{PREFIX}{release}.v{revision}")
+}
+
+/// Release and revision of a record's name; a release's name may have dots.
+pub(super) fn release_of(object_name: &str) -> Option<(&str, u64)> {
+    let (release, revision) = object_name.strip_prefix(PREFIX)?.rsplit_once(".v")?;
+    Some((release, revision.parse().ok()?)).filter(|(release, _)| !release.is_empty())
+}
+
+/// Identity of a Secret.
+pub(super) fn secret(namespace: &str, name: &str) -> ObjectRef {
+    ObjectRef {
+        group: String::new(),
+        version: "v1".to_string(),
+        kind: "Secret".to_string(),
+        namespace: namespace.to_string(),
+        name: name.to_string(),
+    }
+}
+
+/// The Secrets of a revision: the record, and its parts when it is split.
+pub(super) struct Layout {
+    pub(super) record: Value,
+    pub(super) parts: Vec<Value>,
+}
+
+/// Refuses user labels that records need.
+///
+/// # Errors
+/// [`ReleaseError::ReservedLabel`].
+pub(super) fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), ReleaseError> {
+    match labels.keys().find(|label| RESERVED_LABELS.contains(&label.as_str())) {
+        Some(label) => Err(ReleaseError::ReservedLabel { label: label.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Writes a revision as Secrets of at most `limit` bytes of JSON each.
+///
+/// `stamps` are the labels `createdAt` and `modifiedAt` that are to be written.
+///
+/// # Errors
+/// The payload cannot be written, or the limit is too small even for a part.
+pub(super) fn lay_out(
+    release: &Release,
+    lease: Option<&Lease>,
+    stamps: &[(&str, String)],
+    limit: usize,
+) -> Result<Layout, ReleaseError> {
+    let unencodable = |reason: String| ReleaseError::Unencodable {
+        name: release.name.clone(),
+        revision: release.version,
+        reason,
+    };
+    let text = codec::encode(release).map_err(unencodable)?;
+    let labels = labels(release, stamps);
+    let mut annotations = annotations(release, lease);
+    let name = object_name(&release.name, release.version);
+    let record = build(&name, release, &labels, &annotations, RECORD_TYPE, Some(text.as_bytes()));
+    if json_size(&record) <= limit {
+        return Ok(Layout { record, parts: Vec::new() });
+    }
+    let digest = hex(&Sha256::digest(text.as_bytes()));
+    let part = |at: usize, chunk: &[u8]| {
+        let labels = BTreeMap::from([
+            ("name".to_string(), release.name.clone()),
+            ("owner".to_string(), PART_OWNER.to_string()),
+            ("version".to_string(), release.version.to_string()),
+        ]);
+        let name = part_name(&release.name, release.version, &digest, at);
+        build(&name, release, &labels, &BTreeMap::new(), PART_TYPE, Some(chunk))
+    };
+    // What the store adds (uid, version, times) must fit as well; base64 turns three bytes into four.
+    let room = limit.saturating_sub(json_size(&part(MOST_PARTS, b"")) + 256) / 4 * 3;
+    if room == 0 || text.len() / room >= MOST_PARTS {
+        return Err(unencodable(format!(
+            "its {} bytes do not fit into objects of {limit} bytes",
+            text.len()
+        )));
+    }
+    let parts: Vec<Value> =
+        text.as_bytes().chunks(room).enumerate().map(|(at, chunk)| part(at, chunk)).collect();
+    annotations.insert(PARTS.to_string(), parts.len().to_string());
+    annotations.insert(DIGEST.to_string(), digest);
+    let record = build(&name, release, &labels, &annotations, RECORD_TYPE, None);
+    Ok(Layout { record, parts })
+}
+
+fn part_name(release: &str, revision: u64, digest: &str, at: usize) -> String {
+    format!("bowline.release.v1.{release}.v{revision}.{}.{at}", digest.get(..12).unwrap_or(digest))
+}
+
+fn json_size(value: &Value) -> usize {
+    serde_json::to_string(value).map_or(usize::MAX, |json| json.len())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+fn build(
+    name: &str,
+    release: &Release,
+    labels: &BTreeMap<String, String>,
+    annotations: &BTreeMap<String, String>,
+    kind: &str,
+    data: Option<&[u8]>,
+) -> Value {
+    let strings = |map: &BTreeMap<String, String>| -> Value {
+        map.iter().map(|(key, value)| (key.as_str(), Value::str(value.as_str()))).collect()
+    };
+    let mut metadata = Map::new();
+    metadata.insert("name".into(), Value::str(name));
+    metadata.insert("namespace".into(), Value::str(release.namespace.as_str()));
+    metadata.insert("labels".into(), strings(labels));
+    if !annotations.is_empty() {
+        metadata.insert("annotations".into(), strings(annotations));
+    }
+    let mut body = Map::new();
+    body.insert("apiVersion".into(), Value::str("v1"));
+    body.insert("kind".into(), Value::str("Secret"));
+    body.insert("metadata".into(), Value::Map(metadata));
+    body.insert("type".into(), Value::str(kind));
+    if let Some(data) = data {
+        let encoded = Value::str(STANDARD.encode(data));
+        body.insert("data".into(), [("release", encoded)].into_iter().collect());
+    }
+    Value::Map(body)
+}
+
+fn labels(release: &Release, stamps: &[(&str, String)]) -> BTreeMap<String, String> {
+    let mut labels = release.labels.clone();
+    let own = [
+        ("name", release.name.clone()),
+        ("owner", OWNER.to_string()),
+        ("status", release.info.status.to_string()),
+        ("version", release.version.to_string()),
+    ];
+    for (key, value) in own.iter().chain(stamps) {
+        labels.insert((*key).to_string(), value.clone());
+    }
+    labels
+}
+
+/// Everything that a list shows, and the lease.
+fn annotations(release: &Release, lease: Option<&Lease>) -> BTreeMap<String, String> {
+    let metadata = &release.chart.metadata;
+    let updated = release.info.last_deployed.as_ref();
+    let mut annotations = BTreeMap::from([
+        (CHART.to_string(), metadata.name.to_string()),
+        (CHART_VERSION.to_string(), metadata.version.clone()),
+        (APP_VERSION.to_string(), metadata.app_version.clone()),
+        (UPDATED.to_string(), updated.map(crate::data::time::Time::rfc3339_nano).unwrap_or_default()),
+    ]);
+    if release.info.description.len() <= LONGEST_ANNOTATION {
+        annotations.insert(DESCRIPTION.to_string(), release.info.description.clone());
+    }
+    if release.info.rollback_revision != 0 {
+        annotations.insert(ROLLBACK_REVISION.to_string(), release.info.rollback_revision.to_string());
+    }
+    if let Some(lease) = lease {
+        annotations.extend(lease.annotations());
+    }
+    annotations
+}
+
+/// The names of the parts that a record has; empty when its payload is its own.
+pub(super) fn part_names(stored: &Stored) -> Vec<String> {
+    let count = stored.annotations.get(PARTS).and_then(|count| count.parse::<usize>().ok()).unwrap_or(0);
+    let digest = stored.annotations.get(DIGEST).map_or("", String::as_str);
+    let Some((release, revision)) = release_of(&stored.id.name) else { return Vec::new() };
+    (0..count.min(MOST_PARTS)).map(|at| part_name(release, revision, digest, at)).collect()
+}
+
+/// The bytes in `data.release` of a Secret.
+pub(super) fn payload(stored: &Stored) -> Result<Vec<u8>, String> {
+    let body = stored.body.as_ref().ok_or("it was read without its body")?;
+    let data = body.path(["data", "release"]).and_then(Value::as_str).ok_or("it has no data.release")?;
+    STANDARD.decode(data).map_err(|error| format!("data.release is no base64: {error}"))
+}
+
+/// The release of a record's text, with what stands in its labels.
+pub(super) fn read(stored: &Stored, text: &[u8]) -> Result<Release, ReleaseError> {
+    let undecodable = |reason: String| ReleaseError::Undecodable { record: stored.id.name.clone(), reason };
+    if let Some(want) = stored.annotations.get(DIGEST)
+        && *want != hex(&Sha256::digest(text))
+    {
+        return Err(undecodable("its parts do not have the digest that it names".to_string()));
+    }
+    let mut release = codec::decode(text).map_err(undecodable)?;
+    release.labels = stored
+        .labels
+        .iter()
+        .filter(|(label, _)| !RESERVED_LABELS.contains(&label.as_str()))
+        .map(|(label, value)| (label.clone(), value.clone()))
+        .collect();
+    if release.namespace.is_empty() {
+        release.namespace.clone_from(&stored.id.namespace);
+    }
+    Ok(release)
+}
+
+/// The state that a record's label tells.
+pub(super) fn status(stored: &Stored) -> Status {
+    stored.labels.get("status").and_then(|status| status.parse().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_split_at_the_last_v() {
+        assert_eq!(release_of(&object_name("a.v1.b", 12)), Some(("a.v1.b", 12)));
+        for bad in ["sh.helm.release.v1.a", "sh.helm.release.v1..v1", "x.a.v1", "sh.helm.release.v1.a.vx"] {
+            assert_eq!(release_of(bad), None, "{bad}");
+        }
+    }
+}
