@@ -2,10 +2,12 @@
 //!
 //! Invariant: names, arity and messages are those of text/template.
 
+#![allow(clippy::unnecessary_wraps, reason = "all bodies have one shape")]
+
 use super::compare::{equal, less};
 use super::context::Ctx;
 use super::error::{FuncError, Limit};
-use super::format::{sprint, sprintf, sprintln};
+use super::format::{sprint, sprint_actions, sprintf, sprintln};
 use super::funcs::{Calling, Func};
 use super::gostr::GoStr;
 use super::quote::{Rune, is_print, runes};
@@ -251,7 +253,7 @@ fn printed(ctx: &mut Ctx<'_>, args: &[Val]) -> Result<GoStr, FuncError> {
     }
     let args: Vec<Val> =
         args.iter().map(|arg| if arg.is_nil() { Val::str("<no value>") } else { arg.clone() }).collect();
-    Ok(sprint(&args, ctx.options.limits.value)?.into())
+    Ok(sprint_actions(&args, ctx.options.limits.value)?.into())
 }
 
 fn html(ctx: &mut Ctx<'_>, args: &[Val]) -> Outcome {
@@ -290,6 +292,10 @@ fn js(ctx: &mut Ctx<'_>, args: &[Val]) -> Outcome {
     Ok(Val::str(out))
 }
 
+fn hex_digit(nibble: u8) -> char {
+    char::from_digit(u32::from(nibble), 16).unwrap_or('0').to_ascii_uppercase()
+}
+
 fn urlquery(ctx: &mut Ctx<'_>, args: &[Val]) -> Outcome {
     let text = printed(ctx, args)?;
     let mut out = String::with_capacity(text.len());
@@ -297,7 +303,7 @@ fn urlquery(ctx: &mut Ctx<'_>, args: &[Val]) -> Outcome {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(*byte as char),
             b' ' => out.push('+'),
-            _ => out.push_str(&format!("%{byte:02X}")),
+            _ => out.extend(['%', hex_digit(byte >> 4), hex_digit(byte & 15)]),
         }
     }
     Ok(Val::str(out))

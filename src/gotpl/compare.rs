@@ -2,6 +2,8 @@
 //!
 //! Invariant: comparison never recurses deeper than [`MAX_DEPTH`]; deeper values count as different.
 
+#![allow(clippy::float_cmp, reason = "Go's == on floats is exact")]
+
 use std::cmp::Ordering;
 
 use super::error::FuncError;
@@ -20,8 +22,8 @@ enum Basic<'a> {
 }
 
 /// The class of a value; `under` holds the basic value of a named type.
-fn basic<'a>(value: &'a Val, under: &'a Option<Val>) -> Option<Basic<'a>> {
-    let value = under.as_ref().unwrap_or(value);
+fn basic<'a>(value: &'a Val, under: Option<&'a Val>) -> Option<Basic<'a>> {
+    let value = under.unwrap_or(value);
     Some(match value {
         Val::Bool(flag) => Basic::Bool(*flag),
         Val::Str(text) => Basic::Str(text.as_bytes()),
@@ -61,7 +63,7 @@ fn incompatible(a: &Val, b: &Val) -> FuncError {
 /// The values are of basic kinds that cannot be compared, or of types that have no equality.
 pub fn equal(a: &Val, b: &Val) -> Result<bool, FuncError> {
     let (under_a, under_b) = (underlying(a), underlying(b));
-    Ok(match (basic(a, &under_a), basic(b, &under_b)) {
+    Ok(match (basic(a, under_a.as_ref()), basic(b, under_b.as_ref())) {
         (Some(Basic::Bool(x)), Some(Basic::Bool(y))) => x == y,
         (Some(Basic::Complex(re, im)), Some(Basic::Complex(re2, im2))) => re == re2 && im == im2,
         (Some(Basic::Signed(x)), Some(Basic::Signed(y))) => x == y,
@@ -133,7 +135,7 @@ pub fn less(a: &Val, b: &Val) -> Result<bool, FuncError> {
     let invalid = || FuncError::new("invalid type for comparison");
     let (under_a, under_b) = (underlying(a), underlying(b));
     let (class_a, class_b) =
-        (basic(a, &under_a).ok_or_else(invalid)?, basic(b, &under_b).ok_or_else(invalid)?);
+        (basic(a, under_a.as_ref()).ok_or_else(invalid)?, basic(b, under_b.as_ref()).ok_or_else(invalid)?);
     Ok(match (class_a, class_b) {
         (Basic::Bool(_), Basic::Bool(_)) | (Basic::Complex(..), Basic::Complex(..)) => return Err(invalid()),
         (Basic::Signed(x), Basic::Signed(y)) => x < y,

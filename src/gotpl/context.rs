@@ -122,16 +122,12 @@ impl<'h> Ctx<'h> {
     }
 
     pub(super) fn charge(&mut self, steps: u64) -> Result<(), Limit> {
-        match self.fuel.checked_sub(steps) {
-            Some(left) => {
-                self.fuel = left;
-                Ok(())
-            }
-            None => {
-                self.fuel = 0;
-                Err(Limit::Steps(self.options.limits.steps))
-            }
+        if steps > self.fuel {
+            self.fuel = 0;
+            return Err(Limit::Steps(self.options.limits.steps));
         }
+        self.fuel -= steps;
+        Ok(())
     }
 
     /// Whether another level of recursion fits the stack.

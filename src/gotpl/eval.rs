@@ -214,6 +214,11 @@ impl<'t> Run<'t, '_, '_> {
                 }
                 return self.key(map, &receiver.val, name);
             }
+            Val::List(list) => {
+                if let Some(method) = Method::find(list.ty().methods, name) {
+                    return self.method(dot, method, &receiver.val, args, last);
+                }
+            }
             Val::Object(object) => {
                 if let Some(method) = object.method(name) {
                     return self.method(dot, method, &receiver.val, args, last);
@@ -249,7 +254,7 @@ impl<'t> Run<'t, '_, '_> {
             MissingKey::Zero => Ok(Slot::element(Val::zero(map.ty().elem), map.ty().elem)),
             MissingKey::Error => {
                 let mut error = self.fail(format!("map has no entry for key {}", quote(name.as_bytes())));
-                error.lookup = closest_key(map, name);
+                error.lookup = Some(closest_key(map, name));
                 Err(error)
             }
         }
@@ -437,23 +442,20 @@ impl<'t> Run<'t, '_, '_> {
 
     /// Checks that a value can be passed to a parameter of a type.
     fn validate(&self, slot: Slot, ty: Type) -> Eval<Val> {
-        match (&slot.val, ty) {
-            (_, Type::Value) => Ok(slot.val),
-            (Val::Missing, Type::Any) => Ok(Val::Nil),
-            (_, Type::Any) => Ok(slot.val),
-            (Val::Missing, _) if ty.accepts_nil() => Ok(Val::zero(ty)),
-            (Val::Missing, _) => Err(self.fail(format!("invalid value; expected {ty}"))),
-            (Val::Nil, _) => {
-                Err(self.fail(format!("wrong type for value; expected {ty}; got interface {{}}")))
-            }
-            _ => match assign(&slot.val, ty) {
-                Some(value) => Ok(value),
-                None => {
-                    let got = slot.val.type_name();
-                    Err(self.fail(format!("wrong type for value; expected {ty}; got {got}")))
+        let refusal = match (&slot.val, ty) {
+            (Val::Missing, Type::Any) => return Ok(Val::Nil),
+            (_, Type::Value | Type::Any) => return Ok(slot.val),
+            (Val::Missing, _) if ty.accepts_nil() => return Ok(Val::zero(ty)),
+            (Val::Missing, _) => format!("invalid value; expected {ty}"),
+            (Val::Nil, _) => format!("wrong type for value; expected {ty}; got interface {{}}"),
+            _ => {
+                if let Some(value) = assign(&slot.val, ty) {
+                    return Ok(value);
                 }
-            },
-        }
+                format!("wrong type for value; expected {ty}; got {}", slot.val.type_name())
+            }
+        };
+        Err(self.fail(refusal))
     }
 }
 
@@ -507,10 +509,10 @@ fn same_list(wanted: &ListType, own: &ListType) -> bool {
 }
 
 /// The key of a map that is closest to one that it does not have.
-fn closest_key(map: &Map, wanted: &str) -> Option<Lookup> {
+fn closest_key(map: &Map, wanted: &str) -> Lookup {
     let keys: Vec<Arc<str>> = map.keys().iter().map(super::gostr::GoStr::to_arc).collect();
     let closest = did_you_mean(wanted, keys.iter().map(|key| &**key)).map(str::to_owned);
-    Some(Lookup { wanted: wanted.into(), closest })
+    Lookup { wanted: wanted.into(), closest }
 }
 
 /// Adds to a field error the name that may have been meant: a key missing one level up, or a field of this level.
@@ -527,7 +529,7 @@ fn explain(
         && let Some(missing) = index.checked_sub(1).and_then(|before| names.get(before))
         && !map.contains(missing.as_bytes())
     {
-        error.lookup = closest_key(map, missing);
+        error.lookup = Some(closest_key(map, missing));
     }
     error
 }

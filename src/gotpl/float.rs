@@ -2,6 +2,8 @@
 //!
 //! Invariant: digits come from the standard library's exact conversions; only the layout is ours.
 
+use super::quote::append;
+
 /// Digits after the point beyond which every float64 has only zeros.
 const EXACT_FRACTION: usize = 1_100;
 
@@ -89,16 +91,18 @@ fn exponential(out: &mut String, digits: &Digits, precision: usize, verb: u8) {
 fn push_exponent(out: &mut String, exponent: i32, letter: u8) {
     out.push(letter as char);
     out.push(if exponent < 0 { '-' } else { '+' });
-    out.push_str(&format!("{:02}", exponent.unsigned_abs()));
+    append(out, format_args!("{:02}", exponent.unsigned_abs()));
 }
 
 fn fixed(out: &mut String, size: f64, precision: i32, single: bool) {
     let Ok(precision) = usize::try_from(precision) else {
-        out.push_str(&if single { format!("{}", size as f32) } else { format!("{size}") });
-        return;
+        if single {
+            return append(out, format_args!("{}", size as f32));
+        }
+        return append(out, format_args!("{size}"));
     };
     let exact = precision.min(EXACT_FRACTION);
-    out.push_str(&format!("{size:.exact$}"));
+    append(out, format_args!("{size:.exact$}"));
     push_digits(out, &[], exact, precision);
 }
 
@@ -161,7 +165,7 @@ fn parts(size: f64, single: bool) -> (u64, i32, u32) {
 fn binary(out: &mut String, size: f64, single: bool) {
     let (mantissa, exponent, width) = parts(size, single);
     let exponent = exponent - width as i32;
-    out.push_str(&format!("{mantissa}p{exponent:+}"));
+    append(out, format_args!("{mantissa}p{exponent:+}"));
 }
 
 fn hexadecimal(out: &mut String, size: f64, precision: i32, upper: bool, single: bool) {

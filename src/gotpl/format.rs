@@ -9,7 +9,7 @@ use super::error::Limit;
 use super::float::format_float;
 use super::gostr::GoStr;
 use super::object::{Object, Plainness};
-use super::quote::{can_backquote, is_print, quote, quote_ascii, quote_rune};
+use super::quote::{append, can_backquote, is_print, quote, quote_ascii, quote_rune};
 use super::types::{Kind, Type};
 use super::value::{List, Map, Num, Val};
 
@@ -40,21 +40,18 @@ pub struct Printer {
     too_deep: bool,
     /// Inside `%!verb(type=value)`, where methods are not called.
     erroring: bool,
+    /// A pointer at the top is printed as what it points to, as actions do.
+    follows: bool,
 }
 
 /// `fmt.Sprint`: `%v` of each, with a space between two that are both not strings.
 pub fn sprint(args: &[Val], max: usize) -> Result<Vec<u8>, Limit> {
-    let mut printer = Printer::new(max);
-    let mut after_string = true;
-    for (index, arg) in args.iter().enumerate() {
-        let is_string = arg.kind() == Kind::String;
-        if index > 0 && !is_string && !after_string {
-            printer.out.push(b' ');
-        }
-        printer.value(arg, 'v');
-        after_string = is_string;
-    }
-    printer.finish()
+    Printer::new(max).sprint(args)
+}
+
+/// `fmt.Sprint` of what actions would write: for the escaping functions.
+pub(crate) fn sprint_actions(args: &[Val], max: usize) -> Result<Vec<u8>, Limit> {
+    Printer { follows: true, ..Printer::new(max) }.sprint(args)
 }
 
 /// `fmt.Sprintln`: `%v` of each, spaces between, a newline at the end.
@@ -106,6 +103,7 @@ pub(crate) fn write_action(out: &mut Vec<u8>, value: &Val, max: usize) -> Result
                 _ => None,
             };
             let mut printer = Printer::new(max);
+            printer.follows = true;
             printer.out = std::mem::take(out);
             match text {
                 Some(text) => printer.out.extend_from_slice(text.as_bytes()),
@@ -119,7 +117,27 @@ pub(crate) fn write_action(out: &mut Vec<u8>, value: &Val, max: usize) -> Result
 
 impl Printer {
     fn new(max: usize) -> Self {
-        Printer { out: Vec::new(), flags: Flags::default(), max, too_deep: false, erroring: false }
+        Printer {
+            out: Vec::new(),
+            flags: Flags::default(),
+            max,
+            too_deep: false,
+            erroring: false,
+            follows: false,
+        }
+    }
+
+    fn sprint(mut self, args: &[Val]) -> Result<Vec<u8>, Limit> {
+        let mut after_string = true;
+        for (index, arg) in args.iter().enumerate() {
+            let is_string = arg.kind() == Kind::String;
+            if index > 0 && !is_string && !after_string {
+                self.out.push(b' ');
+            }
+            self.value(arg, 'v');
+            after_string = is_string;
+        }
+        self.finish()
     }
 
     fn finish(self) -> Result<Vec<u8>, Limit> {
@@ -305,7 +323,7 @@ impl Printer {
             && let Some(c) = u32::try_from(number).ok().and_then(char::from_u32)
             && is_print(c)
         {
-            text.push_str(&format!(" '{c}'"));
+            append(&mut text, format_args!(" '{c}'"));
         }
         self.pad_spaces(text.as_bytes());
     }
@@ -413,7 +431,11 @@ impl Printer {
             if flags.sharp && (flags.space || index == 0) {
                 text.push_str(if upper { "0X" } else { "0x" });
             }
-            text.push_str(&if upper { format!("{byte:02X}") } else { format!("{byte:02x}") });
+            if upper {
+                append(&mut text, format_args!("{byte:02X}"));
+            } else {
+                append(&mut text, format_args!("{byte:02x}"));
+            }
         }
         self.pad(text.as_bytes());
     }
@@ -525,7 +547,9 @@ impl Printer {
             if depth > 0 {
                 return self.pointer(value, verb);
             }
-            self.text("&");
+            if !self.follows {
+                self.text("&");
+            }
         }
         let sharp = self.flags.sharp_v;
         if sharp {

@@ -5,6 +5,8 @@
 //!
 //! Invariant: the position only moves forward, so lexing ends; `start <= at` always lies on character boundaries.
 
+#![allow(clippy::unnecessary_wraps, reason = "every state has one shape")]
+
 use super::quote::{is_print, quote};
 use super::token::{Item, Token};
 

@@ -27,6 +27,8 @@ mod object;
 mod parser;
 mod quote;
 mod set;
+#[cfg(test)]
+mod tests;
 mod token;
 mod types;
 mod value;

@@ -3,6 +3,11 @@
 //! Invariant: recursion is bounded by [`MAX_NESTING`]; a template that parses has only functions that exist and
 //! variables that were declared.
 
+#![allow(
+    clippy::unnecessary_box_returns,
+    reason = "the error is boxed to keep the frames of the recursion small"
+)]
+
 use std::sync::Arc;
 
 use crate::diag::{SourceFile, Span, did_you_mean};
@@ -17,7 +22,10 @@ use super::quote::{quote, unquote};
 use super::token::{Item, Token, describe};
 
 /// How deep parentheses and blocks may nest, together.
-pub(super) const MAX_NESTING: usize = 250;
+pub(super) const MAX_NESTING: usize = 150;
+
+/// How many `else if` may follow each other.
+pub(super) const MAX_CHAIN: usize = 1_000;
 
 /// Parses a text.
 ///
@@ -29,7 +37,7 @@ pub(super) fn parse(
     name: &Arc<str>,
     file: &Arc<SourceFile>,
     funcs: &FuncTable,
-) -> Result<Vec<Template>, ParseError> {
+) -> Result<Vec<Template>, Box<ParseError>> {
     let keywords = Keywords {
         break_is_function: funcs.get("break").is_some(),
         continue_is_function: funcs.get("continue").is_some(),
@@ -57,7 +65,7 @@ pub(super) fn parse(
     Ok(templates)
 }
 
-type Parsed<T> = Result<T, ParseError>;
+type Parsed<T> = Result<T, Box<ParseError>>;
 
 /// A variable in reach.
 struct Variable {
@@ -203,22 +211,23 @@ impl<'a> Parser<'a> {
 
     // Errors.
 
-    fn error(&self, span: Span, message: impl Into<String>) -> ParseError {
+    fn error(&self, span: Span, message: impl Into<String>) -> Box<ParseError> {
         self.error_with_hints(span, message.into(), Vec::new())
     }
 
-    fn error_with_hints(&self, span: Span, message: String, hints: Vec<String>) -> ParseError {
+    fn error_with_hints(&self, span: Span, message: String, hints: Vec<String>) -> Box<ParseError> {
         let line = self.items.get(self.furthest).or(self.items.last()).map_or(1, |item| item.line);
-        ParseError::new(Arc::clone(self.name), Arc::clone(self.file), span, line, message, hints)
+        let (name, file) = (Arc::clone(self.name), Arc::clone(self.file));
+        Box::new(ParseError::new(name, file, span, line, message, hints))
     }
 
-    fn error_here(&self, message: impl Into<String>) -> ParseError {
+    fn error_here(&self, message: impl Into<String>) -> Box<ParseError> {
         let span =
             self.items.get(self.cursor.saturating_sub(1)).map_or(Span::default(), |item| Self::span(*item));
         self.error(span, message)
     }
 
-    fn unexpected(&mut self, item: Item, context: &str) -> ParseError {
+    fn unexpected(&mut self, item: Item, context: &str) -> Box<ParseError> {
         if item.token != Token::Error {
             let what = describe(item.token, self.text(item));
             return self.error(Self::span(item), format!("unexpected {what} in {context}"));
@@ -227,7 +236,7 @@ impl<'a> Parser<'a> {
         if self.scope.action_line != 0 && self.scope.action_line != item.line {
             // "unclosed action in action started" would say it twice.
             let gap = if message.ends_with(" action") { "" } else { " in action" };
-            message.push_str(&format!("{gap} started at {}:{}", self.name, self.scope.action_line));
+            message = format!("{message}{gap} started at {}:{}", self.name, self.scope.action_line);
         }
         self.error(Self::span(item), message)
     }
@@ -395,38 +404,48 @@ impl<'a> Parser<'a> {
         Ok(node)
     }
 
+    /// A block and the `else if` or `else with` blocks that follow it, which the language nests into each other.
     fn control(&mut self, control: Control) -> Parsed<Box<Branch>> {
         let visible = self.scope.variables.len();
-        let pipe = self.pipeline(control.word(), Token::RightDelim)?;
-        self.scope.range_depth += usize::from(control == Control::Range);
-        let (body, ending) = self.body()?;
-        self.scope.range_depth -= usize::from(control == Control::Range);
-        let otherwise = match ending {
-            Ending::End => None,
-            Ending::Else => Some(self.otherwise(control)?),
+        let mut chain = Vec::new();
+        let mut otherwise = loop {
+            if chain.len() >= MAX_CHAIN {
+                return Err(self.error_here(format!("more than {MAX_CHAIN} else blocks")));
+            }
+            let pipe = self.pipeline(control.word(), Token::RightDelim)?;
+            self.scope.range_depth += usize::from(control == Control::Range);
+            let (body, ending) = self.body()?;
+            self.scope.range_depth -= usize::from(control == Control::Range);
+            chain.push((pipe, body));
+            if let Ending::End = ending {
+                break None;
+            }
+            let goes_on = matches!(
+                (control, self.peek().token),
+                (Control::If, Token::If) | (Control::With, Token::With)
+            );
+            if !goes_on {
+                break Some(self.last_body()?);
+            }
+            self.cursor += 1;
         };
         self.scope.variables.truncate(visible);
-        Ok(Box::new(Branch { pipe, body, otherwise }))
+        loop {
+            let Some((pipe, body)) = chain.pop() else { return Err(self.error_here("empty command")) };
+            let branch = Box::new(Branch { pipe, body, otherwise });
+            if chain.is_empty() {
+                return Ok(branch);
+            }
+            otherwise =
+                Some(vec![if control == Control::If { Node::If(branch) } else { Node::With(branch) }]);
+        }
     }
 
-    /// What follows `{{else`.
-    fn otherwise(&mut self, control: Control) -> Parsed<Vec<Node>> {
-        match (control, self.peek().token) {
-            (Control::If, Token::If) => {
-                self.cursor += 1;
-                Ok(vec![Node::If(self.nest(|parser| parser.control(Control::If))?)])
-            }
-            (Control::With, Token::With) => {
-                self.cursor += 1;
-                Ok(vec![Node::With(self.nest(|parser| parser.control(Control::With))?)])
-            }
-            _ => {
-                let (body, ending) = self.body()?;
-                match ending {
-                    Ending::End => Ok(body),
-                    Ending::Else => Err(self.error_here("expected end; found {{else}}")),
-                }
-            }
+    /// The body of a plain `{{else}}`.
+    fn last_body(&mut self) -> Parsed<Vec<Node>> {
+        match self.body()? {
+            (body, Ending::End) => Ok(body),
+            (_, Ending::Else) => Err(self.error_here("expected end; found {{else}}")),
         }
     }
 
@@ -678,18 +697,13 @@ impl<'a> Parser<'a> {
 
     fn variable(&self, item: Item) -> Parsed<ExprKind> {
         let name = self.text(item);
-        match self.scope.find(name) {
-            Some(known) => Ok(ExprKind::Variable {
-                slot: known.slot,
-                name: Arc::clone(&known.name),
-                fields: Box::default(),
-            }),
-            None => {
-                let names = self.scope.variables.iter().map(|known| &*known.name);
-                let hint = did_you_mean(name, names).map(|best| format!("did you mean `{best}`?"));
-                let message = format!("undefined variable {}", quote(name.as_bytes()));
-                Err(self.error_with_hints(Self::span(item), message, hint.into_iter().collect()))
-            }
+        if let Some(known) = self.scope.find(name) {
+            let name = Arc::clone(&known.name);
+            return Ok(ExprKind::Variable { slot: known.slot, name, fields: Box::default() });
         }
+        let names = self.scope.variables.iter().map(|known| &*known.name);
+        let hint = did_you_mean(name, names).map(|best| format!("did you mean `{best}`?"));
+        let message = format!("undefined variable {}", quote(name.as_bytes()));
+        Err(self.error_with_hints(Self::span(item), message, hint.into_iter().collect()))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Invariant: whatever is quoted here is read back as the same bytes.
 
+use std::fmt::{self, Write};
 use std::sync::OnceLock;
 
 use regex::Regex;
@@ -35,6 +36,11 @@ pub fn is_print(c: char) -> bool {
             class.as_ref().is_some_and(|class| class.is_match(c.encode_utf8(&mut [0; 4])))
         }
     }
+}
+
+/// Appends formatted text; writing into a string cannot fail.
+pub(super) fn append(out: &mut String, text: fmt::Arguments<'_>) {
+    let _ = out.write_fmt(text);
 }
 
 /// Go's `strconv.Quote`: a double-quoted literal with Go escapes.
@@ -75,7 +81,7 @@ fn quote_with(bytes: &[u8], mark: char, ascii: bool) -> String {
 
 fn escape(out: &mut String, rune: Rune, mark: char, ascii: bool) {
     let c = match rune {
-        Rune::Invalid(byte) => return out.push_str(&format!("\\x{byte:02x}")),
+        Rune::Invalid(byte) => return append(out, format_args!("\\x{byte:02x}")),
         Rune::Char(c) => c,
     };
     if c == mark || c == '\\' {
@@ -92,9 +98,9 @@ fn escape(out: &mut String, rune: Rune, mark: char, ascii: bool) {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             '\u{b}' => out.push_str("\\v"),
-            '\u{0}'..' ' | '\u{7f}' => out.push_str(&format!("\\x{:02x}", c as u32)),
-            '\u{80}'..='\u{ffff}' => out.push_str(&format!("\\u{:04x}", c as u32)),
-            _ => out.push_str(&format!("\\U{:08x}", c as u32)),
+            '\u{0}'..' ' | '\u{7f}' => append(out, format_args!("\\x{:02x}", c as u32)),
+            '\u{80}'..='\u{ffff}' => append(out, format_args!("\\u{:04x}", c as u32)),
+            _ => append(out, format_args!("\\U{:08x}", c as u32)),
         }
     }
 }

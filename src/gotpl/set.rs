@@ -48,7 +48,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { steps: 50_000_000, output: 256 << 20, value: 64 << 20, depth: 100_000, stack: 1 << 20 }
+        Limits { steps: 50_000_000, output: 256 << 20, value: 64 << 20, depth: 100_000, stack: 768 << 10 }
     }
 }
 
@@ -106,7 +106,7 @@ impl ParsedFile {
     /// # Errors
     /// The text is not a template, or uses a function that is not in the table.
     pub fn parse(name: &str, file: &Arc<SourceFile>, funcs: &FuncTable) -> Result<Self, ParseError> {
-        let templates = parser::parse(&Arc::from(name), file, funcs)?;
+        let templates = parser::parse(&Arc::from(name), file, funcs).map_err(|error| *error)?;
         Ok(ParsedFile { templates: templates.into_iter().map(Arc::new).collect() })
     }
 

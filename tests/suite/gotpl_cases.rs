@@ -5,6 +5,15 @@
 //! The context `same` is that of the case before, with its option.
 //! With `BLESS=1` the outputs in the files are replaced by what the code gives; read the difference before you commit it.
 
+#![allow(clippy::unnecessary_wraps, reason = "the helpers have the shape of function bodies")]
+#![allow(clippy::print_stdout, reason = "the counts are what a reader of the run wants to see")]
+#![allow(clippy::items_after_statements, reason = "statics beside their use")]
+#![allow(
+    clippy::redundant_closure,
+    clippy::redundant_closure_for_method_calls,
+    reason = "coercion to fn pointers"
+)]
+
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
