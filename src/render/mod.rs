@@ -1,1 +1,267 @@
-//! render
+//! Rendering: a chart tree and its values become texts.
+//!
+//! ```text
+//! chart tree ─► scopes (path, values per chart) ─► template files ─┬─► gotpl (Go templates)  ─┬─► rendered files
+//!                                                                  └─► tera                  ─┘   in Helm's order
+//! ```
+//!
+//! A file is a Tera template when its chart says `engine: tera` or when its name ends in `.tera` (which the name of the
+//! rendered file drops); all others are Go templates. Both engines see the same objects and report the same error type.
+//!
+//! Invariant: rendering touches neither a store nor the network nor the clock by itself: `lookup` is a callback, time and
+//! randomness come from the [`Host`].
+
+mod capabilities;
+mod error;
+mod scope;
+pub mod tera;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use capabilities::{Capabilities, HelmVersion, KubeVersion};
+pub use error::{RenderError, TemplateFailure};
+pub use scope::{Scope, scopes};
+
+use crate::chart::Chart;
+use crate::data::Value;
+use crate::diag::SourceFile;
+use crate::sys::Host;
+
+/// What is being installed, as templates see it.
+#[derive(Debug, Clone)]
+pub struct ReleaseInfo {
+    /// Name of the release.
+    pub name: String,
+    /// Namespace it goes to.
+    pub namespace: String,
+    /// Number of the revision, from 1.
+    pub revision: u32,
+    /// Whether this is an install.
+    pub is_install: bool,
+    /// Whether this is an upgrade or a rollback.
+    pub is_upgrade: bool,
+    /// Who renders: `Helm`, as charts compare with it.
+    pub service: &'static str,
+}
+
+impl ReleaseInfo {
+    /// The first revision of a release.
+    pub fn install(name: impl Into<String>, namespace: impl Into<String>) -> Self {
+        ReleaseInfo {
+            name: name.into(),
+            namespace: namespace.into(),
+            revision: 1,
+            is_install: true,
+            is_upgrade: false,
+            service: "Helm",
+        }
+    }
+
+    /// A later revision of a release.
+    pub fn upgrade(name: impl Into<String>, namespace: impl Into<String>, revision: u32) -> Self {
+        ReleaseInfo { revision, is_install: false, is_upgrade: true, ..Self::install(name, namespace) }
+    }
+}
+
+/// Bounds on one run, so that a template cannot take the machine down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How deep `include` and `tpl` may nest.
+    pub depth: usize,
+    /// Bytes of all rendered files together.
+    pub output: usize,
+    /// Interpolations, loop rounds and values made.
+    pub steps: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits { depth: 1_000, output: 256 << 20, steps: 50_000_000 }
+    }
+}
+
+/// How to render.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Options {
+    /// Whether Go templates fail on missing keys (`lint --strict`); Tera templates always do.
+    pub strict: bool,
+    /// Whether `required` and `fail` are let pass, as `lint` does.
+    pub lint: bool,
+    /// Whether templates may resolve host names.
+    pub enable_dns: bool,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// Answers `lookup` calls. Rendering never touches a store; whoever is connected to one passes this in.
+pub trait Lookup {
+    /// The object, or a list object when `name` is empty, or an empty map when there is none.
+    ///
+    /// # Errors
+    /// The text of what the API server said.
+    fn lookup(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Value, String>;
+}
+
+/// All that rendering needs.
+#[derive(Clone, Copy)]
+pub struct Job<'a> {
+    /// The chart after dependency processing: aliases renamed, disabled charts removed.
+    pub chart: &'a Chart,
+    /// The coalesced values: a subchart's under its name, `global` copied into each.
+    pub values: &'a Value,
+    /// The release.
+    pub release: &'a ReleaseInfo,
+    /// The cluster.
+    pub capabilities: &'a Capabilities,
+    /// Clock and randomness.
+    pub host: &'a Host,
+    /// Answers `lookup`; without it every lookup yields an empty map.
+    pub lookup: Option<&'a dyn Lookup>,
+    /// How to render.
+    pub options: Options,
+}
+
+/// A template language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EngineKind {
+    /// Go's text/template with Helm's functions.
+    Gotpl,
+    /// Tera, with values that cannot break YAML.
+    Tera,
+}
+
+impl EngineKind {
+    /// The engine of a file in a chart; `Err` is the name of an engine that nobody knows.
+    fn of<'a>(chart: &'a Chart, path: &str) -> Result<Self, &'a str> {
+        match chart.metadata.engine.as_str() {
+            _ if has_extension(path, "tera") => Ok(EngineKind::Tera),
+            "" | "gotpl" => Ok(EngineKind::Gotpl),
+            "tera" => Ok(EngineKind::Tera),
+            other => Err(other),
+        }
+    }
+
+    /// Its name in Chart.yaml.
+    pub fn name(self) -> &'static str {
+        match self {
+            EngineKind::Gotpl => "gotpl",
+            EngineKind::Tera => "tera",
+        }
+    }
+}
+
+/// Whether a path ends in `.extension`.
+fn has_extension(path: &str, extension: &str) -> bool {
+    Path::new(path).extension().is_some_and(|found| found == extension)
+}
+
+/// One template of the chart tree.
+#[derive(Debug, Clone)]
+pub struct TemplateFile {
+    /// Its full path as the author knows it: `chart/charts/sub/templates/x.yaml.tera`. Also the name of `source`.
+    pub name: Arc<str>,
+    /// The text.
+    pub source: Arc<SourceFile>,
+    /// Index of its chart in [`scopes`].
+    pub scope: usize,
+    /// Whether it is rendered; files of library charts and those whose base name starts with `_` are only parsed.
+    pub emitted: bool,
+}
+
+impl TemplateFile {
+    /// The name of what it renders to: without `.tera`.
+    pub fn output_name(&self) -> &str {
+        self.name.strip_suffix(".tera").unwrap_or(&self.name)
+    }
+}
+
+/// One rendered template.
+#[derive(Debug, Clone)]
+pub struct RenderedFile {
+    /// `chart/templates/x.yaml`, `chart/charts/sub/templates/y.yaml`.
+    pub name: Arc<str>,
+    /// What came out.
+    pub text: String,
+    /// The language it was written in.
+    pub engine: EngineKind,
+    /// The template.
+    pub source: Arc<SourceFile>,
+}
+
+/// A template language at work.
+pub trait Engine {
+    /// Renders those of its files that are emitted; all of them are parsed, in the given order (see [`render`]).
+    ///
+    /// # Errors
+    /// [`RenderError::Templates`] with every template that failed.
+    fn render(&self, job: &Job, files: &[TemplateFile]) -> Result<Vec<RenderedFile>, RenderError>;
+}
+
+/// Renders all templates of a chart tree.
+///
+/// The files come in Helm's order of execution: the deepest path first and, among equals, from Z to A. NOTES.txt files
+/// are among them; library charts and files whose base name starts with `_` are parsed but not emitted.
+///
+/// # Errors
+/// [`RenderError::Templates`] names every template that failed, of both engines.
+pub fn render(job: &Job) -> Result<Vec<RenderedFile>, RenderError> {
+    let mut of_gotpl = Vec::new();
+    let mut of_tera = Vec::new();
+    for (kind, file) in template_files(job)? {
+        match kind {
+            EngineKind::Gotpl => of_gotpl.push(file),
+            EngineKind::Tera => of_tera.push(file),
+        }
+    }
+    let mut rendered = Vec::new();
+    let mut failures = Vec::new();
+    for (kind, files) in [(EngineKind::Gotpl, of_gotpl), (EngineKind::Tera, of_tera)] {
+        if files.is_empty() {
+            continue;
+        }
+        let result = match kind {
+            EngineKind::Gotpl => Err(RenderError::Unsupported {
+                engine: kind.name().to_string(),
+                file: Arc::clone(&files[0].name),
+            }),
+            EngineKind::Tera => tera::TeraEngine.render(job, &files),
+        };
+        match result {
+            Ok(files) => rendered.extend(files),
+            Err(RenderError::Templates(more)) => failures.extend(more),
+            Err(other) => return Err(other),
+        }
+    }
+    if !failures.is_empty() {
+        return Err(RenderError::Templates(failures));
+    }
+    rendered.sort_by(|a, b| execution_order(&a.name, &b.name));
+    Ok(rendered)
+}
+
+/// The templates of the whole tree with their engines, in Helm's order of execution.
+fn template_files(job: &Job) -> Result<Vec<(EngineKind, TemplateFile)>, RenderError> {
+    let mut files = Vec::new();
+    for (index, scope) in scopes(job).iter().enumerate() {
+        for template in &scope.chart.templates {
+            let name: Arc<str> = format!("{}/{}", scope.path, template.path).into();
+            let kind = EngineKind::of(scope.chart, &template.path).map_err(|engine| {
+                RenderError::Unsupported { engine: engine.to_string(), file: Arc::clone(&name) }
+            })?;
+            let base = template.path.rsplit('/').next().unwrap_or(&template.path);
+            let emitted = !base.starts_with('_') && !scope.chart.is_library();
+            let source = SourceFile::new(Arc::clone(&name), template.text().as_ref());
+            files.push((kind, TemplateFile { name, source, scope: index, emitted }));
+        }
+    }
+    files.sort_by(|(_, a), (_, b)| execution_order(&a.name, &b.name));
+    Ok(files)
+}
+
+/// Helm's order of parsing and execution: the deepest path first and, among equals, from Z to A, so that what a parent
+/// defines overrides what its children define.
+fn execution_order(a: &str, b: &str) -> std::cmp::Ordering {
+    let depth = |path: &str| path.matches('/').count();
+    depth(b).cmp(&depth(a)).then_with(|| b.cmp(a))
+}

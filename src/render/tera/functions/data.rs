@@ -1,0 +1,234 @@
+//! Filters that turn values into text and back, and that pick from maps and lists.
+//!
+//! Invariant: what is written here is read back here as the same value.
+
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+use tera::value::Key;
+
+use super::super::yaml::write::block_lines;
+use super::{Call, as_bytes, as_text, raw as raw_text, text, to_tera};
+use crate::data::json::{self, Style};
+use crate::data::{Map, Value, yaml};
+
+type Answer = Result<tera::Value, String>;
+
+const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Standard base64 with padding.
+pub(super) fn encode_base64(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let at = |index: usize| u32::from(chunk.get(index).copied().unwrap_or_default());
+        let bits = at(0) << 16 | at(1) << 8 | at(2);
+        for index in 0..4 {
+            if index <= chunk.len() {
+                let letter = (bits >> (18 - 6 * index)) & 63;
+                out.push(char::from(LETTERS[letter as usize]));
+            } else {
+                out.push('=');
+            }
+        }
+    }
+    out
+}
+
+/// Standard base64; line breaks are skipped, padding must be right.
+fn decode_base64(encoded: &str) -> Option<Vec<u8>> {
+    let letters: Vec<u8> = encoded.bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect();
+    if !letters.len().is_multiple_of(4) {
+        return None;
+    }
+    let body = letters.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
+    if letters.len() - body > 2 {
+        return None;
+    }
+    let mut out = Vec::with_capacity(letters.len() / 4 * 3);
+    let (mut bits, mut count) = (0_u32, 0);
+    for letter in letters.get(..body)? {
+        let value = LETTERS.iter().position(|known| known == letter)?;
+        bits = (bits << 6 | value as u32) & 0xFF_FFFF;
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            out.push((bits >> count) as u8);
+        }
+    }
+    Some(out)
+}
+
+fn bytes(call: &Call) -> Result<Vec<u8>, String> {
+    as_bytes(call.value).ok_or_else(|| format!("text is wanted, not a {}", call.value.name()))
+}
+
+/// `b64encode`.
+pub(super) fn b64encode(call: &Call) -> Answer {
+    Ok(text(encode_base64(&bytes(call)?)))
+}
+
+/// `b64decode`.
+pub(super) fn b64decode(call: &Call) -> Answer {
+    let decoded = decode_base64(&call.text()?).ok_or("the text is no base64")?;
+    Ok(match String::from_utf8(decoded) {
+        Ok(found) => text(found),
+        Err(error) => tera::Value::bytes(error.into_bytes()),
+    })
+}
+
+/// `sha256`.
+pub(super) fn sha256(call: &Call) -> Answer {
+    let digest = Sha256::digest(bytes(call)?);
+    Ok(text(digest.iter().fold(String::new(), |mut out, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })))
+}
+
+/// `url_encode`.
+pub(super) fn url_encode(call: &Call) -> Answer {
+    let mut out = String::new();
+    for byte in bytes(call)? {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    Ok(text(out))
+}
+
+/// `to_yaml`.
+pub(super) fn to_yaml(call: &Call) -> Answer {
+    let written = block_lines(&call.ours()?, 0);
+    Ok(text(written.strip_suffix('\n').unwrap_or(&written)))
+}
+
+/// `to_json(pretty?)`.
+pub(super) fn to_json(call: &Call) -> Answer {
+    let pretty = call.argument("pretty").is_some_and(|flag| flag.is_truthy());
+    let style = Style { html_escape: false, sort_keys: false, indent: pretty.then_some("  ") };
+    json::to_string_with(&call.ours()?, style).map(text).map_err(|error| error.to_string())
+}
+
+/// `from_yaml`.
+pub(super) fn from_yaml(call: &Call) -> Answer {
+    let found = call.text()?;
+    yaml::value_from_text("from_yaml", &found).map(|value| to_tera(&value)).map_err(|error| error.to_string())
+}
+
+/// `from_json`.
+pub(super) fn from_json(call: &Call) -> Answer {
+    json::parse(&call.text()?).map(|value| to_tera(&value)).map_err(|error| error.to_string())
+}
+
+/// `raw`.
+pub(super) fn raw(call: &Call) -> Answer {
+    Ok(raw_text(super::text_of(&call.ours()?)))
+}
+
+fn map(call: &Call, value: &tera::Value) -> Result<tera::Map, String> {
+    let _ = call;
+    value.as_map().cloned().ok_or_else(|| format!("a map is wanted, not a {}", value.name()))
+}
+
+fn list<'v>(value: &'v tera::Value) -> Result<&'v [tera::Value], String> {
+    value.as_array().ok_or_else(|| format!("a list is wanted, not a {}", value.name()))
+}
+
+/// `merge(with)`: maps are merged at every depth, otherwise `with` wins.
+pub(super) fn merge(call: &Call) -> Answer {
+    let (Value::Map(mut base), Value::Map(over)) =
+        (call.ours()?, call.run.value(&call.must("with")?).map_err(|error| error.message())?)
+    else {
+        return Err("only maps can be merged".to_string());
+    };
+    merge_into(&mut base, over);
+    Ok(to_tera(&Value::Map(base)))
+}
+
+/// The recursion is bounded by the depth of values that come out of Tera.
+fn merge_into(base: &mut Map, over: Map) {
+    for (key, value) in over {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Map(below)), Value::Map(above)) => merge_into(below, above),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+fn keys(call: &Call) -> Result<Vec<String>, String> {
+    let value = call.must("keys")?;
+    list(&value)?.iter().map(|key| as_text(key).ok_or_else(|| "keys are text".to_string())).collect()
+}
+
+/// `pick(keys)`.
+pub(super) fn pick(call: &Call) -> Answer {
+    let (found, keys) = (map(call, call.value)?, keys(call)?);
+    Ok(found.into_iter().filter(|(key, _)| keys.contains(&key.to_string())).collect::<tera::Map>().into())
+}
+
+/// `omit(keys)`.
+pub(super) fn omit(call: &Call) -> Answer {
+    let (found, keys) = (map(call, call.value)?, keys(call)?);
+    Ok(found.into_iter().filter(|(key, _)| !keys.contains(&key.to_string())).collect::<tera::Map>().into())
+}
+
+/// `dig(path, default?)`.
+pub(super) fn dig(call: &Call) -> Answer {
+    let path = call.must_text("path")?;
+    let mut at = call.value.clone();
+    for name in path.split('.') {
+        match at.as_map().and_then(|map| map.get(&Key::Str(name))).cloned() {
+            Some(next) if !next.is_undefined() => at = next,
+            _ => return call.must("default").map_err(|_| format!("there is no `{path}`")),
+        }
+    }
+    Ok(at)
+}
+
+/// `compact`: without what is null, false or empty.
+pub(super) fn compact(call: &Call) -> Answer {
+    if let Some(map) = call.value.as_map() {
+        let kept: tera::Map = map
+            .iter()
+            .filter(|(_, value)| value.is_truthy())
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
+        return Ok(kept.into());
+    }
+    Ok(list(call.value)?.iter().filter(|value| value.is_truthy()).cloned().collect::<Vec<_>>().into())
+}
+
+/// `flatten`: lists in a list become its items.
+pub(super) fn flatten(call: &Call) -> Answer {
+    let mut out = Vec::new();
+    for item in list(call.value)? {
+        match item.as_array() {
+            Some(items) => out.extend(items.iter().cloned()),
+            None => out.push(item.clone()),
+        }
+    }
+    Ok(out.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_goes_both_ways() {
+        for length in 0..40_u8 {
+            let bytes: Vec<u8> = (0..length).map(|byte| byte.wrapping_mul(37)).collect();
+            assert_eq!(decode_base64(&encode_base64(&bytes)), Some(bytes));
+        }
+        assert_eq!(encode_base64(b"any carnal pleas"), "YW55IGNhcm5hbCBwbGVhcw==");
+        assert_eq!(decode_base64("YW55\nIGNh"), Some(b"any ca".to_vec()));
+        for bad in ["A", "AAA", "A===", "AA=A", "*AAA"] {
+            assert_eq!(decode_base64(bad), None, "{bad}");
+        }
+    }
+}
