@@ -1,12 +1,13 @@
 //! The one integration-test binary.
 
-mod manifest_cases;
-mod values_cases;
-mod gotpl_cases;
 mod chart_loading;
+mod gotpl_cases;
+mod manifest_cases;
 mod packaging;
-mod support;
-mod yaml_cases;
 mod releases;
+mod render_cases;
 mod store_kill;
 mod stores;
+mod support;
+mod values_cases;
+mod yaml_cases;
