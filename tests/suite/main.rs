@@ -34,3 +34,9 @@ fn every_file_is_declared() {
         }
     }
 }
+mod render_cases;
+mod store_kill;
+mod stores;
+mod support;
+mod values_cases;
+mod yaml_cases;

@@ -297,3 +297,4 @@ pub fn copy_folder(from: &Path, to: &Path) {
         }
     }
 }
+pub mod render;
