@@ -141,7 +141,7 @@ const quoted = (word) => (/^[A-Za-z0-9_.,:=@%+/-]+$/.test(word) ? word : `'${wor
 
 function commands(entry) {
   const url = repository.url || location.origin, name = repository.name;
-  const release = entry.name.toLowerCase().replace(/[^a-z0-9-]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 53) || "my-release";
+  const release = entry.name.toLowerCase().replace(/[^a-z0-9-]+/g, "-").slice(0, 53).replace(/^-+|-+$/g, "") || "my-release";
   const reference = quoted(`${name}/${entry.name}`), version = quoted(entry.version);
   const box = make("section", { class: "card", "aria-labelledby": "install" });
   const draw = () => {

@@ -63,7 +63,7 @@ pub enum FetchError {
         /// The repository.
         repository: String,
         /// What is missing.
-        source: RepoError,
+        source: Box<RepoError>,
     },
     /// The repository of `--repo` has no such chart or version.
     #[error("chart {chart:?}{} not found in {url} repository", version_part(version))]
@@ -246,7 +246,8 @@ impl Hint for FetchError {
 
     fn diagnostic(&self) -> Option<&Diagnostic> {
         match self {
-            FetchError::Repo(error) | FetchError::NotInIndex { source: error, .. } => error.diagnostic(),
+            FetchError::Repo(error) => error.diagnostic(),
+            FetchError::NotInIndex { source, .. } => source.diagnostic(),
             FetchError::Chart(error) => error.diagnostic(),
             FetchError::Download { source, .. } => source.diagnostic(),
             _ => None,

@@ -226,7 +226,7 @@ fn not_in_index(chart: &str, options: &FetchOptions, repository: &str, source: R
             chart: chart.to_string(),
             version: options.request().to_string(),
             repository: repository.to_string(),
-            source,
+            source: Box::new(source),
         },
     }
 }
@@ -345,19 +345,19 @@ fn download(
         ..Request::new(ARCHIVE_LIMIT)
     };
     let content = &context.paths.content;
-    let (bytes, digest) =
-        match expected.as_deref().and_then(|digest| Some((cache::get(content, digest)?, digest))) {
-            Some((bytes, digest)) => (bytes, digest.to_string()),
-            None => {
-                let bytes = client.get(url, &request)?.body;
-                let digest = sha256_hex(&bytes);
-                if let Some(expected) = expected.filter(|expected| *expected != digest) {
-                    return Err(FetchError::WrongDigest { url: shown, expected, found: digest });
-                }
-                cache::put(content, &digest, &bytes);
-                (bytes, digest)
-            }
-        };
+    let known =
+        expected.as_deref().and_then(|digest| Some((cache::get(content, digest)?, digest.to_string())));
+    let (bytes, digest) = if let Some(known) = known {
+        known
+    } else {
+        let bytes = client.get(url, &request)?.body;
+        let digest = sha256_hex(&bytes);
+        if let Some(expected) = expected.filter(|expected| *expected != digest) {
+            return Err(FetchError::WrongDigest { url: shown, expected, found: digest });
+        }
+        cache::put(content, &digest, &bytes);
+        (bytes, digest)
+    };
     let provenance = match provenance {
         Provenance::No => None,
         wanted => {

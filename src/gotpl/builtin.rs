@@ -7,7 +7,7 @@
 use super::compare::{equal, less};
 use super::context::Ctx;
 use super::error::{FuncError, Limit};
-use super::format::{sprint, sprintf, sprintln};
+use super::format::{sprint, sprint_actions, sprintf, sprintln};
 use super::funcs::{Calling, Func};
 use super::gostr::GoStr;
 use super::quote::{Rune, is_print, runes};
@@ -253,7 +253,7 @@ fn printed(ctx: &mut Ctx<'_>, args: &[Val]) -> Result<GoStr, FuncError> {
     }
     let args: Vec<Val> =
         args.iter().map(|arg| if arg.is_nil() { Val::str("<no value>") } else { arg.clone() }).collect();
-    Ok(sprint(&args, ctx.options.limits.value)?.into())
+    Ok(sprint_actions(&args, ctx.options.limits.value)?.into())
 }
 
 fn html(ctx: &mut Ctx<'_>, args: &[Val]) -> Outcome {

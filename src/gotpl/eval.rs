@@ -214,6 +214,11 @@ impl<'t> Run<'t, '_, '_> {
                 }
                 return self.key(map, &receiver.val, name);
             }
+            Val::List(list) => {
+                if let Some(method) = Method::find(list.ty().methods, name) {
+                    return self.method(dot, method, &receiver.val, args, last);
+                }
+            }
             Val::Object(object) => {
                 if let Some(method) = object.method(name) {
                     return self.method(dot, method, &receiver.val, args, last);

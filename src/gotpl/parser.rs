@@ -3,6 +3,11 @@
 //! Invariant: recursion is bounded by [`MAX_NESTING`]; a template that parses has only functions that exist and
 //! variables that were declared.
 
+#![allow(
+    clippy::unnecessary_box_returns,
+    reason = "the error is boxed to keep the frames of the recursion small"
+)]
+
 use std::sync::Arc;
 
 use crate::diag::{SourceFile, Span, did_you_mean};
@@ -60,7 +65,6 @@ pub(super) fn parse(
     Ok(templates)
 }
 
-/// The error is boxed to keep the frames of the recursion small.
 type Parsed<T> = Result<T, Box<ParseError>>;
 
 /// A variable in reach.
@@ -308,6 +312,7 @@ impl<'a> Parser<'a> {
             self.done.push(template);
             return Ok(());
         };
+        // `index` was just found in `done`.
         if self.done[index].is_blank() {
             self.done[index] = template;
         } else if !template.is_blank() {

@@ -45,10 +45,12 @@ pub enum Type {
 /// A slice type.
 #[derive(Debug)]
 pub struct ListType {
-    /// As `%T` prints it: `[]interface {}`.
+    /// As `%T` prints it: `[]interface {}`, or the name of a named type such as `common.VersionSet`.
     pub name: &'static str,
     /// Type of the elements.
     pub elem: Type,
+    /// Methods of a named type: `.Capabilities.APIVersions.Has`.
+    pub methods: &'static [Method],
 }
 
 /// A map type with string keys.
@@ -63,15 +65,16 @@ pub struct MapType {
 }
 
 /// `[]interface {}`
-pub static ANY_LIST: ListType = ListType { name: "[]interface {}", elem: Type::Any };
+pub static ANY_LIST: ListType = ListType { name: "[]interface {}", elem: Type::Any, methods: &[] };
 /// `[]string`
-pub static STRINGS: ListType = ListType { name: "[]string", elem: Type::String };
+pub static STRINGS: ListType = ListType { name: "[]string", elem: Type::String, methods: &[] };
 /// `[]int`
-pub static INTS: ListType = ListType { name: "[]int", elem: Type::Int };
+pub static INTS: ListType = ListType { name: "[]int", elem: Type::Int, methods: &[] };
 /// `[][]interface {}`
-pub static LISTS: ListType = ListType { name: "[][]interface {}", elem: Type::List(&ANY_LIST) };
+pub static LISTS: ListType = ListType { name: "[][]interface {}", elem: Type::List(&ANY_LIST), methods: &[] };
 /// `[]map[string]interface {}`
-pub static MAPS: ListType = ListType { name: "[]map[string]interface {}", elem: Type::Map(&ANY_MAP) };
+pub static MAPS: ListType =
+    ListType { name: "[]map[string]interface {}", elem: Type::Map(&ANY_MAP), methods: &[] };
 /// `map[string]interface {}`
 pub static ANY_MAP: MapType = MapType { name: "map[string]interface {}", elem: Type::Any, methods: &[] };
 /// `map[string]string`

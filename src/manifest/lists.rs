@@ -31,10 +31,10 @@ mod tests {
 
     #[test]
     fn lists_stand_for_their_items() {
-        let text = "kind: List\nitems:\n- {kind: A, metadata: {name: x}}\n- {kind: B, metadata: {name: y}}\n";
+        let text = "kind: List\nitems:\n- {kind: A, metadata: {name: x}}\n- {kind: B, metadata: {name: z}}\n";
         let objects = parse_stored("m", text).unwrap();
         let names: Vec<_> = objects[0].expand().into_iter().map(|object| object.id.name).collect();
-        assert_eq!(names, ["x", "y"]);
+        assert_eq!(names, ["x", "z"]);
     }
 
     #[test]

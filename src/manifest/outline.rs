@@ -83,7 +83,12 @@ fn scan(document: &str) -> Option<ObjectRef> {
     let mut scalar_at: Option<usize> = None;
     let mut open = false;
     let mut seen_key = false;
+    // Lines from here on were not looked at for quotes and brackets; only a key after them makes it necessary.
+    let mut unchecked = 0;
+    let mut next = 0;
     for line in document.lines() {
+        let start = next;
+        next = start + line.len() + 1;
         let content = line.trim_start_matches(' ');
         if content.is_empty() || content.starts_with('#') {
             continue;
@@ -94,9 +99,11 @@ fn scan(document: &str) -> Option<ObjectRef> {
         }
         scalar_at = None;
         if indent == 0 && !content.starts_with("- ") && content != "-" {
-            if open {
+            let above = document.get(unchecked..start).unwrap_or("");
+            if open || above.lines().any(|line| may_stay_open(line.trim_start_matches(' '))) {
                 return None;
             }
+            unchecked = next;
             let (key, value) = key_value(content)?;
             seen_key = true;
             within_metadata = false;
@@ -130,7 +137,10 @@ fn scan(document: &str) -> Option<ObjectRef> {
                 scalar_at = matches!(key, "name" | "namespace").then_some(indent);
             }
         }
-        open |= may_stay_open(content);
+        if within_metadata || start < unchecked {
+            open |= may_stay_open(content);
+            unchecked = next;
+        }
     }
     let (group, version) = ObjectRef::split_api_version(found.api_version.unwrap_or(""));
     Some(ObjectRef {
@@ -162,6 +172,9 @@ fn key_value(content: &str) -> Option<(&str, &str)> {
     (starts_well && (rest.is_empty() || rest.starts_with(' '))).then(|| (key, rest.trim()))
 }
 
+/// Words that YAML 1.1 reads as a bool or as null.
+const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
+
 /// The text of a scalar on one line that YAML 1.1 takes for nothing but text.
 fn plain_text(value: &str) -> Option<&str> {
     let inner = value
@@ -175,7 +188,6 @@ fn plain_text(value: &str) -> Option<&str> {
     if let Some(inner) = inner {
         return is_safe(inner).then_some(inner);
     }
-    const WORDS: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
     (is_safe(value) && !WORDS.iter().any(|word| value.eq_ignore_ascii_case(word))).then_some(value)
 }
 
@@ -189,14 +201,14 @@ fn may_stay_open(content: &str) -> bool {
     if !opens {
         return false;
     }
-    let count = |wanted: u8| bytes.iter().filter(|b| **b == wanted).count();
+    let count = |wanted: char| content.matches(wanted).count();
     let ends_closed = bytes.last().is_some_and(|last| b"\"'}]".contains(last));
     !ends_closed
         || bytes.contains(&b'\\')
-        || count(b'{') != count(b'}')
-        || count(b'[') != count(b']')
-        || count(b'"') % 2 == 1
-        || count(b'\'') % 2 == 1
+        || count('{') != count('}')
+        || count('[') != count(']')
+        || count('"') % 2 == 1
+        || count('\'') % 2 == 1
 }
 
 #[cfg(test)]

@@ -81,8 +81,9 @@ pub(super) fn archives(folder: &Path) -> Result<Vec<fs::Entry>, RepoError> {
     Ok(found)
 }
 
-fn is_archive(path: &str) -> bool {
-    path.ends_with(".tgz")
+/// Whether a file is a chart's archive by its name.
+pub(crate) fn is_archive(path: &str) -> bool {
+    path.strip_suffix(".tgz").is_some()
 }
 
 /// Indexes a folder.

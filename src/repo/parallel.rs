@@ -34,7 +34,7 @@ pub(crate) fn map<T: Sync, R: Send>(
     };
     let mut results: Vec<Option<R>> = items.iter().map(|_| None).collect();
     std::thread::scope(|scope| {
-        let started: Vec<_> = (0..threads.min(items.len())).map(|_| scope.spawn(&work)).collect();
+        let started: Vec<_> = (0..threads.min(items.len())).map(|_| scope.spawn(work)).collect();
         for (at, result) in started.into_iter().flat_map(|thread| thread.join().unwrap_or_default()) {
             if let Some(slot) = results.get_mut(at) {
                 *slot = Some(result);

@@ -155,10 +155,8 @@ pub fn download_index(
         return Ok(IndexDownload { unchanged: true, warnings: Vec::new() });
     }
     let Loaded { index, warnings } = Index::parse(&answer.body, &redact_url(&repository.url), Only::All)?;
-    let mut charts: String = index.entries.keys().map(|name| format!("{name}\n")).collect();
-    if charts.is_empty() {
-        charts.push('\n');
-    }
+    let names: Vec<&str> = index.entries.keys().map(|name| &**name).collect();
+    let charts = format!("{}\n", names.join("\n"));
     // The note about the old file must not outlive it.
     fs::remove_file(&paths.etag(name))?;
     fs::write_atomic(&paths.index(name), &answer.body, false)?;

@@ -101,7 +101,11 @@ fn min(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
 fn larger(a: f64, b: f64) -> f64 {
     match () {
         () if a.is_nan() || b.is_nan() => f64::NAN,
-        () if a == b => {
+        // Equal but for the sign: two zeros.
+        () if a.total_cmp(&b).is_ne()
+            && a.abs().total_cmp(&b.abs()).is_eq()
+            && a.abs().total_cmp(&0.0).is_eq() =>
+        {
             if a.is_sign_negative() {
                 b
             } else {

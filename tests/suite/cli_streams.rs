@@ -1,7 +1,6 @@
 //! What only a real process shows: pipes that close, links by another name, terminals that are none, speed.
 
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use crate::support::{Env, split};
 
@@ -64,23 +63,6 @@ fn completion_scripts_are_made_for_four_shells() {
         assert!(ran.stdout.contains(sign), "{shell}");
         assert!(ran.stdout.contains("rollback-on-failure"), "{shell} knows flags");
     }
-}
-
-#[test]
-fn starting_costs_little() {
-    let env = Env::new();
-    env.run("version").ok();
-    let best = (0..10)
-        .map(|_| {
-            let start = Instant::now();
-            env.run("version --short").ok();
-            start.elapsed()
-        })
-        .min()
-        .unwrap_or_default();
-    // Far above the millisecond that a release build needs: it catches a mistake of kind, such as building every
-    // command's flags or compiling a regular expression at start.
-    assert!(best < Duration::from_millis(150), "{best:?}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod serving;
 mod store_kill;
 mod stores;
 mod support;
+mod tera_cases;
 mod tidy;
 mod values_cases;
 mod yaml_cases;
@@ -33,3 +34,12 @@ fn every_file_is_declared() {
         }
     }
 }
+//! The one integration-test binary.
+mod chart_loading;
+
+mod packaging;
+mod repositories;
+mod serving;
+mod support;
+mod values_cases;
+mod yaml_cases;

@@ -216,14 +216,13 @@ fn update_parent(
     if options.refresh == Refresh::IfNeeded {
         resolved = resolve::versions(&sources, parent, context).ok();
     }
-    let resolved = match resolved {
-        Some(resolved) => resolved,
-        None => {
-            if options.refresh != Refresh::Never {
-                refresh(&file, &sources, context, on_event);
-            }
-            resolve::versions(&sources, parent, context)?
+    let resolved = if let Some(resolved) = resolved {
+        resolved
+    } else {
+        if options.refresh != Refresh::Never {
+            refresh(&file, &sources, context, on_event);
         }
+        resolve::versions(&sources, parent, context)?
     };
     let requested: Vec<Dependency> = sources.iter().map(|source| source.dependency.clone()).collect();
     let locked: Vec<Dependency> = resolved.iter().map(resolve::Resolved::locked).collect();
@@ -282,12 +281,11 @@ pub fn build(
         Refresh::IfNeeded => resolve::versions(&sources, &parent, context).ok(),
         Refresh::Never => Some(resolve::versions(&sources, &parent, context)?),
     };
-    let resolved = match cached {
-        Some(resolved) => resolved,
-        None => {
-            refresh(&file, &sources, context, on_event);
-            resolve::versions(&sources, &parent, context)?
-        }
+    let resolved = if let Some(resolved) = cached {
+        resolved
+    } else {
+        refresh(&file, &sources, context, on_event);
+        resolve::versions(&sources, &parent, context)?
     };
     let saved = save::save(&parent, &resolved, options, context, on_event)?;
     Ok(DepsReport { lock: Some(lock.clone()), lock_written: false, ..saved })

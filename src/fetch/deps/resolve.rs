@@ -70,9 +70,8 @@ pub(super) fn name_repositories(dependencies: &mut [Dependency], file: &RepoFile
         let alias = repository.strip_prefix('@').or_else(|| repository.strip_prefix("alias:"));
         match alias.map(|name| file.get(name)) {
             Some(Some(known)) => dependency.repository = known.url.clone(),
-            Some(None) => missing.push(repository.clone()),
             None if repository.is_empty() || repository.contains("://") => {}
-            None => missing.push(repository.clone()),
+            Some(None) | None => missing.push(repository.clone()),
         }
     }
     if missing.is_empty() { Ok(()) } else { Err(FetchError::NoDefinition { names: missing }) }

@@ -12,6 +12,7 @@ use crate::chart::{Limits, load};
 use crate::fetch::{FetchContext, FetchError, Provenance, Source, digest_of, download, entry_url};
 use crate::package::{PackOptions, pack};
 use crate::repo::config::Repository;
+use crate::repo::generate::is_archive;
 use crate::repo::parallel;
 use crate::sys::fs;
 use crate::sys::secret::redact_url;
@@ -122,7 +123,7 @@ fn replace(
     let wanted: BTreeSet<&str> = archives.iter().map(|archive| archive.file_name.as_str()).collect();
     for entry in fs::walk(&charts, MOST_FILES, |path, _| !path.contains('/'))? {
         let outdated = entry.kind == fs::Kind::File
-            && entry.relative.ends_with(".tgz")
+            && is_archive(&entry.relative)
             && !wanted.contains(entry.relative.as_str())
             && !is_vendored(&entry.relative, resolved);
         if outdated {

@@ -7,6 +7,7 @@ use std::fmt;
 use super::{FetchContext, FetchError, Parent};
 use crate::chart::{Dependency, Limits, Metadata, metadata_of_archive};
 use crate::data::version::{Constraint, Version};
+use crate::repo::generate::is_archive;
 use crate::sys::fs;
 
 /// Most entries of `charts/` that are looked at.
@@ -125,7 +126,7 @@ fn present(parent: &Parent, context: &FetchContext<'_>) -> Result<Vec<Present>, 
                 let chart = Parent::open(&entry.path.display().to_string(), context);
                 (chart.ok().map(|parent| parent.chart.metadata), true)
             }
-            fs::Kind::File if entry.relative.ends_with(".tgz") => {
+            fs::Kind::File if is_archive(&entry.relative) => {
                 let bytes = fs::read(&entry.path, limits.total_bytes)?;
                 (metadata_of_archive(&bytes, &limits).ok(), false)
             }

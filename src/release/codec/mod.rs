@@ -12,15 +12,13 @@
 //! Invariant: [`encode`] writes what Go's `encoding/json` writes for the same release, and [`decode`] reads it back equal.
 //! Deviation: whole numbers of values keep all their digits, where Helm writes those above 2^53 as rounded floats.
 
-mod wire;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{RecordedFile, Release};
 use crate::data::time::{RFC3339_NANO, Time, Zone};
-use crate::data::{Value, from_value, to_value};
+use crate::data::{Value, from_value, gzip, json, to_value};
 
 /// Most bytes that a payload may unpack to.
 pub const MOST_BYTES: u64 = 256 << 20;
@@ -33,7 +31,7 @@ pub type Reason = String;
 /// # Errors
 /// A value is no JSON (a number that is not finite).
 pub fn encode(release: &Release) -> Result<String, Reason> {
-    Ok(STANDARD.encode(wire::deflate(to_json(release)?.as_bytes())))
+    Ok(STANDARD.encode(gzip::deflate_release(to_json(release)?.as_bytes())))
 }
 
 /// The JSON of a release, as Helm writes it.
@@ -59,7 +57,8 @@ pub fn to_json(release: &Release) -> Result<String, Reason> {
             .filter_map(|dependency| at_mut(dependency, &["import-values"]))
             .for_each(sort);
     }
-    wire::go_json(&value)
+    let style = json::Style { sort_keys: false, ..json::Style::default() };
+    json::to_string_with(&value, style).map_err(|error| error.to_string())
 }
 
 /// Reads a text that [`encode`], Helm 3 or Helm 4 wrote. Plain JSON, with or without base64, is read as well.
@@ -72,7 +71,7 @@ pub fn decode(text: &[u8]) -> Result<Release, Reason> {
     }
     let bytes = STANDARD.decode(text.trim_ascii()).map_err(|error| format!("no base64: {error}"))?;
     if bytes.starts_with(&[0x1f, 0x8b, 0x08]) {
-        return from_json(&wire::inflate(&bytes, MOST_BYTES)?);
+        return from_json(&gzip::inflate(&bytes, MOST_BYTES).map_err(|error| error.to_string())?);
     }
     from_json(&bytes)
 }

@@ -13,6 +13,9 @@ use crate::diag::{Diagnostic, Location, SourceFile, Span, did_you_mean};
 use super::load::without_prefixes;
 use super::run::{Loaded, Run, lock};
 
+/// Steps of the way that are told; endless recursion has many alike.
+const FRAMES: usize = 8;
+
 /// What a failed rendering comes to.
 pub(super) fn explain(run: &Run, error: &tera::Error, file: &Loaded) -> Diagnostic {
     let kept = run.take_failure();
@@ -29,7 +32,9 @@ pub(super) fn explain(run: &Run, error: &tera::Error, file: &Loaded) -> Diagnost
                 // What failed lies in another text (that of a `tpl`): this is the place that asked for it.
                 (Some(at), Some(here)) if !Arc::ptr_eq(&at.file, &here.file) => {
                     let what = here.file.text().get(here.span.range()).unwrap_or("").to_string();
-                    kept = kept.frame(format!("`{}`", shortened(&what)), Some(here));
+                    if kept.trace.len() < FRAMES {
+                        kept = kept.frame(format!("`{}`", shortened(&what)), Some(here));
+                    }
                 }
                 _ => {}
             }
@@ -42,7 +47,8 @@ pub(super) fn explain(run: &Run, error: &tera::Error, file: &Loaded) -> Diagnost
         diagnostic.at = Some(Location { file: Arc::clone(&file.source), span: Span::default() });
     }
     for (name, line, column) in callers(&error.to_string()) {
-        if let Some(at) = caller(run, &name, line, column)
+        if diagnostic.trace.len() < FRAMES
+            && let Some(at) = caller(run, &name, line, column)
             && diagnostic.at.as_ref().is_none_or(|main| !same_place(main, &at))
         {
             let what = at.file.line_text(at.position().line).trim().to_string();
@@ -108,21 +114,38 @@ fn of_report(run: &Run, report: &ReportError) -> Diagnostic {
         rest.starts_with(" is not defined").then(|| (name.to_string(), known))
     };
     let missing = named("Field `").or_else(|| named("Variable `"));
-    let mut diagnostic = if let Some((name, known)) = missing {
-        let path = at.as_ref().map_or_else(|| name.clone(), |at| path_up_to(&at.file, at.span, &name));
-        undefined(&path, &name, known.iter().map(String::as_str))
-    } else if message.contains("undefined") {
-        let text = at.as_ref().and_then(|at| at.file.text().get(at.span.range())).unwrap_or("").to_string();
-        match lock(&run.current)
-            .as_ref()
-            .and_then(|current| walk(&text, |root| current.context.get(root).cloned()))
-        {
-            Some(gap) => gap.diagnostic(),
-            None if text.is_empty() => Diagnostic::error(first_line(&message)),
-            None => undefined(&shortened(&text), "", []),
+    let root =
+        |name: &str| lock(&run.current).as_ref().and_then(|current| current.context.get(name).cloned());
+    if missing.is_none() && !message.contains("undefined") {
+        let mut diagnostic = Diagnostic::error(message.trim_end_matches('.').to_string());
+        diagnostic.at = at;
+        return diagnostic;
+    }
+    // Tera points at a part of a path; the whole path tells more.
+    let mut at = at;
+    if let Some(at) = &mut at {
+        let text = at.file.text();
+        let (start, end) = (at.span.start as usize, at.span.end as usize);
+        let inside = text.get(..start).is_some_and(|before| before.ends_with('.'));
+        if !inside {
+            // Where the last path of the span starts, which may go on behind it.
+            let last = text
+                .get(start..end)
+                .and_then(|span| span.rfind(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.' | '?'))))
+                .map_or(start, |at| start + at + 1);
+            let ends = [start, last].map(|at| at + path_length(text.get(at..).unwrap_or("")));
+            at.span = Span::new(start, end.max(ends[0]).max(ends[1]));
         }
-    } else {
-        Diagnostic::error(message.trim_end_matches('.').to_string())
+    }
+    let text = at.as_ref().and_then(|at| at.file.text().get(at.span.range())).unwrap_or("").to_string();
+    let mut diagnostic = match (first_gap(&text, root), missing) {
+        (Some(gap), _) if gap.path.contains(['.', '[']) => gap.diagnostic(),
+        (_, Some((name, known))) => {
+            let path = at.as_ref().map_or_else(|| name.clone(), |at| path_up_to(&at.file, at.span, &name));
+            undefined(&path, &name, known.iter().map(String::as_str))
+        }
+        (_, None) if text.is_empty() => Diagnostic::error(first_line(&message)),
+        (_, None) => undefined(&shortened(&text), "", []),
     };
     diagnostic.at = at;
     diagnostic
@@ -151,17 +174,18 @@ fn undefined<'n>(path: &str, name: &str, known: impl IntoIterator<Item = &'n str
     let known: Vec<&str> = known.into_iter().collect();
     let parent = path.strip_suffix(name).unwrap_or("");
     let dashed = known.iter().find(|key| !name.is_empty() && key.starts_with(&format!("{name}-")));
+    let near = || did_you_mean(name, known.iter().copied()).filter(|_| name.chars().count() > 2);
     if let Some(key) = dashed {
         let parent = parent.trim_end_matches('.');
         diagnostic = diagnostic.hint(format!("a name with a dash is written `{parent}[\"{key}\"]`"));
-    } else if let Some(best) = did_you_mean(name, known.iter().copied()).filter(|_| !name.is_empty()) {
+    } else if let Some(best) = near() {
         diagnostic = diagnostic.hint(format!("did you mean `{parent}{best}`?"));
     }
     diagnostic.hint(format!("where it may be missing, write `{path} | default(value=…)`"))
 }
 
 /// Where a path leaves what is defined.
-pub(super) struct Gap {
+struct Gap {
     path: String,
     name: String,
     known: Vec<String>,
@@ -169,16 +193,87 @@ pub(super) struct Gap {
 
 impl Gap {
     /// What to say.
-    pub fn diagnostic(&self) -> Diagnostic {
+    fn diagnostic(&self) -> Diagnostic {
         undefined(&self.path, &self.name, self.known.iter().map(String::as_str))
     }
 }
 
 /// That an expression is undefined, as exactly as its text tells; `root` knows the variables.
 pub(super) fn undefined_value(text: &str, root: impl Fn(&str) -> Option<tera::Value>) -> Diagnostic {
-    match walk(text, root) {
+    match first_gap(text, root) {
         Some(gap) => gap.diagnostic(),
         None => undefined(&shortened(text.trim()), "", []),
+    }
+}
+
+/// The first path in an expression that is not defined to its end, as a diagnostic.
+pub(super) fn undefined_part(text: &str, root: impl Fn(&str) -> Option<tera::Value>) -> Option<Diagnostic> {
+    first_gap(text, root).map(|gap| gap.diagnostic())
+}
+
+/// The first path in an expression that is not defined to its end. A path of one name only counts when it is the whole
+/// expression: it may be a keyword or the name of an argument.
+fn first_gap(text: &str, root: impl Fn(&str) -> Option<tera::Value>) -> Option<Gap> {
+    let trimmed = text.trim();
+    let mut at = 0;
+    let mut quote = None;
+    while let Some(rest) = trimmed.get(at..).filter(|rest| !rest.is_empty()) {
+        let c = rest.chars().next()?;
+        if let Some(open) = quote {
+            quote = (c != open).then_some(open);
+            at += c.len_utf8();
+            continue;
+        }
+        let length = path_length(rest);
+        if length > 0 {
+            let path = rest.get(..length)?;
+            let whole = length == trimmed.len();
+            if (whole || path.contains(['.', '[']))
+                && let Some(gap) = walk(path, &root)
+            {
+                return Some(gap);
+            }
+            at += length;
+        } else {
+            quote = matches!(c, '"' | '\'' | '`').then_some(c);
+            at += c.len_utf8();
+        }
+    }
+    None
+}
+
+/// Length of the path that a text starts with; 0 when it starts with none.
+fn path_length(text: &str) -> usize {
+    let mut best = 0;
+    let mut at = 0;
+    loop {
+        let rest = text.get(at..).unwrap_or("");
+        let name = rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+        if name == 0 || rest.starts_with(|c: char| c.is_ascii_digit()) {
+            return best;
+        }
+        at += name;
+        loop {
+            best = at;
+            let rest = text.get(at..).unwrap_or("");
+            let open = if rest.starts_with("?[") { 2 } else { usize::from(rest.starts_with('[')) };
+            let inner = rest.get(open..).unwrap_or("");
+            let Some(quote) = inner.chars().next().filter(|c| open > 0 && matches!(c, '"' | '\'' | '`'))
+            else {
+                break;
+            };
+            match inner.get(1..).and_then(|inner| inner.find(quote)) {
+                Some(length) if inner.get(length + 2..).is_some_and(|rest| rest.starts_with(']')) => {
+                    at += open + length + 3;
+                }
+                _ => break,
+            }
+        }
+        let rest = text.get(at..).unwrap_or("");
+        at += if rest.starts_with("?.") { 2 } else { usize::from(rest.starts_with('.')) };
+        if at == best {
+            return best;
+        }
     }
 }
 
@@ -198,7 +293,7 @@ fn walk(text: &str, root: impl Fn(&str) -> Option<tera::Value>) -> Option<Gap> {
             path.push('.');
             path.push_str(name);
         } else {
-            path.push_str(&format!("[\"{name}\"]"));
+            path.extend(["[\"", name.as_str(), "\"]"]);
         }
         match found {
             Some(next) if !next.is_undefined() => value = next,
@@ -263,6 +358,11 @@ mod tests {
     #[test]
     fn paths_are_taken_apart() {
         assert_eq!(path_steps("a.b?.c[\"d e\"].f").unwrap(), ["a", "b", "c", "d e", "f"]);
+        for (text, length) in
+            [("a.b?.c[\"d e\"].f + 1", 15), ("a.", 1), ("a[1]", 1), ("1a", 0), ("", 0), ("a[\"b", 1)]
+        {
+            assert_eq!(path_length(text), length, "{text}");
+        }
         for text in ["a + b", "a.", "a[1]", "f(x=1)", "", "a | b"] {
             assert!(path_steps(text).is_none(), "{text}");
         }

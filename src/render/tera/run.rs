@@ -223,9 +223,9 @@ impl Run {
     pub fn look_up(&self, question: [String; 4]) -> Result<Value, String> {
         let Some(line) = &self.line else { return Ok(Value::map()) };
         let line = lock(line);
-        let gone = |_| "the store is gone".to_string();
-        line.ask.send(Ask::Lookup(question)).map_err(|_| gone(()))?;
-        line.answer.recv().map_err(|_| gone(()))?
+        let gone = || "the store is gone".to_string();
+        line.ask.send(Ask::Lookup(question)).map_err(|_| gone())?;
+        line.answer.recv().map_err(|_| gone())?
     }
 }
 

@@ -176,3 +176,72 @@ impl Retrieve for Retriever {
         Ok(serde_json::from_str(&fetch(text)?)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::layers::Layers;
+    use super::*;
+    use crate::chart::Metadata;
+    use crate::diag::SourceFile;
+
+    fn chart(name: &str, schema: &str, values_yaml: &str, subcharts: Vec<Chart>) -> Chart {
+        let file = SourceFile::new(format!("{name}/values.yaml"), values_yaml);
+        let layers = Layers { files: vec![Arc::clone(&file)], ..Layers::default() };
+        Chart {
+            metadata: Metadata { name: name.into(), ..Metadata::default() },
+            chart_yaml: SourceFile::new("Chart.yaml", ""),
+            lock: None,
+            values: Value::Map(layers.merge(&mut |_| Err(String::new()), None).unwrap()),
+            values_yaml: Some(file),
+            schema: Some(schema.as_bytes().into()),
+            templates: Vec::new(),
+            files: Vec::new(),
+            raw: Vec::new(),
+            subcharts,
+        }
+    }
+
+    #[test]
+    fn findings_name_the_place_that_set_the_value() {
+        let schema = r#"{"properties":{"port":{"type":"integer"},"name":{"type":"string"}}}"#;
+        let sub = chart("sub", schema, "port: 80\nname: [x]\n", Vec::new());
+        let root = chart("root", schema, "port: web\nsub:\n  port: a\n", vec![sub]);
+        let layers = Layers { set: vec!["x=1,name=5".to_string()], ..Layers::default() };
+        let mut provenance = Provenance::default();
+        let user = layers.merge(&mut |_| Err(String::new()), Some(&mut provenance)).unwrap();
+        provenance.add_defaults(&root, "");
+        let values =
+            crate::values::coalesce(&root, &user, crate::values::Compat::Helm4, &mut Vec::new()).unwrap();
+        let Err(ValuesError::Schema { charts }) = validate(&root, &values, Some(&provenance), None) else {
+            panic!("four values do not fit");
+        };
+        let found: Vec<String> = charts
+            .iter()
+            .flat_map(|chart| &chart.findings)
+            .map(|finding| finding.diagnostic.to_string())
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "--set:1:5: value /name: got number, want string",
+                "root/values.yaml:1:1: value /port: got string, want integer",
+                "sub/values.yaml:2:1: value /sub/name: got array, want string",
+                "root/values.yaml:3:3: value /sub/port: got string, want integer",
+            ]
+        );
+    }
+
+    #[test]
+    fn other_documents_come_from_the_caller_only() {
+        let schema = r#"{"properties":{"a":{"$ref":"file:///shared.json#/port"}}}"#;
+        let root = chart("root", schema, "a: x\n", Vec::new());
+        let values = root.values.as_map().cloned().unwrap();
+        let text = |fetch: Option<&Fetch>| validate(&root, &values, None, fetch).unwrap_err().to_string();
+        assert!(text(None).contains("failing loading \"file:///shared.json\""), "{}", text(None));
+        let fetch: Fetch = Arc::new(|uri| match uri {
+            "file:///shared.json" => Ok(r#"{"port":{"type":"integer"}}"#.to_string()),
+            other => Err(format!("no {other}")),
+        });
+        assert!(text(Some(&fetch)).ends_with("root:\n- at '/a': got string, want integer\n"));
+    }
+}

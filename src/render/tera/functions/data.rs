@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use tera::value::Key;
 
 use super::super::yaml::write::block_lines;
-use super::{Call, as_bytes, as_text, raw as raw_text, text, to_tera};
+use super::{Call, as_bytes, as_text, described, raw as raw_text, text, to_tera};
 use crate::data::json::{self, Style};
 use crate::data::{Map, Value, yaml};
 
@@ -59,7 +59,7 @@ fn decode_base64(encoded: &str) -> Option<Vec<u8>> {
 }
 
 fn bytes(call: &Call) -> Result<Vec<u8>, String> {
-    as_bytes(call.value).ok_or_else(|| format!("text is wanted, not a {}", call.value.name()))
+    as_bytes(call.value).ok_or_else(|| format!("text is wanted, not {}", described(call.value)))
 }
 
 /// `b64encode`.
@@ -76,14 +76,18 @@ pub(super) fn b64decode(call: &Call) -> Answer {
     })
 }
 
-/// `sha256`.
-pub(super) fn sha256(call: &Call) -> Answer {
-    let digest = Sha256::digest(bytes(call)?);
-    Ok(text(digest.iter().fold(String::new(), |mut out, byte| {
+/// Bytes in hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, byte| {
         // Writing to a string does not fail.
         let _ = write!(out, "{byte:02x}");
         out
-    })))
+    })
+}
+
+/// `sha256`.
+pub(super) fn sha256(call: &Call) -> Answer {
+    Ok(text(hex(&Sha256::digest(bytes(call)?))))
 }
 
 /// `url_encode`.
@@ -128,13 +132,12 @@ pub(super) fn raw(call: &Call) -> Answer {
     Ok(raw_text(super::text_of(&call.ours()?)))
 }
 
-fn map(call: &Call, value: &tera::Value) -> Result<tera::Map, String> {
-    let _ = call;
-    value.as_map().cloned().ok_or_else(|| format!("a map is wanted, not a {}", value.name()))
+fn map(value: &tera::Value) -> Result<tera::Map, String> {
+    value.as_map().cloned().ok_or_else(|| format!("a map is wanted, not {}", described(value)))
 }
 
-fn list<'v>(value: &'v tera::Value) -> Result<&'v [tera::Value], String> {
-    value.as_array().ok_or_else(|| format!("a list is wanted, not a {}", value.name()))
+fn list(value: &tera::Value) -> Result<&[tera::Value], String> {
+    value.as_array().ok_or_else(|| format!("a list is wanted, not {}", described(value)))
 }
 
 /// `merge(with)`: maps are merged at every depth, otherwise `with` wins.
@@ -167,13 +170,13 @@ fn keys(call: &Call) -> Result<Vec<String>, String> {
 
 /// `pick(keys)`.
 pub(super) fn pick(call: &Call) -> Answer {
-    let (found, keys) = (map(call, call.value)?, keys(call)?);
+    let (found, keys) = (map(call.value)?, keys(call)?);
     Ok(found.into_iter().filter(|(key, _)| keys.contains(&key.to_string())).collect::<tera::Map>().into())
 }
 
 /// `omit(keys)`.
 pub(super) fn omit(call: &Call) -> Answer {
-    let (found, keys) = (map(call, call.value)?, keys(call)?);
+    let (found, keys) = (map(call.value)?, keys(call)?);
     Ok(found.into_iter().filter(|(key, _)| !keys.contains(&key.to_string())).collect::<tera::Map>().into())
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a file that is no text stays bytes until it is encoded.
 
-use super::{Call, as_bytes, as_text, data::encode_base64, text};
+use super::{Call, as_bytes, as_text, data::encode_base64, described, text};
 
 type Answer = Result<tera::Value, String>;
 
@@ -10,7 +10,7 @@ fn entries(call: &Call) -> Result<Vec<(String, tera::Value)>, String> {
     let map = call
         .value
         .as_map()
-        .ok_or_else(|| format!("a map of files is wanted, not a {}", call.value.name()))?;
+        .ok_or_else(|| format!("a map of files is wanted, not {}", described(call.value)))?;
     Ok(map.iter().map(|(path, content)| (path.to_string(), content.clone())).collect())
 }
 

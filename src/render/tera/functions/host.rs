@@ -58,18 +58,20 @@ pub(super) fn uuid(call: &Call) -> Answer {
     call.run.host.random.fill(&mut bytes).map_err(|error| error.to_string())?;
     bytes[6] = (bytes[6] & 0x0F) | 0x40;
     bytes[8] = (bytes[8] & 0x3F) | 0x80;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = super::data::hex(&bytes);
     let parts: Vec<&str> =
         [0..8, 8..12, 12..16, 16..20, 20..32].into_iter().filter_map(|part| hex.get(part)).collect();
     Ok(text(parts.join("-")))
 }
 
-/// `now()`: seconds since 1970.
+/// `timestamp()`: seconds since 1970.
+#[expect(clippy::unnecessary_wraps, reason = "every function has this type")]
 pub(super) fn timestamp(call: &Call) -> Answer {
     Ok(seconds(call).into())
 }
 
 /// `now()`: RFC 3339 in UTC.
+#[expect(clippy::unnecessary_wraps, reason = "every function has this type")]
 pub(super) fn now(call: &Call) -> Answer {
     Ok(text(rfc3339(seconds(call))))
 }

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use tera::{Kwargs, State, Tera};
 
 use super::super::convert::{Unwritable, is_bounded};
+use super::super::errors::{undefined_part, undefined_value};
 use super::super::run::{Form, Run};
-use super::{text, undefined_value};
-use crate::data::Value;
+use super::text;
 use crate::diag::Diagnostic;
 
 /// Registers them.
@@ -32,6 +32,10 @@ pub(super) fn register(tera: &mut Tera, run: &Arc<Run>) {
     let mine = of(run);
     tera.register_filter("bowline_flat", move |value: tera::Value, _: Kwargs, _: &State| {
         settle(&mine, &value, Form::Text)
+            .map(|flat| flat.as_str().map_or(flat.clone(), |found| text(found.trim())))
+    });
+    tera.register_filter("bowline_defined", |value: tera::Value, _: Kwargs, _: &State| {
+        if value.is_undefined() { Err(super::undefined_input()) } else { Ok(value) }
     });
     let mine = of(run);
     tera.register_filter("bowline_regions", move |value: tera::Value, _: Kwargs, _: &State| {
@@ -65,16 +69,11 @@ fn mark(run: &Run, value: &tera::Value, site: usize, state: &State) -> tera::Ter
     if let (true, Some(raw)) = (value.is_safe(), value.as_str()) {
         return Ok(text(raw));
     }
-    let converted = match value.as_str() {
-        Some(found) if run.shape.occurs_in(found) => {
-            run.settle(found, Form::Text).map(Value::str).map_err(|diagnostic| run.fail(diagnostic))?
-        }
-        _ => match run.value(value) {
-            Ok(value) => value,
-            Err(problem) => return Err(run.fail(unwritable(run, &problem, value, site, state))),
-        },
-    };
-    Ok(text(run.mark(converted, site)))
+    match run.value(value) {
+        // Text that looks like a mark is text like any other: it goes into the table and is never looked at again.
+        Ok(value) => Ok(text(run.mark(value, site))),
+        Err(problem) => Err(run.fail(unwritable(run, &problem, value, site, state))),
+    }
 }
 
 /// Why a value cannot be written, in terms of the expression that has it.
@@ -88,11 +87,11 @@ fn unwritable(
     let place = run.place(site);
     let expression =
         place.as_ref().and_then(|at| at.file.text().get(at.span.range())).unwrap_or("").to_string();
+    let root = |name: &str| state.get::<tera::Value>(name).ok().flatten();
     let mut diagnostic = match problem {
-        Unwritable::Undefined if value.is_undefined() => {
-            undefined_value(&expression, |root| state.get::<tera::Value>(root).ok().flatten())
-        }
-        Unwritable::Undefined => Diagnostic::error("the value has a part that is undefined"),
+        Unwritable::Undefined if value.is_undefined() => undefined_value(&expression, root),
+        Unwritable::Undefined => undefined_part(&expression, root)
+            .unwrap_or_else(|| Diagnostic::error("the value has a part that is undefined")),
         Unwritable::Bytes => Diagnostic::error(problem.message()).hint("write it through `b64encode`"),
         other => Diagnostic::error(other.message()),
     };

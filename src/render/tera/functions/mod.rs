@@ -17,10 +17,10 @@ mod version;
 
 use std::sync::Arc;
 
+use tera::value::ValueKind;
 use tera::{Kwargs, State, Tera};
 
 use super::convert::to_tera;
-use super::errors::undefined_value;
 use super::run::Run;
 use super::yaml::write::text_of;
 use crate::data::Value;
@@ -60,6 +60,25 @@ pub struct Entry {
     body: Option<Body>,
 }
 
+/// The reference text of everything that templates can call, in Markdown.
+pub fn reference() -> String {
+    let mut out = String::new();
+    for entry in TABLE {
+        let use_of = match entry.kind {
+            Kind::Filter => "filter",
+            Kind::Function => "function",
+            Kind::Test => "test",
+        };
+        out.extend(["- **`", entry.signature, "`** (", use_of, "): ", entry.doc]);
+        if !entry.example.is_empty() {
+            let result = entry.output.replace('\n', "\\n");
+            out.extend([" Example: `", entry.example, "` gives `", &result, "`."]);
+        }
+        out.push('\n');
+    }
+    out
+}
+
 /// One call.
 pub(super) struct Call<'c> {
     run: &'c Arc<Run>,
@@ -86,7 +105,8 @@ impl Call<'_> {
     /// An argument as text.
     fn must_text(&self, name: &str) -> Result<String, String> {
         let value = self.must(name)?;
-        as_text(&value).ok_or_else(|| format!("the argument `{name}` must be text, not a {}", value.name()))
+        as_text(&value)
+            .ok_or_else(|| format!("the argument `{name}` must be text, not {}", described(&value)))
     }
 
     /// An argument as text, or another text when it is not given.
@@ -99,7 +119,7 @@ impl Call<'_> {
         let value = self.must(name)?;
         value
             .as_i64()
-            .ok_or_else(|| format!("the argument `{name}` must be a whole number, not a {}", value.name()))
+            .ok_or_else(|| format!("the argument `{name}` must be a whole number, not {}", described(&value)))
     }
 
     /// An argument as a length of text, at most a million.
@@ -113,12 +133,26 @@ impl Call<'_> {
 
     /// What the filter is applied to, as text: text itself, numbers, booleans.
     fn text(&self) -> Result<String, String> {
-        as_text(self.value).ok_or_else(|| format!("text is wanted, not a {}", self.value.name()))
+        as_text(self.value).ok_or_else(|| format!("text is wanted, not {}", described(self.value)))
     }
 
     /// What the filter is applied to, as one of our values.
     fn ours(&self) -> Result<Value, String> {
         self.run.value(self.value).map_err(|error| error.message())
+    }
+}
+
+/// A value in a message.
+fn described(value: &tera::Value) -> &'static str {
+    match value.kind() {
+        ValueKind::Undefined => "an undefined value",
+        ValueKind::None => "null",
+        ValueKind::Bool => "a boolean",
+        ValueKind::String => "text",
+        ValueKind::Array => "a list",
+        ValueKind::Map => "a map",
+        ValueKind::Bytes => "binary data",
+        _ => "a number",
     }
 }
 
@@ -151,6 +185,14 @@ fn raw(text: impl AsRef<str>) -> tera::Value {
     tera::Value::safe_string(text.as_ref())
 }
 
+/// That what is filtered is undefined. Tera points at the value for this kind of error, not at the filter.
+fn undefined_input() -> tera::Error {
+    tera::Error::new(tera::ErrorKind::InvalidArgument {
+        expected_type: "a value".to_string(),
+        actual_type: "undefined".to_string(),
+    })
+}
+
 /// Whether there is something of a name.
 pub(super) fn exists(kind: Kind, name: &str) -> bool {
     TABLE.iter().any(|entry| entry.kind == kind && entry.name == name)
@@ -167,11 +209,7 @@ pub(super) fn register(tera: &mut Tera, run: &Arc<Run>) {
                 let forgiving = matches!(entry.name, "default" | "required" | "coalesce");
                 tera.register_filter(entry.name, move |value: tera::Value, kwargs: Kwargs, _: &State| {
                     if value.is_undefined() && !forgiving {
-                        // Tera points at the value for this kind of error, not at the filter.
-                        return Err(tera::Error::new(tera::ErrorKind::InvalidArgument {
-                            expected_type: "a value".to_string(),
-                            actual_type: "undefined".to_string(),
-                        }));
+                        return Err(undefined_input());
                     }
                     run.step(1)
                         .and_then(|()| body(&Call { run: &run, value: &value, kwargs: &kwargs }))

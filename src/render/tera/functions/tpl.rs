@@ -88,12 +88,12 @@ fn parsed(found: &str) -> Result<Value, String> {
 }
 
 fn one_text(run: &Arc<Run>, current: &Current, template: &str, as_yaml: bool) -> Result<Value, String> {
-    let mut spare = match lock(&run.spares).pop() {
-        Some(spare) => spare,
-        None => {
-            let base = lock(&run.base).clone().ok_or("no templates are loaded")?;
-            Spare { tera: (*base).clone(), known: HashMap::new() }
-        }
+    let free = lock(&run.spares).pop();
+    let mut spare = if let Some(spare) = free {
+        spare
+    } else {
+        let base = lock(&run.base).clone().ok_or("no templates are loaded")?;
+        Spare { tera: (*base).clone(), known: HashMap::new() }
     };
     let result = render(run, current, &mut spare, template);
     lock(&run.spares).push(spare);
@@ -117,13 +117,12 @@ fn render(
     template: &str,
 ) -> Result<String, Diagnostic> {
     let key = (current.scope, template.to_string());
-    let name = match spare.known.get(&key) {
-        Some(name) => name.clone(),
-        None => {
-            let name = load(run, current, spare, template)?;
-            spare.known.insert(key, name.clone());
-            name
-        }
+    let name = if let Some(name) = spare.known.get(&key) {
+        name.clone()
+    } else {
+        let name = load(run, current, spare, template)?;
+        spare.known.insert(key, name.clone());
+        name
     };
     let mut writer = run.writer();
     let before = lock(&run.current).replace(current.clone());

@@ -128,13 +128,11 @@ impl<'a> Pass<'a> {
             return Ok(());
         }
         let quoted = write::quote(&whole);
-        match site {
-            Some(index) => self.emit(index, &quoted),
-            None => {
-                self.out.push_str(&quoted);
-                Ok(())
-            }
+        if let Some(index) = site {
+            return self.emit(index, &quoted);
         }
+        self.out.push_str(&quoted);
+        Ok(())
     }
 
     fn line_text(&self, line: &[Piece<'a>]) -> String {

@@ -100,7 +100,9 @@ impl Pass<'_> {
                         self.at = item.end;
                     } else {
                         self.out.push_str(&" ".repeat(column));
-                        self.copy_blanks();
+                        while matches!(self.byte(self.at), Some(b' ' | b'\t')) {
+                            self.at += 1;
+                        }
                         self.rest_of_line()?;
                     }
                     continue;

@@ -32,7 +32,16 @@ fn leaf(value: &Value) -> String {
         Value::Float(number) if number.abs() < 1e16 && (number.abs() >= 1e-5 || *number == 0.0) => {
             format!("{number:?}")
         }
-        other => yaml::to_string_in_order(other).trim_end().to_string(),
+        other => {
+            let text = yaml::to_string_in_order(other).trim_end().to_string();
+            match text.split_once('e') {
+                // Strict readers of YAML 1.1 know no float without a point.
+                Some((number, exponent)) if matches!(other, Value::Float(_)) && !number.contains('.') => {
+                    format!("{number}.0e{exponent}")
+                }
+                _ => text,
+            }
+        }
     }
 }
 

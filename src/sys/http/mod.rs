@@ -17,17 +17,26 @@
 //!
 //! The user agent is `Helm/4.3 (bowline/VERSION)`: repositories that sniff for Helm let us in, and logs tell who it was.
 
+mod address;
+mod error;
+mod exchange;
+
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::blocking::{Client, ClientBuilder, Response as Answer};
+use reqwest::blocking::{Client, ClientBuilder};
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION,
 };
 use reqwest::{Certificate, Identity, Method, NoProxy, Proxy, Url};
+
+pub use address::{file_name, join, percent_decode, same_origin};
+pub use error::{ConnectionFailure, HttpError};
+
+use error::{innermost, is_passing};
+use exchange::{AnswerHead, Exchange};
 
 use super::secret::redact_url;
 use super::{Host, Secret, fs};
@@ -40,120 +49,6 @@ const MOST_REDIRECTS: usize = 10;
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 /// Largest certificate or key file, in bytes.
 const PEM_LIMIT: u64 = 4 << 20;
-
-/// Why a request failed. URLs are shown without user information and without the values of their query.
-#[derive(Debug, Clone, thiserror::Error)]
-#[non_exhaustive]
-pub enum HttpError {
-    /// The URL cannot be read, or has no host.
-    #[error("invalid URL {url:?}: {reason}")]
-    InvalidUrl {
-        /// The URL as shown.
-        url: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The URL has a scheme other than http and https.
-    #[error("could not find protocol handler for: {scheme}")]
-    UnsupportedScheme {
-        /// The scheme.
-        scheme: String,
-    },
-    /// A certificate, key or CA file cannot be used.
-    #[error("cannot use {} for TLS: {reason}", path.display())]
-    TlsFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// The client cannot be set up.
-    #[error("cannot set up the HTTP client: {reason}")]
-    Setup {
-        /// Why.
-        reason: String,
-    },
-    /// The server cannot be reached, or the connection broke.
-    #[error("Get {url:?}: {reason}")]
-    Connection {
-        /// The URL as shown.
-        url: String,
-        /// What kind of failure it was.
-        kind: ConnectionFailure,
-        /// The system's or the library's words.
-        reason: String,
-    },
-    /// A limit of time was reached.
-    #[error("Get {url:?}: timed out after {} s", after.as_secs_f32().ceil())]
-    Timeout {
-        /// The URL as shown.
-        url: String,
-        /// How long was waited since the first attempt.
-        after: Duration,
-    },
-    /// The server answered with something else than success.
-    #[error("failed to fetch {url} : {status} {reason}")]
-    Status {
-        /// The URL as shown.
-        url: String,
-        /// The status code.
-        status: u16,
-        /// Its standard phrase.
-        reason: String,
-    },
-    /// The answer is larger than the caller allows.
-    #[error("{url} is larger than the limit of {limit} bytes")]
-    TooLarge {
-        /// The URL as shown.
-        url: String,
-        /// The limit in bytes.
-        limit: u64,
-    },
-    /// The server sends the client round in circles.
-    #[error("Get {url:?}: stopped after {MOST_REDIRECTS} redirects")]
-    TooManyRedirects {
-        /// The URL as shown.
-        url: String,
-    },
-}
-
-/// Kinds of failed connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ConnectionFailure {
-    /// Nobody listens there.
-    Refused,
-    /// The name is not known.
-    Name,
-    /// The certificate is not trusted, or the handshake failed.
-    Tls,
-    /// The connection ended before the answer did.
-    Broken,
-    /// Anything else.
-    Other,
-}
-
-impl crate::diag::Hint for HttpError {
-    fn hints(&self) -> Vec<String> {
-        let hint = match self {
-            HttpError::Connection { kind: ConnectionFailure::Tls, .. } => {
-                "name the authority that signed the server's certificate with --ca-file"
-            }
-            HttpError::Connection { kind: ConnectionFailure::Name, .. } => {
-                "check the spelling of the host name, and that this machine is online"
-            }
-            HttpError::Connection { kind: ConnectionFailure::Refused, .. } => {
-                "check that the server runs and that host and port are right"
-            }
-            HttpError::Status { status: 401 | 403, .. } => {
-                "give credentials with --username and --password-stdin"
-            }
-            HttpError::Status { status: 407, .. } => "put the proxy's user and password into HTTPS_PROXY",
-            _ => return Vec::new(),
-        };
-        vec![hint.to_string()]
-    }
-}
 
 /// User name and password of basic authentication.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -326,15 +221,12 @@ impl Http {
             let may_know = request.pass_credentials || url.origin() == first.origin();
             let headers = headers_of(request, credentials.filter(|_| may_know))?;
             let client = self.client(url.scheme() == "https", request.compressed)?;
-            let answer = client
-                .request(method.clone(), url.clone())
-                .headers(headers)
-                .timeout(remaining)
-                .send()
-                .map_err(|error| failure(&shown, &error, start))?;
-            match redirect(&answer, &url)? {
+            let asked = client.request(method.clone(), url.clone()).headers(headers).timeout(remaining);
+            let exchange = Exchange::start(asked, shown, start, &self.options)?;
+            let head = exchange.head()?;
+            match redirect(&head, &url)? {
                 Some(next) => url = next,
-                None => return finish(answer, shown, request, start),
+                None => return exchange.finish(head, request),
             }
         }
         Err(HttpError::TooManyRedirects { url: redact_url(first.as_str()) })
@@ -403,8 +295,7 @@ impl Http {
 
     fn builder(&self, compressed: bool) -> Result<ClientBuilder, HttpError> {
         let options = &self.options;
-        let base = reqwest::ClientBuilder::new().read_timeout(options.idle_timeout);
-        let mut builder = ClientBuilder::from(base)
+        let mut builder = ClientBuilder::new()
             .user_agent(USER_AGENT)
             .connect_timeout(options.connect_timeout)
             .redirect(reqwest::redirect::Policy::none())
@@ -430,68 +321,6 @@ impl Http {
         let get = |name: &str| self.options.env.get(name).map(String::as_str).filter(|text| !text.is_empty());
         get(name).or_else(|| get(&name.to_lowercase()))
     }
-}
-
-/// Whether two URLs have the same scheme, host and port, so that credentials for one may be sent to the other.
-pub fn same_origin(one: &str, other: &str) -> bool {
-    matches!((Url::parse(one), Url::parse(other)), (Ok(one), Ok(other)) if one.origin() == other.origin() && one.has_host())
-}
-
-/// Resolves a reference against the URL of a folder: an absolute reference is itself; a relative one goes below the
-/// folder, whether or not that ends in a slash. The folder's query is kept, as Helm does for repositories that carry a
-/// token in it.
-///
-/// # Errors
-/// The folder is no URL, or the reference cannot be joined to it.
-pub fn join(folder: &str, reference: &str) -> Result<String, HttpError> {
-    let unusable = |reason: &dyn std::fmt::Display| HttpError::InvalidUrl {
-        url: redact_url(reference),
-        reason: reason.to_string(),
-    };
-    if let Ok(absolute) = Url::parse(reference) {
-        return Ok(absolute.into());
-    }
-    let mut base = Url::parse(folder).map_err(|error| unusable(&error))?;
-    let query = base.query().map(str::to_string);
-    base.set_query(None);
-    if !base.path().ends_with('/') {
-        let path = format!("{}/", base.path());
-        base.set_path(&path);
-    }
-    let mut joined = base.join(reference).map_err(|error| unusable(&error))?;
-    if joined.query().is_none() {
-        joined.set_query(query.as_deref());
-    }
-    Ok(joined.into())
-}
-
-/// The last part of a URL's path, percent signs decoded: the name of the file it leads to.
-pub fn file_name(url: &str) -> Option<String> {
-    let path = Url::parse(url).ok()?.path().to_string();
-    let name = path.rsplit('/').next().filter(|name| !name.is_empty())?;
-    Some(percent_decode(name))
-}
-
-/// Decodes `%XX`; what is not UTF-8 afterwards is replaced.
-pub fn percent_decode(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let digits = bytes.get(at + 1..at + 3).and_then(|two| std::str::from_utf8(two).ok());
-        match digits.filter(|_| *byte == b'%').and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            // `from_str_radix` takes a sign; `%+1` is not an escape.
-            Some(value) if bytes.get(at + 1) != Some(&b'+') => {
-                out.push(value);
-                at += 3;
-            }
-            _ => {
-                out.push(*byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 fn parse(url: &str) -> Result<Url, HttpError> {
@@ -559,118 +388,17 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// Where a redirect leads; `None` when the answer is none.
-fn redirect(answer: &Answer, from: &Url) -> Result<Option<Url>, HttpError> {
-    if !matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+fn redirect(answer: &AnswerHead, from: &Url) -> Result<Option<Url>, HttpError> {
+    if !matches!(answer.status.as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
-    let Some(location) = answer.headers().get(LOCATION) else { return Ok(None) };
+    let Some(location) = answer.headers.get(LOCATION) else { return Ok(None) };
     let text = String::from_utf8_lossy(location.as_bytes());
     let mut next = from
         .join(&text)
         .map_err(|error| HttpError::InvalidUrl { url: redact_url(&text), reason: error.to_string() })?;
     strip_user(&mut next);
     check_scheme(next).map(Some)
-}
-
-/// Checks the status and reads the body up to the limit.
-fn finish(answer: Answer, shown: String, request: &Request, start: Instant) -> Result<Response, HttpError> {
-    let status = answer.status();
-    if !status.is_success() && !(status.as_u16() == 304 && request.etag.is_some()) {
-        let reason = status.canonical_reason().unwrap_or("").to_string();
-        return Err(HttpError::Status { url: shown, status: status.as_u16(), reason });
-    }
-    let too_large = |url: String| HttpError::TooLarge { url, limit: request.limit };
-    if answer.content_length().is_some_and(|length| length > request.limit) {
-        return Err(too_large(shown));
-    }
-    let headers = answer
-        .headers()
-        .iter()
-        .filter_map(|(name, value)| Some((name.as_str().to_string(), value.to_str().ok()?.to_string())))
-        .collect();
-    // What a server claims is only a hint: memory is taken as bytes arrive.
-    let mut body = Vec::with_capacity(answer.content_length().unwrap_or(0).min(1 << 20) as usize);
-    answer
-        .take(request.limit.saturating_add(1))
-        .read_to_end(&mut body)
-        .map_err(|error| body_failure(&shown, &error, start))?;
-    if body.len() as u64 > request.limit {
-        return Err(too_large(shown));
-    }
-    Ok(Response { status: status.as_u16(), headers, body, url: shown })
-}
-
-/// Whether trying again may help.
-fn is_passing(error: &HttpError) -> bool {
-    match error {
-        HttpError::Connection { kind, .. } => *kind == ConnectionFailure::Broken,
-        HttpError::Status { status, .. } => matches!(status, 500 | 502 | 503 | 504),
-        _ => false,
-    }
-}
-
-fn failure(shown: &str, error: &reqwest::Error, start: Instant) -> HttpError {
-    let url = shown.to_string();
-    if error.is_timeout() {
-        return HttpError::Timeout { url, after: start.elapsed() };
-    }
-    let mut kind = if error.is_dns() { ConnectionFailure::Name } else { ConnectionFailure::Other };
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(cause) = source {
-        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-            match io.kind() {
-                std::io::ErrorKind::TimedOut => {
-                    return HttpError::Timeout { url, after: start.elapsed() };
-                }
-                std::io::ErrorKind::ConnectionRefused => kind = ConnectionFailure::Refused,
-                std::io::ErrorKind::ConnectionReset
-                | std::io::ErrorKind::ConnectionAborted
-                | std::io::ErrorKind::BrokenPipe
-                | std::io::ErrorKind::UnexpectedEof => kind = ConnectionFailure::Broken,
-                _ if io.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
-                    kind = ConnectionFailure::Tls;
-                }
-                _ => {}
-            }
-        }
-        if cause.is::<rustls::Error>() {
-            kind = ConnectionFailure::Tls;
-        }
-        source = cause.source();
-    }
-    let reason = innermost(error);
-    if kind == ConnectionFailure::Other && !error.is_connect() && reason.contains("connection closed") {
-        kind = ConnectionFailure::Broken;
-    }
-    HttpError::Connection { url, kind, reason }
-}
-
-/// A body that ended early, or came too slowly.
-fn body_failure(shown: &str, error: &std::io::Error, start: Instant) -> HttpError {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>());
-    if error.kind() == std::io::ErrorKind::TimedOut || inner.is_some_and(reqwest::Error::is_timeout) {
-        return HttpError::Timeout { url: shown.to_string(), after: start.elapsed() };
-    }
-    let reason = match inner {
-        Some(inner) => innermost(inner),
-        None => error.to_string(),
-    };
-    let kind = ConnectionFailure::Broken;
-    HttpError::Connection { url: shown.to_string(), kind, reason: format!("the answer broke off: {reason}") }
-}
-
-/// The last cause of an error: reqwest's own words say little, and may hold the URL with its secrets.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    if std::ptr::eq(std::ptr::from_ref(cause).cast::<u8>(), std::ptr::from_ref(error).cast::<u8>()) {
-        return if error.is_builder() { "unusable setting or certificate" } else { "request failed" }
-            .to_string();
-    }
-    let text = cause.to_string();
-    text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 
 fn pem(path: &Path) -> Result<Vec<u8>, HttpError> {
@@ -683,44 +411,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_join_below_a_folder_and_keep_its_query() {
-        let cases = [
-            ("http://h/charts", "a-1.tgz", "http://h/charts/a-1.tgz"),
-            ("http://h/charts/", "a-1.tgz", "http://h/charts/a-1.tgz"),
-            ("http://h/charts?token=x", "sub/a-1.tgz", "http://h/charts/sub/a-1.tgz?token=x"),
-            ("http://h/charts", "/a-1.tgz", "http://h/a-1.tgz"),
-            ("http://h/charts?t=1", "https://o/a.tgz", "https://o/a.tgz"),
-            ("http://h", "index.yaml", "http://h/index.yaml"),
-        ];
-        for (folder, reference, joined) in cases {
-            assert_eq!(join(folder, reference).unwrap(), joined);
-        }
-        assert!(join("charts", "a.tgz").is_err());
-    }
-
-    #[test]
-    fn origins_are_scheme_host_and_port() {
-        assert!(same_origin("http://h/a", "http://h:80/b"));
-        for other in ["https://h/a", "http://h:81/a", "http://g/a", "h", "http://h.evil/a"] {
-            assert!(!same_origin("http://h/a", other), "{other}");
-        }
-        assert!(!same_origin("data:a", "data:a"));
-    }
-
-    #[test]
     fn base64_follows_the_rfc() {
         for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
         {
             assert_eq!(base64(plain.as_bytes()), coded);
         }
-    }
-
-    #[test]
-    fn percent_signs_decode_or_stay() {
-        assert_eq!(percent_decode("a%2Bb%zz%2"), "a+b%zz%2");
-        assert_eq!(percent_decode("%+1%00"), "%+1\0");
-        assert_eq!(file_name("http://h/x/a%2B1.tgz?q").as_deref(), Some("a+1.tgz"));
-        assert_eq!(file_name("http://h/"), None);
     }
 
     #[test]

@@ -1,0 +1,225 @@
+//! Why a request failed, and what reqwest's errors mean.
+//!
+//! Invariant: no text holds a URL with its secrets: URLs come in as they may be shown, and of reqwest's errors only the
+//! innermost cause is used, which has none.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::MOST_REDIRECTS;
+
+/// Why a request failed. URLs are shown without user information and without the values of their query.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpError {
+    /// The URL cannot be read, or has no host.
+    #[error("invalid URL {url:?}: {reason}")]
+    InvalidUrl {
+        /// The URL as shown.
+        url: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The URL has a scheme other than http and https.
+    #[error("could not find protocol handler for: {scheme}")]
+    UnsupportedScheme {
+        /// The scheme.
+        scheme: String,
+    },
+    /// A certificate, key or CA file cannot be used.
+    #[error("cannot use {} for TLS: {reason}", path.display())]
+    TlsFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The client cannot be set up.
+    #[error("cannot set up the HTTP client: {reason}")]
+    Setup {
+        /// Why.
+        reason: String,
+    },
+    /// The server cannot be reached, or the connection broke.
+    #[error("Get {url:?}: {reason}")]
+    Connection {
+        /// The URL as shown.
+        url: String,
+        /// What kind of failure it was.
+        kind: ConnectionFailure,
+        /// The system's or the library's words.
+        reason: String,
+    },
+    /// A limit of time was reached.
+    #[error("Get {url:?}: timed out after {} s", after.as_secs_f32().ceil())]
+    Timeout {
+        /// The URL as shown.
+        url: String,
+        /// How long was waited since the first attempt.
+        after: Duration,
+    },
+    /// The server answered with something else than success.
+    #[error("failed to fetch {url} : {status} {reason}")]
+    Status {
+        /// The URL as shown.
+        url: String,
+        /// The status code.
+        status: u16,
+        /// Its standard phrase.
+        reason: String,
+    },
+    /// The answer is larger than the caller allows.
+    #[error("{url} is larger than the limit of {limit} bytes")]
+    TooLarge {
+        /// The URL as shown.
+        url: String,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The server sends the client round in circles.
+    #[error("Get {url:?}: stopped after {MOST_REDIRECTS} redirects")]
+    TooManyRedirects {
+        /// The URL as shown.
+        url: String,
+    },
+}
+
+/// Kinds of failed connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectionFailure {
+    /// Nobody listens there.
+    Refused,
+    /// The name is not known.
+    Name,
+    /// The certificate is not trusted, or the handshake failed.
+    Tls,
+    /// The connection ended before the answer did.
+    Broken,
+    /// Anything else.
+    Other,
+}
+
+impl crate::diag::Hint for HttpError {
+    fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            HttpError::Connection { kind: ConnectionFailure::Tls, reason, .. }
+                if reason.ends_with("a client certificate") =>
+            {
+                "give one with --cert-file and --key-file"
+            }
+            HttpError::Connection { kind: ConnectionFailure::Tls, .. } => {
+                "name the authority that signed the server's certificate with --ca-file"
+            }
+            HttpError::Connection { kind: ConnectionFailure::Name, .. } => {
+                "check the spelling of the host name, and that this machine is online"
+            }
+            HttpError::Connection { kind: ConnectionFailure::Refused, .. } => {
+                "check that the server runs and that host and port are right"
+            }
+            HttpError::Status { status: 401 | 403, .. } => {
+                "give credentials with --username and --password-stdin"
+            }
+            HttpError::Status { status: 407, .. } => "put the proxy's user and password into HTTPS_PROXY",
+            _ => return Vec::new(),
+        };
+        vec![hint.to_string()]
+    }
+}
+
+/// Whether trying again may help.
+pub(super) fn is_passing(error: &HttpError) -> bool {
+    match error {
+        HttpError::Connection { kind, .. } => *kind == ConnectionFailure::Broken,
+        HttpError::Status { status, .. } => matches!(status, 500 | 502 | 503 | 504),
+        _ => false,
+    }
+}
+
+pub(super) fn failure(shown: &str, error: &reqwest::Error, start: Instant) -> HttpError {
+    let url = shown.to_string();
+    if error.is_timeout() {
+        return HttpError::Timeout { url, after: start.elapsed() };
+    }
+    let mut kind = if error.is_dns() { ConnectionFailure::Name } else { ConnectionFailure::Other };
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(cause) = source {
+        if let Some(io) = cause.downcast_ref::<std::io::Error>() {
+            match io.kind() {
+                std::io::ErrorKind::TimedOut => {
+                    return HttpError::Timeout { url, after: start.elapsed() };
+                }
+                std::io::ErrorKind::ConnectionRefused => kind = ConnectionFailure::Refused,
+                std::io::ErrorKind::ConnectionReset
+                | std::io::ErrorKind::ConnectionAborted
+                | std::io::ErrorKind::BrokenPipe
+                | std::io::ErrorKind::UnexpectedEof => kind = ConnectionFailure::Broken,
+                _ => {
+                    if let Some(reason) = tls_reason(io) {
+                        return HttpError::Connection { url, kind: ConnectionFailure::Tls, reason };
+                    }
+                }
+            }
+        }
+        if cause.is::<rustls::Error>() {
+            kind = ConnectionFailure::Tls;
+        }
+        source = cause.source();
+    }
+    let reason = innermost(error);
+    if kind == ConnectionFailure::Other && !error.is_connect() && reason.contains("connection closed") {
+        kind = ConnectionFailure::Broken;
+    }
+    HttpError::Connection { url, kind, reason }
+}
+
+/// What TLS says, however many times it was wrapped as an error of the system.
+fn tls_reason(error: &std::io::Error) -> Option<String> {
+    use rustls::{AlertDescription, CertificateError, Error};
+    let mut inner: &(dyn std::error::Error + Send + Sync + 'static) = error.get_ref()?;
+    while let Some(io) = inner.downcast_ref::<std::io::Error>() {
+        inner = io.get_ref()?;
+    }
+    Some(match inner.downcast_ref::<Error>()? {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "the server's certificate is signed by an unknown authority".to_string()
+        }
+        Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            "the server's certificate has expired".to_string()
+        }
+        Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            "the server asks for a client certificate".to_string()
+        }
+        other => other.to_string(),
+    })
+}
+
+/// A body that ended early, or came too slowly.
+pub(super) fn body_failure(shown: &str, error: &std::io::Error, start: Instant) -> HttpError {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<reqwest::Error>());
+    if error.kind() == std::io::ErrorKind::TimedOut || inner.is_some_and(reqwest::Error::is_timeout) {
+        return HttpError::Timeout { url: shown.to_string(), after: start.elapsed() };
+    }
+    let reason = match inner {
+        Some(inner) => innermost(inner),
+        None => error.to_string(),
+    };
+    let kind = ConnectionFailure::Broken;
+    HttpError::Connection { url: shown.to_string(), kind, reason: format!("the answer broke off: {reason}") }
+}
+
+/// The last cause of an error: reqwest's own words say little, and may hold the URL with its secrets.
+pub(super) fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    if std::ptr::eq(std::ptr::from_ref(cause).cast::<u8>(), std::ptr::from_ref(error).cast::<u8>()) {
+        return if error.is_builder() { "unusable setting or certificate" } else { "request failed" }
+            .to_string();
+    }
+    let text = cause.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_lowercase().chain(letters).collect())
+}
