@@ -4,7 +4,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::args::{ApplyOptions, ChartRequest, DryRun, ValueSources, WaitOptions};
+use super::args::{Access, ApplyOptions, ArchiveLimits, ChartRequest, DryRun, ValueSources, WaitOptions};
 use super::error::Failure;
 use super::interrupt::Interrupt;
 use super::parse::WaitStrategy;
@@ -15,9 +15,10 @@ use crate::cluster::{self, Store};
 use crate::fetch::FetchOptions;
 use crate::ops::change::Target;
 use crate::ops::options as ops_options;
+use crate::ops::repo::Repository;
 use crate::ops::{Context, Event, OpsError, Progress};
 use crate::repo::config::RepoPaths;
-use crate::sys::{Host, Secret};
+use crate::sys::Host;
 use crate::values;
 
 /// Shows the events of a verb: warnings as lines on stderr, the rest with `--debug`.
@@ -131,39 +132,67 @@ pub fn target<'a>(store: &'a dyn Store, namespace: &'a str) -> Target<'a> {
     Target { store, namespace }
 }
 
-impl ChartRequest {
-    /// For the library.
-    pub fn to_ops(&self) -> ops_options::ChartRequest {
-        let access = &self.access;
+impl Access {
+    /// For the library; version and repository are still to be said.
+    pub fn to_ops(&self) -> FetchOptions {
         let file = |path: &Option<std::path::PathBuf>| {
             path.as_ref().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
         };
-        let (username, password) = match &access.credentials {
-            Some((user, password)) => (user.clone(), password.clone()),
-            None => (String::new(), Secret::default()),
-        };
+        let (username, password) = self.credentials.clone().unwrap_or_default();
+        FetchOptions {
+            username,
+            password,
+            cert_file: file(&self.cert_file),
+            key_file: file(&self.key_file),
+            ca_file: file(&self.ca_file),
+            insecure_skip_tls_verify: self.insecure_skip_tls_verify,
+            pass_credentials: self.pass_credentials,
+            ..FetchOptions::default()
+        }
+    }
+
+    /// A repository that is reached so.
+    pub fn to_repository(&self, name: &str, url: &str) -> Repository {
+        let options = self.to_ops();
+        Repository {
+            name: name.to_string(),
+            url: url.to_string(),
+            username: options.username,
+            password: options.password,
+            cert_file: options.cert_file,
+            key_file: options.key_file,
+            ca_file: options.ca_file,
+            insecure_skip_tls_verify: options.insecure_skip_tls_verify,
+            pass_credentials_all: options.pass_credentials,
+        }
+    }
+}
+
+impl ArchiveLimits {
+    /// For the library, its own bounds where none was given.
+    pub fn to_ops(self) -> Limits {
         let mut limits = Limits::default();
-        if let Some(bytes) = self.limits.bytes {
+        if let Some(bytes) = self.bytes {
             limits.total_bytes = bytes;
         }
-        if let Some(files) = self.limits.files {
+        if let Some(files) = self.files {
             limits.files = files as usize;
         }
+        limits
+    }
+}
+
+impl ChartRequest {
+    /// For the library.
+    pub fn to_ops(&self) -> ops_options::ChartRequest {
         ops_options::ChartRequest {
             reference: self.reference.clone(),
             fetch: FetchOptions {
                 version: self.version.clone().unwrap_or_default(),
                 repo: self.repository.clone().unwrap_or_default(),
-                username,
-                password,
-                cert_file: file(&access.cert_file),
-                key_file: file(&access.key_file),
-                ca_file: file(&access.ca_file),
-                insecure_skip_tls_verify: access.insecure_skip_tls_verify,
-                pass_credentials: access.pass_credentials,
-                ..FetchOptions::default()
+                ..self.access.to_ops()
             },
-            limits,
+            limits: self.limits.to_ops(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use super::args::DryRun;
-use super::commands::create::{CreateArgs, TemplateEngine};
+use super::commands::create::CreateArgs;
 use super::commands::delete::DeleteArgs;
 use super::commands::get::all::AllArgs;
 use super::commands::install::{InstallArgs, ReleaseName};
@@ -19,6 +19,7 @@ use super::parse::WaitStrategy;
 use super::settings::fixed;
 use super::ui::captured;
 use super::*;
+use crate::chart::scaffold::Language;
 
 fn run_as(name: &str, line: &[&str], variables: &[(&str, &str)]) -> (u8, String, String) {
     let (streams, out, err) = captured::streams();
@@ -222,18 +223,15 @@ fn lists_narrow_as_they_did_in_older_helms() {
 
 #[test]
 fn old_commands_lead_to_the_new_ones() {
-    let search = |line: &str| typed(line, |args: RepoArgs, _| args.resolve()).0.0;
+    let search = |line: &str| typed(line, |args: RepoArgs, _| args.resolve()).0;
     assert_eq!(search("search web").keyword, "web");
-    assert_eq!(
-        (search("search -l web").every_version, search("search -l web").keyword),
-        (true, "web".into())
-    );
-    assert_eq!(search("search repo web --devel").range, ">0.0.0-0");
+    assert_eq!((search("search -l web").versions, search("search -l web").keyword), (true, "web".into()));
+    assert!(search("search repo web --devel").devel);
     let get = |line: &str| typed(line, |args: AllArgs, session| args.which.resolve(session)).0.unwrap();
     assert_eq!((get("get web").release, get("get --revision 2 web").revision), ("web".into(), Some(2)));
     let serve = |line: &str| typed(line, |args: ServeArgs, session| args.resolve(session)).0.unwrap();
     let served = serve("serve --repo-path d --address 1.2.3.4:5");
-    assert_eq!((served.folder, served.address.as_str()), ("/w/d".into(), "1.2.3.4:5"));
+    assert_eq!((served.dir, served.address.as_str()), ("/w/d".into(), "1.2.3.4:5"));
     assert_eq!(serve("serve").address, "127.0.0.1:8879");
     assert!(typed("inspect ./web", |_: ShowAllArgs, _| ()).1.is_empty());
     assert!(typed("fetch a/b --untar", |args: PullArgs, session| args.resolve(session)).0.is_ok());
@@ -302,9 +300,9 @@ fn a_broken_kubeconfig_stops_only_what_needs_the_store() {
 #[test]
 fn new_charts_are_in_the_language_that_the_name_promises() {
     let engine =
-        |program| typed_as(program, "create x", |args: CreateArgs, session| args.resolve(session)).0.engine;
-    assert_eq!(engine(OWN), TemplateEngine::Tera);
-    assert_eq!(engine(HELM), TemplateEngine::Gotpl);
+        |program| typed_as(program, "create x", |args: CreateArgs, session| args.resolve(session)).0.language;
+    assert_eq!(engine(OWN), Language::Tera);
+    assert_eq!(engine(HELM), Language::GoTemplate);
 }
 
 #[test]

@@ -4,13 +4,20 @@
 //! did is in its report, and what it could not do is an [`OpsError`].
 
 pub mod change;
+pub mod create;
+pub mod dependency;
 pub mod error;
 pub mod install;
+pub mod objects;
 pub mod options;
+pub mod package;
 pub mod pipeline;
+pub mod pull;
 pub mod query;
 mod record;
+pub mod repo;
 pub mod rollback;
+pub mod show;
 mod source;
 pub mod template;
 pub mod uninstall;

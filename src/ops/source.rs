@@ -53,14 +53,18 @@ pub fn check_installable(context: &Context<'_>, chart: &Chart) -> Result<(), Ops
     if missing.is_empty() {
         return Ok(());
     }
-    Err(OpsError::refused_with(
+    Err(missing_dependencies(&missing.join(", ")))
+}
+
+/// The refusal of a chart some of whose dependencies are not below charts/. The text is Helm's.
+pub fn missing_dependencies(names: &str) -> OpsError {
+    OpsError::refused_with(
         format!(
             "an error occurred while checking for chart dependencies. You may need to run `helm dependency build` to \
-             fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: {}",
-            missing.join(", ")
+             fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: {names}"
         ),
         "run `bowline dependency build` in the chart's folder, or add --dependency-update",
-    ))
+    )
 }
 
 /// The values that the user gave, and where each was given.

@@ -68,6 +68,15 @@ pub fn update(
     names: &[String],
     timeout: Option<Duration>,
 ) -> Result<Vec<Outcome>, RepoError> {
+    let chosen = choose(paths, names)?;
+    Ok(update_all(host, paths, &chosen.iter().collect::<Vec<_>>(), timeout))
+}
+
+/// The named repositories, or all when no name is given, in the order of the file.
+///
+/// # Errors
+/// There are no repositories, or a name is none of them.
+pub fn choose(paths: &RepoPaths, names: &[String]) -> Result<Vec<Repository>, RepoError> {
     let file = RepoFile::load(&paths.config)?;
     if file.repositories.is_empty() {
         return Err(RepoError::NoneToUpdate);
@@ -75,12 +84,9 @@ pub fn update(
     if let Some(name) = names.iter().find(|name| file.get(name).is_none()) {
         return Err(RepoError::NoneMatching { name: name.clone(), candidates: file.names() });
     }
-    let chosen: Vec<&Repository> = file
-        .repositories
-        .iter()
-        .filter(|repository| names.is_empty() || names.contains(&repository.name))
-        .collect();
-    Ok(update_all(host, paths, &chosen, timeout))
+    let mut chosen = file.repositories;
+    chosen.retain(|repository| names.is_empty() || names.contains(&repository.name));
+    Ok(chosen)
 }
 
 /// Updates these repositories at the same time.

@@ -1,10 +1,14 @@
 //! `bowline create`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
-use super::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::error::Outcome;
+use super::{Body, Leaf, Run, Verb};
+use crate::cli::error::{Exit, Outcome};
 use crate::cli::settings::Session;
+use crate::cli::view::changes;
+use crate::ops::create::{self, CreateOptions, Language};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -51,29 +55,30 @@ pub struct CreateArgs {
     pub starter: Option<String>,
 }
 
-/// What to make.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CreateOptions {
-    /// Folder to make, its last part the chart's name.
-    pub path: String,
-    /// Template language; under the name `helm`, Go templates.
-    pub engine: TemplateEngine,
-    /// Scaffold in place of the built-in ones.
-    pub starter: Option<String>,
-}
-
 impl CreateArgs {
     /// What the flags mean.
     pub(crate) fn resolve(self, session: &Session) -> CreateOptions {
         let default =
             if session.settings.program.as_helm { TemplateEngine::Gotpl } else { TemplateEngine::Tera };
-        CreateOptions { path: self.name, engine: self.engine.unwrap_or(default), starter: self.starter }
+        CreateOptions {
+            path: PathBuf::from(self.name),
+            language: match self.engine.unwrap_or(default) {
+                TemplateEngine::Tera => Language::Tera,
+                TemplateEngine::Gotpl => Language::GoTemplate,
+            },
+            starter: self.starter.filter(|name| !name.is_empty()).map(PathBuf::from),
+        }
     }
 }
 
 impl Run for CreateArgs {
     fn run(self, session: &Session) -> Outcome {
         let options = self.resolve(session);
-        unwired(session, &options)
+        session.ui.out(&changes::creating(&options.path.display().to_string()))?;
+        let report = session.with_context(|context| create::create(context, &options))?;
+        for path in &report.overwritten {
+            session.ui.note(changes::overwritten(&path.display().to_string()));
+        }
+        Ok(Exit::Done)
     }
 }

@@ -4,10 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::args::{Access, ArchiveLimits, LimitArgs, NetArgs, OutputArg};
-use crate::cli::error::{Failure, Outcome};
+use super::{Body, Leaf, Run, Verb};
+use crate::cli::args::{LimitArgs, NetArgs, OutputArg};
+use crate::cli::error::{Exit, Failure, Outcome};
+use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
+use crate::cli::view::changes::PackagedRow;
+use crate::cli::view::{self, changes};
+use crate::ops::dependency::DependencyOptions;
+use crate::ops::package::{self, PackageOptions};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -70,49 +75,70 @@ pub struct PackageArgs {
     pub save: bool,
 }
 
-/// What to pack.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PackageOptions {
-    /// The chart folders.
-    pub paths: Vec<PathBuf>,
-    /// Version in place of Chart.yaml's.
-    pub version: Option<String>,
-    /// Application version in place of Chart.yaml's.
-    pub app_version: Option<String>,
-    /// Update dependencies first.
-    pub dependency_update: bool,
-    /// Folder to write to.
-    pub destination: PathBuf,
-    /// How to reach the repositories of dependencies.
-    pub access: Access,
-    /// Bounds for reading.
-    pub limits: ArchiveLimits,
-}
-
 impl PackageArgs {
     /// What the flags mean.
-    pub(crate) fn resolve(self, session: &Session) -> Result<PackageOptions, Failure> {
+    pub(crate) fn resolve(self, session: &Session) -> Result<(Vec<String>, PackageOptions, Format), Failure> {
         if self.paths.is_empty() {
             return Err(Failure::usage("need at least one argument, the path to the chart"));
         }
         if self.sign {
             return Err(Failure::unsupported("--sign"));
         }
-        Ok(PackageOptions {
-            paths: self.paths.iter().map(PathBuf::from).collect(),
+        let limits = self.limits.resolve().to_ops();
+        let fetch = self.net.resolve(session, false).to_ops();
+        let options = PackageOptions {
             version: self.version.filter(|version| !version.is_empty()),
             app_version: self.app_version.filter(|version| !version.is_empty()),
-            dependency_update: self.dependency_update,
+            dependency_update: self
+                .dependency_update
+                .then(|| DependencyOptions { fetch, ..DependencyOptions::default() }),
             destination: PathBuf::from(self.destination),
-            access: self.net.resolve(session, false),
-            limits: self.limits.resolve(),
-        })
+            limits,
+            time: source_date(session)?,
+        };
+        Ok((self.paths, options, self.output.output))
     }
+}
+
+/// `SOURCE_DATE_EPOCH`: Unix seconds, as reproducible builds have it.
+fn source_date(session: &Session) -> Result<Option<u64>, Failure> {
+    let Some(text) = session.host.var("SOURCE_DATE_EPOCH") else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| {
+        Failure::usage(format!("invalid SOURCE_DATE_EPOCH {}", parse::quote(text)))
+            .hint("it holds seconds since 1970, such as 1700000000")
+    })
 }
 
 impl Run for PackageArgs {
     fn run(self, session: &Session) -> Outcome {
-        let options = self.resolve(session)?;
-        unwired(session, &options)
+        let (paths, options, format) = self.resolve(session)?;
+        let mut rows = Vec::new();
+        for path in &paths {
+            let mut told = Ok(());
+            let report = session.with_context(|context| {
+                package::package(context, path, &options, &mut |event| {
+                    // Standard output is for the report when a program reads it.
+                    match format {
+                        Format::Table if told.is_ok() => told = session.ui.line(event),
+                        _ => session.ui.note(event),
+                    }
+                })
+            })?;
+            told?;
+            let row = PackagedRow {
+                name: report.name,
+                version: report.version,
+                path: report.path.display().to_string(),
+                digest: report.digest,
+            };
+            if format == Format::Table {
+                session.ui.out(&changes::packaged(std::slice::from_ref(&row)))?;
+            }
+            rows.push(row);
+        }
+        if format != Format::Table {
+            session.ui.out(&view::structured(&rows, format)?)?;
+        }
+        Ok(Exit::Done)
     }
 }

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::args::{ChartArgs, ChartRequest};
-use crate::cli::error::{Failure, Outcome};
+use super::{Body, Leaf, Run, Verb};
+use crate::cli::args::ChartArgs;
+use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::settings::Session;
+use crate::fetch::Provenance;
+use crate::ops::options::ChartRequest;
+use crate::ops::pull::{self, PullOptions};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -49,36 +52,31 @@ pub struct PullArgs {
     pub chart: ChartArgs,
 }
 
-/// What to download.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PullOptions {
-    /// The charts.
-    pub charts: Vec<ChartRequest>,
-    /// Folder for the archives.
-    pub destination: PathBuf,
-    /// Download the signatures too.
-    pub signatures: bool,
-    /// Folder to unpack in.
-    pub unpack_in: Option<PathBuf>,
-}
-
 impl PullArgs {
     /// What the flags mean.
-    pub(crate) fn resolve(self, session: &Session) -> Result<PullOptions, Failure> {
-        let destination = session.host.resolve(&self.destination);
-        let charts = self.references.iter().map(|reference| self.chart.resolve(session, reference));
-        Ok(PullOptions {
-            charts: charts.collect::<Result<_, _>>()?,
-            unpack_in: self.untar.then(|| destination.join(&self.untardir)),
-            destination,
-            signatures: self.prov,
-        })
+    pub(crate) fn resolve(self, session: &Session) -> Result<(Vec<ChartRequest>, PullOptions), Failure> {
+        let mut charts = Vec::new();
+        for reference in &self.references {
+            let mut chart = self.chart.resolve(session, reference)?.to_ops();
+            if self.prov {
+                chart.fetch.provenance = Provenance::IfThere;
+            }
+            charts.push(chart);
+        }
+        let options = PullOptions {
+            unpack_in: self.untar.then(|| self.destination.join(&self.untardir)),
+            destination: self.destination,
+        };
+        Ok((charts, options))
     }
 }
 
 impl Run for PullArgs {
     fn run(self, session: &Session) -> Outcome {
-        let options = self.resolve(session)?;
-        unwired(session, &options)
+        let (charts, options) = self.resolve(session)?;
+        for chart in &charts {
+            session.with_context(|context| pull::pull(context, chart, &options))?;
+        }
+        Ok(Exit::Done)
     }
 }

@@ -1,12 +1,17 @@
 //! `bowline serve`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
-use super::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::error::{Failure, Outcome};
+use super::{Body, Leaf, Run, Verb};
+use crate::cli::error::{Exit, Failure, Outcome};
+use crate::cli::interrupt::Interrupt;
 use crate::cli::settings::Session;
+use crate::diag::plural;
+use crate::ops::repo;
+use crate::repo::serve::{Access, ServeOptions};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -44,17 +49,6 @@ pub struct ServeArgs {
     pub url: Option<String>,
 }
 
-/// What to serve.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServeOptions {
-    /// Folder of the archives.
-    pub folder: PathBuf,
-    /// Address and port.
-    pub address: String,
-    /// Prefix for the index's URLs.
-    pub url: Option<String>,
-}
-
 impl ServeArgs {
     /// What the flags mean.
     pub(crate) fn resolve(self, session: &Session) -> Result<ServeOptions, Failure> {
@@ -62,17 +56,46 @@ impl ServeArgs {
             (Some(_), Some(_)) => return Err(Failure::usage("the folder is given twice")),
             (folder, path) => folder.or(path).unwrap_or_else(|| PathBuf::from(".")),
         };
-        Ok(ServeOptions {
-            folder: session.host.resolve(folder),
-            address: self.address,
-            url: self.url.filter(|url| !url.is_empty()),
-        })
+        let mut options = ServeOptions::new(session.host.resolve(folder));
+        options.address = self.address;
+        options.url = self.url.unwrap_or_default();
+        Ok(options)
     }
 }
 
 impl Run for ServeArgs {
     fn run(self, session: &Session) -> Outcome {
-        let options = self.resolve(session)?;
-        unwired(session, &options)
+        let interrupt = Interrupt::install()?;
+        let mut options = self.resolve(session)?;
+        // Requests are answered on many threads; one of ours prints them.
+        let (sender, requests) = std::sync::mpsc::channel();
+        if session.ui.is_debug() {
+            options.log = Some(Arc::new(move |access: &Access<'_>| {
+                let line = format!("{} {} {}", access.method, access.path, access.status);
+                // Nobody listens any more only when the command is about to end.
+                let _ = sender.send(line);
+            }));
+        } else {
+            drop(sender);
+        }
+        let server = session.with_context(|context| repo::bind(context, &options))?;
+        let (folder, url) = (options.dir.display().to_string(), server.url());
+        drop(options);
+        session.ui.line(format!("Serving {} in {folder} on {url}", plural(server.charts().0, "chart")))?;
+        session.ui.note(format!("Add it with `{} repo add NAME {url}`.", session.settings.program.name()));
+        session.ui.note("Ctrl-C stops it.");
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for line in requests {
+                    session.ui.note(line);
+                }
+            });
+            let ended = server.run(&interrupt.flag());
+            // With the server goes the last sender, and so the thread that prints.
+            drop(server);
+            ended
+        })?;
+        session.ui.note("Stopped.");
+        Ok(Exit::Done)
     }
 }

@@ -85,13 +85,14 @@ pub fn uninstalled(left: &UninstalledRow) -> String {
     text
 }
 
-/// After a chart was made; `overwritten` are the files that were there.
-pub fn created(name: &str, overwritten: &[String]) -> String {
-    let mut text = format!("Creating {name}\n");
-    for path in overwritten {
-        let _ = writeln!(text, "WARNING: File {} already exists. Overwriting.", quote(path));
-    }
-    text
+/// Before a chart is made.
+pub fn creating(name: &str) -> String {
+    format!("Creating {name}\n")
+}
+
+/// When a file of a new chart was there already.
+pub fn overwritten(path: &str) -> String {
+    format!("WARNING: File {} already exists. Overwriting.", quote(path))
 }
 
 /// A chart that was packed.

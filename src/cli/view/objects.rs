@@ -10,7 +10,8 @@ use super::table::{Cell, Table};
 use crate::cli::error::Failure;
 use crate::cli::parse::Format;
 use crate::cli::ui::{Label, Paint};
-use crate::cluster::Stored;
+use crate::cluster::{Stored, ownership};
+use crate::data::time::{RFC3339, Time, Zone};
 use crate::manifest::ObjectRef;
 
 /// An object as `objects list` shows it.
@@ -31,6 +32,21 @@ pub struct ObjectRow {
     pub resource_version: String,
     /// When it was made, RFC 3339.
     pub created: String,
+}
+
+impl ObjectRow {
+    /// The row of an object.
+    pub fn of(stored: &Stored) -> Self {
+        ObjectRow {
+            namespace: stored.id.namespace.clone(),
+            api_version: stored.id.api_version(),
+            kind: stored.id.kind.clone(),
+            name: stored.id.name.clone(),
+            release: stored.annotations.get(ownership::RELEASE_NAME).cloned().unwrap_or_default(),
+            resource_version: stored.resource_version.to_string(),
+            created: Time::from_unix(stored.created, 0, Zone::Utc).format(RFC3339),
+        }
+    }
 }
 
 /// `objects list`.

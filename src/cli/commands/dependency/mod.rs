@@ -4,14 +4,14 @@ pub mod build;
 pub mod list;
 pub mod update;
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::{Body, Verb};
-use crate::cli::args::{Access, ArchiveLimits, LimitArgs, NetArgs};
+use crate::cli::args::{LimitArgs, NetArgs};
 use crate::cli::error::Failure;
 use crate::cli::settings::Session;
+use crate::fetch::deps::Refresh;
+use crate::ops::dependency::DependencyOptions;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -34,7 +34,7 @@ bowline dependency list ./web",
 pub struct FetchArgs {
     /// The chart; the current folder when left out
     #[arg(value_name = "CHART")]
-    pub chart: Option<PathBuf>,
+    pub chart: Option<String>,
     /// Do not fetch the indexes of repositories anew
     #[arg(long)]
     pub skip_refresh: bool,
@@ -52,33 +52,19 @@ pub struct FetchArgs {
     pub net: NetArgs,
 }
 
-/// Whose dependencies to fetch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FetchOptions {
-    /// The chart's folder.
-    pub chart: PathBuf,
-    /// Use cached indexes.
-    pub skip_refresh: bool,
-    /// How to reach repositories.
-    pub access: Access,
-    /// Bounds for reading.
-    pub limits: ArchiveLimits,
-}
-
 impl FetchArgs {
-    /// What the flags mean.
+    /// The chart's folder, and how to fetch.
     ///
     /// # Errors
     /// Signatures are demanded, which this version cannot check.
-    pub fn resolve(self, session: &Session) -> Result<FetchOptions, Failure> {
+    pub fn resolve(self, session: &Session) -> Result<(String, DependencyOptions), Failure> {
         if self.verify {
             return Err(Failure::unsupported("--verify"));
         }
-        Ok(FetchOptions {
-            chart: self.chart.unwrap_or_else(|| PathBuf::from(".")),
-            skip_refresh: self.skip_refresh,
-            access: self.net.resolve(session, false),
-            limits: self.limits.resolve(),
-        })
+        let options = DependencyOptions {
+            refresh: if self.skip_refresh { Refresh::Never } else { Refresh::Always },
+            fetch: self.net.resolve(session, false).to_ops(),
+        };
+        Ok((self.chart.unwrap_or_else(|| ".".to_string()), options))
     }
 }

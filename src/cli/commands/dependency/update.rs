@@ -3,9 +3,10 @@
 use clap::Args;
 
 use super::FetchArgs;
-use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::error::Outcome;
+use crate::cli::commands::{Body, Leaf, Run, Verb};
+use crate::cli::error::{Exit, Outcome};
 use crate::cli::settings::Session;
+use crate::ops::dependency;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -31,7 +32,16 @@ pub struct UpdateArgs {
 
 impl Run for UpdateArgs {
     fn run(self, session: &Session) -> Outcome {
-        let options = self.fetch.resolve(session)?;
-        unwired(session, &options)
+        let (folder, options) = self.fetch.resolve(session)?;
+        let mut told = Ok(());
+        session.with_context(|context| {
+            dependency::update(context, &folder, &options, &mut |event| {
+                if told.is_ok() {
+                    told = session.ui.line(event);
+                }
+            })
+        })?;
+        told?;
+        Ok(Exit::Done)
     }
 }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{ObjectSelection, SelectArgs};
-use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::error::Outcome;
+use super::SelectArgs;
+use crate::cli::commands::{Body, Leaf, Run, Verb};
+use crate::cli::error::{Exit, Outcome};
 use crate::cli::settings::Session;
+use crate::ops::objects;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -39,21 +40,21 @@ pub struct ExportArgs {
     pub output_dir: Option<PathBuf>,
 }
 
-/// What to export.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExportOptions {
-    /// Which objects.
-    pub selection: ObjectSelection,
-    /// Folder for files; print when `None`.
-    pub folder: Option<PathBuf>,
-}
-
 impl Run for ExportArgs {
     fn run(self, session: &Session) -> Outcome {
-        let options = ExportOptions {
-            selection: self.select.resolve(session, self.kind)?,
-            folder: self.output_dir.map(|folder| session.host.resolve(folder)),
-        };
-        unwired(session, &options)
+        let selection = self.select.resolve(session, self.kind)?;
+        let store = session.store()?;
+        let exported = session.with_context(|_| objects::export(&*store, &selection))?;
+        if let Some(folder) = self.output_dir {
+            let paths = session.with_context(|context| objects::write_files(context, &exported, &folder))?;
+            for path in paths {
+                session.ui.line(format!("wrote {}", path.display()))?;
+            }
+            return Ok(Exit::Done);
+        }
+        for object in exported {
+            session.ui.out(&format!("---\n{}", object.text))?;
+        }
+        Ok(Exit::Done)
     }
 }

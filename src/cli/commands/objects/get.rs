@@ -2,10 +2,12 @@
 
 use clap::Args;
 
-use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::error::Outcome;
+use crate::cli::commands::{Body, Leaf, Run, Verb};
+use crate::cli::error::{Exit, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
+use crate::cli::view::{sorted, structured};
+use crate::ops::objects;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -33,20 +35,15 @@ pub struct GetArgs {
     pub output: Format,
 }
 
-/// Which object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectName {
-    /// Its namespace, for kinds that have one.
-    pub namespace: String,
-    /// Its kind, as typed.
-    pub kind: String,
-    /// Its name.
-    pub name: String,
-}
-
 impl Run for GetArgs {
     fn run(self, session: &Session) -> Outcome {
-        let object = ObjectName { namespace: session.namespace()?, kind: self.kind, name: self.name };
-        unwired(session, &object)
+        let namespace = session.namespace()?;
+        let store = session.store()?;
+        let found = session.with_context(|_| objects::get(&*store, &namespace, &self.kind, &self.name))?;
+        let body = sorted(&found.body.unwrap_or_default());
+        // A manifest has no table form.
+        let format = if self.output == Format::Json { Format::Json } else { Format::Yaml };
+        session.ui.out(&structured(&body, format)?)?;
+        Ok(Exit::Done)
     }
 }

@@ -4,9 +4,11 @@ use clap::Args;
 
 use super::SelectArgs;
 use crate::cli::args::OutputArg;
-use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::error::Outcome;
+use crate::cli::commands::{Body, Leaf, Run, Verb};
+use crate::cli::error::{Exit, Outcome};
 use crate::cli::settings::Session;
+use crate::cli::view::objects::{self, ObjectRow};
+use crate::ops::objects::list;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -39,6 +41,10 @@ pub struct ListArgs {
 impl Run for ListArgs {
     fn run(self, session: &Session) -> Outcome {
         let selection = self.select.resolve(session, self.kind)?;
-        unwired(session, &selection)
+        let store = session.store()?;
+        let found = session.with_context(|_| list(&*store, &selection))?;
+        let rows: Vec<ObjectRow> = found.iter().map(ObjectRow::of).collect();
+        session.ui.out(&objects::text(&rows, self.output.output, session.ui.paint)?)?;
+        Ok(Exit::Done)
     }
 }

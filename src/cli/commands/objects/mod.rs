@@ -9,6 +9,7 @@ use clap::Args;
 use super::{Body, Verb};
 use crate::cli::error::Failure;
 use crate::cli::settings::Session;
+use crate::ops::objects::Selection;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -40,26 +41,13 @@ pub struct SelectArgs {
     pub selector: Option<String>,
 }
 
-/// Which objects.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ObjectSelection {
-    /// The namespace; every one when `None`.
-    pub namespace: Option<String>,
-    /// Kind, as typed: `deployment`, `deployments.apps`, `Deployment`; every one when `None`.
-    pub kind: Option<String>,
-    /// The release that owns them.
-    pub release: Option<String>,
-    /// Label selector.
-    pub selector: Option<String>,
-}
-
 impl SelectArgs {
     /// What the flags mean.
     ///
     /// # Errors
     /// The namespace cannot be found out.
-    pub fn resolve(self, session: &Session, kind: Option<String>) -> Result<ObjectSelection, Failure> {
-        Ok(ObjectSelection {
+    pub fn resolve(self, session: &Session, kind: Option<String>) -> Result<Selection, Failure> {
+        Ok(Selection {
             namespace: if self.all_namespaces { None } else { Some(session.namespace()?) },
             kind,
             release: self.release.filter(|name| !name.is_empty()),

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::args::{Access, NetArgs};
-use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::error::{Failure, Outcome};
+use crate::cli::args::NetArgs;
+use crate::cli::commands::{Body, Leaf, Run, Verb};
+use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse;
 use crate::cli::settings::Session;
+use crate::ops::repo::{self, AddOptions};
 use crate::sys::{Secret, fs};
 
 /// The entry of the command table.
@@ -59,28 +60,11 @@ pub struct AddArgs {
     pub timeout: Duration,
 }
 
-/// What to add.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RepoAddOptions {
-    /// Name.
-    pub name: String,
-    /// URL.
-    pub url: String,
-    /// How to reach it.
-    pub access: Access,
-    /// Replace an entry.
-    pub force_update: bool,
-    /// Accept dead addresses.
-    pub allow_deprecated: bool,
-    /// Limit for the download.
-    pub timeout: Duration,
-}
-
 /// No password is longer.
 const PASSWORD_LIMIT: u64 = 64 * 1024;
 
 impl AddArgs {
-    fn resolve(self, session: &Session) -> Result<RepoAddOptions, Failure> {
+    fn resolve(self, session: &Session) -> Result<AddOptions, Failure> {
         let mut access = self.net.resolve(session, self.pass_credentials);
         if self.password_stdin {
             let bytes = fs::read_stdin(PASSWORD_LIMIT)?;
@@ -91,13 +75,11 @@ impl AddArgs {
             return Err(Failure::usage("a user name needs a password")
                 .hint("give --password, or --password-stdin with the password on standard input"));
         }
-        Ok(RepoAddOptions {
-            name: self.name,
-            url: self.url,
-            access,
+        Ok(AddOptions {
+            repository: access.to_repository(&self.name, &self.url),
             force_update: self.force_update,
-            allow_deprecated: self.allow_deprecated_repos,
-            timeout: self.timeout,
+            allow_deprecated_repos: self.allow_deprecated_repos,
+            timeout: Some(self.timeout),
         })
     }
 }
@@ -105,6 +87,8 @@ impl AddArgs {
 impl Run for AddArgs {
     fn run(self, session: &Session) -> Outcome {
         let options = self.resolve(session)?;
-        unwired(session, &options)
+        let added = session.with_context(|context| repo::add(context, &options))?;
+        session.ui.line(added)?;
+        Ok(Exit::Done)
     }
 }

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::error::Outcome;
+use crate::cli::commands::{Body, Leaf, Run, Verb};
+use crate::cli::error::{Exit, Outcome};
 use crate::cli::settings::Session;
+use crate::ops::repo::{self, GenerateOptions};
 
 const ABOUT: &str = "Make the index of a folder of charts";
 const LONG: &str = "\
@@ -56,27 +57,15 @@ pub struct IndexArgs {
     pub json: bool,
 }
 
-/// What to index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexOptions {
-    /// The folder.
-    pub folder: PathBuf,
-    /// Prefix for URLs.
-    pub url: Option<String>,
-    /// Older index to keep entries of.
-    pub merge: Option<PathBuf>,
-    /// Write JSON.
-    pub json: bool,
-}
-
 impl Run for IndexArgs {
     fn run(self, session: &Session) -> Outcome {
-        let options = IndexOptions {
-            folder: session.host.resolve(self.folder),
-            url: self.url.filter(|url| !url.is_empty()),
+        let options = GenerateOptions {
+            url: self.url.unwrap_or_default(),
             merge: self.merge.map(|path| session.host.resolve(path)),
             json: self.json,
         };
-        unwired(session, &options)
+        let folder = session.host.resolve(self.folder);
+        session.with_context(|context| repo::index(context, &folder, &options))?;
+        Ok(Exit::Done)
     }
 }

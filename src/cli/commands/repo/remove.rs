@@ -2,9 +2,11 @@
 
 use clap::Args;
 
-use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::error::Outcome;
+use crate::cli::commands::{Body, Leaf, Run, Verb};
+use crate::cli::error::{Exit, Outcome};
 use crate::cli::settings::Session;
+use crate::cli::view::changes;
+use crate::ops::repo;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -28,6 +30,13 @@ pub struct RemoveArgs {
 
 impl Run for RemoveArgs {
     fn run(self, session: &Session) -> Outcome {
-        unwired(session, &self)
+        // One by one, so that what was removed before an unknown name is told.
+        for name in self.names {
+            let removed = session.with_context(|context| repo::remove(context, &[name]))?;
+            for name in removed {
+                session.ui.out(&changes::repository_removed(&name))?;
+            }
+        }
+        Ok(Exit::Done)
     }
 }

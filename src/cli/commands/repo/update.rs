@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::error::Outcome;
+use crate::cli::commands::{Body, Leaf, Run, Verb};
+use crate::cli::error::{Exit, Outcome};
 use crate::cli::parse;
 use crate::cli::settings::Session;
+use crate::cli::view::changes;
+use crate::ops::repo;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -39,18 +41,17 @@ pub struct UpdateArgs {
     pub fail_on_repo_update_fail: bool,
 }
 
-/// Which indexes to fetch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RepoUpdateOptions {
-    /// Repositories; all when empty.
-    pub names: Vec<String>,
-    /// Limit for each download.
-    pub timeout: Duration,
-}
-
 impl Run for UpdateArgs {
     fn run(self, session: &Session) -> Outcome {
-        let options = RepoUpdateOptions { names: self.names, timeout: self.timeout };
-        unwired(session, &options)
+        let chosen = session.with_context(|context| repo::choose(context, &self.names))?;
+        session.ui.out(changes::UPDATING_REPOSITORIES)?;
+        let outcomes =
+            session.with_context(|context| Ok(repo::update(context, &chosen, Some(self.timeout))))?;
+        for outcome in &outcomes {
+            session.ui.line(outcome)?;
+        }
+        session.with_context(|_| repo::all_updated(&outcomes))?;
+        session.ui.out(changes::REPOSITORIES_UPDATED)?;
+        Ok(Exit::Done)
     }
 }

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use crate::cli::args::OutputArg;
-use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::error::Outcome;
+use crate::cli::commands::{Body, Leaf, Run, Verb};
+use crate::cli::error::{Failure, Outcome};
 use crate::cli::parse;
 use crate::cli::settings::Session;
 
@@ -45,24 +45,9 @@ pub struct HubArgs {
     pub output: OutputArg,
 }
 
-/// What to find.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HubOptions {
-    /// The text.
-    pub keyword: String,
-    /// Address of the catalogue.
-    pub endpoint: String,
-    /// Fail when nothing is found.
-    pub fail_on_no_result: bool,
-}
-
 impl Run for HubArgs {
-    fn run(self, session: &Session) -> Outcome {
-        let options = HubOptions {
-            keyword: self.keywords.join(" "),
-            endpoint: self.endpoint,
-            fail_on_no_result: self.fail_on_no_result,
-        };
-        unwired(session, &options)
+    fn run(self, _: &Session) -> Outcome {
+        Err(Failure::unsupported("search hub")
+            .hint("`bowline search repo` finds charts in the repositories that you added"))
     }
 }

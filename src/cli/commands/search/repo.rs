@@ -3,10 +3,12 @@
 use clap::Args;
 
 use crate::cli::args::OutputArg;
-use crate::cli::commands::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::error::Outcome;
-use crate::cli::parse::{self, Format};
+use crate::cli::commands::{Body, Leaf, Run, Verb};
+use crate::cli::error::{Exit, Failure, Outcome};
+use crate::cli::parse;
 use crate::cli::settings::Session;
+use crate::cli::view::charts::{self, FoundChart};
+use crate::ops::repo::{self, SearchOptions};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -54,48 +56,37 @@ pub struct RepoArgs {
     pub output: OutputArg,
 }
 
-/// What to find.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SearchOptions {
-    /// The text; all charts when empty.
-    pub keyword: String,
-    /// The text is a regular expression.
-    pub regexp: bool,
-    /// Range of versions.
-    pub range: String,
-    /// Every version of a chart.
-    pub every_version: bool,
-    /// Fail when nothing is found.
-    pub fail_on_no_result: bool,
-}
-
-/// How to print it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SearchOutput {
-    /// The format.
-    pub format: Format,
-    /// Widest column; 0 for no limit.
-    pub column_width: usize,
-}
-
 impl RepoArgs {
     /// What the flags mean.
-    pub(crate) fn resolve(self) -> (SearchOptions, SearchOutput) {
-        let default = if self.devel { ">0.0.0-0" } else { ">0.0.0" };
-        let options = SearchOptions {
+    pub(crate) fn resolve(&self) -> SearchOptions {
+        SearchOptions {
             keyword: self.keywords.join(" "),
             regexp: self.regexp,
-            range: self.version.filter(|range| !range.is_empty()).unwrap_or_else(|| default.to_string()),
-            every_version: self.versions,
-            fail_on_no_result: self.fail_on_no_result,
-        };
-        (options, SearchOutput { format: self.output.output, column_width: self.max_col_width as usize })
+            versions: self.versions,
+            devel: self.devel,
+            version: self.version.clone().unwrap_or_default(),
+        }
     }
 }
 
 impl Run for RepoArgs {
     fn run(self, session: &Session) -> Outcome {
-        let resolved = self.resolve();
-        unwired(session, &resolved)
+        let options = self.resolve();
+        let rows: Vec<FoundChart> = session
+            .with_context(|context| repo::search(context, &options))?
+            .into_iter()
+            .map(|hit| FoundChart {
+                name: hit.name,
+                version: hit.entry.metadata.version.clone(),
+                app_version: hit.entry.metadata.app_version.clone(),
+                description: hit.entry.metadata.description.clone(),
+            })
+            .collect();
+        if rows.is_empty() && self.fail_on_no_result {
+            return Err(Failure::new("no results found"));
+        }
+        let width = self.max_col_width as usize;
+        session.ui.out(&charts::found(&rows, self.output.output, width, session.ui.paint)?)?;
+        Ok(Exit::Done)
     }
 }

@@ -2,11 +2,12 @@
 
 use clap::Args;
 
-use super::{Part, show};
+use super::show;
 use crate::cli::args::ChartArgs;
 use crate::cli::commands::{Body, Leaf, Run, Verb};
 use crate::cli::error::Outcome;
 use crate::cli::settings::Session;
+use crate::ops::show::Part;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -33,6 +34,6 @@ pub struct ShowAllArgs {
 
 impl Run for ShowAllArgs {
     fn run(self, session: &Session) -> Outcome {
-        show(session, Part::All, &self.reference, &self.chart, None)
+        show(session, Part::All, &self.reference, &self.chart)
     }
 }

@@ -6,10 +6,11 @@ pub mod crds;
 pub mod readme;
 pub mod values;
 
-use super::{Body, Verb, unwired};
-use crate::cli::args::{ChartArgs, ChartRequest};
-use crate::cli::error::Outcome;
+use super::{Body, Verb};
+use crate::cli::args::ChartArgs;
+use crate::cli::error::{Exit, Outcome};
 use crate::cli::settings::Session;
+use crate::ops::show::{self, Part};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -29,41 +30,10 @@ bowline show readme stable/web",
     },
 };
 
-/// A part of a chart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// Everything.
-    All,
-    /// Chart.yaml.
-    Chart,
-    /// crds/.
-    Crds,
-    /// The README.
-    Readme,
-    /// values.yaml.
-    Values,
-}
-
-/// What to show.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ShowOptions {
-    /// The chart.
-    pub chart: ChartRequest,
-    /// Which part of it.
-    pub part: Part,
-    /// JSONPath over the values.
-    pub json_path: Option<String>,
-}
-
 /// Prints a part of a chart.
-fn show(
-    session: &Session,
-    part: Part,
-    reference: &str,
-    chart: &ChartArgs,
-    json_path: Option<String>,
-) -> Outcome {
-    let chart = chart.resolve(session, reference)?;
-    let options = ShowOptions { chart, part, json_path: json_path.filter(|path| !path.is_empty()) };
-    unwired(session, &options)
+fn show(session: &Session, part: Part, reference: &str, chart: &ChartArgs) -> Outcome {
+    let chart = chart.resolve(session, reference)?.to_ops();
+    let report = session.with_context(|context| show::show(context, &chart))?;
+    session.ui.out(&report.text(part))?;
+    Ok(Exit::Done)
 }

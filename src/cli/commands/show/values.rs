@@ -2,11 +2,12 @@
 
 use clap::Args;
 
-use super::{Part, show};
+use super::show;
 use crate::cli::args::ChartArgs;
 use crate::cli::commands::{Body, Leaf, Run, Verb};
-use crate::cli::error::Outcome;
+use crate::cli::error::{Failure, Outcome};
 use crate::cli::settings::Session;
+use crate::ops::show::Part;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -36,6 +37,9 @@ pub struct ShowValuesArgs {
 
 impl Run for ShowValuesArgs {
     fn run(self, session: &Session) -> Outcome {
-        show(session, Part::Values, &self.reference, &self.chart, self.jsonpath)
+        if self.jsonpath.is_some_and(|path| !path.is_empty()) {
+            return Err(Failure::unsupported("--jsonpath"));
+        }
+        show(session, Part::Values, &self.reference, &self.chart)
     }
 }

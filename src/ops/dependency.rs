@@ -1,0 +1,44 @@
+//! Dependency: the charts below charts/, and bringing them there.
+//!
+//! Invariant: all the work is `fetch::deps`'; this is the way there for verbs.
+
+use super::{Context, OpsError};
+use crate::fetch::deps::{self, DepsOptions};
+pub use crate::fetch::deps::{DepsEvent, DepsReport, Listing, Status};
+
+/// How to bring dependencies in.
+pub type DependencyOptions = DepsOptions;
+
+/// Lists the dependencies of a chart's folder and how each stands.
+///
+/// # Errors
+/// The folder holds no chart.
+pub fn list(context: &Context<'_>, folder: &str) -> Result<Listing, OpsError> {
+    Ok(deps::list(folder, &context.fetch())?)
+}
+
+/// Chooses versions anew, fetches them and writes the lock.
+///
+/// # Errors
+/// A repository is not known or lacks a chart, no version will do, or something cannot be fetched or written.
+pub fn update(
+    context: &Context<'_>,
+    folder: &str,
+    options: &DependencyOptions,
+    on_event: &mut dyn FnMut(&DepsEvent<'_>),
+) -> Result<DepsReport, OpsError> {
+    Ok(deps::update(folder, options, &context.fetch(), on_event)?)
+}
+
+/// Fetches the versions that the lock names.
+///
+/// # Errors
+/// As [`update`], and when the lock does not fit Chart.yaml.
+pub fn build(
+    context: &Context<'_>,
+    folder: &str,
+    options: &DependencyOptions,
+    on_event: &mut dyn FnMut(&DepsEvent<'_>),
+) -> Result<DepsReport, OpsError> {
+    Ok(deps::build(folder, options, &context.fetch(), on_event)?)
+}

@@ -1,0 +1,71 @@
+//! Pull: archives from repositories into a folder, as they are or unpacked.
+//!
+//! Invariant: what is written has the digest that the index promised; nothing that is there is replaced by unpacking.
+
+use std::path::PathBuf;
+
+use super::options::ChartRequest;
+use super::{Context, OpsError};
+use crate::chart;
+use crate::fetch::{self, Source};
+use crate::sys::fs;
+
+/// Where to put charts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PullOptions {
+    /// Folder for the archive.
+    pub destination: PathBuf,
+    /// Folder to unpack in instead.
+    pub unpack_in: Option<PathBuf>,
+}
+
+/// What was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullReport {
+    /// The archive, or the chart's folder.
+    pub path: PathBuf,
+    /// SHA-256 of the archive in hex digits.
+    pub digest: String,
+}
+
+/// Downloads one chart.
+///
+/// # Errors
+/// The chart cannot be found or fetched, or a file cannot be written.
+pub fn pull(
+    context: &Context<'_>,
+    request: &ChartRequest,
+    options: &PullOptions,
+) -> Result<PullReport, OpsError> {
+    let located = fetch::resolve(&request.reference, &request.fetch, &context.fetch())?;
+    for warning in &located.warnings {
+        context.warn(warning.to_string());
+    }
+    let Source::Downloaded { file_name, bytes, .. } = located.source else {
+        return Err(OpsError::refused_with(
+            format!("{} is on this machine already", request.reference),
+            "pull takes REPOSITORY/NAME or a URL",
+        ));
+    };
+    let digest = located.digest.unwrap_or_default();
+    let host = context.host;
+    let Some(folder) = &options.unpack_in else {
+        let path = host.resolve(&options.destination).join(&file_name);
+        fs::write_atomic(&path, &bytes, false)?;
+        if let Some(provenance) = located.provenance {
+            fs::write_atomic(&path.with_file_name(format!("{file_name}.prov")), &provenance, false)?;
+        }
+        return Ok(PullReport { path: options.destination.join(file_name), digest });
+    };
+    let metadata = chart::metadata_of_archive(&bytes, &request.limits)?;
+    let name: &str = &metadata.name;
+    let target = host.resolve(folder).join(name);
+    if fs::kind(&target) != fs::Kind::Missing {
+        return Err(OpsError::refused_with(
+            format!("failed to untar: a file or directory with the name {name} already exists"),
+            "choose another folder with --untardir",
+        ));
+    }
+    chart::unpack(&bytes, &target, &request.limits)?;
+    Ok(PullReport { path: folder.join(name), digest })
+}
