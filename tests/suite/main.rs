@@ -7,6 +7,7 @@ mod packaging;
 mod releases;
 mod render_cases;
 mod store_kill;
+mod vectors;
 mod stores;
 mod support;
 mod values_cases;
