@@ -11,6 +11,7 @@
 //! Invariant: no function panics; whatever Go would panic with is an error that says the same.
 
 mod convert;
+mod dates;
 mod defaults;
 mod dicts;
 pub mod encode;
@@ -18,13 +19,16 @@ mod encoding;
 mod json;
 mod lists;
 mod math;
+pub mod moments;
 mod outside;
+mod paths;
 mod pattern;
 mod reflect;
 mod regex;
 mod semver;
 mod strings;
 
+pub use convert::float_of_text;
 pub use outside::Outside;
 
 use crate::gotpl::{Func, FuncError, FuncTable, GoStr, List, Val};
@@ -65,6 +69,8 @@ pub static FAMILIES: &[Family] = &[
     Family { title: "Encoding and digests", entries: encoding::ENTRIES },
     Family { title: "JSON", entries: json::ENTRIES },
     Family { title: "Types", entries: reflect::ENTRIES },
+    Family { title: "Dates", entries: dates::ENTRIES },
+    Family { title: "Paths", entries: paths::ENTRIES },
     Family { title: "Versions", entries: semver::ENTRIES },
     Family { title: "Patterns", entries: regex::ENTRIES },
 ];

@@ -12,6 +12,7 @@ mod render_cases;
 mod repositories;
 mod serving;
 mod store_kill;
+mod vectors;
 mod stores;
 mod support;
 mod tera_cases;
