@@ -8,7 +8,7 @@
 //! archive are followed (Helm reads them as empty files). What could write outside a folder, or fill memory, is refused
 //! with the archive and the entry named.
 //!
-//! Invariant: a path that leaves [`read`] is relative, has no `..`, no backslash, no drive letter and no NUL.
+//! Invariant: a path that leaves `read` is relative, has no `..`, no backslash, no drive letter and no NUL.
 
 use std::collections::HashMap;
 use std::io::Read;

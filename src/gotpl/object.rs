@@ -100,7 +100,13 @@ pub trait Object: fmt::Debug {
         None
     }
 
-    /// What an encoder sees: a plain value, or the encoder's error text.
+    /// The fields that an encoder writes, under its names and in its order; `None` for what is no struct to it.
+    fn record(&self, form: DataForm) -> Option<Vec<(&'static str, Val)>> {
+        let _ = form;
+        None
+    }
+
+    /// What an encoder sees of what is no record: a plain value, or the encoder's error text.
     fn data(&self, form: DataForm) -> Result<Val, GoStr> {
         let _ = form;
         Ok(self.underlying().unwrap_or_else(|| Val::map::<GoStr>([])))

@@ -13,6 +13,7 @@
 
 mod capabilities;
 mod error;
+pub mod gotpl;
 mod scope;
 pub mod tera;
 
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 pub use capabilities::{Capabilities, HelmVersion, KubeVersion};
 pub use error::{RenderError, TemplateFailure};
+pub use gotpl::name_from_template;
 pub use scope::{Scope, scopes};
 
 use crate::chart::Chart;
@@ -221,10 +223,7 @@ pub fn render(job: &Job) -> Result<Vec<RenderedFile>, RenderError> {
             continue;
         }
         let result = match kind {
-            EngineKind::Gotpl => Err(RenderError::Unsupported {
-                engine: kind.name().to_string(),
-                file: Arc::clone(&files[0].name),
-            }),
+            EngineKind::Gotpl => gotpl::GotplEngine.render(job, &files),
             EngineKind::Tera => tera::TeraEngine.render(job, &files),
         };
         match result {
@@ -264,9 +263,4 @@ fn template_files(job: &Job) -> Result<Vec<(EngineKind, TemplateFile)>, RenderEr
 fn execution_order(a: &str, b: &str) -> std::cmp::Ordering {
     let depth = |path: &str| path.matches('/').count();
     depth(b).cmp(&depth(a)).then_with(|| b.cmp(a))
-}
-
-/// temporary
-pub fn name_from_template(_: &str, _: &Host) -> Result<String, RenderError> {
-    Ok(String::new())
 }

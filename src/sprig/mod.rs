@@ -13,11 +13,20 @@
 mod convert;
 mod defaults;
 mod dicts;
+pub mod encode;
 mod encoding;
+mod json;
 mod lists;
 mod math;
+mod outside;
+mod pattern;
 mod reflect;
+mod regex;
+mod semver;
 mod strings;
+
+pub use outside::Outside;
+
 
 use crate::gotpl::{Func, FuncError, FuncTable, GoStr, List, Val};
 
@@ -33,7 +42,7 @@ pub struct Entry {
 }
 
 /// Shorthand for table rows.
-const fn entry(func: Func, doc: &'static str, example: &'static str) -> Entry {
+pub const fn entry(func: Func, doc: &'static str, example: &'static str) -> Entry {
     Entry { func, doc, example }
 }
 
@@ -55,7 +64,10 @@ pub static FAMILIES: &[Family] = &[
     Family { title: "Lists", entries: lists::ENTRIES },
     Family { title: "Dictionaries", entries: dicts::ENTRIES },
     Family { title: "Encoding and digests", entries: encoding::ENTRIES },
+    Family { title: "JSON", entries: json::ENTRIES },
     Family { title: "Types", entries: reflect::ENTRIES },
+    Family { title: "Versions", entries: semver::ENTRIES },
+    Family { title: "Patterns", entries: regex::ENTRIES },
 ];
 
 /// Adds every function of the library to a table.
@@ -85,6 +97,7 @@ fn elements(value: &Val) -> Option<Vec<Val>> {
             let number = |byte: &u8| Val::Num(crate::gotpl::Num::Uint8(*byte));
             Some(bytes.as_slice().iter().map(number).collect())
         }
+        Val::Object(object) => elements(&object.contents()?),
         _ => None,
     }
 }

@@ -7,6 +7,7 @@
 //! operating system's randomness.
 
 pub mod dirs;
+pub mod dns;
 pub mod env_vars;
 pub mod fs;
 pub mod http;

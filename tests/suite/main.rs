@@ -8,6 +8,7 @@ mod gotpl_cases;
 mod manifest_cases;
 mod packaging;
 mod releases;
+mod render_cases;
 mod repositories;
 mod serving;
 mod store_kill;
@@ -34,12 +35,3 @@ fn every_file_is_declared() {
         }
     }
 }
-//! The one integration-test binary.
-mod chart_loading;
-
-mod packaging;
-mod repositories;
-mod serving;
-mod support;
-mod values_cases;
-mod yaml_cases;

@@ -12,7 +12,7 @@ pub struct ValueArgs {
     /// Values file, URL, or - for standard input; several are merged, the last wins
     #[arg(long, short = 'f', value_parser = parse::csv, value_name = "FILE,…")]
     pub values: Vec<Csv>,
-    /// Set values: key=1,other.key[0]=text
+    /// Set values: `key=1,a.b[0]=text`
     #[arg(long, value_name = "KEY=VALUE,…")]
     pub set: Vec<String>,
     /// Set values that stay text: key=1 is the text 1

@@ -19,7 +19,7 @@
 //!   filter is `raw`.
 //! - `{{ x | raw }}`, `| safe`, `| indent(…)`, `| nindent(…)`, `| quote`, `| squote` opt out: text as it is.
 //!
-//! Invariant: see [`yaml`]; and no template can take more time, memory or depth than the job's limits say.
+//! Invariant: see the `yaml` module; and no template can take more time, memory or depth than the job's limits say.
 
 mod context;
 mod convert;

@@ -5,6 +5,7 @@
 
 pub mod archive;
 pub mod cases;
+pub mod render;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! How one value is written: as text, as a scalar, in flow style, as block lines.
 //!
-//! Invariant: what [`scalar`], [`key`], [`flow`] and [`block_lines`] write is read back as the same value by readers of
+//! Invariant: what `scalar`, `key`, `flow` and `block_lines` write is read back as the same value by readers of
 //! YAML 1.1 and 1.2.
 
 use std::borrow::Cow;

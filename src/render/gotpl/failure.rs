@@ -1,0 +1,93 @@
+//! Helm's error texts, and the same as diagnostics.
+//!
+//! | form | when |
+//! |---|---|
+//! | `parse error at (file:line): …` | a file is no template |
+//! | `execution error at (file:line:column): …` | `required` and `fail`, however deep; the place is that of the outermost call |
+//! | a block per level | the language itself failed, directly or through `include` |
+//! | Go's one line | a function failed, or the way led through `tpl` |
+//!
+//! Invariant: the text depends only on the error, and holds everything that Go's line says.
+
+use crate::diag::{Diagnostic, Hint, Span};
+use crate::gotpl::{ExecError, ExecErrorKind, FuncError, ParseError, TemplateError};
+
+use crate::render::{TemplateFailure, TemplateFile};
+
+/// The failure of a file that is no template. Helm keeps the place and what follows the last colon of Go's text.
+pub(super) fn parse(error: &ParseError) -> TemplateFailure {
+    let text = error.to_string();
+    let parts: Vec<&str> = text.split(": ").collect();
+    let text = match (parts.get(1), parts.last()) {
+        (Some(place), Some(message)) => format!("parse error at ({place}): {message}"),
+        _ => text.clone(),
+    };
+    let diagnostic = error.diagnostic().cloned().unwrap_or_else(|| Diagnostic::error(&*error.message));
+    TemplateFailure { text, diagnostic }
+}
+
+/// The failure of a template that stopped while it ran.
+pub(super) fn exec(error: &ExecError) -> TemplateFailure {
+    TemplateFailure { text: exec_text(error), diagnostic: error.to_diagnostic() }
+}
+
+/// The failure of the template that made the output too large.
+pub(super) fn too_much(file: &TemplateFile, most: usize) -> TemplateFailure {
+    Diagnostic::error(format!("the rendered templates exceed {most} bytes"))
+        .at(&file.source, Span::at(0))
+        .into()
+}
+
+fn exec_text(error: &ExecError) -> String {
+    if let Some(message) = stopped(error) {
+        return format!("execution error at ({}): {message}", place(error));
+    }
+    blocks(error).unwrap_or_else(|| error.to_string())
+}
+
+fn place(error: &ExecError) -> String {
+    format!("{}:{}:{}", error.file_name, error.line, error.column)
+}
+
+/// The message of `fail` or `required`, when that is what stopped the template, here or in what it called.
+fn stopped(error: &ExecError) -> Option<String> {
+    let mut error = error;
+    loop {
+        match error.cause()? {
+            FuncError::Stop(text) => return Some(text.to_string()),
+            FuncError::Nested { source, .. } => match &**source {
+                TemplateError::Exec(inner) => error = inner,
+                TemplateError::Parse(_) => return None,
+            },
+            _ => return None,
+        }
+    }
+}
+
+/// A block per level, when all levels are the language's own errors joined by `include`.
+fn blocks(error: &ExecError) -> Option<String> {
+    let mut out = String::new();
+    let mut error = error;
+    loop {
+        if error.file.is_none() {
+            out.push_str(&error.to_string());
+            return Some(out);
+        }
+        let quoted = crate::gotpl::quote(error.template.as_bytes());
+        out.push_str(&format!("{}\n  executing {quoted} at <{}>:\n    ", place(error), error.context));
+        match &error.kind {
+            ExecErrorKind::Call { function, cause: FuncError::Nested { source, .. } }
+                if &**function == "include" =>
+            {
+                let TemplateError::Exec(inner) = &**source else { return None };
+                out.push_str("error calling include:\n");
+                error = inner;
+            }
+            ExecErrorKind::Call { .. } => return None,
+            _ => {
+                out.push_str(&error.message.to_string());
+                return Some(out);
+            }
+        }
+    }
+}

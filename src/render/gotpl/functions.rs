@@ -1,0 +1,184 @@
+//! The functions that Helm adds to the library: templates calling templates, demands on values, the cluster.
+//!
+//! Invariant: their state (which templates are being included, the line to the store) lives in [`HelmState`], one per run.
+
+use std::collections::HashMap;
+
+use crate::gotpl::{Ctx, Func, FuncError, FuncTable, GoStr, TemplateError, Type, Val, quote};
+use crate::render::Options;
+use crate::sprig::{self, Entry, Family, Outside, entry};
+
+use super::lookups::Line;
+use super::{durations, structured};
+
+type Answer = Result<Val, FuncError>;
+
+const A: Type = Type::Any;
+const S: Type = Type::String;
+const M: Type = Type::Map(&crate::gotpl::ANY_MAP);
+
+/// The name that `tpl` gives the text it executes.
+const TPL: &str = "gotpl";
+
+/// Helm's families beside those of the library, in the order of the reference.
+pub static FAMILIES: &[Family] = &[
+    Family { title: "Templates and charts", entries: ENTRIES },
+    Family { title: "YAML, JSON, TOML", entries: structured::ENTRIES },
+    Family { title: "Durations", entries: durations::ENTRIES },
+];
+
+static ENTRIES: &[Entry] = &[
+    entry(
+        Func::new("fail", &[S], S, fail),
+        "Stops rendering with a message.",
+        r#"{{ if false }}{{ fail "no" }}{{ end }}a → a"#,
+    ),
+    entry(
+        Func::new("getHostByName", &[S], S, get_host_by_name),
+        "An address of a host; empty unless rendering may ask the name service.",
+        r#"{{ getHostByName "localhost" }} → "#,
+    ),
+    entry(
+        Func::new("include", &[S, A], S, include),
+        "What a defined template writes, as text.",
+        r#"{{ define "a" }}x{{ . }}{{ end }}{{ include "a" 1 | upper }} → X1"#,
+    ),
+    entry(
+        Func::new("lookup", &[S, S, S, S], M, lookup),
+        "An object of the cluster (API version, kind, namespace, name), or a list when the name is empty; an empty map when there is none or no cluster.",
+        r#"{{ lookup "v1" "Secret" "ns" "a" }} → map[]"#,
+    ),
+    entry(
+        Func::new("required", &[S, A], A, required),
+        "The value; stops with the message when it is nil or an empty text.",
+        r#"{{ required "needs a" "x" }} → x"#,
+    ),
+    entry(
+        Func::new("tpl", &[S, A], S, tpl),
+        "What a text writes as a template.",
+        r#"{{ tpl "{{ .a }}" (dict "a" 1) }} → 1"#,
+    ),
+];
+
+/// The functions that templates of charts may call.
+pub(super) fn table() -> FuncTable {
+    FAMILIES.iter().fold(sprig::table(FuncTable::builtins()), |table, family| {
+        table.with_all(family.entries.iter().map(|entry| &entry.func))
+    })
+}
+
+/// What Helm's functions remember during a run.
+pub(super) struct HelmState {
+    options: Options,
+    line: Option<Line>,
+    /// How often each template is being included at the moment.
+    included: HashMap<GoStr, usize>,
+}
+
+impl HelmState {
+    pub(super) fn new(options: Options, line: Option<Line>) -> Self {
+        HelmState { options, line, included: HashMap::new() }
+    }
+}
+
+fn state<'c>(ctx: &'c mut Ctx<'_>) -> Result<&'c mut HelmState, FuncError> {
+    ctx.host::<Outside>()
+        .and_then(|outside| outside.engine.downcast_mut())
+        .ok_or_else(|| FuncError::new("the execution does not render a chart"))
+}
+
+/// Go's text for a missing value is not for manifests; Helm deletes it wherever it stands.
+pub(super) fn without_no_value(text: &str) -> String {
+    text.replace("<no value>", "")
+}
+
+fn include(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let [Val::Str(name), data] = args else { return Err(FuncError::arguments("include")) };
+    let state = state(ctx)?;
+    let most = state.options.limits.depth;
+    let count = state.included.entry(name.clone()).or_insert(0);
+    if *count > most {
+        return Err(FuncError::new(format!(
+            "rendering template has a nested reference name: {name}: unable to execute template"
+        )));
+    }
+    *count += 1;
+    let result = ctx.execute(&name.to_text(), data.clone());
+    if let Some(count) = self::state(ctx)?.included.get_mut(name.as_bytes()) {
+        *count -= 1;
+    }
+    match result {
+        Ok(text) => Ok(Val::Str(GoStr::from(text))),
+        Err(source) => Err(FuncError::Nested { text: text_of(&source), source }),
+    }
+}
+
+/// The error as Go prints it, in bytes.
+fn text_of(error: &TemplateError) -> GoStr {
+    match error {
+        TemplateError::Parse(error) => error.to_string().into(),
+        TemplateError::Exec(error) => error.to_bytes().into(),
+    }
+}
+
+fn tpl(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let [Val::Str(text), data] = args else { return Err(FuncError::arguments("tpl")) };
+    ctx.spend(1 + text.len() as u64 / 8)?;
+    match ctx.execute_text(TPL, text.to_arc(), data.clone()) {
+        Ok(out) => {
+            let out = GoStr::from(out);
+            Ok(match out.as_str() {
+                Some(text) if text.contains("<no value>") => Val::str(without_no_value(text)),
+                _ => Val::Str(out),
+            })
+        }
+        Err(source) => {
+            let quoted = quote(text.as_bytes());
+            let what = match &*source {
+                TemplateError::Parse(_) => format!("cannot parse template {quoted}: "),
+                TemplateError::Exec(_) => format!("error during tpl function execution for {quoted}: "),
+            };
+            let text = [what.as_bytes(), text_of(&source).as_bytes()].concat();
+            Err(FuncError::Nested { text: text.into(), source })
+        }
+    }
+}
+
+fn required(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let [Val::Str(message), value] = args else { return Err(FuncError::arguments("required")) };
+    let absent = value.is_nil() || value.as_str().is_some_and(GoStr::is_empty);
+    match absent {
+        false => Ok(value.clone()),
+        true if state(ctx)?.options.lint => Ok(Val::Str(GoStr::EMPTY)),
+        true => Err(FuncError::Stop(message.clone())),
+    }
+}
+
+fn fail(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let [Val::Str(message)] = args else { return Err(FuncError::arguments("fail")) };
+    if state(ctx)?.options.lint {
+        return Ok(Val::Str(GoStr::EMPTY));
+    }
+    Err(FuncError::Stop(message.clone()))
+}
+
+fn lookup(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let [Val::Str(api_version), Val::Str(kind), Val::Str(namespace), Val::Str(name)] = args else {
+        return Err(FuncError::arguments("lookup"));
+    };
+    let words = [api_version, kind, namespace, name].map(|word| word.to_text().into_owned());
+    let Some(line) = &state(ctx)?.line else { return Ok(Val::map::<GoStr>([])) };
+    match line.ask(words) {
+        Ok(value) if value.as_map().is_some() => Ok(Val::from_data(&value)),
+        Ok(_) => Ok(Val::map::<GoStr>([])),
+        Err(message) => Err(FuncError::new(message)),
+    }
+}
+
+fn get_host_by_name(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let [Val::Str(name)] = args else { return Err(FuncError::arguments("getHostByName")) };
+    if !state(ctx)?.options.enable_dns {
+        return Ok(Val::Str(GoStr::EMPTY));
+    }
+    Ok(Val::str(crate::sys::dns::first_address(&name.to_text()).unwrap_or_default()))
+}

@@ -1,0 +1,121 @@
+//! Template values as encoders see them, and JSON.
+//!
+//! Invariant: what an encoder gets is what Go's encoder would read off the same Go value: nil lists are null in JSON,
+//! bytes are base64, invalid UTF-8 is U+FFFD, structs have their declared fields in order.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::data::json::{self, Style};
+use crate::data::{Map as DataMap, Value};
+use crate::gotpl::{DataForm, GoStr, MAX_DEPTH, Num, Object, Rune, Val, runes};
+
+/// The text with U+FFFD for every byte that is not part of UTF-8, which is how Go decodes text.
+pub fn go_text(text: &GoStr) -> Cow<'_, str> {
+    match text.as_str() {
+        Some(text) => Cow::Borrowed(text),
+        None => Cow::Owned(
+            runes(text.as_bytes())
+                .map(|rune| match rune {
+                    Rune::Char(c) => c,
+                    Rune::Invalid(_) => char::REPLACEMENT_CHARACTER,
+                })
+                .collect(),
+        ),
+    }
+}
+
+/// A value as the data that an encoder writes.
+///
+/// # Errors
+/// The encoder's text: a value that contains itself, or a type that the encoder cannot say.
+pub fn encodable(value: &Val, form: DataForm) -> Result<Value, GoStr> {
+    encodable_at(value, form, 0)
+}
+
+fn encodable_at(value: &Val, form: DataForm, depth: usize) -> Result<Value, GoStr> {
+    if depth > MAX_DEPTH {
+        let text = format!("json: unsupported value: encountered a cycle via {}", value.type_name());
+        return Err(text.into());
+    }
+    Ok(match value {
+        Val::Missing | Val::Nil => Value::Null,
+        Val::Bool(flag) => Value::Bool(*flag),
+        Val::Int(number) | Val::Int64(number) => Value::Int(*number),
+        Val::Float(number) => Value::Float(*number),
+        Val::Num(Num::Complex(..)) => return Err("json: unsupported type: complex128".into()),
+        Val::Num(_) => number(value),
+        Val::Str(text) => Value::Str(arc_text(text)),
+        Val::Bytes(bytes) if form != DataForm::Json => {
+            Value::List(bytes.as_slice().iter().map(|byte| Value::Int(i64::from(*byte))).collect())
+        }
+        Val::Bytes(bytes) if bytes.is_nil() => Value::Null,
+        Val::Bytes(bytes) => Value::from(STANDARD.encode(bytes.as_slice())),
+        Val::List(list) if list.is_nil() && form == DataForm::Json => Value::Null,
+        Val::List(list) => {
+            let items = list.to_vec();
+            let items = items.iter().map(|item| encodable_at(item, form, depth + 1));
+            Value::List(items.collect::<Result<_, _>>()?)
+        }
+        Val::Map(map) if map.is_nil() && form == DataForm::Json => Value::Null,
+        Val::Map(map) => {
+            let mut out = DataMap::new();
+            for (key, item) in map.entries() {
+                out.insert(arc_text(&key), encodable_at(&item, form, depth + 1)?);
+            }
+            Value::Map(out)
+        }
+        Val::Object(object) => record(object.as_ref(), form, depth)?,
+    })
+}
+
+fn record(object: &dyn Object, form: DataForm, depth: usize) -> Result<Value, GoStr> {
+    let Some(fields) = object.record(form) else {
+        return encodable_at(&object.data(form)?, form, depth + 1);
+    };
+    let mut out = DataMap::new();
+    for (name, field) in fields {
+        out.insert(Arc::from(name), encodable_at(&field, form, depth + 1)?);
+    }
+    Ok(Value::Map(out))
+}
+
+fn number(value: &Val) -> Value {
+    match (value.as_signed(), value.as_unsigned()) {
+        (Some(number), _) => Value::Int(number),
+        (_, Some(number)) => i64::try_from(number).map_or(Value::Uint(number), Value::Int),
+        _ => Value::Float(value.as_float().unwrap_or_default()),
+    }
+}
+
+fn arc_text(text: &GoStr) -> Arc<str> {
+    match text.as_str() {
+        Some(_) => text.to_arc(),
+        None => Arc::from(&*go_text(text)),
+    }
+}
+
+/// A value as Go's `encoding/json` writes it, keys sorted by bytes, fields of structs in their order.
+///
+/// # Errors
+/// The encoder's text.
+pub fn to_json(value: &Val, html_escape: bool, indent: Option<&str>) -> Result<String, GoStr> {
+    let data = encodable(value, DataForm::Json)?;
+    // Maps arrive sorted, and structs have to keep their order.
+    let style = Style { html_escape, sort_keys: false, indent };
+    json::to_string_with(&data, style).map_err(|error| error.to_string().into())
+}
+
+/// The value that a JSON text says.
+///
+/// # Errors
+/// `encoding/json`'s text.
+pub fn from_json(text: &GoStr) -> Result<Val, GoStr> {
+    match json::parse(&go_text(text)) {
+        Ok(value) => Ok(Val::from_data(&value)),
+        Err(error) => Err(error.to_string().into()),
+    }
+}

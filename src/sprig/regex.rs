@@ -1,0 +1,319 @@
+//! Functions over patterns, in Go's syntax.
+//!
+//! Invariant: matching is linear in the text; a pattern is compiled once per run.
+
+use std::rc::Rc;
+
+use regex::{Captures, Regex};
+
+use crate::gotpl::{Ctx, Func, FuncError, GoStr, List, STRINGS, Type, Val};
+
+use super::encode::go_text;
+use super::{Entry, Outside, entry, pattern};
+
+type Answer = Result<Val, FuncError>;
+
+const I: Type = Type::Int;
+const S: Type = Type::String;
+const L: Type = Type::List(&STRINGS);
+
+/// How many compiled patterns are kept.
+const MOST_KEPT: usize = 500;
+
+pub(super) static ENTRIES: &[Entry] = &[
+    entry(
+        Func::new("mustRegexFind", &[S, S], S, must_find),
+        "The first match of a pattern.",
+        r#"{{ mustRegexFind "[0-9]+" "a12b3" }} → 12"#,
+    ),
+    entry(
+        Func::new("mustRegexFindAll", &[S, S, I], L, must_find_all),
+        "The matches of a pattern, at most so many.",
+        r#"{{ mustRegexFindAll "[0-9]+" "a12b3" -1 }} → [12 3]"#,
+    ),
+    entry(
+        Func::new("mustRegexMatch", &[S, S], Type::Bool, must_match),
+        "Whether a pattern matches somewhere in the text.",
+        r#"{{ mustRegexMatch "^a+$" "aa" }} → true"#,
+    ),
+    entry(
+        Func::new("mustRegexReplaceAll", &[S, S, S], S, must_replace),
+        "The text with each match replaced; `$1` and `${name}` stand for groups.",
+        r#"{{ mustRegexReplaceAll "a(b)" "ab" "${1}c" }} → bc"#,
+    ),
+    entry(
+        Func::new("mustRegexReplaceAllLiteral", &[S, S, S], S, must_replace_literal),
+        "The text with each match replaced by a plain text.",
+        r#"{{ mustRegexReplaceAllLiteral "a" "ab" "$1" }} → $1b"#,
+    ),
+    entry(
+        Func::new("mustRegexSplit", &[S, S, I], L, must_split),
+        "The parts between matches, at most so many.",
+        r#"{{ mustRegexSplit "," "a,b" -1 }} → [a b]"#,
+    ),
+    entry(
+        Func::new("regexFind", &[S, S], S, find),
+        "The first match of a pattern.",
+        r#"{{ regexFind "[0-9]+" "a12b3" }} → 12"#,
+    ),
+    entry(
+        Func::new("regexFindAll", &[S, S, I], L, find_all),
+        "The matches of a pattern, at most so many.",
+        r#"{{ regexFindAll "[0-9]+" "a12b3" -1 }} → [12 3]"#,
+    ),
+    entry(
+        Func::new("regexMatch", &[S, S], Type::Bool, matches),
+        "Whether a pattern matches somewhere in the text; false for what is no pattern.",
+        r#"{{ regexMatch "^a+$" "aa" }} → true"#,
+    ),
+    entry(
+        Func::new("regexQuoteMeta", &[S], S, quote_meta),
+        "The pattern that matches exactly this text.",
+        r#"{{ regexQuoteMeta "1.5" }} → 1\.5"#,
+    ),
+    entry(
+        Func::new("regexReplaceAll", &[S, S, S], S, replace),
+        "The text with each match replaced; `$1` and `${name}` stand for groups.",
+        r#"{{ regexReplaceAll "a(b)" "ab" "${1}c" }} → bc"#,
+    ),
+    entry(
+        Func::new("regexReplaceAllLiteral", &[S, S, S], S, replace_literal),
+        "The text with each match replaced by a plain text.",
+        r#"{{ regexReplaceAllLiteral "a" "ab" "$1" }} → $1b"#,
+    ),
+    entry(
+        Func::new("regexSplit", &[S, S, I], L, split),
+        "The parts between matches, at most so many.",
+        r#"{{ regexSplit "," "a,b" -1 }} → [a b]"#,
+    ),
+];
+
+/// A pattern with the names of its groups.
+struct Pattern<'a> {
+    regex: Rc<Regex>,
+    text: std::borrow::Cow<'a, str>,
+}
+
+/// The pattern in the first argument and the text in the second. `must` functions report what is wrong with a pattern,
+/// the others panic with it.
+fn prepare<'a>(ctx: &mut Ctx<'_>, args: &'a [Val], must: bool) -> Result<Pattern<'a>, FuncError> {
+    let [Val::Str(source), Val::Str(text), ..] = args else { return Err(FuncError::arguments("regex")) };
+    ctx.spend(1 + text.len() as u64 / 64 + source.len() as u64 / 4)?;
+    let source = go_text(source);
+    let compiled = match ctx.host::<Outside>() {
+        Some(outside) => {
+            if outside.patterns.len() > MOST_KEPT {
+                outside.patterns.clear();
+            }
+            match outside.patterns.get(&*source) {
+                Some(known) => known.clone(),
+                None => {
+                    let compiled = pattern::compile(&source).map(Rc::new);
+                    outside.patterns.insert(source.to_string(), compiled.clone());
+                    compiled
+                }
+            }
+        }
+        None => pattern::compile(&source).map(Rc::new),
+    };
+    match compiled {
+        Ok(regex) => Ok(Pattern { regex, text: go_text(text) }),
+        Err(message) if must => Err(FuncError::new(message)),
+        Err(message) => {
+            let quoted = if source.contains('`') {
+                crate::gotpl::quote(source.as_bytes())
+            } else {
+                format!("`{source}`")
+            };
+            Err(FuncError::panic(format!("regexp: Compile({quoted}): {message}")))
+        }
+    }
+}
+
+fn matches(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    match prepare(ctx, args, true) {
+        Ok(pattern) => Ok(Val::Bool(pattern.regex.is_match(&pattern.text))),
+        Err(FuncError::Message(_)) => Ok(Val::Bool(false)),
+        Err(other) => Err(other),
+    }
+}
+
+fn must_match(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let pattern = prepare(ctx, args, true)?;
+    Ok(Val::Bool(pattern.regex.is_match(&pattern.text)))
+}
+
+fn find(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    Ok(first_match(&prepare(ctx, args, false)?))
+}
+
+fn must_find(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    Ok(first_match(&prepare(ctx, args, true)?))
+}
+
+fn first_match(pattern: &Pattern<'_>) -> Val {
+    Val::str(pattern.regex.find(&pattern.text).map_or("", |found| found.as_str()))
+}
+
+fn count(args: &[Val]) -> i64 {
+    args.get(2).and_then(Val::as_signed).unwrap_or(-1)
+}
+
+fn find_all(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    Ok(all_matches(&prepare(ctx, args, false)?, count(args)))
+}
+
+fn must_find_all(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    Ok(all_matches(&prepare(ctx, args, true)?, count(args)))
+}
+
+fn all_matches(pattern: &Pattern<'_>, count: i64) -> Val {
+    let most = usize::try_from(count).unwrap_or(usize::MAX);
+    let found: Vec<&str> =
+        pattern.regex.find_iter(&pattern.text).take(most).map(|found| found.as_str()).collect();
+    if found.is_empty() { Val::List(List::nil(&STRINGS)) } else { Val::strings(found) }
+}
+
+fn split(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    Ok(parts(&prepare(ctx, args, false)?, count(args)))
+}
+
+fn must_split(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    Ok(parts(&prepare(ctx, args, true)?, count(args)))
+}
+
+/// Go's `Regexp.Split`: an empty match at the start of the text does not part it.
+fn parts(pattern: &Pattern<'_>, count: i64) -> Val {
+    if count == 0 {
+        return Val::List(List::nil(&STRINGS));
+    }
+    let text = &*pattern.text;
+    if text.is_empty() && !pattern.regex.as_str().is_empty() {
+        return Val::strings([""]);
+    }
+    let most = usize::try_from(count).unwrap_or(usize::MAX);
+    let mut out = Vec::new();
+    let (mut begin, mut end) = (0, 0);
+    for found in pattern.regex.find_iter(text) {
+        if out.len() + 1 >= most {
+            break;
+        }
+        end = found.start();
+        if found.end() != 0 {
+            out.push(&text[begin..end]);
+        }
+        begin = found.end();
+    }
+    if end != text.len() {
+        out.push(&text[begin..]);
+    }
+    Val::strings(out)
+}
+
+fn quote_meta(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let [Val::Str(text)] = args else { return Err(FuncError::arguments("regexQuoteMeta")) };
+    let mut out = Vec::with_capacity(text.len());
+    for byte in text.as_bytes() {
+        if b"\\.+*?()|[]{}^$".contains(byte) {
+            out.push(b'\\');
+        }
+        out.push(*byte);
+    }
+    Ok(Val::Str(GoStr::from(out)))
+}
+
+fn replace(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let pattern = prepare(ctx, args, false)?;
+    replaced(ctx, &pattern, args, true)
+}
+
+fn must_replace(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let pattern = prepare(ctx, args, true)?;
+    replaced(ctx, &pattern, args, true)
+}
+
+fn replace_literal(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let pattern = prepare(ctx, args, false)?;
+    replaced(ctx, &pattern, args, false)
+}
+
+fn must_replace_literal(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let pattern = prepare(ctx, args, true)?;
+    replaced(ctx, &pattern, args, false)
+}
+
+fn replaced(ctx: &mut Ctx<'_>, pattern: &Pattern<'_>, args: &[Val], expand: bool) -> Answer {
+    let Some(Val::Str(by)) = args.get(2) else { return Err(FuncError::arguments("regexReplaceAll")) };
+    let by = go_text(by);
+    let text = &*pattern.text;
+    let mut out = String::with_capacity(text.len());
+    let mut copied = 0;
+    for groups in pattern.regex.captures_iter(text) {
+        let Some(whole) = groups.get(0) else { continue };
+        out.push_str(&text[copied..whole.start()]);
+        if expand {
+            expand_into(&mut out, &by, &groups, &pattern.regex);
+        } else {
+            out.push_str(&by);
+        }
+        copied = whole.end();
+        ctx.allow_size(out.len())?;
+    }
+    out.push_str(&text[copied..]);
+    Ok(Val::str(out))
+}
+
+/// Writes a replacement with its `$1`, `${1}`, `$name`, `${name}` and `$$`; a `$` that begins none of them is plain.
+fn expand_into(out: &mut String, template: &str, groups: &Captures<'_>, regex: &Regex) {
+    let mut rest = template;
+    while let Some(at) = rest.find('$') {
+        out.push_str(&rest[..at]);
+        let after = &rest[at + 1..];
+        if let Some(after) = after.strip_prefix('$') {
+            out.push('$');
+            rest = after;
+            continue;
+        }
+        match reference(after) {
+            Some((name, tail)) => {
+                out.push_str(group(groups, regex, name));
+                rest = tail;
+            }
+            None => {
+                out.push('$');
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+}
+
+/// The name after a `$`, and what follows.
+fn reference(after: &str) -> Option<(&str, &str)> {
+    let (body, braced) = match after.strip_prefix('{') {
+        Some(body) => (body, true),
+        None => (after, false),
+    };
+    let end = body.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(body.len());
+    let (name, tail) = body.split_at(end);
+    if name.is_empty() {
+        return None;
+    }
+    if braced { Some((name, tail.strip_prefix('}')?)) } else { Some((name, tail)) }
+}
+
+fn group<'t>(groups: &Captures<'t>, regex: &Regex, name: &str) -> &'t str {
+    let digits =
+        name.bytes().all(|byte| byte.is_ascii_digit()) && (name.len() == 1 || !name.starts_with('0'));
+    let found = if digits {
+        name.parse().ok().and_then(|number: usize| groups.get(number))
+    } else {
+        // The translated pattern numbers its names: `n1_name`.
+        regex
+            .capture_names()
+            .flatten()
+            .find(|known| known.split_once('_').is_some_and(|(_, known)| known == name))
+            .and_then(|known| groups.name(known))
+    };
+    found.map_or("", |found| found.as_str())
+}

@@ -1,0 +1,81 @@
+//! Charts rendered to the last byte: our own below `tests/cases/render`, and public ones where they are at hand.
+
+use std::path::{Path, PathBuf};
+
+use crate::support::render::template;
+
+/// The charts that this test compares when they are there; `BOWLINE_CHARTS_ONLY` picks others by a part of the name.
+const PICK: &str = "kubernetes+ingress-nginx";
+
+fn charts_dir() -> Option<PathBuf> {
+    let vectors = std::env::var_os("BOWLINE_VECTORS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance/vectors"),
+        PathBuf::from,
+    );
+    let dir = vectors.parent()?.join("charts");
+    dir.is_dir().then_some(dir)
+}
+
+/// The first line that differs, where there is one.
+fn difference(want: &str, got: &str, random: &[u64]) -> Option<String> {
+    let (want, got): (Vec<&str>, Vec<&str>) = (want.split('\n').collect(), got.split('\n').collect());
+    for number in 0..want.len().max(got.len()) {
+        let (want, got) = (want.get(number), got.get(number));
+        let key =
+            |line: Option<&&str>| line.and_then(|line| line.split_once(':')).map(|(key, _)| key.to_string());
+        if want == got || (random.contains(&(number as u64)) && key(want) == key(got)) {
+            continue;
+        }
+        return Some(format!("line {}: want {want:?}, got {got:?}", number + 1));
+    }
+    None
+}
+
+#[test]
+fn public_charts_render_as_helm_renders_them() {
+    let Some(dir) = charts_dir() else {
+        println!("charts: skipped, none at hand");
+        return;
+    };
+    let pick = std::env::var("BOWLINE_CHARTS_ONLY").unwrap_or_else(|_| PICK.to_string());
+    let unpacked = tempfile::tempdir().unwrap();
+    let cases: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(dir.join("cases.json")).unwrap()).unwrap();
+    let (mut passed, mut failures) = (0, Vec::new());
+    for case in cases.as_array().unwrap() {
+        let (chart, scenario) = (case["chart"].as_str().unwrap(), case["scenario"].as_str().unwrap());
+        if !chart.contains(&pick) {
+            continue;
+        }
+        let archive = dir.join(format!("{chart}.tgz"));
+        let base = unpacked.path().join(chart);
+        if !base.is_dir() {
+            unpack(&archive, unpacked.path());
+        }
+        let args: Vec<String> =
+            case["args"].as_array().unwrap().iter().map(|arg| arg.as_str().unwrap().to_string()).collect();
+        let random: Vec<u64> =
+            case["random"].as_array().unwrap().iter().filter_map(serde_json::Value::as_u64).collect();
+        let got = template(&base, &args, &base, &dir);
+        let problem = match (case["rc"].as_i64() == Some(0), got) {
+            (true, Ok(got)) => {
+                let want = std::fs::read(dir.join(chart).join(format!("{scenario}.golden.yaml"))).unwrap();
+                difference(&String::from_utf8_lossy(&want), &got, &random)
+            }
+            (true, Err(error)) => Some(error),
+            (false, Ok(_)) => Some("Helm fails here".to_string()),
+            (false, Err(_)) => None,
+        };
+        match problem {
+            None => passed += 1,
+            Some(problem) => failures.push(format!("{chart}/{scenario}: {problem}")),
+        }
+    }
+    println!("charts: {passed} passed, {} failed", failures.len());
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+fn unpack(archive: &Path, to: &Path) {
+    let file = std::fs::File::open(archive).unwrap();
+    tar::Archive::new(flate2::read::GzDecoder::new(file)).unpack(to).unwrap();
+}
