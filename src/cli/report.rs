@@ -85,8 +85,8 @@ fn text(failure: &Failure, paint: Paint, as_helm: bool) -> String {
 fn place(diagnostic: &Diagnostic, message: &str, paint: Paint) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(at) = &diagnostic.at {
-        // Helm's texts often leave the file out.
-        if !message.contains(at.file.name()) {
+        // Helm's texts often leave the place out, or count columns in another way.
+        if !message.contains(&format!("{}:{}:", at.file.name(), at.position().line)) {
             lines.push(format!("{} {at}", paint.label(Label::Faint, "  -->")));
         }
         for line in Excerpt::new(at).to_string().lines() {

@@ -264,8 +264,3 @@ fn execution_order(a: &str, b: &str) -> std::cmp::Ordering {
     let depth = |path: &str| path.matches('/').count();
     depth(b).cmp(&depth(a)).then_with(|| b.cmp(a))
 }
-
-/// temporary
-pub fn name_from_template(_: &str, _: &Host) -> Result<String, RenderError> {
-    Ok(String::new())
-}

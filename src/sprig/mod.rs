@@ -27,7 +27,6 @@ mod strings;
 
 pub use outside::Outside;
 
-use outside::outside;
 
 use crate::gotpl::{Func, FuncError, FuncTable, GoStr, List, Val};
 

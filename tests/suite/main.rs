@@ -8,6 +8,7 @@ mod gotpl_cases;
 mod manifest_cases;
 mod packaging;
 mod releases;
+mod render_cases;
 mod repositories;
 mod serving;
 mod store_kill;
@@ -34,9 +35,3 @@ fn every_file_is_declared() {
         }
     }
 }
-mod render_cases;
-mod store_kill;
-mod stores;
-mod support;
-mod values_cases;
-mod yaml_cases;

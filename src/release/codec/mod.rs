@@ -71,7 +71,9 @@ pub fn decode(text: &[u8]) -> Result<Release, Reason> {
     }
     let bytes = STANDARD.decode(text.trim_ascii()).map_err(|error| format!("no base64: {error}"))?;
     if bytes.starts_with(&[0x1f, 0x8b, 0x08]) {
-        return from_json(&gzip::inflate(&bytes, MOST_BYTES).map_err(|error| format!("damaged gzip data: {error}"))?);
+        return from_json(
+            &gzip::inflate(&bytes, MOST_BYTES).map_err(|error| format!("damaged gzip data: {error}"))?,
+        );
     }
     from_json(&bytes)
 }

@@ -5,6 +5,7 @@
 
 pub mod archive;
 pub mod cases;
+pub mod render;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -297,4 +298,3 @@ pub fn copy_folder(from: &Path, to: &Path) {
         }
     }
 }
-pub mod render;
