@@ -82,11 +82,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         "The same as `mustDateModify`.",
         r#"{{ toDate "2006-01-02" "2024-02-29" | must_date_modify "24h" | htmlDate }} → 2024-03-01"#,
     ),
-    entry(
-        Func::new("now", &[], TIME, now),
-        "The current moment.",
-        "{{ now.IsZero }} → false",
-    ),
+    entry(Func::new("now", &[], TIME, now), "The current moment.", "{{ now.IsZero }} → false"),
     entry(
         Func::new("toDate", &[S, S], TIME, to_date),
         "The moment that a text says by a Go layout; the year 1 for what says none.",
@@ -132,7 +128,9 @@ fn date(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
 }
 
 fn date_in_zone(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    let [Val::Str(layout), value, Val::Str(zone)] = args else { return Err(FuncError::arguments("dateInZone")) };
+    let [Val::Str(layout), value, Val::Str(zone)] = args else {
+        return Err(FuncError::arguments("dateInZone"));
+    };
     formatted(ctx, &layout.to_text(), value, Some(zone))
 }
 

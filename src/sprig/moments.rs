@@ -226,7 +226,10 @@ impl Object for TimeObject {
     }
 
     fn equals(&self, other: &dyn Object) -> bool {
-        other.as_any().downcast_ref::<Self>().is_some_and(|other| self.0 == other.0 && self.0.zone() == other.0.zone())
+        other
+            .as_any()
+            .downcast_ref::<Self>()
+            .is_some_and(|other| self.0 == other.0 && self.0.zone() == other.0.zone())
     }
 
     fn data(&self, _: DataForm) -> Result<Val, GoStr> {
@@ -330,13 +333,21 @@ static DURATION_METHODS: &[Method] = &[
     Method::new("Abs", &[], DURATION, |_, me, _| {
         Ok(duration(GoDuration(length(me)?.0.checked_abs().unwrap_or(i64::MAX))))
     }),
-    Method::new("Hours", &[], Type::Float64, |_, me, _| Ok(Val::Float(in_units(length(me)?, 3_600_000_000_000)))),
+    Method::new("Hours", &[], Type::Float64, |_, me, _| {
+        Ok(Val::Float(in_units(length(me)?, 3_600_000_000_000)))
+    }),
     Method::new("Microseconds", &[], N, |_, me, _| Ok(Val::Int64(length(me)?.0 / 1_000))),
     Method::new("Milliseconds", &[], N, |_, me, _| Ok(Val::Int64(length(me)?.0 / 1_000_000))),
-    Method::new("Minutes", &[], Type::Float64, |_, me, _| Ok(Val::Float(in_units(length(me)?, 60_000_000_000)))),
+    Method::new("Minutes", &[], Type::Float64, |_, me, _| {
+        Ok(Val::Float(in_units(length(me)?, 60_000_000_000)))
+    }),
     Method::new("Nanoseconds", &[], N, |_, me, _| Ok(Val::Int64(length(me)?.0))),
-    Method::new("Round", &[DURATION], DURATION, |_, me, args| Ok(duration(rounded(length(me)?, unit(args)?)))),
-    Method::new("Seconds", &[], Type::Float64, |_, me, _| Ok(Val::Float(in_units(length(me)?, 1_000_000_000)))),
+    Method::new("Round", &[DURATION], DURATION, |_, me, args| {
+        Ok(duration(rounded(length(me)?, unit(args)?)))
+    }),
+    Method::new("Seconds", &[], Type::Float64, |_, me, _| {
+        Ok(Val::Float(in_units(length(me)?, 1_000_000_000)))
+    }),
     Method::new("String", &[], S, |_, me, _| Ok(Val::str(length(me)?.to_string()))),
     Method::new("Truncate", &[DURATION], DURATION, |_, me, args| {
         Ok(duration(truncated(length(me)?, unit(args)?)))

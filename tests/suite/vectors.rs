@@ -13,13 +13,16 @@ use base64::Engine as _;
 use bowline::chart::{self, ChartFile};
 use bowline::data::Value;
 use bowline::diag::SourceFile;
-use bowline::render::{
-    self, Capabilities, HelmVersion, Job, KubeVersion, Options, ReleaseInfo, RenderError,
-};
+use bowline::render::{self, Capabilities, HelmVersion, Job, KubeVersion, Options, ReleaseInfo, RenderError};
 use bowline::values::{Compat, Layers, process, schema};
 use serde_json::Value as Json;
 
 use crate::support::render::host;
+
+/// The vectors look at the clock twice in a row and want the same second.
+fn world() -> bowline::sys::Host {
+    bowline::sys::Host { clock: bowline::sys::Clock::System, ..host() }
+}
 
 fn vectors_dir() -> Option<PathBuf> {
     let dir = std::env::var_os("BOWLINE_VECTORS").map_or_else(
@@ -56,7 +59,8 @@ fn files(case: &Json, defaults: &Json) -> Vec<ChartFile> {
         let data = base64::engine::general_purpose::STANDARD.decode(text.as_str().unwrap()).unwrap();
         put(path, &data);
     }
-    let file = |(path, data): (String, Vec<u8>)| ChartFile { path: path.into(), data: data.into(), modified: 0 };
+    let file =
+        |(path, data): (String, Vec<u8>)| ChartFile { path: path.into(), data: data.into(), modified: 0 };
     files.into_iter().map(file).collect()
 }
 
@@ -71,7 +75,8 @@ fn run(case: &Json, defaults: &Json) -> Result<BTreeMap<String, String>, String>
     layers.json = words(case, "set_json");
     layers.set = words(case, "set");
     layers.string = words(case, "set_string");
-    let user = layers.merge(&mut |path| Err(format!("no file {path}")), None).map_err(|error| error.to_string())?;
+    let user =
+        layers.merge(&mut |path| Err(format!("no file {path}")), None).map_err(|error| error.to_string())?;
     let processed = process(&chart, &user, Compat::Helm4).map_err(|error| error.to_string())?;
     let capabilities = capabilities(case, defaults)?;
     schema::validate(&processed.chart, &processed.values, None, None).map_err(|error| error.to_string())?;
@@ -89,7 +94,7 @@ fn run(case: &Json, defaults: &Json) -> Result<BTreeMap<String, String>, String>
         values: &values,
         release: &release,
         capabilities: &capabilities,
-        host: &host(),
+        host: &world(),
         lookup: None,
         options: Options { strict: flag("strict"), lint: flag("lint"), ..Options::default() },
     };
@@ -107,7 +112,11 @@ fn capabilities(case: &Json, defaults: &Json) -> Result<Capabilities, String> {
         given => given,
     };
     let helm = |key: &str| word(&defaults["helm_version"], key).to_string();
-    let versions = if case.get("api_versions").is_some() { words(case, "api_versions") } else { words(defaults, "api_versions") };
+    let versions = if case.get("api_versions").is_some() {
+        words(case, "api_versions")
+    } else {
+        words(defaults, "api_versions")
+    };
     let kube_version = KubeVersion::parse(version).map_err(|error| match error {
         RenderError::KubeVersion { reason, .. } => reason,
         other => other.to_string(),
@@ -140,7 +149,9 @@ fn check(case: &Json, defaults: &Json) -> Option<String> {
     let Ok(outcome) = outcome else { return Some("PANIC".to_string()) };
     match (text("error", "error_b64"), outcome) {
         (Some(_), Err(_)) if any_error => None,
-        (Some(want), Err(got)) => (want != got).then(|| format!("want error {want:?}\n     got error {got:?}")),
+        (Some(want), Err(got)) => {
+            (want != got).then(|| format!("want error {want:?}\n     got error {got:?}"))
+        }
         (Some(want), Ok(got)) => Some(format!("want error {want:?}\n     got text {:?}", main(&got))),
         (None, Err(got)) => Some(format!("want text {:?}\n     got error {got:?}", text("want", "want_b64"))),
         (None, Ok(got)) => {
@@ -152,7 +163,8 @@ fn check(case: &Json, defaults: &Json) -> Option<String> {
             others
                 .filter_map(|(name, want)| {
                     let found = got.get(name).map(String::as_str).unwrap_or("");
-                    (Some(found) != want.as_str()).then(|| format!("{name}: want {want:?}\n      got {found:?}"))
+                    (Some(found) != want.as_str())
+                        .then(|| format!("{name}: want {want:?}\n      got {found:?}"))
                 })
                 .next()
         }
@@ -160,9 +172,9 @@ fn check(case: &Json, defaults: &Json) -> Option<String> {
 }
 
 fn main(rendered: &BTreeMap<String, String>) -> &str {
-    let found = rendered.iter().find(|(name, _)| {
-        name.strip_suffix("/templates/t.yaml").is_some_and(|chart| !chart.contains('/'))
-    });
+    let found = rendered
+        .iter()
+        .find(|(name, _)| name.strip_suffix("/templates/t.yaml").is_some_and(|chart| !chart.contains('/')));
     found.map_or("", |(_, text)| text)
 }
 
@@ -183,10 +195,12 @@ fn vectors() {
         return;
     };
     std::panic::set_hook(Box::new(|_| {}));
-    let read = |path: &Path| -> Json { serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap() };
+    let read =
+        |path: &Path| -> Json { serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap() };
     let defaults = Arc::new(read(&dir.join("defaults.json")));
     let show = std::env::var("BOWLINE_VECTORS_SHOW").unwrap_or_default();
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let (mut passed, mut failed) = (0, 0);
     let (mut fallen, mut report) = (Vec::new(), String::new());
@@ -206,7 +220,8 @@ fn vectors() {
             match check(case, &defaults) {
                 None => good += 1,
                 Some(problem) if !show.is_empty() => {
-                    let _ = writeln!(report, "{} {:?}\n     {problem}", word(case, "id"), word(case, "template"));
+                    let _ =
+                        writeln!(report, "{} {:?}\n     {problem}", word(case, "id"), word(case, "template"));
                 }
                 Some(_) => {}
             }

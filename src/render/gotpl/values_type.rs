@@ -36,7 +36,10 @@ fn table(values: &Map, path: &str) -> Result<Map, FuncError> {
         current = match current.get(key) {
             Some(Val::Map(map)) => map,
             _ => {
-                return Err(FuncError::new(format!("{} is not a table", crate::gotpl::quote(key.as_bytes()))));
+                return Err(FuncError::new(format!(
+                    "{} is not a table",
+                    crate::gotpl::quote(key.as_bytes())
+                )));
             }
         };
     }
