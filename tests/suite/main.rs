@@ -11,6 +11,7 @@ mod releases;
 mod render_cases;
 mod repositories;
 mod serving;
+mod state_machine;
 mod store_kill;
 mod stores;
 mod support;

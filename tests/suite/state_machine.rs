@@ -191,7 +191,10 @@ fn upgrade_supersedes_what_was_current() {
     world.pass(1000);
     world.upgrade(&store, &chart, |options| options.apply.description = Some("third".into())).unwrap();
     let history = world.history(&store);
-    assert_eq!((history[0].as_str(), history[2].as_str()), ("1 superseded Install complete", "3 deployed third"));
+    assert_eq!(
+        (history[0].as_str(), history[2].as_str()),
+        ("1 superseded Install complete", "3 deployed third")
+    );
     assert!(history[1].starts_with("2 failed Abandoned (pending-upgrade) by tester@"), "{history:?}");
     let (first, third) = (world.record(&store, 1).release.info, world.record(&store, 3).release.info);
     assert_eq!(first.first_deployed, third.first_deployed);
@@ -234,7 +237,10 @@ fn a_failed_upgrade_is_rolled_back_when_asked() {
     let start = "release r failed, and has been rolled back due to rollback-on-failure being set: ";
     assert!(error.starts_with(start), "{error}");
     let history = world.history(&store);
-    assert_eq!((history[0].as_str(), history[2].as_str()), ("1 superseded Install complete", "3 deployed Rollback to 1"));
+    assert_eq!(
+        (history[0].as_str(), history[2].as_str()),
+        ("1 superseded Install complete", "3 deployed Rollback to 1")
+    );
     assert!(history[1].starts_with("2 failed Upgrade \"r\" failed: "), "{history:?}");
     assert_eq!(data(&store, "r-one", "color").as_deref(), Some("red"));
 }
@@ -256,7 +262,10 @@ fn rollback_makes_a_new_revision() {
     // The stored manifest comes back, and is not rendered again.
     assert_eq!(data(&store, "r-one", "revision").as_deref(), Some("1"));
     let (first, third) = (world.record(&store, 1).release, world.record(&store, 3).release);
-    assert_eq!((&first.manifest, &first.config, third.info.rollback_revision), (&third.manifest, &third.config, 1));
+    assert_eq!(
+        (&first.manifest, &first.config, third.info.rollback_revision),
+        (&third.manifest, &third.config, 1)
+    );
     world
         .rollback_with(&store, |options| {
             options.revision = Some(2);
@@ -291,10 +300,10 @@ fn a_rollback_that_fails_changes_no_object() {
     let failing = store.reopen();
     failing.fail_writes(When::Nth(2), Failure::Full, false);
     let error = fails(world.rollback(&failing, Some(1)));
-    assert_eq!(world.history(&store)[1..], [
-        "2 deployed Upgrade complete".to_string(),
-        format!("3 failed Rollback \"r\" failed: {error}")
-    ]);
+    assert_eq!(
+        world.history(&store)[1..],
+        ["2 deployed Upgrade complete".to_string(), format!("3 failed Rollback \"r\" failed: {error}")]
+    );
     assert_eq!(data(&store, "r-one", "color").as_deref(), Some("blue"));
     // Failed revisions stay failed, every deployed one gives way.
     world.rollback(&store, Some(1)).unwrap();
@@ -347,11 +356,12 @@ fn uninstall_supersedes_revisions_that_still_count_as_deployed() {
     let failing = store.reopen();
     failing.fail_writes(When::Nth(2), Failure::Full, false);
     fails(world.upgrade(&failing, &chart, |_| {}));
-    world.uninstall_with(&store, |options| {
-        options.keep_history = true;
-        options.description = Some("gone".into());
-    })
-    .unwrap();
+    world
+        .uninstall_with(&store, |options| {
+            options.keep_history = true;
+            options.description = Some("gone".into());
+        })
+        .unwrap();
     let history = world.history(&store);
     assert_eq!(history, ["1 superseded Install complete", "2 uninstalled gone"]);
     assert!(objects(&store).is_empty());
@@ -410,11 +420,10 @@ fn upgrade_install_looks_at_the_newest_revision() {
         options.history_max = 0;
     });
     assert!(report.unwrap().installed);
-    assert_eq!(world.states(&store)[9..], [
-        (10, Status::Superseded),
-        (11, Status::Superseded),
-        (12, Status::Deployed)
-    ]);
+    assert_eq!(
+        world.states(&store)[9..],
+        [(10, Status::Superseded), (11, Status::Superseded), (12, Status::Deployed)]
+    );
     assert_eq!(world.list(&store), ["r 12 deployed"]);
     world.rollback_with(&store, |options| options.history_max = 0).unwrap();
     assert_eq!(world.record(&store, 13).release.info.rollback_revision, 11);
@@ -429,7 +438,10 @@ fn history_max_keeps_the_newest_and_what_is_deployed() {
     for _ in 0..4 {
         world.upgrade(&store, &chart, |options| options.history_max = 3).unwrap();
     }
-    assert_eq!(world.states(&store), [(3, Status::Superseded), (4, Status::Superseded), (5, Status::Deployed)]);
+    assert_eq!(
+        world.states(&store),
+        [(3, Status::Superseded), (4, Status::Superseded), (5, Status::Deployed)]
+    );
     for revision in 6..9 {
         let failing = store.reopen();
         // The pruned revision is the first write, the record the second.
@@ -438,11 +450,12 @@ fn history_max_keeps_the_newest_and_what_is_deployed() {
         assert_eq!(world.states(&store).last(), Some(&(revision, Status::Failed)));
     }
     assert_eq!(world.states(&store), [(5, Status::Deployed), (7, Status::Failed), (8, Status::Failed)]);
-    world.rollback_with(&store, |options| {
-        options.revision = Some(5);
-        options.history_max = 2;
-    })
-    .unwrap();
+    world
+        .rollback_with(&store, |options| {
+            options.revision = Some(5);
+            options.history_max = 2;
+        })
+        .unwrap();
     assert_eq!(world.states(&store), [(5, Status::Superseded), (9, Status::Deployed)]);
 }
 
@@ -657,7 +670,8 @@ fn resource_policies_decide_what_stays() {
 #[test]
 fn an_upgrade_drops_what_the_chart_no_longer_has_but_keeps_what_says_keep() {
     let world = World::new();
-    let (keep, almost) = (plain("kept", "helm.sh/resource-policy: keep"), plain("almost", "helm.sh/resource-policy: Keep"));
+    let (keep, almost) =
+        (plain("kept", "helm.sh/resource-policy: keep"), plain("almost", "helm.sh/resource-policy: Keep"));
     let files = [
         ("templates/kept.yaml", keep.as_str()),
         ("templates/almost.yaml", almost.as_str()),
@@ -695,11 +709,12 @@ fn the_namespace_is_made_and_belongs_to_nobody() {
     let chart = app(&world);
     let store = world.store();
     let make = |options: &mut bowline::ops::install::InstallOptions| options.create_namespace = true;
-    world.install(&store, &chart, |options| {
-        make(options);
-        options.apply.dry_run = DryRun::Server;
-    })
-    .unwrap();
+    world
+        .install(&store, &chart, |options| {
+            make(options);
+            options.apply.dry_run = DryRun::Server;
+        })
+        .unwrap();
     assert_eq!(store.writes(), 0);
     world.install(&store, &chart, make).unwrap();
     assert_eq!(names(&store), ["ConfigMap/r-one", "Namespace/team"]);
@@ -778,7 +793,10 @@ fn whoever_holds_a_release_is_named() {
                      (pending-upgrade) since ";
         assert!(error.starts_with(start), "{error}");
     }
-    assert_eq!(store.get(&config_map("r-one")).unwrap().unwrap().labels["app.kubernetes.io/managed-by"], "Helm");
+    assert_eq!(
+        store.get(&config_map("r-one")).unwrap().unwrap().labels["app.kubernetes.io/managed-by"],
+        "Helm"
+    );
     assert!(held.lease.is_some());
     // Its lease ends without a word from it; the next one goes on and says so.
     world.pass(1000);
@@ -786,7 +804,10 @@ fn whoever_holds_a_release_is_named() {
     let states = [(1, Status::Superseded), (2, Status::Failed), (3, Status::Deployed)];
     assert_eq!(world.states(&store), states);
     assert!(
-        world.warnings().iter().any(|text| text.starts_with("revision 2 of r was pending-upgrade: Abandoned")),
+        world
+            .warnings()
+            .iter()
+            .any(|text| text.starts_with("revision 2 of r was pending-upgrade: Abandoned")),
         "{:?}",
         world.warnings()
     );

@@ -18,7 +18,7 @@ use bowline::ops::rollback::{RollbackOptions, rollback};
 use bowline::ops::uninstall::{UninstallOptions, UninstallReport, uninstall};
 use bowline::ops::upgrade::{UpgradeOptions, upgrade};
 use bowline::ops::{Collected, Context, Event, OpsError};
-use bowline::release::{Record, Status, is_record_name};
+use bowline::release::{Record, Status, Statuses, is_record_name};
 use bowline::repo::config::RepoPaths;
 use bowline::sys::{Clock, Dirs, Host, Random};
 use bowline::values::Reuse;
@@ -57,14 +57,7 @@ impl World {
             cwd: folder.path().to_path_buf(),
         };
         let paths = RepoPaths::of(&host);
-        World {
-            folder,
-            now,
-            host,
-            paths,
-            heard: Collected::default(),
-            interrupted: AtomicBool::new(false),
-        }
+        World { folder, now, host, paths, heard: Collected::default(), interrupted: AtomicBool::new(false) }
     }
 
     /// An empty store.
@@ -80,7 +73,12 @@ impl World {
     /// Makes a chart and returns its folder. Templates are in Tera.
     pub fn chart(&self, name: &str, version: &str, files: &[(&str, &str)]) -> String {
         let root = self.folder.path().join(format!("{name}-{version}"));
-        self.write(&root.join("Chart.yaml"), &format!("apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: \"{version}\"\nengine: tera\n"));
+        self.write(
+            &root.join("Chart.yaml"),
+            &format!(
+                "apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: \"{version}\"\nengine: tera\n"
+            ),
+        );
         for (path, text) in files {
             self.write(&root.join(path), text);
         }
@@ -189,9 +187,8 @@ impl World {
     /// The revisions of `r`, a line each: `1 superseded Install complete`. Empty when there is none.
     pub fn history(&self, store: &dyn Store) -> Vec<String> {
         let rows = target(store).history(&self.context()).revisions("r").expect("the history can be read");
-        let row = |row: &bowline::release::Summary| {
-            format!("{} {} {}", row.revision, row.status, row.description)
-        };
+        let row =
+            |row: &bowline::release::Summary| format!("{} {} {}", row.revision, row.status, row.description);
         rows.iter().map(row).collect()
     }
 
@@ -208,7 +205,8 @@ impl World {
 
     /// Names in the list of all releases.
     pub fn list(&self, store: &dyn Store) -> Vec<String> {
-        let rows = query::list(&self.context(), store, &ListOptions::default()).expect("releases can be listed");
+        let rows =
+            query::list(&self.context(), store, &ListOptions { statuses: Statuses::ALL, ..ListOptions::default() }).expect("releases can be listed");
         rows.iter().map(|row| format!("{} {} {}", row.name, row.revision, row.status)).collect()
     }
 }
