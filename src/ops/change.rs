@@ -64,6 +64,8 @@ pub struct Wanted<'a> {
     pub old: &'a str,
     /// The objects that are wanted, in install order.
     pub new: &'a [Object],
+    /// Definitions that will be in the store before the objects: they say where custom kinds live.
+    pub definitions: &'a [Object],
     /// Adopt objects of others.
     pub take_ownership: bool,
     /// Replace objects instead of merging.
@@ -81,7 +83,7 @@ pub fn plan(context: &Context<'_>, target: Target<'_>, wanted: &Wanted<'_>) -> R
     let new = objects(wanted.new)?;
     manifest::order::sort_for_uninstall(&mut old, |object| object.id.kind.clone());
     let old = objects(&old)?;
-    let scopes = scopes(target.store, old.iter().chain(&new))?;
+    let scopes = scopes(target.store, old.iter().chain(&new).chain(wanted.definitions))?;
     let input = plan::Input {
         release: wanted.name,
         namespace: target.namespace,
@@ -172,26 +174,36 @@ pub(super) fn scopes<'o>(
     Ok(scopes)
 }
 
-/// Writes that create or change the objects of crds/. They belong to nobody and are never deleted.
+/// The objects of crds/.
 ///
 /// # Errors
-/// A file is not YAML, or the store cannot be read.
-pub fn crd_writes(store: &dyn Store, crds: &[Crd]) -> Result<Vec<Write>, OpsError> {
-    let mut writes = Vec::new();
+/// A file is not YAML.
+pub fn crd_objects(crds: &[Crd]) -> Result<Vec<Object>, OpsError> {
+    let mut found = Vec::new();
     for crd in crds {
         let file = SourceFile::new(std::sync::Arc::clone(&crd.name), crd.file.text().as_ref());
         let rendered = manifest::Manifest::from_rendered(&[file])?;
-        for object in objects(&rendered.objects)? {
-            let id = plan::located(&object.id, "", &Scopes::built_in());
-            let Some(live) = store.get(&id)? else {
-                writes.push(Write::Create { body: object.body });
-                continue;
-            };
-            let current = live.body.unwrap_or_default();
-            let merged = crate::cluster::apply::three_way(&id, &object.body, &object.body, &current);
-            if merged != current {
-                writes.push(Write::Replace { body: merged, expected: Some(live.resource_version) });
-            }
+        found.extend(objects(&rendered.objects)?);
+    }
+    Ok(found)
+}
+
+/// Writes that create or change the objects of crds/. They belong to nobody and are never deleted.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn crd_writes(store: &dyn Store, definitions: Vec<Object>) -> Result<Vec<Write>, OpsError> {
+    let mut writes = Vec::new();
+    for object in definitions {
+        let id = plan::located(&object.id, "", &Scopes::built_in());
+        let Some(live) = store.get(&id)? else {
+            writes.push(Write::Create { body: object.body });
+            continue;
+        };
+        let current = live.body.unwrap_or_default();
+        let merged = crate::cluster::apply::three_way(&id, &object.body, &object.body, &current);
+        if merged != current {
+            writes.push(Write::Replace { body: merged, expected: Some(live.resource_version) });
         }
     }
     Ok(writes)

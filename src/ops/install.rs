@@ -107,10 +107,12 @@ pub fn install(
     };
     let rendered = render_chart(context, target, &chart, &user, &info, &options.apply)?;
     let release = pending(context, &info, revision, options, user.values, &rendered);
+    let definitions = if options.apply.skip_crds { Vec::new() } else { change::crd_objects(&rendered.crds)? };
     let wanted = Wanted {
         name: &name,
         old: "",
         new: &rendered.manifest.objects,
+        definitions: &definitions,
         take_ownership: options.apply.take_ownership,
         replace: options.apply.force_replace,
         verb: "install",
@@ -122,8 +124,7 @@ pub fn install(
     if dry {
         return Ok(dry_run(release, plan));
     }
-    let mut first =
-        if options.apply.skip_crds { Vec::new() } else { change::crd_writes(target.store, &rendered.crds)? };
+    let mut first = change::crd_writes(target.store, definitions)?;
     if options.create_namespace {
         first.splice(0..0, namespace_write(target)?);
     }

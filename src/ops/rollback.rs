@@ -61,6 +61,7 @@ pub fn rollback(
         name: &options.release,
         old: if live { &last.release.manifest } else { "" },
         new: &wanted_objects,
+        definitions: &[],
         take_ownership: false,
         replace: options.force_replace,
         verb: "rollback",

@@ -73,6 +73,7 @@ pub fn upgrade(
         name: &options.release,
         old: &current.release.manifest,
         new: &prepared.objects,
+        definitions: &[],
         take_ownership: options.apply.take_ownership,
         replace: options.apply.force_replace,
         verb: "update",

@@ -1,6 +1,8 @@
 //! The one integration-test binary. Every file in `tests/suite` is declared here, and a test fails when one is not:
 //! a file that nobody compiles tests nothing.
 
+#![allow(clippy::print_stdout)] // tests say what they skipped and what they counted
+
 mod chart_loading;
 mod cli_cases;
 mod cli_streams;
