@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 
 use super::error::FuncError;
-use super::format::{MAX_DEPTH, sprintf};
+use super::format::{MAX_DEPTH, MAX_NODES, sprintf};
 use super::types::Kind;
 use super::value::{Num, Val};
 
@@ -148,15 +148,18 @@ pub fn less(a: &Val, b: &Val) -> Result<bool, FuncError> {
     })
 }
 
-/// `reflect.DeepEqual`: same types all the way down, and nil differs from empty.
+/// `reflect.DeepEqual`: same types all the way down, and nil differs from empty. Values that contain each other many
+/// times over count as different when the comparison takes too long.
 pub fn deep_equal(a: &Val, b: &Val) -> bool {
-    deep_equal_at(a, b, 0)
+    let mut left = MAX_NODES;
+    deep_equal_at(a, b, 0, &mut left)
 }
 
-fn deep_equal_at(a: &Val, b: &Val, depth: usize) -> bool {
-    if depth > MAX_DEPTH {
+fn deep_equal_at(a: &Val, b: &Val, depth: usize, left: &mut usize) -> bool {
+    if depth > MAX_DEPTH || *left == 0 {
         return false;
     }
+    *left -= 1;
     match (a, b) {
         (Val::Missing | Val::Nil, Val::Missing | Val::Nil) => true,
         (Val::Bool(x), Val::Bool(y)) => x == y,
@@ -172,8 +175,8 @@ fn deep_equal_at(a: &Val, b: &Val, depth: usize) -> bool {
             if x.same(y) {
                 return true;
             }
-            let (left, right) = (x.to_vec(), y.to_vec());
-            left.iter().zip(&right).all(|(x, y)| deep_equal_at(x, y, depth + 1))
+            let (ours, theirs) = (x.to_vec(), y.to_vec());
+            ours.iter().zip(&theirs).all(|(x, y)| deep_equal_at(x, y, depth + 1, left))
         }
         (Val::Map(x), Val::Map(y)) => {
             if !x.ty().is(y.ty()) || x.is_nil() != y.is_nil() || x.len() != y.len() {
@@ -182,8 +185,8 @@ fn deep_equal_at(a: &Val, b: &Val, depth: usize) -> bool {
             if x.same(y) {
                 return true;
             }
-            let (left, right) = (x.entries(), y.entries());
-            left.iter().zip(&right).all(|((k, x), (k2, y))| k == k2 && deep_equal_at(x, y, depth + 1))
+            let (ours, theirs) = (x.entries(), y.entries());
+            ours.iter().zip(&theirs).all(|((k, x), (k2, y))| k == k2 && deep_equal_at(x, y, depth + 1, left))
         }
         (Val::Object(x), Val::Object(y)) => x.type_name() == y.type_name() && x.equals(y.as_ref()),
         _ => false,

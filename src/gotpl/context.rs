@@ -11,7 +11,7 @@ use crate::diag::SourceFile;
 use super::error::{FuncError, Limit, TemplateError};
 use super::exec;
 use super::funcs::{FuncTable, HostData};
-use super::set::{Options, ParsedFile, Recorder, Set};
+use super::set::{Limits, Options, ParsedFile, Recorder, Set};
 use super::value::Val;
 
 /// One execution, as functions see it.
@@ -73,6 +73,11 @@ impl<'h> Ctx<'h> {
         &self.set
     }
 
+    /// The bounds of the execution.
+    pub fn limits(&self) -> &Limits {
+        &self.options.limits
+    }
+
     /// Whether a template of this name is defined in the set.
     pub fn has_template(&self, name: &str) -> bool {
         self.set.get(name).is_some()
@@ -83,10 +88,7 @@ impl<'h> Ctx<'h> {
     /// # Errors
     /// The template does not exist or fails; the error has its own place. Wrap it in [`FuncError::Nested`].
     pub fn execute(&mut self, name: &str, data: Val) -> Result<Vec<u8>, Box<TemplateError>> {
-        self.captures += 1;
-        let result = exec::execute(self, name, data);
-        self.captures -= 1;
-        result.map_err(|error| Box::new(TemplateError::Exec(*error)))
+        self.captured(|ctx| exec::execute(ctx, name, data))
     }
 
     /// Parses a text as a template called `name` in a copy of the set and executes it: the core of `tpl`. Templates
@@ -105,9 +107,24 @@ impl<'h> Ctx<'h> {
             .map_err(|error| Box::new(TemplateError::Parse(error)))?;
         let inner = self.set.with_overlay(&parsed);
         let outer = std::mem::replace(&mut self.set, inner);
-        let result = self.execute(name, data);
+        // Not by name: a blank text does not replace a template that is called the same.
+        let result = match parsed.templates.first() {
+            Some(main) => self.captured(|ctx| exec::execute_template(ctx, main, data)),
+            None => Ok(Vec::new()),
+        };
         self.set = outer;
         result
+    }
+
+    /// Runs a template whose output goes to a function.
+    fn captured(
+        &mut self,
+        run: impl FnOnce(&mut Self) -> exec::Eval<Vec<u8>>,
+    ) -> Result<Vec<u8>, Box<TemplateError>> {
+        self.captures += 1;
+        let result = run(self);
+        self.captures -= 1;
+        result.map_err(|error| Box::new(TemplateError::Exec(*error)))
     }
 
     /// Spends steps for work that grows with the input (loops over ranges, pads, repeats): call it before the work.

@@ -4,13 +4,13 @@
 
 use crate::data::Value;
 
-use super::format::MAX_DEPTH;
+use super::format::{MAX_DEPTH, MAX_NODES};
 use super::types::MapType;
 use super::value::{Entries, Map, Num, Val};
 
-/// A value is nested deeper than any file may be, which includes values that contain themselves.
+/// A value is nested deeper, or is larger written out, than any file may be; so are values that contain themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("value nested deeper than {MAX_DEPTH} levels")]
+#[error("value is nested too deeply or too large")]
 pub struct TooDeep;
 
 impl Val {
@@ -23,9 +23,10 @@ impl Val {
     /// objects become what `%v` prints, strings that are not UTF-8 lose the bytes that are not.
     ///
     /// # Errors
-    /// The value is nested deeper than [`MAX_DEPTH`].
+    /// The value is nested deeper than [`MAX_DEPTH`], or has more than [`MAX_NODES`] parts.
     pub fn to_data(&self) -> Result<Value, TooDeep> {
-        to_data(self, 0)
+        let mut left = MAX_NODES;
+        to_data(self, 0, &mut left)
     }
 }
 
@@ -57,10 +58,11 @@ fn from_data(value: &Value, depth: usize) -> Val {
     }
 }
 
-fn to_data(value: &Val, depth: usize) -> Result<Value, TooDeep> {
-    if depth > MAX_DEPTH {
+fn to_data(value: &Val, depth: usize, left: &mut usize) -> Result<Value, TooDeep> {
+    if depth > MAX_DEPTH || *left == 0 {
         return Err(TooDeep);
     }
+    *left -= 1;
     Ok(match value {
         Val::Missing | Val::Nil => Value::Null,
         Val::Bool(flag) => Value::Bool(*flag),
@@ -75,13 +77,13 @@ fn to_data(value: &Val, depth: usize) -> Result<Value, TooDeep> {
             _ => Value::Float(value.as_float().unwrap_or_default()),
         },
         Val::Str(text) => Value::Str(text.to_arc()),
-        Val::List(list) => {
-            Value::List(list.to_vec().iter().map(|item| to_data(item, depth + 1)).collect::<Result<_, _>>()?)
-        }
+        Val::List(list) => Value::List(
+            list.to_vec().iter().map(|item| to_data(item, depth + 1, left)).collect::<Result<_, _>>()?,
+        ),
         Val::Map(map) => {
             let mut out = crate::data::Map::new();
             for (key, item) in map.entries() {
-                out.insert(key.to_arc(), to_data(&item, depth + 1)?);
+                out.insert(key.to_arc(), to_data(&item, depth + 1, left)?);
             }
             Value::Map(out)
         }

@@ -65,9 +65,16 @@ pub(super) struct Run<'t, 'c, 'h> {
 
 /// Executes a template of the context's set into a buffer of its own.
 pub(super) fn execute(ctx: &mut Ctx<'_>, name: &str, data: Val) -> Eval<Vec<u8>> {
-    let Some(template) = ctx.set.get(name).cloned() else { return Err(not_found(ctx, name)) };
+    match ctx.set.get(name).cloned() {
+        Some(template) => execute_template(ctx, &template, data),
+        None => Err(not_found(ctx, name)),
+    }
+}
+
+/// Executes a template into a buffer of its own.
+pub(super) fn execute_template(ctx: &mut Ctx<'_>, template: &Template, data: Val) -> Eval<Vec<u8>> {
     let mut out = Vec::new();
-    let mut run = Run::new(ctx, &template, &mut out, Slot::plain(data.clone()));
+    let mut run = Run::new(ctx, template, &mut out, Slot::plain(data.clone()));
     if !run.ctx.has_stack() {
         let max = run.ctx.options.limits.depth;
         return Err(run.limit(Limit::Depth(max)));

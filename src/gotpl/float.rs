@@ -124,7 +124,7 @@ fn general(out: &mut String, size: f64, precision: i32, letter: u8, single: bool
     } else if threshold > count as i32 && count as i32 >= point {
         threshold = count as i32;
     }
-    let exponent = if count == 0 { 0 } else { point - 1 };
+    let exponent = point - 1;
     if exponent < -4 || exponent >= threshold {
         let wanted = if is_shortest || precision > count { count } else { precision };
         return exponential(out, &digits, wanted.saturating_sub(1), letter);
@@ -229,6 +229,7 @@ mod tests {
             (2.5, b'f', 0, "2"),
             (-0.0, b'g', -1, "-0"),
             (0.0, b'e', 6, "0.000000e+00"),
+            (-0.0, b'g', 3, "-0"),
             (1e21, b'x', -1, "0x1.b1ae4d6e2ef5p+69"),
             (2.0, b'X', -1, "0X1P+01"),
             (2.5, b'b', -1, "5629499534213120p-51"),

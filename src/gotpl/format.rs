@@ -5,38 +5,43 @@
 //!
 //! Invariant: recursion ends at [`MAX_DEPTH`]; output stops growing at the limit that the caller sets.
 
+use super::directives::Directives;
 use super::error::Limit;
 use super::float::format_float;
 use super::gostr::GoStr;
 use super::object::{Object, Plainness};
 use super::quote::{append, can_backquote, is_print, quote, quote_ascii, quote_rune};
+use super::set::Limits;
 use super::types::{Kind, Type};
 use super::value::{List, Map, Num, Val};
 
 /// Nesting of lists, maps and structs that is still printed; deeper values are cyclic for all that matters.
 pub const MAX_DEPTH: usize = 500;
+/// How many nested values a walk visits at most: a small value can contain itself so often that it is huge when written
+/// out.
+pub const MAX_NODES: usize = 2_000_000;
 /// Largest width or precision that fmt accepts.
-const MAX_NUMBER: usize = 1_000_000;
+pub(super) const MAX_NUMBER: usize = 1_000_000;
 
 /// What a directive asks for beside its verb.
 #[derive(Clone, Copy, Default)]
-struct Flags {
-    width: Option<usize>,
-    precision: Option<usize>,
-    minus: bool,
-    plus: bool,
-    sharp: bool,
-    space: bool,
-    zero: bool,
-    plus_v: bool,
-    sharp_v: bool,
+pub(super) struct Flags {
+    pub(super) width: Option<usize>,
+    pub(super) precision: Option<usize>,
+    pub(super) minus: bool,
+    pub(super) plus: bool,
+    pub(super) sharp: bool,
+    pub(super) space: bool,
+    pub(super) zero: bool,
+    pub(super) plus_v: bool,
+    pub(super) sharp_v: bool,
 }
 
 /// Writes values in Go's formats into a byte buffer.
-pub struct Printer {
-    out: Vec<u8>,
-    flags: Flags,
-    max: usize,
+pub(super) struct Printer {
+    pub(super) out: Vec<u8>,
+    pub(super) flags: Flags,
+    pub(super) max: usize,
     too_deep: bool,
     /// Inside `%!verb(type=value)`, where methods are not called.
     erroring: bool,
@@ -70,18 +75,17 @@ pub fn sprintln(args: &[Val], max: usize) -> Result<Vec<u8>, Limit> {
 /// `fmt.Sprintf`.
 pub fn sprintf(format: &[u8], args: &[Val], max: usize) -> Result<Vec<u8>, Limit> {
     let mut printer = Printer::new(max);
-    Directives { format, args, at: 0, next: 0, reordered: false, good: true, after_index: false }
-        .run(&mut printer);
+    Directives::new(format, args).run(&mut printer);
     printer.finish()
 }
 
 impl Val {
-    /// The value as `%v` prints it; nil is `<nil>`. Values nested beyond all sense are cut.
+    /// The value as `%v` prints it; nil is `<nil>`. Values nested beyond all sense, or beyond 64 MiB, are cut.
     pub fn to_display(&self) -> GoStr {
         if let Val::Str(text) = self {
             return text.clone();
         }
-        let mut printer = Printer::new(usize::MAX);
+        let mut printer = Printer::new(Limits::default().value);
         printer.value(self, 'v');
         printer.out.into()
     }
@@ -150,14 +154,14 @@ impl Printer {
         }
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
     }
 
     /// One operand at the top level.
-    fn value(&mut self, value: &Val, verb: char) {
+    pub(super) fn value(&mut self, value: &Val, verb: char) {
         match (verb, value) {
-            ('v', Val::Nil | Val::Missing) => self.pad(b"<nil>"),
+            ('v' | 'T', Val::Nil | Val::Missing) => self.pad(b"<nil>"),
             ('T', _) => self.string(value.type_name().as_bytes(), 's', value),
             ('p', _) => self.pointer(value, verb),
             (_, Val::Nil | Val::Missing) => self.bad_verb(value, verb),
@@ -301,6 +305,7 @@ impl Printer {
         }
         let prefix = match (base, verb) {
             (2, _) if flags.sharp => "0b",
+            (8, 'O') if flags.sharp && !digits.starts_with('0') => "0o0",
             (8, 'O') => "0o",
             (8, _) if flags.sharp && !digits.starts_with('0') => "0",
             (16, 'X') if flags.sharp => "0X",
@@ -625,207 +630,4 @@ fn keep_point(text: &str, verb: u8, precision: i32) -> String {
     }
     out.push_str(tail);
     out
-}
-
-/// The walk over a format string.
-struct Directives<'a> {
-    format: &'a [u8],
-    args: &'a [Val],
-    /// Next byte of the format.
-    at: usize,
-    /// Next operand.
-    next: usize,
-    /// An explicit index was used, so leftover operands are not an error.
-    reordered: bool,
-    /// The last explicit index was valid.
-    good: bool,
-    /// The last thing read was an explicit index.
-    after_index: bool,
-}
-
-impl Directives<'_> {
-    fn run(&mut self, printer: &mut Printer) {
-        while self.at < self.format.len() && printer.out.len() <= printer.max {
-            let rest = self.format.get(self.at..).unwrap_or(&[]);
-            let literal = rest.iter().position(|byte| *byte == b'%').unwrap_or(rest.len());
-            printer.out.extend_from_slice(rest.get(..literal).unwrap_or(&[]));
-            self.at += literal;
-            if self.at < self.format.len() {
-                self.at += 1;
-                self.directive(printer);
-            }
-        }
-        if !self.reordered && self.next < self.args.len() {
-            self.extra(printer);
-        }
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.format.get(self.at).copied()
-    }
-
-    fn directive(&mut self, printer: &mut Printer) {
-        printer.flags = Flags::default();
-        self.good = true;
-        self.after_index = false;
-        while let Some(byte) = self.peek() {
-            match byte {
-                b'#' => printer.flags.sharp = true,
-                b'0' => printer.flags.zero = true,
-                b'+' => printer.flags.plus = true,
-                b'-' => printer.flags.minus = true,
-                b' ' => printer.flags.space = true,
-                _ => break,
-            }
-            self.at += 1;
-        }
-        self.index();
-        self.width(printer);
-        self.precision(printer);
-        if !self.after_index {
-            self.index();
-        }
-        self.verb(printer);
-    }
-
-    fn width(&mut self, printer: &mut Printer) {
-        if self.peek() == Some(b'*') {
-            self.at += 1;
-            match self.int_operand() {
-                Some(width) => {
-                    if width < 0 {
-                        printer.flags.minus = true;
-                        printer.flags.zero = false;
-                    }
-                    printer.flags.width = Some(width.unsigned_abs() as usize);
-                }
-                None => printer.text("%!(BADWIDTH)"),
-            }
-            self.after_index = false;
-        } else {
-            printer.flags.width = self.number();
-            if self.after_index && printer.flags.width.is_some() {
-                self.good = false;
-            }
-        }
-    }
-
-    fn precision(&mut self, printer: &mut Printer) {
-        if self.peek() != Some(b'.') {
-            return;
-        }
-        self.at += 1;
-        if self.after_index {
-            self.good = false;
-        }
-        self.index();
-        if self.peek() == Some(b'*') {
-            self.at += 1;
-            let precision = self.int_operand();
-            printer.flags.precision = precision.and_then(|precision| usize::try_from(precision).ok());
-            if precision.is_none() {
-                printer.text("%!(BADPREC)");
-            }
-            self.after_index = false;
-        } else {
-            printer.flags.precision = Some(self.number().unwrap_or(0));
-        }
-    }
-
-    /// Digits; a number that is out of all proportion ends the format, as in Go.
-    fn number(&mut self) -> Option<usize> {
-        let mut number = None;
-        while let Some(digit @ b'0'..=b'9') = self.peek() {
-            let next = number.unwrap_or(0) * 10 + usize::from(digit - b'0');
-            if next > MAX_NUMBER {
-                self.at = self.format.len();
-                return None;
-            }
-            number = Some(next);
-            self.at += 1;
-        }
-        number
-    }
-
-    /// `[n]`, when there is one.
-    fn index(&mut self) {
-        if self.peek() != Some(b'[') {
-            self.after_index = false;
-            return;
-        }
-        self.reordered = true;
-        let rest = self.format.get(self.at..).unwrap_or(&[]);
-        let Some(close) = rest.iter().position(|byte| *byte == b']') else {
-            self.good = false;
-            self.after_index = false;
-            self.at += 1;
-            return;
-        };
-        let digits = rest.get(1..close).unwrap_or(&[]);
-        let number = std::str::from_utf8(digits)
-            .ok()
-            .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()))
-            .and_then(|digits| digits.parse::<usize>().ok())
-            .filter(|number| *number <= MAX_NUMBER);
-        self.at += close + 1;
-        // An index that is a number but out of range still counts as one for what may follow it.
-        self.after_index = number.is_some();
-        match number.and_then(|number| number.checked_sub(1)).filter(|index| *index < self.args.len()) {
-            Some(index) => self.next = index,
-            None => self.good = false,
-        }
-    }
-
-    /// The operand of `*`.
-    fn int_operand(&mut self) -> Option<i64> {
-        let arg = self.args.get(self.next)?;
-        self.next += 1;
-        let number = arg.as_signed().or_else(|| arg.as_unsigned().and_then(|n| i64::try_from(n).ok()));
-        number.filter(|number| number.unsigned_abs() <= MAX_NUMBER as u64)
-    }
-
-    fn verb(&mut self, printer: &mut Printer) {
-        let rest = self.format.get(self.at..).unwrap_or(&[]);
-        let Some(rune) = super::quote::runes(rest.get(..rest.len().min(4)).unwrap_or(&[])).next() else {
-            return printer.text("%!(NOVERB)");
-        };
-        let (verb, width) = match rune {
-            super::quote::Rune::Char(c) => (c, c.len_utf8()),
-            super::quote::Rune::Invalid(_) => (char::REPLACEMENT_CHARACTER, 1),
-        };
-        self.at += width;
-        if verb == '%' {
-            return printer.text("%");
-        }
-        if !self.good {
-            return printer.text(&format!("%!{verb}(BADINDEX)"));
-        }
-        let Some(arg) = self.args.get(self.next) else {
-            return printer.text(&format!("%!{verb}(MISSING)"));
-        };
-        self.next += 1;
-        if verb == 'v' {
-            printer.flags.sharp_v = std::mem::replace(&mut printer.flags.sharp, false);
-            printer.flags.plus_v = std::mem::replace(&mut printer.flags.plus, false);
-        }
-        printer.value(arg, verb);
-    }
-
-    fn extra(&mut self, printer: &mut Printer) {
-        printer.flags = Flags::default();
-        printer.text("%!(EXTRA ");
-        for (index, arg) in self.args.iter().skip(self.next).enumerate() {
-            if index > 0 {
-                printer.text(", ");
-            }
-            if arg.is_nil() {
-                printer.text("<nil>");
-            } else {
-                printer.text(&arg.type_name());
-                printer.text("=");
-                printer.value(arg, 'v');
-            }
-        }
-        printer.text(")");
-    }
 }

@@ -123,6 +123,7 @@ fn first_is_valid(inside: &str) -> bool {
 fn underscores_fit(text: &str) -> bool {
     let digits = text.trim_start_matches(['+', '-']);
     let bytes = digits.as_bytes();
+    // The length is checked before the bytes.
     let prefixed = bytes.len() >= 2 && bytes[0] == b'0' && b"bBoOxX".contains(&bytes[1]);
     let is_hex = prefixed && matches!(bytes[1], b'x' | b'X');
     let mut before = if prefixed { '0' } else { '^' };

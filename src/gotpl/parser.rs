@@ -312,6 +312,7 @@ impl<'a> Parser<'a> {
             self.done.push(template);
             return Ok(());
         };
+        // `index` was just found in `done`.
         if self.done[index].is_blank() {
             self.done[index] = template;
         } else if !template.is_blank() {

@@ -62,6 +62,32 @@ fn runaway_recursion_is_an_error() {
 }
 
 #[test]
+fn deep_values_can_be_printed_from_deep_templates() {
+    let text = "{{ define \"a\" }}{{ $_ := print .v }}{{ $_ := eq nil .v }}{{ template \"a\" . }}{{ end }}{{ template \"a\" . }}";
+    let error = on_two_mebibytes(|| {
+        let deep = (0..MAX_DEPTH - 5).fold(Val::Int(1), |inside, _| Val::list(vec![inside]));
+        run_with(text, Val::map([("v", deep)]), &Options::default())
+    });
+    assert!(error.unwrap_err().contains("exceeded maximum template depth"));
+}
+
+#[test]
+fn values_that_multiply_are_bounded() {
+    let doubled =
+        |start: i64| (0..100).fold(Val::Int(start), |inside, _| Val::list(vec![inside.clone(), inside]));
+    assert!(doubled(1).to_data().is_err());
+    assert!(!deep_equal(&doubled(1), &doubled(1)));
+    let options = Options { limits: Limits { value: 1 << 20, ..Limits::default() }, ..Options::default() };
+    let error = run_with("{{ print . }}", doubled(1), &options).unwrap_err();
+    assert!(error.contains("a value exceeded"), "{error}");
+}
+
+#[test]
+fn a_blank_text_executed_inside_another_is_blank() {
+    assert_eq!(run("{{ tpl `[{{ tpl \"\" . }}{{ tpl \" \" . }}]` . }}"), Ok("[ ]".into()));
+}
+
+#[test]
 fn nesting_in_the_text_is_bounded() {
     let depth = parser::MAX_NESTING;
     let parens = |n: usize| format!("{{{{ {}1{} }}}}", "(".repeat(n), ")".repeat(n));
@@ -199,6 +225,154 @@ fn a_recorder_learns_sources_and_reads() {
             read(&inner, "nope", false)
         ]
     );
+}
+
+/// A struct behind a pointer, with a struct inside whose `String` needs a pointer.
+#[derive(Debug)]
+struct Outer;
+
+#[derive(Debug)]
+struct Inner;
+
+/// A named integer with a `String` method.
+#[derive(Debug)]
+struct Seconds(i64);
+
+static VERSIONS: ListType = ListType {
+    name: "pkg.Versions",
+    elem: Type::String,
+    methods: &[Method::new("Has", &[Type::String], Type::Bool, |_, receiver, args| {
+        let found = receiver
+            .as_list()
+            .is_some_and(|list| list.to_vec().iter().any(|item| deep_equal(item, &args[0])));
+        Ok(Val::Bool(found))
+    })],
+};
+
+impl Object for Outer {
+    fn type_name(&self) -> std::borrow::Cow<'static, str> {
+        "*pkg.Outer".into()
+    }
+    fn kind(&self) -> Kind {
+        Kind::Pointer
+    }
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+    fn field(&self, name: &str) -> Option<Val> {
+        self.fields().into_iter().find(|(field, _)| *field == name).map(|(_, value)| value)
+    }
+    fn fields(&self) -> Vec<(&'static str, Val)> {
+        let versions = List::typed(&VERSIONS, vec![Val::str("v1"), Val::str("v2")]);
+        vec![
+            ("Inner", Val::object(Inner)),
+            ("Versions", Val::List(versions)),
+            ("Wait", Val::object(Seconds(90))),
+        ]
+    }
+    fn bare(&self, _: Plainness) -> String {
+        String::new()
+    }
+    fn equals(&self, _: &dyn Object) -> bool {
+        true
+    }
+}
+
+impl Object for Inner {
+    fn type_name(&self) -> std::borrow::Cow<'static, str> {
+        "pkg.Inner".into()
+    }
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+    fn fields(&self) -> Vec<(&'static str, Val)> {
+        vec![("Name", Val::str("n")), ("Count", Val::Int(3))]
+    }
+    fn action_text(&self) -> Option<GoStr> {
+        Some("inner!".into())
+    }
+    fn bare(&self, _: Plainness) -> String {
+        String::new()
+    }
+    fn equals(&self, _: &dyn Object) -> bool {
+        true
+    }
+}
+
+impl Object for Seconds {
+    fn type_name(&self) -> std::borrow::Cow<'static, str> {
+        "pkg.Seconds".into()
+    }
+    fn kind(&self) -> Kind {
+        Kind::Int64
+    }
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+    fn method(&self, name: &str) -> Option<&'static Method> {
+        static METHODS: &[Method] = &[Method::new("Double", &[], Type::Int64, |_, receiver, _| {
+            Ok(Val::Int64(receiver.as_signed().unwrap_or(0) * 2))
+        })];
+        Method::find(METHODS, name)
+    }
+    fn text(&self) -> Option<GoStr> {
+        Some(format!("{}s", self.0).into())
+    }
+    fn underlying(&self) -> Option<Val> {
+        Some(Val::Int64(self.0))
+    }
+    fn bare(&self, _: Plainness) -> String {
+        String::new()
+    }
+    fn equals(&self, other: &dyn Object) -> bool {
+        other.as_any().downcast_ref::<Seconds>().is_some_and(|other| other.0 == self.0)
+    }
+}
+
+#[test]
+fn objects_print_compare_and_answer_as_go_values() {
+    let fails = |context: &str, column: usize, message: &str| {
+        Err(format!("template: t:1:{column}: executing \"t\" at <{context}>: {message}"))
+    };
+    let cases = [
+        ("{{ . }}", Ok("{{n 3} [v1 v2] 90s}".to_owned())),
+        ("{{ print . }}", Ok("&{{n 3} [v1 v2] 90s}".to_owned())),
+        ("{{ printf `%s` (list .) }}", Ok("[%!s(*pkg.Outer=&{{n 3} [v1 v2] 90})]".to_owned())),
+        ("{{ printf `%T %T %T` . .Inner .Versions }}", Ok("*pkg.Outer pkg.Inner pkg.Versions".to_owned())),
+        ("{{ .Inner }} {{ print .Inner }}", Ok("inner! {n 3}".to_owned())),
+        (
+            "{{ printf `%+v %#v %q` .Inner .Inner .Inner }}",
+            Ok("{Name:n Count:3} pkg.Inner{Name:\"n\", Count:3} {\"n\" '\\x03'}".to_owned()),
+        ),
+        (
+            "{{ .Wait }} {{ printf `%d %s %x %t` .Wait .Wait .Wait .Wait }}",
+            Ok("90s 90 90s 393073 %!t(pkg.Seconds=90)".to_owned()),
+        ),
+        (
+            "{{ eq .Wait 90 }} {{ lt .Wait 100 }} {{ .Wait.Double }} {{ eq . . }}",
+            Ok("true true 180 true".to_owned()),
+        ),
+        (
+            "{{ .Versions.Has `v1` }} {{ .Versions.Has `v3` }} {{ len .Versions }} {{ index .Versions 1 }}",
+            Ok("true false 2 v2".to_owned()),
+        ),
+        ("{{ range .Versions }}{{ . }};{{ end }}", Ok("v1;v2;".to_owned())),
+        ("{{ if . }}true{{ end }}", Ok("true".to_owned())),
+        ("{{ .Nope }}", fails(".Nope", 3, "can't evaluate field Nope in type *pkg.Outer")),
+        ("{{ .Inner.Nope }}", fails(".Inner.Nope", 9, "can't evaluate field Nope in type pkg.Inner")),
+        (
+            "{{ .Versions.Nope }}",
+            fails(".Versions.Nope", 12, "can't evaluate field Nope in type pkg.Versions"),
+        ),
+        ("{{ .Inner 1 }}", fails(".Inner", 3, "Inner has arguments but cannot be invoked as function")),
+        ("{{ .Wait.Double 1 }}", fails(".Wait.Double", 8, "wrong number of args for Double: want 0 got 1")),
+        ("{{ .Versions.Has 1 }}", fails("1", 17, "expected string; found 1")),
+        ("{{ len . }}", fails("len .", 3, "error calling len: len of type pkg.Outer")),
+        ("{{ index . 1 }}", fails("index . 1", 3, "error calling index: can't index item of type pkg.Outer")),
+    ];
+    for (text, want) in cases {
+        assert_eq!(run_with(text, Val::object(Outer), &Options::default()), want, "{text}");
+    }
 }
 
 #[test]
