@@ -7,6 +7,7 @@ mod chart_loading;
 mod cli_cases;
 mod cli_streams;
 mod gotpl_cases;
+mod lint_cases;
 mod manifest_cases;
 mod packaging;
 mod releases;
