@@ -27,7 +27,6 @@ mod strings;
 
 pub use outside::Outside;
 
-
 use crate::gotpl::{Func, FuncError, FuncTable, GoStr, List, Val};
 
 /// A function with its documentation.
