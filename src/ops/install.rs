@@ -107,8 +107,7 @@ pub fn install(
     };
     let rendered = render_chart(context, &chart, &user, &info, &options.apply)?;
     let release = pending(context, &info, revision, options, user.values, &rendered);
-    let definitions =
-        if options.apply.skip_crds { Vec::new() } else { change::crd_objects(&rendered.crds)? };
+    let definitions = if options.apply.skip_crds { Vec::new() } else { change::crd_objects(&rendered.crds)? };
     let wanted = Wanted {
         name: &name,
         old: "",
@@ -187,6 +186,9 @@ fn check_name(previous: Option<&Record>, replace: bool) -> Result<(), OpsError> 
                 "revision {} of {name} is {status}: add --replace, or upgrade it",
                 previous.release.version
             )
+        }
+        Status::Uninstalling => {
+            format!("an uninstall of {name} did not end: `bowline uninstall {name}` finishes it")
         }
         _ => format!("{name} is {status}: run `bowline upgrade {name} …`, or choose another name"),
     };

@@ -5,6 +5,7 @@ mod chart_loading;
 mod cli_cases;
 mod cli_streams;
 mod gotpl_cases;
+mod kills;
 mod manifest_cases;
 mod packaging;
 mod releases;

@@ -205,8 +205,12 @@ impl World {
 
     /// Names in the list of all releases.
     pub fn list(&self, store: &dyn Store) -> Vec<String> {
-        let rows =
-            query::list(&self.context(), store, &ListOptions { statuses: Statuses::ALL, ..ListOptions::default() }).expect("releases can be listed");
+        let rows = query::list(
+            &self.context(),
+            store,
+            &ListOptions { statuses: Statuses::ALL, ..ListOptions::default() },
+        )
+        .expect("releases can be listed");
         rows.iter().map(|row| format!("{} {} {}", row.name, row.revision, row.status)).collect()
     }
 }
