@@ -19,6 +19,7 @@ mod support;
 mod tera_cases;
 mod tidy;
 mod values_cases;
+mod vectors;
 mod yaml_cases;
 
 #[test]
