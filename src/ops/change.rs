@@ -10,6 +10,8 @@
 //! Invariant: the pending record is written before the first object, and the records of other revisions change only
 //! together with the one that takes their place.
 
+use std::time::Duration;
+
 use super::pipeline::Crd;
 use super::{Context, OpsError};
 use crate::cluster::{Query, Store, Write};
@@ -17,7 +19,7 @@ use crate::data::Value;
 use crate::diag::SourceFile;
 use crate::manifest::{self, Event, Object};
 use crate::plan::{self, Action, Plan, PlanError, Scopes};
-use crate::release::{self, History, Holder, Record, Release, Status, Terms, lock};
+use crate::release::{self, History, Holder, Record, Release, ReleaseError, Status, Terms, lock};
 
 /// A store with what a verb needs to work on its releases.
 #[derive(Clone, Copy)]
@@ -35,25 +37,77 @@ impl<'a> Target<'a> {
     }
 }
 
+/// How long a wait for somebody else goes on before an interrupt is looked for.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// Waits until nothing is under way on a release, and tells what was taken over.
 ///
 /// # Errors
-/// Somebody holds it when the wait is over.
+/// Somebody holds it when the wait is over, or the user interrupts the wait.
 pub fn clear_the_way(
     context: &Context<'_>,
     history: &History<'_>,
     name: &str,
-    wait: Option<std::time::Duration>,
+    wait: Option<Duration>,
 ) -> Result<(), OpsError> {
     let holder = Holder::of(context.host);
-    let terms = Terms { wait: wait.unwrap_or_default(), ..Terms::new(&holder) };
-    if let Some(taken) = lock::clear(history, name, &terms)? {
+    let start = crate::sys::monotonic();
+    let taken = loop {
+        context.check_interrupt("nothing was changed")?;
+        let left = wait.unwrap_or_default().saturating_sub(start.elapsed());
+        let terms = Terms { wait: left.min(LOOK), ..Terms::new(&holder) };
+        match lock::clear(history, name, &terms) {
+            Ok(taken) => break taken,
+            Err(ReleaseError::Held { .. } | ReleaseError::InProgress { .. }) if !left.is_zero() => {}
+            Err(error) => return Err(error.into()),
+        }
+    };
+    if let Some(taken) = taken {
         context.warn(format!(
             "revision {} of {name} was {}: {}",
             taken.revision, taken.status, taken.description
         ));
     }
     Ok(())
+}
+
+/// Runs an operation, again when somebody else was faster, until the time to wait is over. The operation gets what is left
+/// of that time.
+///
+/// # Errors
+/// What the operation fails with.
+pub fn in_turn<T>(
+    context: &Context<'_>,
+    wait: Option<Duration>,
+    mut operation: impl FnMut(Option<Duration>) -> Result<T, OpsError>,
+) -> Result<T, OpsError> {
+    let start = crate::sys::monotonic();
+    let left = || wait.map(|wait| wait.saturating_sub(start.elapsed())).filter(|left| !left.is_zero());
+    loop {
+        match operation(left()) {
+            Err(OpsError::Release(error))
+                if left().is_some() && (error.is_race() || matches!(error, ReleaseError::Held { .. })) =>
+            {
+                context.debug(format!("{error}; waiting for another turn"));
+            }
+            result => return result,
+        }
+    }
+}
+
+/// The manifests of the objects that are there: that of the last revision, and when it is not the deployed one, that of the
+/// deployed one too, since an operation that failed may have left its objects as they were.
+///
+/// # Errors
+/// The records cannot be read.
+pub fn live_manifest(history: &History<'_>, last: &Release) -> Result<String, OpsError> {
+    let mut manifest = last.manifest.clone();
+    if !matches!(last.info.status, Status::Deployed | Status::Uninstalled)
+        && let Some(deployed) = history.deployed(&last.name)?
+    {
+        manifest.push_str(&deployed.release.manifest);
+    }
+    Ok(manifest)
 }
 
 /// What a change does to the objects.

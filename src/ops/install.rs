@@ -187,6 +187,9 @@ fn check_name(previous: Option<&Record>, replace: bool) -> Result<(), OpsError> 
                 previous.release.version
             )
         }
+        Status::Uninstalling => {
+            format!("an uninstall of {name} did not end: `bowline uninstall {name}` finishes it")
+        }
         _ => format!("{name} is {status}: run `bowline upgrade {name} …`, or choose another name"),
     };
     Err(OpsError::refused_with("release name check failed: cannot reuse a name that is still in use", hint))

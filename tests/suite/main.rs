@@ -8,6 +8,7 @@ mod cli_cases;
 mod cli_streams;
 mod gotpl_cases;
 mod lint_cases;
+mod kills;
 mod manifest_cases;
 mod packaging;
 mod releases;
