@@ -164,8 +164,7 @@ fn prepare(
     options: &UpgradeOptions,
     current: &Record,
 ) -> Result<Prepared, OpsError> {
-    let mut chart = source::chart(context, &options.chart)?;
-    source::check_installable(context, &chart)?;
+    let mut chart = source::installable_chart(context, &options.chart, options.apply.dependency_update)?;
     let config = reused_values(context, options, &current.release, &mut chart)?;
     let newest = history.head(&options.release)?.map_or(current.release.version, |head| head.revision);
     let revision = newest + 1;
@@ -174,7 +173,7 @@ fn prepare(
         target.namespace,
         u32::try_from(revision).unwrap_or(u32::MAX),
     );
-    let rendered = install::render_chart(context, &chart, &config, &info, &options.apply)?;
+    let rendered = install::render_chart(context, target, &chart, &config, &info, &options.apply)?;
     let method = match options.server_side {
         Some(true) => ApplyMethod::ServerSide,
         Some(false) => ApplyMethod::ClientSide,
@@ -191,6 +190,7 @@ fn prepare(
             first_deployed: current.release.info.first_deployed.clone(),
             config: config.values,
             rendered: &rendered,
+            hide_secrets: options.apply.hide_secrets,
             method,
         },
     );

@@ -11,12 +11,14 @@ mod releases;
 mod render_cases;
 mod repositories;
 mod serving;
+mod state_machine;
 mod store_kill;
 mod stores;
 mod support;
 mod tera_cases;
 mod tidy;
 mod values_cases;
+mod vectors;
 mod yaml_cases;
 
 #[test]
