@@ -146,7 +146,7 @@ fn base32_decoded(source: &[u8]) -> Result<Vec<u8>, usize> {
 }
 
 fn sha1sum(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    Ok(hex(&sha1::Sha1::digest(text(args, "sha1sum")?.as_bytes())))
+    Ok(Val::str(hex(&sha1::Sha1::digest(text(args, "sha1sum")?.as_bytes()))))
 }
 
 fn sha256sum(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
