@@ -5,6 +5,7 @@ mod chart_loading;
 mod cli_cases;
 mod cli_streams;
 mod gotpl_cases;
+mod index_repository;
 mod lint_cases;
 mod manifest_cases;
 mod packaging;
