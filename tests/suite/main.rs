@@ -11,6 +11,7 @@ mod manifest_cases;
 mod packaging;
 mod releases;
 mod render_cases;
+mod repo_commands;
 mod repositories;
 mod serving;
 mod store_kill;
