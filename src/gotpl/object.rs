@@ -106,6 +106,11 @@ pub trait Object: fmt::Debug {
         None
     }
 
+    /// What a copy made by reflection is, where it is not the same: fields that are not exported are lost.
+    fn copied(&self) -> Option<Val> {
+        None
+    }
+
     /// What an encoder sees of what is no record: a plain value, or the encoder's error text.
     fn data(&self, form: DataForm) -> Result<Val, GoStr> {
         let _ = form;

@@ -6,6 +6,7 @@
 //! Invariant: whatever fails before the record is made changes nothing.
 
 use super::change::{self, Change, Done, Target, Wanted};
+use super::lookup::StoreLookup;
 use super::options::{Apply, ChartRequest, DryRun, ReleaseName, ValueSources, WaitStrategy};
 use super::pipeline::{self, Rendered};
 use super::record::{self, NewRevision};
@@ -97,20 +98,21 @@ pub fn install(
     }
     let previous = history.last(&name)?;
     check_name(previous.as_ref(), options.replace)?;
-    let chart = source::chart(context, &options.chart)?;
-    source::check_installable(context, &chart)?;
+    let chart = source::installable_chart(context, &options.chart, options.apply.dependency_update)?;
     let revision = previous.as_ref().map_or(1, |record| record.release.version + 1);
     let user = source::values(context, &options.values)?;
     let info = ReleaseInfo {
         revision: u32::try_from(revision).unwrap_or(u32::MAX),
         ..ReleaseInfo::install(name.as_str(), target.namespace)
     };
-    let rendered = render_chart(context, &chart, &user, &info, &options.apply)?;
+    let rendered = render_chart(context, target, &chart, &user, &info, &options.apply)?;
     let release = pending(context, &info, revision, options, user.values, &rendered);
+    let definitions = if options.apply.skip_crds { Vec::new() } else { change::crd_objects(&rendered.crds)? };
     let wanted = Wanted {
         name: &name,
         old: "",
         new: &rendered.manifest.objects,
+        definitions: &definitions,
         take_ownership: options.apply.take_ownership,
         replace: options.apply.force_replace,
         verb: "install",
@@ -122,8 +124,7 @@ pub fn install(
     if dry {
         return Ok(dry_run(release, plan));
     }
-    let mut first =
-        if options.apply.skip_crds { Vec::new() } else { change::crd_writes(target.store, &rendered.crds)? };
+    let mut first = change::crd_writes(target.store, definitions)?;
     if options.create_namespace {
         first.splice(0..0, namespace_write(target)?);
     }
@@ -186,6 +187,9 @@ fn check_name(previous: Option<&Record>, replace: bool) -> Result<(), OpsError> 
                 previous.release.version
             )
         }
+        Status::Uninstalling => {
+            format!("an uninstall of {name} did not end: `bowline uninstall {name}` finishes it")
+        }
         _ => format!("{name} is {status}: run `bowline upgrade {name} …`, or choose another name"),
     };
     Err(OpsError::refused_with("release name check failed: cannot reuse a name that is still in use", hint))
@@ -194,11 +198,13 @@ fn check_name(previous: Option<&Record>, replace: bool) -> Result<(), OpsError> 
 /// Renders a chart for an install or an upgrade.
 pub(super) fn render_chart(
     context: &Context<'_>,
+    target: Target<'_>,
     chart: &Chart,
     user: &UserValues,
     info: &ReleaseInfo,
     apply: &Apply,
 ) -> Result<Rendered, OpsError> {
+    let lookup = StoreLookup { store: target.store };
     pipeline::render(
         context,
         &pipeline::Request {
@@ -207,7 +213,8 @@ pub(super) fn render_chart(
             provenance: &user.provenance,
             release: info,
             capabilities: &Capabilities::default(),
-            lookup: None,
+            // A dry run of the client has no store to ask.
+            lookup: (apply.dry_run != DryRun::Client).then_some(&lookup as &dyn render::Lookup),
             options: render::Options { enable_dns: apply.enable_dns, ..render::Options::default() },
             skip_schema: apply.skip_schema_validation,
             subchart_notes: apply.subchart_notes,
@@ -235,6 +242,7 @@ fn pending(
             first_deployed: None,
             config,
             rendered,
+            hide_secrets: options.apply.hide_secrets,
             method: if options.server_side { ApplyMethod::ServerSide } else { ApplyMethod::ClientSide },
         },
     );

@@ -8,6 +8,7 @@ pub mod create;
 pub mod dependency;
 pub mod error;
 pub mod install;
+pub mod lookup;
 pub mod lint;
 pub mod objects;
 pub mod options;

@@ -45,6 +45,18 @@ fn recorded_hook(hook: &manifest::Hook) -> Hook {
     }
 }
 
+/// The manifest with a line in place of each Secret. Source of the line: Helm's `--hide-secret`.
+fn without_secrets(rendered: &Rendered) -> String {
+    let mut text = String::new();
+    for object in &rendered.manifest.objects {
+        let id = &object.id;
+        let secret = id.group.is_empty() && id.version == "v1" && id.kind == "Secret";
+        let shown = if secret { "# HIDDEN: The Secret output has been suppressed" } else { &*object.text };
+        manifest::write_document(&mut text, &object.source, shown);
+    }
+    text
+}
+
 /// What a new revision is made of.
 pub struct NewRevision<'a> {
     /// Name of the release.
@@ -63,6 +75,8 @@ pub struct NewRevision<'a> {
     pub config: Map,
     /// What was rendered.
     pub rendered: &'a Rendered,
+    /// Leave the content of secrets out, for dry runs.
+    pub hide_secrets: bool,
     /// How objects are applied.
     pub method: ApplyMethod,
 }
@@ -83,7 +97,7 @@ pub fn new_revision(host: &Host, new: NewRevision<'_>) -> Release {
         },
         chart: recorded_chart(&new.rendered.chart),
         config: if new.config.is_empty() { Value::Null } else { Value::Map(new.config) },
-        manifest: new.rendered.manifest.text(),
+        manifest: if new.hide_secrets { without_secrets(new.rendered) } else { new.rendered.manifest.text() },
         hooks: new.rendered.manifest.hooks.iter().map(recorded_hook).collect(),
         version: new.revision,
         namespace: new.namespace.to_string(),

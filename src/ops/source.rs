@@ -5,12 +5,14 @@
 use std::sync::Arc;
 
 use super::options::{ChartRequest, ValueSources};
-use super::{Context, OpsError};
+use super::{Context, Event, OpsError};
 use crate::chart::{self, Chart};
 use crate::data::Map;
 use crate::diag::SourceFile;
+use crate::fetch::deps::{DepsEvent, DepsOptions};
 use crate::fetch::{self, FetchOptions, Source};
 use crate::sys::fs::FsError;
+use crate::sys::fs::Kind;
 use crate::values::{Layers, Provenance};
 
 /// Loads the chart that a request names, with the warnings about it told.
@@ -29,6 +31,28 @@ pub fn chart(context: &Context<'_>, request: &ChartRequest) -> Result<Chart, Ops
         context.warn(warning.to_string());
     }
     Ok(chart)
+}
+
+/// Loads a chart that is to be rendered, brings in what is missing below its charts/ when `update` says so, and refuses what
+/// cannot be installed.
+///
+/// # Errors
+/// As [`chart`] and [`check_installable`]; a dependency cannot be brought in.
+pub fn installable_chart(
+    context: &Context<'_>,
+    request: &ChartRequest,
+    update: bool,
+) -> Result<Chart, OpsError> {
+    let mut loaded = chart(context, request)?;
+    let missing = loaded.missing_dependencies().next().is_some();
+    if update && missing && crate::sys::fs::kind(&context.host.resolve(&request.reference)) == Kind::Folder {
+        let options = DepsOptions { fetch: request.fetch.clone(), ..DepsOptions::default() };
+        let mut tell = |event: &DepsEvent<'_>| context.progress.event(Event::Doing(event.to_string()));
+        fetch::deps::update(&request.reference, &options, &context.fetch(), &mut tell)?;
+        loaded = chart(context, request)?;
+    }
+    check_installable(context, &loaded)?;
+    Ok(loaded)
 }
 
 /// Refuses charts that cannot be installed or rendered alone. Texts are Helm's.

@@ -5,9 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::lookup::StoreLookup;
 use super::options::{Apply, ChartRequest, ReleaseName, ValueSources};
 use super::pipeline::{self, Rendered};
 use super::{Context, OpsError, install, source};
+use crate::cluster::Store;
 use crate::data::glob::PathPattern;
 use crate::manifest::{self, Event, Manifest};
 use crate::render::{self, Capabilities, ReleaseInfo};
@@ -62,14 +64,17 @@ pub struct TemplateReport {
     pub text: String,
 }
 
-/// Renders a chart.
+/// Renders a chart. With a store, `lookup` in templates asks it.
 ///
 /// # Errors
 /// Anything that [`OpsError`] says about charts, values and templates, or a `show_only` that matches nothing.
-pub fn template(context: &Context<'_>, options: &TemplateOptions) -> Result<TemplateReport, OpsError> {
+pub fn template(
+    context: &Context<'_>,
+    store: Option<&dyn Store>,
+    options: &TemplateOptions,
+) -> Result<TemplateReport, OpsError> {
     let name = install::release_name(context, &options.name, &options.chart.reference)?;
-    let chart = source::chart(context, &options.chart)?;
-    source::check_installable(context, &chart)?;
+    let chart = source::installable_chart(context, &options.chart, options.apply.dependency_update)?;
     let user = source::values(context, &options.values)?;
     let mut capabilities = Capabilities::default();
     if let Some(version) = &options.kube_version {
@@ -81,6 +86,7 @@ pub fn template(context: &Context<'_>, options: &TemplateOptions) -> Result<Temp
         is_upgrade: options.is_upgrade,
         ..ReleaseInfo::install(name.as_str(), options.namespace.as_str())
     };
+    let lookup = store.map(|store| StoreLookup { store });
     let rendered = pipeline::render(
         context,
         &pipeline::Request {
@@ -89,7 +95,7 @@ pub fn template(context: &Context<'_>, options: &TemplateOptions) -> Result<Temp
             provenance: &user.provenance,
             release: &info,
             capabilities: &capabilities,
-            lookup: None,
+            lookup: lookup.as_ref().map(|lookup| lookup as &dyn render::Lookup),
             options: render::Options { enable_dns: options.apply.enable_dns, ..render::Options::default() },
             skip_schema: options.apply.skip_schema_validation,
             subchart_notes: false,

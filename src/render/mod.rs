@@ -14,6 +14,7 @@
 mod capabilities;
 mod error;
 pub mod gotpl;
+pub mod reference;
 mod scope;
 pub mod tera;
 

@@ -119,7 +119,7 @@ pub(super) fn to_float(value: &Val) -> f64 {
 }
 
 /// A float in Go's notation: decimal, `Inf`, `NaN`. `None` when it is none or out of range.
-pub(super) fn float_of_text(text: &str) -> Option<f64> {
+pub fn float_of_text(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let special = ["inf", "infinity", "nan"].iter().any(|word| unsigned.eq_ignore_ascii_case(word));
     if unsigned.eq_ignore_ascii_case("nan") && unsigned.len() != text.len() {

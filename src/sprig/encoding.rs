@@ -4,8 +4,9 @@
 
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use base64::{DecodeError, Engine, alphabet};
-use sha2::{Digest, Sha256, Sha512};
+use sha2::{Digest, Sha512};
 
+use crate::data::digest::{hex, sha256_hex};
 use crate::gotpl::{Ctx, Func, FuncError, GoStr, Type, Val};
 
 use super::{Entry, entry};
@@ -27,11 +28,22 @@ pub(super) static ENTRIES: &[Entry] = &[
         r#"{{ adler32sum "a" }} → 6422626"#,
     ),
     entry(
+        Func::new("b32dec", &[S], S, b32dec),
+        "The bytes that a base32 text stands for.",
+        r#"{{ b32dec "MFRA====" }} → ab"#,
+    ),
+    entry(Func::new("b32enc", &[S], S, b32enc), "The text in base32.", r#"{{ b32enc "ab" }} → MFRA===="#),
+    entry(
         Func::new("b64dec", &[S], S, b64dec),
         "The bytes that a base64 text stands for.",
         r#"{{ b64dec "aGk=" }} → hi"#,
     ),
     entry(Func::new("b64enc", &[S], S, b64enc), "The text in base64.", r#"{{ b64enc "hi" }} → aGk="#),
+    entry(
+        Func::new("sha1sum", &[S], S, sha1sum),
+        "The SHA-1 digest in hexadecimal.",
+        r#"{{ sha1sum "a" | trunc 8 }} → 86f7e437"#,
+    ),
     entry(
         Func::new("sha256sum", &[S], S, sha256sum),
         "The SHA-256 digest in hexadecimal.",
@@ -46,16 +58,6 @@ pub(super) static ENTRIES: &[Entry] = &[
 
 fn text<'a>(args: &'a [Val], name: &str) -> Result<&'a GoStr, FuncError> {
     args.first().and_then(Val::as_str).ok_or_else(|| FuncError::arguments(name))
-}
-
-fn hex(bytes: &[u8]) -> Val {
-    use std::fmt::Write;
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-    }
-    Val::str(out)
 }
 
 fn b64enc(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
@@ -81,12 +83,78 @@ fn b64dec(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
     })
 }
 
+const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+fn b32enc(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let source = text(args, "b32enc")?.as_bytes();
+    let mut out = Vec::with_capacity(source.len().div_ceil(5) * 8);
+    for chunk in source.chunks(5) {
+        let mut block = [0; 5];
+        block[..chunk.len()].copy_from_slice(chunk);
+        let bits = block.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+        let letters = (chunk.len() * 8).div_ceil(5);
+        let letter = |at: usize| BASE32[(bits >> (35 - at * 5) & 31) as usize];
+        out.extend((0..8).map(|at| if at < letters { letter(at) } else { b'=' }));
+    }
+    Ok(Val::Str(GoStr::from(out)))
+}
+
+fn b32dec(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let source = text(args, "b32dec")?.as_bytes();
+    let kept: Vec<u8> = source.iter().copied().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
+    Ok(match base32_decoded(&kept) {
+        Ok(bytes) => Val::Str(GoStr::from(bytes)),
+        Err(at) => Val::str(format!("illegal base32 data at input byte {at}")),
+    })
+}
+
+/// The bytes, or the offset at which Go's decoder gives up.
+fn base32_decoded(source: &[u8]) -> Result<Vec<u8>, usize> {
+    let mut out = Vec::with_capacity(source.len() / 8 * 5);
+    let mut at = 0;
+    while at < source.len() {
+        let (mut bits, mut letters) = (0_u64, 0);
+        let block = at;
+        while letters < 8 {
+            let Some(byte) = source.get(at) else { return Err(source.len()) };
+            if *byte == b'=' && letters >= 2 {
+                let missing = 8 - letters;
+                if source.len() < block + 8 {
+                    return Err(source.len());
+                }
+                if let Some(wrong) = (0..missing).find(|step| source.get(at + step) != Some(&b'=')) {
+                    return Err(at + wrong);
+                }
+                if matches!(letters, 1 | 3 | 6) {
+                    return Err(at);
+                }
+                if source.len() > block + 8 {
+                    return Err(block + 8);
+                }
+                at = block + 8;
+                break;
+            }
+            let Some(value) = BASE32.iter().position(|letter| letter == byte) else { return Err(at) };
+            bits = bits << 5 | value as u64;
+            letters += 1;
+            at += 1;
+        }
+        let bytes = (bits << ((8 - letters) * 5)).to_be_bytes();
+        out.extend_from_slice(&bytes[3..3 + letters * 5 / 8]);
+    }
+    Ok(out)
+}
+
+fn sha1sum(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    Ok(hex(&sha1::Sha1::digest(text(args, "sha1sum")?.as_bytes())))
+}
+
 fn sha256sum(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    Ok(hex(&Sha256::digest(text(args, "sha256sum")?.as_bytes())))
+    Ok(Val::str(sha256_hex(text(args, "sha256sum")?.as_bytes())))
 }
 
 fn sha512sum(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    Ok(hex(&Sha512::digest(text(args, "sha512sum")?.as_bytes())))
+    Ok(Val::str(hex(&Sha512::digest(text(args, "sha512sum")?.as_bytes()))))
 }
 
 fn adler32sum(_: &mut Ctx<'_>, args: &[Val]) -> Answer {

@@ -11,6 +11,9 @@
 //! Invariant: no function panics; whatever Go would panic with is an error that says the same.
 
 mod convert;
+mod copies;
+mod dates;
+mod decimals;
 mod defaults;
 mod dicts;
 pub mod encode;
@@ -18,13 +21,19 @@ mod encoding;
 mod json;
 mod lists;
 mod math;
+pub mod moments;
 mod outside;
+mod paths;
 mod pattern;
+mod random;
 mod reflect;
 mod regex;
 mod semver;
 mod strings;
+mod urls;
+mod words;
 
+pub use convert::float_of_text;
 pub use outside::Outside;
 
 use crate::gotpl::{Func, FuncError, FuncTable, GoStr, List, Val};
@@ -57,16 +66,23 @@ pub struct Family {
 /// All families in the order of the reference.
 pub static FAMILIES: &[Family] = &[
     Family { title: "Strings", entries: strings::ENTRIES },
+    Family { title: "Words and lines", entries: words::ENTRIES },
     Family { title: "Conversions", entries: convert::ENTRIES },
     Family { title: "Numbers", entries: math::ENTRIES },
+    Family { title: "Decimals", entries: decimals::ENTRIES },
     Family { title: "Defaults and logic", entries: defaults::ENTRIES },
     Family { title: "Lists", entries: lists::ENTRIES },
     Family { title: "Dictionaries", entries: dicts::ENTRIES },
     Family { title: "Encoding and digests", entries: encoding::ENTRIES },
     Family { title: "JSON", entries: json::ENTRIES },
+    Family { title: "Copies", entries: copies::ENTRIES },
     Family { title: "Types", entries: reflect::ENTRIES },
+    Family { title: "Dates", entries: dates::ENTRIES },
+    Family { title: "Paths", entries: paths::ENTRIES },
+    Family { title: "URLs", entries: urls::ENTRIES },
     Family { title: "Versions", entries: semver::ENTRIES },
     Family { title: "Patterns", entries: regex::ENTRIES },
+    Family { title: "Randomness", entries: random::ENTRIES },
 ];
 
 /// Adds every function of the library to a table.

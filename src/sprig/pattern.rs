@@ -201,7 +201,7 @@ impl<'p> Translator<'p> {
         let end = after.find('>').ok_or_else(|| problem(WHAT, self.rest))?;
         let name = &after[..end];
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            return Err(problem(WHAT, &self.rest[..opening + end + 1]));
+            return Err(problem(WHAT, &self.rest[..=opening + end]));
         }
         if self.names.contains(&name) {
             return Err(problem(WHAT, name));

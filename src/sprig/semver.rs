@@ -150,8 +150,12 @@ impl Object for VersionObject {
         })
     }
 
-    fn data(&self, form: DataForm) -> Result<Val, GoStr> {
-        let _ = form;
+    fn copied(&self) -> Option<Val> {
+        let version = Version::parse("0.0.0").ok()?;
+        Some(Val::object(VersionObject { version, pointer: self.pointer }))
+    }
+
+    fn data(&self, _: DataForm) -> Result<Val, GoStr> {
         Ok(Val::str(self.version.to_string()))
     }
 }

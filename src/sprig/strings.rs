@@ -198,7 +198,7 @@ fn lower(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
 }
 
 /// Go maps letter to letter; letters whose upper case is several (`ß`) stay as they are.
-fn simple_upper(c: char) -> char {
+pub(super) fn simple_upper(c: char) -> char {
     let mut upper = c.to_uppercase();
     match (upper.next(), upper.next()) {
         (Some(one), None) => one,
@@ -207,7 +207,7 @@ fn simple_upper(c: char) -> char {
 }
 
 /// The counterpart of [`simple_upper`]; `İ` becomes a plain `i`, as in Go.
-fn simple_lower(c: char) -> char {
+pub(super) fn simple_lower(c: char) -> char {
     c.to_lowercase().next().unwrap_or(c)
 }
 

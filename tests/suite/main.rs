@@ -1,12 +1,15 @@
 //! The one integration-test binary. Every file in `tests/suite` is declared here, and a test fails when one is not:
 //! a file that nobody compiles tests nothing.
 
+#![allow(clippy::print_stdout)] // tests say what they skipped and what they counted
+
 mod chart_loading;
 mod cli_cases;
 mod cli_streams;
 mod gotpl_cases;
 mod index_repository;
 mod lint_cases;
+mod kills;
 mod manifest_cases;
 mod packaging;
 mod releases;
@@ -14,12 +17,14 @@ mod render_cases;
 mod repo_commands;
 mod repositories;
 mod serving;
+mod state_machine;
 mod store_kill;
 mod stores;
 mod support;
 mod tera_cases;
 mod tidy;
 mod values_cases;
+mod vectors;
 mod yaml_cases;
 
 #[test]

@@ -174,10 +174,9 @@ impl Run for TemplateArgs {
             skip_tests: options.skip_tests,
             apply: options.apply.to_ops(session, false)?,
         };
-        if options.apply.dry_run == DryRun::Server {
-            return Err(Failure::unsupported("template --dry-run=server"));
-        }
-        let report = session.with_context(|context| ops::template(context, &wanted))?;
+        let server = options.apply.dry_run == DryRun::Server;
+        let store = if server { Some(session.store()?) } else { None };
+        let report = session.with_context(|context| ops::template(context, store.as_deref(), &wanted))?;
         match &options.output_folder {
             None => session.ui.out(&report.text)?,
             Some(folder) => {

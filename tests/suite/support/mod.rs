@@ -6,6 +6,7 @@
 pub mod archive;
 pub mod cases;
 pub mod render;
+pub mod world;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

@@ -1,0 +1,81 @@
+//! `lookup` in templates, answered by a store.
+//!
+//! Invariant: templates only read, and see what the store held when they asked.
+
+use crate::cluster::{Query, Store};
+use crate::data::Value;
+use crate::manifest::ObjectRef;
+use crate::plan::Scopes;
+use crate::render::Lookup;
+
+/// A store that answers templates.
+pub struct StoreLookup<'a> {
+    /// The store.
+    pub store: &'a dyn Store,
+}
+
+impl Lookup for StoreLookup<'_> {
+    /// The object of that name; with an empty name a list object of all of the kind, in one namespace or in every one. What
+    /// is not there is an empty map, as in Helm.
+    fn lookup(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Value, String> {
+        let (group, version) = ObjectRef::split_api_version(api_version);
+        if name.is_empty() {
+            return self.list(group, kind, namespace, api_version);
+        }
+        let namespaced = Scopes::built_in().is_namespaced(group, kind);
+        let id = ObjectRef {
+            group: group.to_string(),
+            version: version.to_string(),
+            kind: kind.to_string(),
+            namespace: if namespaced { namespace.to_string() } else { String::new() },
+            name: name.to_string(),
+        };
+        let found = self.store.get(&id).map_err(|error| error.to_string())?;
+        Ok(found.and_then(|stored| stored.body).unwrap_or_else(Value::map))
+    }
+}
+
+impl StoreLookup<'_> {
+    fn list(&self, group: &str, kind: &str, namespace: &str, api_version: &str) -> Result<Value, String> {
+        let query = Query {
+            group_kind: Some((group.to_string(), kind.to_string())),
+            namespace: (!namespace.is_empty()).then(|| namespace.to_string()),
+            ..Query::default()
+        };
+        let found = self.store.list(&query).map_err(|error| error.to_string())?;
+        let items: Vec<Value> = found.into_iter().filter_map(|stored| stored.body).collect();
+        Ok([
+            ("apiVersion", Value::str(api_version)),
+            ("kind", Value::str(format!("{kind}List"))),
+            ("items", Value::List(items)),
+        ]
+        .into_iter()
+        .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cluster::Memory;
+    use crate::sys::Host;
+
+    #[test]
+    fn objects_lists_and_nothing() {
+        let store = Memory::new(&Host::of_process().unwrap());
+        for name in ["a", "b"] {
+            let json = format!(
+                r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"{name}","namespace":"n"}}}}"#
+            );
+            store.create(serde_json::from_str(&json).unwrap()).unwrap();
+        }
+        let lookup = StoreLookup { store: &store };
+        let one = lookup.lookup("v1", "ConfigMap", "n", "a").unwrap();
+        assert_eq!(one.path(["metadata", "name"]).and_then(Value::as_str), Some("a"));
+        assert_eq!(lookup.lookup("v1", "ConfigMap", "n", "c").unwrap(), Value::map());
+        let all = lookup.lookup("v1", "ConfigMap", "", "").unwrap();
+        assert_eq!(all.get("items").and_then(Value::as_list).map(<[Value]>::len), Some(2));
+        let none = lookup.lookup("v1", "ConfigMap", "m", "").unwrap();
+        assert_eq!(none.get("items").and_then(Value::as_list).map(<[Value]>::len), Some(0));
+    }
+}
