@@ -157,18 +157,6 @@ fn from_toml(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     Ok(toml_read::read(file.text()).map_or_else(error_map, Val::Map))
 }
 
-/// What a JSON value is called in the message about one of another type.
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Int(_) | Value::Uint(_) | Value::SetInt(_) | Value::Float(_) => "number",
-        Value::Str(_) => "string",
-        Value::List(_) => "array",
-        Value::Map(_) => "object",
-    }
-}
-
 fn from_json(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let file = source(ctx, args, "fromJson")?;
     Ok(match json::parse(file.text()) {
@@ -176,7 +164,7 @@ fn from_json(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
         Ok(value @ Value::Map(_)) => Val::from_data(&value),
         Ok(other) => error_map(format!(
             "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
-            kind(&other)
+            other.json_kind()
         )),
         Err(error) => error_map(error.to_string()),
     })
@@ -189,7 +177,7 @@ fn from_json_array(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
         Ok(value @ Value::List(_)) => Val::from_data(&value),
         Ok(other) => error_list(format!(
             "json: cannot unmarshal {} into Go value of type []interface {{}}",
-            kind(&other)
+            other.json_kind()
         )),
         Err(error) => error_list(error.to_string()),
     })
