@@ -2,6 +2,7 @@
 //! a file that nobody compiles tests nothing.
 
 mod chart_loading;
+mod classic_session;
 mod cli_cases;
 mod cli_streams;
 mod gotpl_cases;
