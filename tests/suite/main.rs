@@ -6,6 +6,7 @@ mod classic_session;
 mod cli_cases;
 mod cli_streams;
 mod gotpl_cases;
+mod ingress_session;
 mod kills;
 mod manifest_cases;
 mod packaging;
