@@ -228,7 +228,10 @@ fn wanted_step(
         expected,
         keep: None,
     };
-    let Some(found) = found else { return Ok(step(Action::Create, body, None)) };
+    let Some(found) = found else {
+        without_nulls(&mut body);
+        return Ok(step(Action::Create, body, None));
+    };
     let mut action = Action::Update;
     if before.is_none() {
         if !input.take_ownership {
@@ -244,14 +247,29 @@ fn wanted_step(
     let expected = Some(found.resource_version);
     let current = found.body.unwrap_or(Value::Null);
     if input.replace {
+        without_nulls(&mut body);
         return Ok(step(action, body, expected));
     }
     let baseline = before.map_or(&body, |object| &object.body);
-    let merged = apply::three_way(id, baseline, &body, &current);
+    let mut merged = apply::three_way(id, baseline, &body, &current);
+    without_nulls(&mut merged);
     if merged == current {
         action = Action::Unchanged;
     }
     Ok(step(action, merged, expected))
+}
+
+/// Takes out of an object what is null, as an API server does: a null says that there is no such field. Kept, it would
+/// make the next change of an object look like one when there is none. Recursion is as deep as YAML may be nested.
+fn without_nulls(value: &mut Value) {
+    match value {
+        Value::Map(map) => {
+            map.retain(|_, item| !matches!(item, Value::Null));
+            map.values_mut().for_each(without_nulls);
+        }
+        Value::List(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
 }
 
 /// Writes the namespace of the identity into a body, or takes it out where the kind lives in none.

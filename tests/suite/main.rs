@@ -4,11 +4,13 @@
 #![allow(clippy::print_stdout)] // tests say what they skipped and what they counted
 
 mod chart_loading;
+mod classic_session;
 mod cli_cases;
 mod cli_streams;
 mod gotpl_cases;
 mod index_repository;
 mod lint_cases;
+mod ingress_session;
 mod kills;
 mod lint_cases;
 mod manifest_cases;

@@ -850,3 +850,17 @@ fn hooks_are_recorded_and_told_where_nothing_runs() {
     assert!(rolled.hooks_not_run.is_empty(), "no hook of that event");
     assert_eq!(world.warnings().len(), 1, "{:?}", world.warnings());
 }
+
+#[test]
+fn a_null_in_a_manifest_is_no_field_and_no_change() {
+    let world = World::new();
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: empty, labels: null}\ndata:\nitems: [{a: null, b: 1}]\n";
+    let chart = world.chart("nulls", "1.0.0", &[("templates/map.yaml", map)]);
+    let store = world.store();
+    world.install(&store, &chart, |_| {}).unwrap();
+    let first = store.get(&config_map("empty")).unwrap().unwrap();
+    assert!(first.body.as_ref().unwrap().get("data").is_none());
+    let report = world.upgrade(&store, &chart, |_| {}).unwrap();
+    assert_eq!(report.plan.count(Action::Unchanged), 1);
+    assert_eq!(store.get(&config_map("empty")).unwrap().unwrap(), first);
+}
