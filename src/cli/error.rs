@@ -159,8 +159,11 @@ impl<E: Error + Hint + 'static> From<E> for Failure {
         let mut source = error.source();
         while let Some(cause) = source {
             let text = cause.to_string();
+            let text = text.split(" (os error").next().unwrap_or_default().to_string();
             // Many messages already end in the text of their cause; saying it twice helps nobody.
-            if !message.contains(&text) && !causes.iter().any(|told| told.contains(&text)) {
+            if !message.to_lowercase().contains(&text.to_lowercase())
+                && !causes.iter().any(|told| told.contains(&text))
+            {
                 causes.push(text);
             }
             source = cause.source();

@@ -10,6 +10,8 @@
 //! Invariant: the pending record is written before the first object, and the records of other revisions change only
 //! together with the one that takes their place.
 
+use std::time::Duration;
+
 use super::pipeline::Crd;
 use super::{Context, OpsError};
 use crate::cluster::{Query, Store, Write};
@@ -17,7 +19,7 @@ use crate::data::Value;
 use crate::diag::SourceFile;
 use crate::manifest::{self, Event, Object};
 use crate::plan::{self, Action, Plan, PlanError, Scopes};
-use crate::release::{self, History, Holder, Record, Release, Status, Terms, lock};
+use crate::release::{self, History, Holder, Record, Release, ReleaseError, Status, Terms, lock};
 
 /// A store with what a verb needs to work on its releases.
 #[derive(Clone, Copy)]
@@ -35,25 +37,77 @@ impl<'a> Target<'a> {
     }
 }
 
+/// How long a wait for somebody else goes on before an interrupt is looked for.
+const LOOK: Duration = Duration::from_millis(250);
+
 /// Waits until nothing is under way on a release, and tells what was taken over.
 ///
 /// # Errors
-/// Somebody holds it when the wait is over.
+/// Somebody holds it when the wait is over, or the user interrupts the wait.
 pub fn clear_the_way(
     context: &Context<'_>,
     history: &History<'_>,
     name: &str,
-    wait: Option<std::time::Duration>,
+    wait: Option<Duration>,
 ) -> Result<(), OpsError> {
     let holder = Holder::of(context.host);
-    let terms = Terms { wait: wait.unwrap_or_default(), ..Terms::new(&holder) };
-    if let Some(taken) = lock::clear(history, name, &terms)? {
+    let start = crate::sys::monotonic();
+    let taken = loop {
+        context.check_interrupt("nothing was changed")?;
+        let left = wait.unwrap_or_default().saturating_sub(start.elapsed());
+        let terms = Terms { wait: left.min(LOOK), ..Terms::new(&holder) };
+        match lock::clear(history, name, &terms) {
+            Ok(taken) => break taken,
+            Err(ReleaseError::Held { .. } | ReleaseError::InProgress { .. }) if !left.is_zero() => {}
+            Err(error) => return Err(error.into()),
+        }
+    };
+    if let Some(taken) = taken {
         context.warn(format!(
             "revision {} of {name} was {}: {}",
             taken.revision, taken.status, taken.description
         ));
     }
     Ok(())
+}
+
+/// Runs an operation, again when somebody else was faster, until the time to wait is over. The operation gets what is left
+/// of that time.
+///
+/// # Errors
+/// What the operation fails with.
+pub fn in_turn<T>(
+    context: &Context<'_>,
+    wait: Option<Duration>,
+    mut operation: impl FnMut(Option<Duration>) -> Result<T, OpsError>,
+) -> Result<T, OpsError> {
+    let start = crate::sys::monotonic();
+    let left = || wait.map(|wait| wait.saturating_sub(start.elapsed())).filter(|left| !left.is_zero());
+    loop {
+        match operation(left()) {
+            Err(OpsError::Release(error))
+                if left().is_some() && (error.is_race() || matches!(error, ReleaseError::Held { .. })) =>
+            {
+                context.debug(format!("{error}; waiting for another turn"));
+            }
+            result => return result,
+        }
+    }
+}
+
+/// The manifests of the objects that are there: that of the last revision, and when it is not the deployed one, that of the
+/// deployed one too, since an operation that failed may have left its objects as they were.
+///
+/// # Errors
+/// The records cannot be read.
+pub fn live_manifest(history: &History<'_>, last: &Release) -> Result<String, OpsError> {
+    let mut manifest = last.manifest.clone();
+    if !matches!(last.info.status, Status::Deployed | Status::Uninstalled)
+        && let Some(deployed) = history.deployed(&last.name)?
+    {
+        manifest.push_str(&deployed.release.manifest);
+    }
+    Ok(manifest)
 }
 
 /// What a change does to the objects.
@@ -64,6 +118,8 @@ pub struct Wanted<'a> {
     pub old: &'a str,
     /// The objects that are wanted, in install order.
     pub new: &'a [Object],
+    /// Definitions that will be in the store before the objects: they say where custom kinds live.
+    pub definitions: &'a [Object],
     /// Adopt objects of others.
     pub take_ownership: bool,
     /// Replace objects instead of merging.
@@ -81,7 +137,7 @@ pub fn plan(context: &Context<'_>, target: Target<'_>, wanted: &Wanted<'_>) -> R
     let new = objects(wanted.new)?;
     manifest::order::sort_for_uninstall(&mut old, |object| object.id.kind.clone());
     let old = objects(&old)?;
-    let scopes = scopes(target.store, old.iter().chain(&new))?;
+    let scopes = scopes(target.store, old.iter().chain(&new).chain(wanted.definitions))?;
     let input = plan::Input {
         release: wanted.name,
         namespace: target.namespace,
@@ -172,26 +228,36 @@ pub(super) fn scopes<'o>(
     Ok(scopes)
 }
 
-/// Writes that create or change the objects of crds/. They belong to nobody and are never deleted.
+/// The objects of crds/.
 ///
 /// # Errors
-/// A file is not YAML, or the store cannot be read.
-pub fn crd_writes(store: &dyn Store, crds: &[Crd]) -> Result<Vec<Write>, OpsError> {
-    let mut writes = Vec::new();
+/// A file is not YAML.
+pub fn crd_objects(crds: &[Crd]) -> Result<Vec<Object>, OpsError> {
+    let mut found = Vec::new();
     for crd in crds {
         let file = SourceFile::new(std::sync::Arc::clone(&crd.name), crd.file.text().as_ref());
         let rendered = manifest::Manifest::from_rendered(&[file])?;
-        for object in objects(&rendered.objects)? {
-            let id = plan::located(&object.id, "", &Scopes::built_in());
-            let Some(live) = store.get(&id)? else {
-                writes.push(Write::Create { body: object.body });
-                continue;
-            };
-            let current = live.body.unwrap_or_default();
-            let merged = crate::cluster::apply::three_way(&id, &object.body, &object.body, &current);
-            if merged != current {
-                writes.push(Write::Replace { body: merged, expected: Some(live.resource_version) });
-            }
+        found.extend(objects(&rendered.objects)?);
+    }
+    Ok(found)
+}
+
+/// Writes that create or change the objects of crds/. They belong to nobody and are never deleted.
+///
+/// # Errors
+/// The store cannot be read.
+pub fn crd_writes(store: &dyn Store, definitions: Vec<Object>) -> Result<Vec<Write>, OpsError> {
+    let mut writes = Vec::new();
+    for object in definitions {
+        let id = plan::located(&object.id, "", &Scopes::built_in());
+        let Some(live) = store.get(&id)? else {
+            writes.push(Write::Create { body: object.body });
+            continue;
+        };
+        let current = live.body.unwrap_or_default();
+        let merged = crate::cluster::apply::three_way(&id, &object.body, &object.body, &current);
+        if merged != current {
+            writes.push(Write::Replace { body: merged, expected: Some(live.resource_version) });
         }
     }
     Ok(writes)

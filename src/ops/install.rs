@@ -107,10 +107,12 @@ pub fn install(
     };
     let rendered = render_chart(context, target, &chart, &user, &info, &options.apply)?;
     let release = pending(context, &info, revision, options, user.values, &rendered);
+    let definitions = if options.apply.skip_crds { Vec::new() } else { change::crd_objects(&rendered.crds)? };
     let wanted = Wanted {
         name: &name,
         old: "",
         new: &rendered.manifest.objects,
+        definitions: &definitions,
         take_ownership: options.apply.take_ownership,
         replace: options.apply.force_replace,
         verb: "install",
@@ -122,8 +124,7 @@ pub fn install(
     if dry {
         return Ok(dry_run(release, plan));
     }
-    let mut first =
-        if options.apply.skip_crds { Vec::new() } else { change::crd_writes(target.store, &rendered.crds)? };
+    let mut first = change::crd_writes(target.store, definitions)?;
     if options.create_namespace {
         first.splice(0..0, namespace_write(target)?);
     }
@@ -185,6 +186,9 @@ fn check_name(previous: Option<&Record>, replace: bool) -> Result<(), OpsError> 
                 "revision {} of {name} is {status}: add --replace, or upgrade it",
                 previous.release.version
             )
+        }
+        Status::Uninstalling => {
+            format!("an uninstall of {name} did not end: `bowline uninstall {name}` finishes it")
         }
         _ => format!("{name} is {status}: run `bowline upgrade {name} …`, or choose another name"),
     };

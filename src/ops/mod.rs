@@ -9,6 +9,7 @@ pub mod dependency;
 pub mod error;
 pub mod install;
 pub mod lookup;
+pub mod lint;
 pub mod objects;
 pub mod options;
 pub mod package;

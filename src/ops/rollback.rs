@@ -47,20 +47,35 @@ pub fn rollback(
     options: &RollbackOptions,
 ) -> Result<ReleaseReport, OpsError> {
     manifest::check_release(&options.release)?;
+    change::in_turn(context, options.wait_lock, |wait_lock| {
+        rollback_once(context, target, options, wait_lock)
+    })
+}
+
+fn rollback_once(
+    context: &Context<'_>,
+    target: Target<'_>,
+    options: &RollbackOptions,
+    wait_lock: Option<Duration>,
+) -> Result<ReleaseReport, OpsError> {
     let history = target.history(context);
     let dry = options.dry_run != DryRun::None;
     if !dry {
-        change::clear_the_way(context, &history, &options.release, options.wait_lock)?;
+        change::clear_the_way(context, &history, &options.release, wait_lock)?;
     }
     let (last, old) = revisions(&history, options)?;
     let release = pending(context, &last.release, &old.release, options);
     let wanted_objects =
         manifest::parse_stored(&format!("manifest of {}", options.release), &release.manifest)?;
-    let live = last.release.info.status != Status::Uninstalled;
+    let live = match last.release.info.status {
+        Status::Uninstalled => String::new(),
+        _ => change::live_manifest(&history, &last.release)?,
+    };
     let wanted = Wanted {
         name: &options.release,
-        old: if live { &last.release.manifest } else { "" },
+        old: &live,
         new: &wanted_objects,
+        definitions: &[],
         take_ownership: false,
         replace: options.force_replace,
         verb: "rollback",

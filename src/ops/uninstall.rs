@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::change::{self, Broken, Target};
 use super::options::{Wait, WaitStrategy};
 use super::{Context, OpsError, record};
+use crate::cluster::Write;
 use crate::manifest::{self, Event, ObjectRef};
 use crate::plan::{self, KeepReason, Plan};
 use crate::release::{History, Holder, Record, Release, ReleaseError, Status, Terms, lock};
@@ -61,9 +62,21 @@ pub fn uninstall(
     options: &UninstallOptions,
 ) -> Result<UninstallReport, OpsError> {
     manifest::check_release(name)?;
+    change::in_turn(context, options.wait_lock, |wait_lock| {
+        uninstall_once(context, target, name, options, wait_lock)
+    })
+}
+
+fn uninstall_once(
+    context: &Context<'_>,
+    target: Target<'_>,
+    name: &str,
+    options: &UninstallOptions,
+    wait_lock: Option<Duration>,
+) -> Result<UninstallReport, OpsError> {
     let history = target.history(context);
     if !options.dry_run {
-        change::clear_the_way(context, &history, name, options.wait_lock)?;
+        change::clear_the_way(context, &history, name, wait_lock)?;
     }
     let Some(last) = history.last(name)? else {
         if options.ignore_not_found {
@@ -78,7 +91,7 @@ pub fn uninstall(
     if last.release.info.status == Status::Uninstalled {
         return purge_uninstalled(&history, last, options);
     }
-    let plan = plan_removal(target, &last.release)?;
+    let plan = plan_removal(target, &history, &last.release)?;
     if options.dry_run {
         return Ok(UninstallReport { name: name.to_string(), release: Some(last.release), plan });
     }
@@ -115,8 +128,9 @@ fn purge(history: &History<'_>, name: &str) -> Result<(), OpsError> {
     Ok(())
 }
 
-fn plan_removal(target: Target<'_>, release: &Release) -> Result<Plan, OpsError> {
-    let mut old = manifest::parse_stored(&format!("manifest of {}", release.name), &release.manifest)?;
+fn plan_removal(target: Target<'_>, history: &History<'_>, release: &Release) -> Result<Plan, OpsError> {
+    let manifest = change::live_manifest(history, release)?;
+    let mut old = manifest::parse_stored(&format!("manifest of {}", release.name), &manifest)?;
     manifest::order::sort_for_uninstall(&mut old, |object| object.id.kind.clone());
     let old = change::objects(&old)?;
     let scopes = change::scopes(target.store, old.iter())?;
@@ -154,25 +168,43 @@ fn remove(
     if options.wait.strategy != WaitStrategy::HookOnly && !target.store.capabilities().runs_workloads {
         context.debug("objects are gone at once: there is nothing to wait for");
     }
-    context.check_interrupt("no object was deleted; the next uninstall goes on from here")?;
-    let writes = change::plan_writes(&plan);
+    let started = last.clone();
+    let removed = context
+        .check_interrupt("no object was deleted; the next uninstall goes on from here")
+        .and_then(|()| delete_objects(history, &mut last, change::plan_writes(&plan), options));
+    if let Err(error) = removed {
+        // The record says how far it came; that nobody is at it any more, others need not wait to find out.
+        last = started;
+        if let Err(second) = lock::release(history, &mut last) {
+            context.debug(format!("the record of {name} still names this process as its holder: {second}"));
+        }
+        return Err(error);
+    }
+    if !options.keep_history {
+        purge(history, &name)?;
+    }
+    Ok(UninstallReport { name, release: Some(last.release), plan })
+}
+
+/// Deletes the objects and writes the state that tells of it as one batch. Records go later, so that the next uninstall
+/// can finish what this one could not.
+fn delete_objects(
+    history: &History<'_>,
+    last: &mut Record,
+    writes: Vec<Write>,
+    options: &UninstallOptions,
+) -> Result<(), OpsError> {
     last.release.info.status = Status::Uninstalled;
     last.release.info.description =
         options.description.clone().unwrap_or_else(|| "Uninstallation complete".to_string());
     last.lease = None;
-    if options.keep_history {
-        let mut superseded = deployed_before(history, &last)?;
-        for old in &mut superseded {
-            old.release.info.status = Status::Superseded;
-        }
-        let mut records: Vec<&mut Record> = std::iter::once(&mut last).chain(superseded.iter_mut()).collect();
-        history.save(&mut records, writes)?;
-    } else {
-        // The objects and the state that tells of them first; then the records, which the next uninstall can finish.
-        history.save(&mut [&mut last], writes)?;
-        purge(history, &name)?;
+    let mut superseded = if options.keep_history { deployed_before(history, last)? } else { Vec::new() };
+    for old in &mut superseded {
+        old.release.info.status = Status::Superseded;
     }
-    Ok(UninstallReport { name, release: Some(last.release), plan })
+    let mut records: Vec<&mut Record> = std::iter::once(last).chain(superseded.iter_mut()).collect();
+    history.save(&mut records, writes)?;
+    Ok(())
 }
 
 /// Earlier revisions that still count as deployed.

@@ -2,6 +2,8 @@
 //!
 //! Invariant: the current revision stays `deployed` until the new one is; an upgrade that fails leaves it so.
 
+use std::time::Duration;
+
 use super::change::{self, Change, Target, Wanted};
 use super::install::{self, InstallOptions, ReleaseReport};
 use super::options::{Apply, ChartRequest, DryRun, ReleaseName, ValueSources, WaitStrategy};
@@ -51,17 +53,28 @@ pub fn upgrade(
     options: &UpgradeOptions,
 ) -> Result<ReleaseReport, OpsError> {
     manifest::check_release(&options.release)?;
+    change::in_turn(context, options.apply.wait_lock, |wait_lock| {
+        upgrade_once(context, target, options, wait_lock)
+    })
+}
+
+fn upgrade_once(
+    context: &Context<'_>,
+    target: Target<'_>,
+    options: &UpgradeOptions,
+    wait_lock: Option<Duration>,
+) -> Result<ReleaseReport, OpsError> {
     let history = target.history(context);
     let dry = options.apply.dry_run != DryRun::None;
     if !dry {
-        change::clear_the_way(context, &history, &options.release, options.apply.wait_lock)?;
+        change::clear_the_way(context, &history, &options.release, wait_lock)?;
     }
     let last = history.last(&options.release)?;
     let gone = last.as_ref().is_none_or(|record| record.release.info.status == Status::Uninstalled);
     if options.install && gone {
         return install::install(context, target, &as_install(options));
     }
-    let Some(last) = last else { return Err(not_deployed(&options.release)) };
+    let Some(last) = last else { return Err(not_deployed(&options.release, None)) };
     let current = current(&history, last)?;
     let prepared = prepare(context, target, &history, options, &current)?;
     if options.apply.dry_run == DryRun::Client {
@@ -73,6 +86,7 @@ pub fn upgrade(
         name: &options.release,
         old: &current.release.manifest,
         new: &prepared.objects,
+        definitions: &[],
         take_ownership: options.apply.take_ownership,
         replace: options.apply.force_replace,
         verb: "update",
@@ -129,12 +143,22 @@ fn as_install(options: &UpgradeOptions) -> InstallOptions {
     }
 }
 
-/// The refusal of Helm's words.
-pub(super) fn not_deployed(name: &str) -> OpsError {
-    OpsError::refused_with(
-        format!("\"{name}\" has no deployed releases"),
-        format!("install it first, or run `bowline upgrade --install {name} …`"),
-    )
+/// The refusal of Helm's words; `last` is the state of the last revision, when there is one.
+fn not_deployed(name: &str, last: Option<Status>) -> OpsError {
+    let hint = match last {
+        None => format!("install it first, or run `bowline upgrade --install {name} …`"),
+        Some(Status::Uninstalling) => {
+            format!("an uninstall of {name} did not end: `bowline uninstall {name}` finishes it")
+        }
+        Some(Status::Uninstalled) => format!(
+            "{name} is uninstalled: `bowline upgrade --install {name} …` installs it again, `bowline rollback {name} \
+             REVISION` brings a revision back"
+        ),
+        Some(status) => {
+            format!("the last revision of {name} is {status}; `bowline history {name}` shows them all")
+        }
+    };
+    OpsError::refused_with(format!("\"{name}\" has no deployed releases"), hint)
 }
 
 /// The revision that an upgrade starts from: the newest deployed one, else the last when it failed or was superseded.
@@ -147,7 +171,7 @@ fn current(history: &History<'_>, last: Record) -> Result<Record, OpsError> {
     }
     match last.release.info.status {
         Status::Failed | Status::Superseded => Ok(last),
-        _ => Err(not_deployed(&last.release.name)),
+        status => Err(not_deployed(&last.release.name, Some(status))),
     }
 }
 

@@ -11,7 +11,7 @@
 
 mod scope;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 pub use scope::Scopes;
@@ -137,7 +137,8 @@ pub struct Input<'a> {
     pub release: &'a str,
     /// Namespace of the release.
     pub namespace: &'a str,
-    /// Objects of the revision that is current now, in the order in which they would be deleted; empty for an install.
+    /// Objects of the revision that is current now, in the order in which they would be deleted; empty for an install. An
+    /// object may come several times, when it is in the manifests of several revisions.
     pub old: &'a [Object],
     /// Objects that are wanted, in install order; empty for an uninstall.
     pub new: &'a [Object],
@@ -194,9 +195,11 @@ pub fn make<E: From<PlanError>>(
         let before = old.get(&key).copied();
         plan.steps.push(wanted_step(input, &id, object, before, found, &mut plan.warnings)?);
     }
+    // The old manifests may be those of several revisions, which share objects.
+    let mut seen = HashSet::new();
     for object in input.old {
         let id = at(object);
-        if wanted.contains_key(&identity(&id)) {
+        if wanted.contains_key(&identity(&id)) || !seen.insert(identity(&id)) {
             continue;
         }
         if let Some(found) = live(&id)? {

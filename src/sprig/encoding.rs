@@ -4,8 +4,9 @@
 
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use base64::{DecodeError, Engine, alphabet};
-use sha2::{Digest, Sha256, Sha512};
+use sha2::{Digest, Sha512};
 
+use crate::data::digest::{hex, sha256_hex};
 use crate::gotpl::{Ctx, Func, FuncError, GoStr, Type, Val};
 
 use super::{Entry, entry};
@@ -57,16 +58,6 @@ pub(super) static ENTRIES: &[Entry] = &[
 
 fn text<'a>(args: &'a [Val], name: &str) -> Result<&'a GoStr, FuncError> {
     args.first().and_then(Val::as_str).ok_or_else(|| FuncError::arguments(name))
-}
-
-fn hex(bytes: &[u8]) -> Val {
-    use std::fmt::Write;
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-    }
-    Val::str(out)
 }
 
 fn b64enc(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
@@ -159,11 +150,11 @@ fn sha1sum(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
 }
 
 fn sha256sum(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    Ok(hex(&Sha256::digest(text(args, "sha256sum")?.as_bytes())))
+    Ok(Val::str(sha256_hex(text(args, "sha256sum")?.as_bytes())))
 }
 
 fn sha512sum(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    Ok(hex(&Sha512::digest(text(args, "sha512sum")?.as_bytes())))
+    Ok(Val::str(hex(&Sha512::digest(text(args, "sha512sum")?.as_bytes()))))
 }
 
 fn adler32sum(_: &mut Ctx<'_>, args: &[Val]) -> Answer {

@@ -1,10 +1,14 @@
 //! The one integration-test binary. Every file in `tests/suite` is declared here, and a test fails when one is not:
 //! a file that nobody compiles tests nothing.
 
+#![allow(clippy::print_stdout)] // tests say what they skipped and what they counted
+
 mod chart_loading;
 mod cli_cases;
 mod cli_streams;
 mod gotpl_cases;
+mod lint_cases;
+mod kills;
 mod manifest_cases;
 mod packaging;
 mod releases;

@@ -17,7 +17,6 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("getrandom", &["sys/"]),
     ("jiff", &["data/time"]),
     ("jsonschema", &["values/schema"]),
-    ("libyaml_safer", &["data/yaml"]),
     ("reqwest", &["sys/http"]),
     ("rusqlite", &["cluster/sqlite"]),
     ("rustls", &["sys/http"]),

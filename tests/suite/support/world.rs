@@ -18,7 +18,7 @@ use bowline::ops::rollback::{RollbackOptions, rollback};
 use bowline::ops::uninstall::{UninstallOptions, UninstallReport, uninstall};
 use bowline::ops::upgrade::{UpgradeOptions, upgrade};
 use bowline::ops::{Collected, Context, Event, OpsError};
-use bowline::release::{Record, Status, is_record_name};
+use bowline::release::{Record, Status, Statuses, is_record_name};
 use bowline::repo::config::RepoPaths;
 use bowline::sys::{Clock, Dirs, Host, Random};
 use bowline::values::Reuse;
@@ -73,19 +73,19 @@ impl World {
     /// Makes a chart and returns its folder. Templates are in Tera.
     pub fn chart(&self, name: &str, version: &str, files: &[(&str, &str)]) -> String {
         let root = self.folder.path().join(format!("{name}-{version}"));
-        self.write(
+        Self::write(
             &root.join("Chart.yaml"),
             &format!(
                 "apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: \"{version}\"\nengine: tera\n"
             ),
         );
         for (path, text) in files {
-            self.write(&root.join(path), text);
+            Self::write(&root.join(path), text);
         }
         root.display().to_string()
     }
 
-    fn write(&self, path: &PathBuf, text: &str) {
+    fn write(path: &PathBuf, text: &str) {
         std::fs::create_dir_all(path.parent().expect("files are in folders")).expect("folders can be made");
         std::fs::write(path, text).expect("files can be written");
     }
@@ -205,8 +205,12 @@ impl World {
 
     /// Names in the list of all releases.
     pub fn list(&self, store: &dyn Store) -> Vec<String> {
-        let rows =
-            query::list(&self.context(), store, &ListOptions::default()).expect("releases can be listed");
+        let rows = query::list(
+            &self.context(),
+            store,
+            &ListOptions { statuses: Statuses::ALL, ..ListOptions::default() },
+        )
+        .expect("releases can be listed");
         rows.iter().map(|row| format!("{} {} {}", row.name, row.revision, row.status)).collect()
     }
 }
