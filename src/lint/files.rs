@@ -20,6 +20,8 @@ pub fn is_archive(path: &str) -> bool {
 pub struct Files {
     /// What findings about the chart as a whole are said of: its absolute folder, or its archive.
     pub(super) place: String,
+    /// The path as given, which sources are named by.
+    shown: String,
     limits: Limits,
     content: Content,
 }
@@ -27,7 +29,7 @@ pub struct Files {
 #[derive(Debug)]
 enum Content {
     Folder(PathBuf),
-    Archive { name: String, bytes: Vec<u8>, files: Vec<ChartFile> },
+    Archive { bytes: Vec<u8>, files: Vec<ChartFile> },
 }
 
 impl Files {
@@ -37,6 +39,7 @@ impl Files {
     /// There is no Chart.yaml, or the archive cannot be read.
     pub fn open(shown: &str, path: &Path, limits: &Limits) -> Result<Self, LintError> {
         let place = path.display().to_string();
+        let trimmed = shown.trim_end_matches('/').to_string();
         if is_archive(shown) && fs::kind(path) == Kind::File {
             let bytes =
                 fs::read(path, limits.total_bytes).map_err(|error| LintError::Archive(error.into()))?;
@@ -48,15 +51,15 @@ impl Files {
                     other => other,
                 })
             })?;
-            let content = Content::Archive { name: shown.to_string(), bytes, files };
-            return Ok(Files { place, limits: limits.clone(), content });
+            let content = Content::Archive { bytes, files };
+            return Ok(Files { place, shown: trimmed, limits: limits.clone(), content });
         }
-        let missing =
-            |reason| LintError::NoChartYaml { path: shown.trim_end_matches('/').to_string(), reason };
+        let missing = |reason| LintError::NoChartYaml { path: trimmed.clone(), reason };
         match (fs::kind(path), fs::kind(&path.join("Chart.yaml"))) {
             (Kind::Folder, Kind::Missing) | (Kind::Missing, _) => Err(missing("no such file or directory")),
             (Kind::Folder, _) => {
-                Ok(Files { place, limits: limits.clone(), content: Content::Folder(path.to_path_buf()) })
+                let content = Content::Folder(path.to_path_buf());
+                Ok(Files { place, shown: trimmed, limits: limits.clone(), content })
             }
             _ => Err(missing("not a directory")),
         }
@@ -81,10 +84,7 @@ impl Files {
 
     /// What a file below the chart is called in messages.
     pub(super) fn name_of(&self, path: &str) -> String {
-        match &self.content {
-            Content::Folder(folder) => folder.join(path).display().to_string(),
-            Content::Archive { name, .. } => format!("{name}/{path}"),
-        }
+        format!("{}/{path}", self.shown)
     }
 
     /// The text of a file, bad UTF-8 replaced, without a byte order mark.
@@ -92,10 +92,10 @@ impl Files {
     /// # Errors
     /// Helm's words for a file that cannot be read.
     pub(super) fn text(&self, path: &str) -> Result<Arc<SourceFile>, String> {
-        let name = self.name_of(path);
         if self.kind(path) == Kind::Folder {
-            return Err(format!("read {name}: is a directory"));
+            return Err(format!("read {}/{path}: is a directory", self.place));
         }
+        let name = self.name_of(path);
         let bytes: Arc<[u8]> = match &self.content {
             Content::Folder(folder) => fs::read(&folder.join(path), self.limits.file_bytes)
                 .map_err(|error| format!("read {name}: {error}"))?
@@ -116,7 +116,7 @@ impl Files {
     pub(super) fn load(&self) -> Result<Chart, ChartError> {
         match &self.content {
             Content::Folder(folder) => chart::load(folder, &self.limits),
-            Content::Archive { name, bytes, .. } => chart::from_archive(name, bytes, &self.limits),
+            Content::Archive { bytes, .. } => chart::from_archive(&self.shown, bytes, &self.limits),
         }
     }
 }

@@ -74,10 +74,12 @@ fn b64dec(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
         Ok(decoded) => Val::Str(GoStr::from(decoded.as_slice())),
         Err(error) => {
             let at = match error {
-                DecodeError::InvalidByte(at, _) => at,
-                _ => bytes.len(),
+                DecodeError::InvalidByte(at, _) => {
+                    kept.get(at).map_or(source.len(), |(original, _)| *original)
+                }
+                // Go counts back the letters of the group that was not finished.
+                _ => source.len() - bytes.len() % 4,
             };
-            let at = kept.get(at).map_or(source.len(), |(original, _)| *original);
             Val::str(format!("illegal base64 data at input byte {at}"))
         }
     })
@@ -146,7 +148,7 @@ fn base32_decoded(source: &[u8]) -> Result<Vec<u8>, usize> {
 }
 
 fn sha1sum(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    Ok(hex(&sha1::Sha1::digest(text(args, "sha1sum")?.as_bytes())))
+    Ok(Val::str(hex(&sha1::Sha1::digest(text(args, "sha1sum")?.as_bytes()))))
 }
 
 fn sha256sum(_: &mut Ctx<'_>, args: &[Val]) -> Answer {

@@ -123,12 +123,9 @@ pub fn text(charts: &[LintedChart], quiet: bool, places: bool, paint: Paint) -> 
 
 /// The place of a finding, a line of its file, and the advice.
 fn place(text: &mut String, finding: &FindingRow, paint: Paint) {
-    if let Some(at) = &finding.at {
-        let _ = writeln!(text, "{} {at}", paint.label(Label::Faint, "  -->"));
-        // An empty span is the file as a whole: something is not there.
-        if at.span.start < at.span.end {
-            let _ = writeln!(text, "{}", Excerpt::new(at));
-        }
+    // The start of a file stands for what is not in it; the message says that.
+    if let Some(at) = finding.at.as_ref().filter(|at| at.span.end > 0) {
+        let _ = writeln!(text, "{} {at}\n{}", paint.label(Label::Faint, "  -->"), Excerpt::new(at));
     }
     for hint in &finding.hints {
         let _ = writeln!(text, "  {} {hint}", paint.label(Label::Advice, "hint:"));
