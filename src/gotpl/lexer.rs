@@ -302,7 +302,8 @@ impl<'a> Lexer<'a> {
 
     /// A run of spaces, leaving the last one to a trim marker.
     fn space(&mut self) -> Option<State> {
-        self.at += self.rest().bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count();
+        self.at +=
+            self.rest().bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count();
         let last = self.text.get(self.at - 1..).unwrap_or("");
         if has_right_trim(last) && last.get(TRIM_MARKER..).is_some_and(|rest| rest.starts_with(RIGHT)) {
             self.at -= 1;
