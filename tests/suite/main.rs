@@ -9,7 +9,6 @@ mod cli_cases;
 mod cli_streams;
 mod gotpl_cases;
 mod index_repository;
-mod lint_cases;
 mod ingress_session;
 mod kills;
 mod lint_cases;
