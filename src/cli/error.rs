@@ -159,8 +159,11 @@ impl<E: Error + Hint + 'static> From<E> for Failure {
         let mut source = error.source();
         while let Some(cause) = source {
             let text = cause.to_string();
-            // Many messages already end in the text of their cause; saying it twice helps nobody.
-            if !message.contains(&text) && !causes.iter().any(|told| told.contains(&text)) {
+            // Many messages already end in the text of their cause; saying it twice helps nobody. The system's texts come
+            // with a number that messages leave out, and with another first letter.
+            let bare = text.split(" (os error ").next().unwrap_or_default().to_lowercase();
+            let told = |told: &String| told.to_lowercase().contains(&bare);
+            if !told(&message) && !causes.iter().any(told) {
                 causes.push(text);
             }
             source = cause.source();
@@ -204,6 +207,16 @@ mod tests {
         assert_eq!(failure.message(), "outer: inner");
         assert_eq!(failure.causes(), [std::fmt::Error.to_string()]);
         assert_eq!(failure.hints(), ["turn it off and on"]);
+    }
+
+    #[test]
+    fn the_systems_number_makes_no_second_cause() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot read a: no such file or directory")]
+        struct Missing(#[source] std::io::Error);
+        impl Hint for Missing {}
+        let failure = Failure::from(Missing(std::io::Error::from_raw_os_error(2)));
+        assert!(failure.causes().is_empty(), "{:?}", failure.causes());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The one integration-test binary. Every file in `tests/suite` is declared here, and a test fails when one is not:
 //! a file that nobody compiles tests nothing.
 
+mod bad_input;
 mod chart_loading;
 mod classic_session;
 mod cli_cases;
