@@ -2,6 +2,11 @@
 
 use std::process::ExitCode;
 
+/// Templates are rendered on a thread with a deep stack, where glibc's allocator grows its heap page by page with a
+/// system call each; and they allocate a lot of short texts everywhere.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     bowline::cli::main()
 }

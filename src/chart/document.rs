@@ -45,26 +45,14 @@ pub(super) fn typed<T: DeserializeOwned>(path: &str, file: &Arc<SourceFile>) -> 
 
 /// The maps of all documents of a values file, later ones put over earlier ones.
 pub(super) fn values(path: &str, file: &Arc<SourceFile>) -> Result<Value, ChartError> {
-    let failed =
-        |error: yaml::YamlError| failed(path, "cannot unmarshal yaml document: ", &error.in_file(file));
+    let documents = yaml::map_documents(file).map_err(|error| ChartError::Document {
+        file: path.to_string(),
+        text: error.reason,
+        diagnostic: error.diagnostic,
+    })?;
     let mut merged = Value::map();
-    for document in yaml::parse_all(file).map_err(failed)? {
-        match document.to_value().map_err(failed)? {
-            Value::Null => {}
-            map @ Value::Map(_) => merge(&mut merged, map),
-            // One document of another kind: the reader of maps has the text for it.
-            _ => {
-                let text = file.text().get(document.span.range()).unwrap_or_default();
-                let error = yaml::to_map(&SourceFile::new(file.name(), text)).err();
-                let text = error.map_or_else(String::new, |error| error.to_string());
-                let diagnostic = Diagnostic::error("values must be a map").at(file, document.span);
-                return Err(ChartError::Document {
-                    file: path.to_string(),
-                    text: format!("cannot unmarshal yaml document: {text}"),
-                    diagnostic: Box::new(diagnostic.hint("write values as `key: value` lines")),
-                });
-            }
-        }
+    for document in documents {
+        merge(&mut merged, Value::Map(document.values));
     }
     Ok(merged)
 }

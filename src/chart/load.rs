@@ -158,14 +158,23 @@ pub fn read_archive(bytes: &[u8], limits: &Limits) -> Result<Vec<ChartFile>, Cha
 /// The bytes are no chart archive, or its Chart.yaml is not valid.
 pub fn metadata_of_archive(bytes: &[u8], limits: &Limits) -> Result<Metadata, ChartError> {
     let name = "archive";
-    let is_v2 = |file: &ChartFile| {
-        &*file.path == "Chart.yaml"
-            && read_chart_yaml(name, file).is_ok_and(|(metadata, _)| metadata.api_version == "v2")
-    };
-    let files = archive::read(name, bytes, &mut Budget::new(limits), |file| !is_v2(file))?;
+    let mut seen = None;
+    let files = archive::read(name, bytes, &mut Budget::new(limits), |file| {
+        if &*file.path != "Chart.yaml" {
+            return true;
+        }
+        let read = read_chart_yaml(name, file);
+        let is_v2 = read.as_ref().is_ok_and(|(metadata, _)| metadata.api_version == "v2");
+        seen = Some((Arc::clone(&file.data), read));
+        !is_v2
+    })?;
     let find = |path: &str| files.iter().rev().find(|file| &*file.path == path);
     let chart_yaml = find("Chart.yaml").ok_or_else(|| ChartError::NoChartYaml { chart: name.to_string() })?;
-    let (mut metadata, source) = read_chart_yaml(name, chart_yaml)?;
+    let (mut metadata, source) = match seen {
+        Some((data, read)) if Arc::ptr_eq(&data, &chart_yaml.data) => read?,
+        // A link became Chart.yaml after all entries were read.
+        _ => read_chart_yaml(name, chart_yaml)?,
+    };
     if let Some(requirements) = find("requirements.yaml") {
         merge_requirements(name, requirements, &mut metadata)?;
     }

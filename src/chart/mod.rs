@@ -45,7 +45,11 @@ pub struct ChartFile {
 impl ChartFile {
     /// The bytes as text, bad UTF-8 replaced.
     pub fn text(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.data)
+        // The check alone is several times faster than the replacing, which looks at every character.
+        match std::str::from_utf8(&self.data) {
+            Ok(text) => text.into(),
+            Err(_) => String::from_utf8_lossy(&self.data),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use regex::Regex;
 
 use super::document::{has_null_item, locate};
 use super::{ChartError, Dependency, Maintainer, Metadata};
+use crate::data::version::Version;
 use crate::diag::{Diagnostic, SourceFile};
 
 /// What of a text is printable, as Go's `unicode.IsPrint` has it.
@@ -33,22 +34,7 @@ fn sanitize(text: &mut String) {
 
 /// Whether Helm takes a text for a version: `v` before it and missing minor and patch numbers are fine.
 pub fn is_version(text: &str) -> bool {
-    let text = text.strip_prefix('v').unwrap_or(text);
-    let (text, build) = text.split_once('+').map_or((text, None), |(head, build)| (head, Some(build)));
-    let (numbers, prerelease) = text.split_once('-').map_or((text, None), |(head, tail)| (head, Some(tail)));
-    let numbers: Vec<&str> = numbers.split('.').collect();
-    let is_number =
-        |number: &&str| number.bytes().all(|byte| byte.is_ascii_digit()) && number.parse::<u64>().is_ok();
-    let is_identifier = |part: &str| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    let zero_first = |part: &str| {
-        part.len() > 1 && part.starts_with('0') && part.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    numbers.len() <= 3
-        && numbers.iter().all(is_number)
-        && prerelease.is_none_or(|tail| tail.split('.').all(|part| is_identifier(part) && !zero_first(part)))
-        && build.is_none_or(|tail| tail.split('.').all(is_identifier))
+    Version::parse(text).is_ok()
 }
 
 /// Cleans the texts of a Chart.yaml and checks what it says.

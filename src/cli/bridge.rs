@@ -8,7 +8,7 @@ use super::args::{Access, ApplyOptions, ArchiveLimits, ChartRequest, DryRun, Val
 use super::error::Failure;
 use super::interrupt::Interrupt;
 use super::parse::WaitStrategy;
-use super::settings::{Compat, Session, Settings, StoreChoice, StoreKind};
+use super::settings::{Compat, Session, Settings};
 use super::ui::{Level, Ui};
 use crate::chart::Limits;
 use crate::cluster::{self, Store};
@@ -18,7 +18,6 @@ use crate::ops::options as ops_options;
 use crate::ops::repo::Repository;
 use crate::ops::{Context, Event, OpsError, Progress};
 use crate::repo::config::RepoPaths;
-use crate::sys::Host;
 use crate::values;
 
 /// Shows the events of a verb: warnings as lines on stderr, the rest with `--debug`.
@@ -93,7 +92,7 @@ impl Session<'_> {
     /// # Errors
     /// It cannot be opened.
     pub fn store(&self) -> Result<Box<dyn Store>, Failure> {
-        open(self.host, &self.settings.store(self.host)?)
+        Ok(cluster::open(&self.settings.store(self.host)?.choice, self.host)?)
     }
 
     /// Opens the store for a change in a dry-run mode: with `client` nothing is opened at all.
@@ -113,18 +112,8 @@ impl Session<'_> {
     /// # Errors
     /// It cannot be opened.
     pub fn changing_store(&self) -> Result<Box<dyn Store>, Failure> {
-        open(self.host, &self.store_to_change()?)
+        Ok(cluster::open(&self.store_to_change()?.choice, self.host)?)
     }
-}
-
-fn open(host: &Host, choice: &StoreChoice) -> Result<Box<dyn Store>, Failure> {
-    let choice = match &choice.kind {
-        StoreKind::Sqlite(path) => cluster::StoreChoice::Sqlite(path.clone()),
-        StoreKind::Memory => cluster::StoreChoice::Memory,
-        StoreKind::Kube { context, .. } => cluster::StoreChoice::Kube { context: context.clone() },
-        StoreKind::Etcd(rest) => cluster::StoreChoice::Etcd(rest.clone()),
-    };
-    Ok(cluster::open(&choice, host)?)
 }
 
 /// A store and a namespace in it.

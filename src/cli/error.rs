@@ -159,11 +159,11 @@ impl<E: Error + Hint + 'static> From<E> for Failure {
         let mut source = error.source();
         while let Some(cause) = source {
             let text = cause.to_string();
-            // Many messages already end in the text of their cause; saying it twice helps nobody. The system's texts come
-            // with a number that messages leave out, and with another first letter.
-            let bare = text.split(" (os error ").next().unwrap_or_default().to_lowercase();
-            let told = |told: &String| told.to_lowercase().contains(&bare);
-            if !told(&message) && !causes.iter().any(told) {
+            let text = text.split(" (os error").next().unwrap_or_default().to_string();
+            // Many messages already end in the text of their cause; saying it twice helps nobody.
+            if !message.to_lowercase().contains(&text.to_lowercase())
+                && !causes.iter().any(|told| told.contains(&text))
+            {
                 causes.push(text);
             }
             source = cause.source();

@@ -180,6 +180,7 @@ pub struct Ui {
     /// Colours of standard error.
     pub err_paint: Paint,
     progress: bool,
+    out_is_terminal: bool,
     debug: bool,
 }
 
@@ -191,6 +192,7 @@ impl Ui {
             paint: Paint::new(coloured(streams.out_is_terminal)),
             err_paint: Paint::new(coloured(streams.err_is_terminal)),
             progress: streams.err_is_terminal,
+            out_is_terminal: streams.out_is_terminal,
             debug,
             state: Mutex::new(State { streams, said: BTreeSet::new(), in_progress: false }),
         }
@@ -199,6 +201,11 @@ impl Ui {
     /// Whether `--debug` is on.
     pub fn is_debug(&self) -> bool {
         self.debug
+    }
+
+    /// Whether a person reads standard output.
+    pub fn out_is_terminal(&self) -> bool {
+        self.out_is_terminal
     }
 
     /// Whether standard error is a terminal, so that progress may redraw its line.

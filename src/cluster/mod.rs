@@ -36,7 +36,7 @@ use std::collections::BTreeMap;
 
 pub use error::StoreError;
 pub use memory::Memory;
-pub use open::{StoreChoice, choose, open};
+pub use open::{Reason, StoreChoice, choose, open};
 pub use sqlite::{Sqlite, StoreOptions};
 
 use crate::data::Value;

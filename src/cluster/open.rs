@@ -30,31 +30,36 @@ pub enum StoreChoice {
 }
 
 /// Why a store was chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
-    /// `--store` said so.
-    Flag,
-    /// `BOWLINE_STORE` said so.
-    Environment,
-    /// A kubeconfig has a current context.
-    Kubeconfig,
-    /// Nothing else was said.
+    /// It was asked for: by this flag or variable.
+    Given(&'static str),
+    /// This kubeconfig has a current context.
+    Kubeconfig(PathBuf),
+    /// A Kubernetes API server was named.
+    Server,
+    /// The process runs inside a cluster.
+    InCluster,
+    /// Nothing else was said or found.
     Default,
 }
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Reason::Flag => "given by --store",
-            Reason::Environment => "given by BOWLINE_STORE",
-            Reason::Kubeconfig => "current context of the kubeconfig",
-            Reason::Default => "default, no kubeconfig with a current context was found",
+            Reason::Given(origin) => origin,
+            Reason::Kubeconfig(path) => {
+                return write!(f, "the kubeconfig {} has a current context", path.display());
+            }
+            Reason::Server => "an API server was named",
+            Reason::InCluster => "this runs inside a cluster",
+            Reason::Default => "no kubeconfig was found",
         })
     }
 }
 
 impl StoreChoice {
-    /// Reads `sqlite:PATH` (or `sqlite` for the default file), `memory`, `kube`, `kube:CONTEXT`, `etcd://HOST:PORT/PREFIX`.
+    /// Reads `sqlite:PATH` or `sqlite://PATH` (or `sqlite` for the default file), `memory`, `kube`, `kube:CONTEXT`, `etcd://HOST:PORT/PREFIX`.
     ///
     /// # Errors
     /// [`StoreError::InvalidChoice`] for anything else.
@@ -65,7 +70,10 @@ impl StoreChoice {
             None => (text, None),
         };
         match (scheme, rest) {
-            ("sqlite", rest) => Ok(StoreChoice::Sqlite(PathBuf::from(rest.unwrap_or("")))),
+            ("sqlite", rest) => {
+                let path = rest.unwrap_or("");
+                Ok(StoreChoice::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+            }
             ("memory", None) => Ok(StoreChoice::Memory),
             ("memory", Some(_)) => Err(invalid("`memory` takes nothing after it".into())),
             ("kube", None) => Ok(StoreChoice::Kube { context: None }),
@@ -97,6 +105,11 @@ impl StoreChoice {
             _ => None,
         }
     }
+
+    /// The same store with the file of a sqlite store as a full path.
+    pub fn resolved(self, host: &Host) -> Self {
+        self.path(host).map_or(self, StoreChoice::Sqlite)
+    }
 }
 
 impl fmt::Display for StoreChoice {
@@ -113,25 +126,20 @@ impl fmt::Display for StoreChoice {
     }
 }
 
-/// Decides on a store: `--store`, then `BOWLINE_STORE`, then the kubeconfig's current context, then the default file.
-/// Empty texts count as not given.
+/// Decides on a store: the one that was asked for, with the flag or variable that did, then the Kubernetes cluster that
+/// `cluster` finds (a context and the reason), then the default file. `cluster` is only asked when it counts.
 ///
 /// # Errors
-/// A text that was given names no store.
-pub fn choose(
-    flag: Option<&str>,
-    env: Option<&str>,
-    kubeconfig_context: Option<String>,
-) -> Result<(StoreChoice, Reason), StoreError> {
-    let given = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(StoreChoice::parse).transpose();
-    if let Some(choice) = given(flag)? {
-        return Ok((choice, Reason::Flag));
+/// Those of `cluster`: a cluster that is configured and cannot be used is never passed over.
+pub fn choose<E>(
+    given: Option<(StoreChoice, &'static str)>,
+    cluster: impl FnOnce() -> Result<Option<(Option<String>, Reason)>, E>,
+) -> Result<(StoreChoice, Reason), E> {
+    if let Some((choice, origin)) = given {
+        return Ok((choice, Reason::Given(origin)));
     }
-    if let Some(choice) = given(env)? {
-        return Ok((choice, Reason::Environment));
-    }
-    Ok(match kubeconfig_context.filter(|context| !context.is_empty()) {
-        Some(context) => (StoreChoice::Kube { context: Some(context) }, Reason::Kubeconfig),
+    Ok(match cluster()? {
+        Some((context, reason)) => (StoreChoice::Kube { context }, reason),
         None => (StoreChoice::Sqlite(PathBuf::new()), Reason::Default),
     })
 }
@@ -168,6 +176,7 @@ mod tests {
             assert_eq!(StoreChoice::parse(text).unwrap().to_string(), text);
         }
         assert_eq!(StoreChoice::parse("etcd://u:p@h:1/p").unwrap().to_string(), "etcd://h:1/p");
+        assert_eq!(StoreChoice::parse("sqlite:///a/b").unwrap().to_string(), "sqlite:/a/b");
         for (text, want) in [
             ("", "it is empty"),
             ("sqlte:x", "unknown kind of store `sqlte`; did you mean `sqlite`?"),
@@ -184,14 +193,15 @@ mod tests {
     }
 
     #[test]
-    fn the_order_is_flag_env_kubeconfig_default() {
-        let context = || Some("prod".to_string());
-        let kube = StoreChoice::Kube { context: context() };
-        let pick = |flag, env, context| choose(flag, env, context).unwrap();
-        assert_eq!(pick(Some("memory"), Some("kube"), context()), (StoreChoice::Memory, Reason::Flag));
-        assert_eq!(pick(Some(""), Some("memory"), context()), (StoreChoice::Memory, Reason::Environment));
-        assert_eq!(pick(None, None, context()), (kube, Reason::Kubeconfig));
-        assert_eq!(pick(None, None, None), (StoreChoice::Sqlite(PathBuf::new()), Reason::Default));
-        assert!(choose(None, Some("nonsense"), context()).is_err());
+    fn the_order_is_given_cluster_default() {
+        let kube = || StoreChoice::Kube { context: Some("prod".into()) };
+        let found = || Ok::<_, ()>(Some((Some("prod".to_string()), Reason::Server)));
+        let unread = || Err(());
+        let given = (StoreChoice::Memory, "--store");
+        assert_eq!(choose(Some(given), unread), Ok((StoreChoice::Memory, Reason::Given("--store"))));
+        assert_eq!(choose(None, found), Ok((kube(), Reason::Server)));
+        assert_eq!(choose(None, unread), Err(()));
+        let default = (StoreChoice::Sqlite(PathBuf::new()), Reason::Default);
+        assert_eq!(choose(None, || Ok::<_, ()>(None)), Ok(default));
     }
 }

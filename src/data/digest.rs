@@ -1,4 +1,4 @@
-//! SHA-256 digests and their texts.
+//! SHA-256 digests and their texts; hexadecimal digits.
 //!
 //! Invariant: a [`Digest`] is 32 bytes; it prints as 64 lower-case hexadecimal digits, and [`Digest::prefixed`] puts
 //! `sha256:` before them.
@@ -40,11 +40,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut digits = String::with_capacity(64);
-        for byte in self.0 {
-            write!(digits, "{byte:02x}")?;
-        }
-        f.write_str(&digits)
+        f.write_str(&hex(&self.0))
     }
 }
 
@@ -79,6 +75,16 @@ impl FromStr for Digest {
         }
         Ok(Digest(bytes))
     }
+}
+
+/// Bytes as lower-case hexadecimal digits, two for each.
+pub fn hex(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
 }
 
 /// The 64 digits of the digest of some bytes.

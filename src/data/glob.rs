@@ -174,8 +174,7 @@ enum Step {
 /// A compiled pattern of `.Files.Glob`.
 ///
 /// `*` takes a run without `/`, `**` any run, `?` one character but `/`, `[abc]`, `[a-z]` and `[!a-z]` one of a class,
-/// `{a,b}` one of several patterns (the end of the pattern closes it too), `\` makes the next character plain. A pattern
-/// with a malformed class takes every path. Seen in Helm 4.3.1, which uses gobwas/glob; its wrong answers for wildcards
+/// `{a,b}` one of several patterns (the end of the pattern closes it too), `\` makes the next character plain. Seen in Helm 4.3.1, which uses gobwas/glob; its wrong answers for wildcards
 /// within braces beside other terms (`x{**,a}`) are not repeated.
 #[derive(Debug, Clone)]
 pub struct FilesPattern {
@@ -185,10 +184,21 @@ pub struct FilesPattern {
 }
 
 impl FilesPattern {
-    /// Compiles a pattern; a malformed one becomes `**`.
+    /// Compiles a pattern; a malformed one becomes `**`, as in Helm.
     pub fn new(pattern: &str) -> Self {
-        let steps = compile(pattern).unwrap_or_else(|BadPattern| vec![Step::Run { across: true }]);
-        FilesPattern { around: around(&steps), steps }
+        Self::parse(pattern).unwrap_or_else(|BadPattern| FilesPattern {
+            around: None,
+            steps: vec![Step::Run { across: true }],
+        })
+    }
+
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    /// The pattern has a malformed class or nests more than 64 braces.
+    pub fn parse(pattern: &str) -> Result<Self, BadPattern> {
+        let steps = compile(pattern)?;
+        Ok(FilesPattern { around: around(&steps), steps })
     }
 
     /// Whether the pattern takes the whole path.

@@ -114,6 +114,19 @@ impl Value {
         self.as_map()?.get(key)
     }
 
+    /// What Go's JSON decoder calls it in the message about a value of another type: `object`, `array`, `string`, `number`,
+    /// `bool`, `null`.
+    pub fn json_kind(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "bool",
+            Value::Int(_) | Value::Uint(_) | Value::SetInt(_) | Value::Float(_) => "number",
+            Value::Str(_) => "string",
+            Value::List(_) => "array",
+            Value::Map(_) => "object",
+        }
+    }
+
     /// The value at a path of keys; `None` as soon as one is missing or its parent is no map.
     pub fn path<'a>(&self, keys: impl IntoIterator<Item = &'a str>) -> Option<&Value> {
         keys.into_iter().try_fold(self, |value, key| value.get(key))

@@ -103,7 +103,9 @@ fn equal_composite(a: &Val, b: &Val) -> Result<bool, FuncError> {
     }
     match (a, b) {
         (Val::Object(x), Val::Object(y)) if y.comparable() => {
-            Ok(x.type_name() == y.type_name() && x.equals(y.as_ref()))
+            // Pointers are equal when they point to the same.
+            let same = std::rc::Rc::ptr_eq(x, y);
+            Ok(same || (kind_a != Kind::Pointer && x.type_name() == y.type_name() && x.equals(y.as_ref())))
         }
         _ => {
             let text = as_string(b);

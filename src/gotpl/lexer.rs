@@ -101,6 +101,18 @@ fn unicode(c: char) -> String {
     if is_print(c) { format!("U+{number:04X} '{c}'") } else { format!("U+{number:04X}") }
 }
 
+/// Where the first `{{` is. A search for one byte is much faster than one for two, and single braces are rare.
+fn find_left(text: &str) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + text.get(from..)?.find('{')?;
+        if text.as_bytes().get(at + 1) == Some(&b'{') {
+            return Some(at);
+        }
+        from = at + 1;
+    }
+}
+
 fn has_left_trim(rest: &str) -> bool {
     let mut chars = rest.chars();
     chars.next() == Some('-') && chars.next().is_some_and(is_space)
@@ -166,7 +178,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn text(&mut self) -> Option<State> {
-        let Some(length) = self.rest().find(LEFT) else {
+        let Some(length) = find_left(self.rest()) else {
             self.at = self.text.len();
             if self.at > self.start {
                 self.emit(Token::Text);
@@ -290,9 +302,8 @@ impl<'a> Lexer<'a> {
 
     /// A run of spaces, leaving the last one to a trim marker.
     fn space(&mut self) -> Option<State> {
-        while self.peek().is_some_and(is_space) {
-            self.at += 1;
-        }
+        self.at +=
+            self.rest().bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count();
         let last = self.text.get(self.at - 1..).unwrap_or("");
         if has_right_trim(last) && last.get(TRIM_MARKER..).is_some_and(|rest| rest.starts_with(RIGHT)) {
             self.at -= 1;
@@ -326,6 +337,18 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    /// Letters, digits and underscores; nearly always ASCII.
+    fn skip_name(&mut self) {
+        loop {
+            let bytes = self.rest().bytes();
+            self.at += bytes.take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+            match self.peek() {
+                Some(c) if !c.is_ascii() && is_alphanumeric(c) => self.at += c.len_utf8(),
+                _ => return,
+            }
+        }
+    }
+
     /// Whether a name may end here.
     fn at_terminator(&self) -> bool {
         match self.peek() {
@@ -343,16 +366,12 @@ impl<'a> Lexer<'a> {
         if self.at_terminator() {
             return self.emit(bare);
         }
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.next();
-        }
+        self.skip_name();
         if self.at_terminator() { self.emit(token) } else { self.bad_character() }
     }
 
     fn identifier(&mut self) -> Option<State> {
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.next();
-        }
+        self.skip_name();
         if !self.at_terminator() {
             return self.bad_character();
         }

@@ -107,28 +107,16 @@ fn text_of(value: &Value) -> String {
     }
 }
 
-/// What Go's JSON decoder calls a value.
-fn json_kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Int(_) | Value::Uint(_) | Value::SetInt(_) | Value::Float(_) => "number",
-        Value::Str(_) => "string",
-        Value::List(_) => "array",
-        Value::Map(_) => "object",
-    }
-}
-
 /// Checks the types that Helm's small struct has; the error is Go's text after `cannot unmarshal `. Go goes through the
 /// keys in byte order and tells the first mismatch, but for maps of annotations, which it tells at once.
 fn check_head(body: &Value) -> Result<(), String> {
     let map = match body {
         Value::Null => return Ok(()),
         Value::Map(map) => map,
-        other => return Err(format!("{} into Go value of type util.SimpleHead", json_kind(other))),
+        other => return Err(format!("{} into Go value of type util.SimpleHead", other.json_kind())),
     };
     let wrong = |value: &Value, field: &str, kind: &str| {
-        Err(format!("{} into Go struct field {field} of type {kind}", json_kind(value)))
+        Err(format!("{} into Go struct field {field} of type {kind}", value.json_kind()))
     };
     for (key, field) in [("apiVersion", "SimpleHead.apiVersion"), ("kind", "SimpleHead.kind")] {
         if let Some(value @ (Value::List(_) | Value::Map(_))) = any_case(map, key) {

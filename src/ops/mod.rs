@@ -8,6 +8,7 @@ pub mod create;
 pub mod dependency;
 pub mod error;
 pub mod install;
+pub mod lint;
 pub mod lookup;
 pub mod objects;
 pub mod options;

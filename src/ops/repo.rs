@@ -23,6 +23,12 @@ use crate::sys::fs;
 /// # Errors
 /// The name cannot be used or is taken, or the URL leads to no repository.
 pub fn add(context: &Context<'_>, options: &AddOptions) -> Result<Added, OpsError> {
+    if !options.repository.url.contains("://") {
+        return Err(OpsError::refused_with(
+            "could not find protocol handler for: ",
+            "write the address in full, such as https://charts.example.com",
+        ));
+    }
     let added = add_to_file(context.host, context.paths, options)?;
     if let Added::Added { index, .. } = &added {
         for warning in &index.warnings {

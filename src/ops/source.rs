@@ -37,7 +37,7 @@ pub fn chart(context: &Context<'_>, request: &ChartRequest) -> Result<Chart, Ops
 /// cannot be installed.
 ///
 /// # Errors
-/// As [`chart`] and [`check_installable`]; a dependency cannot be brought in.
+/// As [`chart()`] and [`check_installable`]; a dependency cannot be brought in.
 pub fn installable_chart(
     context: &Context<'_>,
     request: &ChartRequest,

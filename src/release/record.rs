@@ -19,11 +19,11 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
 
 use super::lock::Lease;
 use super::{Release, ReleaseError, Status, codec};
 use crate::cluster::Stored;
+use crate::data::digest::sha256_hex;
 use crate::data::{Map, Value};
 use crate::manifest::ObjectRef;
 
@@ -125,7 +125,7 @@ pub(super) fn lay_out(
     if json_size(&record) <= limit {
         return Ok(Layout { record, parts: Vec::new() });
     }
-    let digest = hex(&Sha256::digest(text.as_bytes()));
+    let digest = sha256_hex(&text);
     let part = |at: usize, chunk: &[u8]| {
         let labels = BTreeMap::from([
             ("name".to_string(), release.name.clone()),
@@ -157,10 +157,6 @@ fn part_name(release: &str, revision: u64, digest: &str, at: usize) -> String {
 
 fn json_size(value: &Value) -> usize {
     serde_json::to_string(value).map_or(usize::MAX, |json| json.len())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 fn build(
@@ -248,7 +244,7 @@ pub(super) fn payload(stored: &Stored) -> Result<Vec<u8>, String> {
 pub(super) fn read(stored: &Stored, text: &[u8]) -> Result<Release, ReleaseError> {
     let undecodable = |reason: String| ReleaseError::Undecodable { record: stored.id.name.clone(), reason };
     if let Some(want) = stored.annotations.get(DIGEST)
-        && *want != hex(&Sha256::digest(text))
+        && *want != sha256_hex(text)
     {
         return Err(undecodable("its parts do not have the digest that it names".to_string()));
     }

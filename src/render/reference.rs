@@ -2,7 +2,8 @@
 //!
 //! Invariant: `functions.md` beside this file is what [`functions`] returns; a test compares them.
 
-use super::{gotpl, tera};
+use super::gotpl;
+use super::tera::functions as tera_functions;
 use crate::gotpl::{Func, Type};
 use crate::sprig::{self, Family};
 
@@ -17,7 +18,7 @@ pub fn functions() -> String {
         family_text(&mut text, family);
     }
     text.push_str("\n## Tera\n\nTera's own, and:\n\n");
-    text.push_str(&tera::functions::reference());
+    text.push_str(&tera_functions::reference());
     text
 }
 

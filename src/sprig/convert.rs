@@ -74,7 +74,7 @@ fn int_of_text(text: &str) -> i64 {
         _ => (false, text),
     };
     let digits = match digits.split_once('.') {
-        Some((whole, zeros)) if zeros.bytes().all(|byte| byte == b'0') => whole,
+        Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') => whole,
         _ => digits,
     };
     let Some(magnitude) = magnitude(digits) else { return 0 };
@@ -125,8 +125,36 @@ pub fn float_of_text(text: &str) -> Option<f64> {
     if unsigned.eq_ignore_ascii_case("nan") && unsigned.len() != text.len() {
         return None;
     }
-    let number: f64 = text.parse().ok()?;
+    if let Some(bits) = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X")) {
+        return hexadecimal(bits).map(|number| if text.starts_with('-') { -number } else { number });
+    }
+    let number: f64 =
+        if text.contains('_') { without_underscores(text)?.parse() } else { text.parse() }.ok()?;
     (special || number.is_finite()).then_some(number)
+}
+
+/// The text without its underscores, each of which must stand between digits.
+fn without_underscores(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_hexdigit);
+    let good = |at: usize| digit(at.checked_sub(1)) && digit(Some(at + 1));
+    let all_good = bytes.iter().enumerate().all(|(at, byte)| *byte != b'_' || good(at));
+    all_good.then(|| text.replace('_', ""))
+}
+
+/// `1.8p4`, behind a `0x`: the exponent must be there.
+fn hexadecimal(bits: &str) -> Option<f64> {
+    let bits = without_underscores(bits.strip_prefix('_').unwrap_or(bits))?.to_ascii_lowercase();
+    let (mantissa, exponent) = bits.split_once('p')?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    if digits.is_empty() || digits.len() > 15 {
+        return None;
+    }
+    let value = u64::from_str_radix(&digits, 16).ok()? as f64;
+    let exponent: i32 = exponent.parse().ok()?;
+    let number = value * 2_f64.powi(exponent.checked_sub(4 * fraction.len() as i32)?);
+    number.is_finite().then_some(number)
 }
 
 fn int(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
@@ -146,7 +174,15 @@ fn float64(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
 
 fn atoi(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let [Val::Str(text)] = args else { return Err(FuncError::arguments("atoi")) };
-    Ok(Val::Int(text.as_str().and_then(|text| text.parse().ok()).unwrap_or(0)))
+    Ok(Val::Int(text.as_str().map_or(0, |text| match text.parse() {
+        Ok(number) => number,
+        // Go keeps the nearest number when a decimal text has too many digits.
+        Err(error) => match error.kind() {
+            std::num::IntErrorKind::PosOverflow => i64::MAX,
+            std::num::IntErrorKind::NegOverflow => i64::MIN,
+            _ => 0,
+        },
+    })))
 }
 
 fn to_decimal(_: &mut Ctx<'_>, args: &[Val]) -> Answer {

@@ -22,7 +22,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         r#"{{ dict "a" 1 }} → map[a:1]"#,
     ),
     entry(
-        Func::variadic("dig", &[A], A, A, dig),
+        Func::variadic("dig", &[], A, A, dig),
         "The value below a path of keys, or a default.",
         r#"{{ dict "a" (dict "b" 1) | dig "a" "b" 0 }} → 1"#,
     ),
@@ -162,13 +162,12 @@ fn merge_overwrite(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
 
 fn merged(args: &[Val], step: &mut dyn FnMut(&Map, &Map) -> Result<(), FuncError>) -> Answer {
     let [Val::Map(into), others @ ..] = args else { return Err(FuncError::arguments("merge")) };
+    // Go makes a map where none was given.
+    let into = if into.is_nil() { Map::new() } else { into.clone() };
     for from in others.iter().filter_map(Val::as_map) {
-        if into.is_nil() && !from.is_empty() {
-            return Err(nil_map());
-        }
-        step(into, from)?;
+        step(&into, from)?;
     }
-    Ok(Val::Map(into.clone()))
+    Ok(Val::Map(into))
 }
 
 fn fill(into: &Map, from: &Map, depth: usize) -> Result<(), FuncError> {
@@ -179,8 +178,9 @@ fn fill(into: &Map, from: &Map, depth: usize) -> Result<(), FuncError> {
         match (into.get(key.as_bytes()), &value) {
             (Some(Val::Map(inner)), Val::Map(other)) if !inner.is_empty() => fill(&inner, other, depth + 1)?,
             (Some(present), _) if !is_empty(&present) => {}
-            // A present key is only replaced by something; an absent one is taken as it is.
+            // A present key is only replaced by something, and nil is never taken.
             (Some(_), empty) if is_empty(empty) => {}
+            (None, nil) if nil.is_nil() => {}
             _ => {
                 if !into.insert(key, value) {
                     return Err(nil_map());

@@ -15,13 +15,17 @@ use crate::gotpl::{DataForm, GoStr, MAX_DEPTH, Num, Object, Rune, Val, runes};
 
 /// The text with U+FFFD for every byte that is not part of UTF-8, which is how Go decodes text.
 pub fn go_text(text: &GoStr) -> Cow<'_, str> {
+    decoded(text, char::REPLACEMENT_CHARACTER)
+}
+
+fn decoded(text: &GoStr, bad: char) -> Cow<'_, str> {
     match text.as_str() {
         Some(text) => Cow::Borrowed(text),
         None => Cow::Owned(
             runes(text.as_bytes())
                 .map(|rune| match rune {
                     Rune::Char(c) => c,
-                    Rune::Invalid(_) => char::REPLACEMENT_CHARACTER,
+                    Rune::Invalid(_) => bad,
                 })
                 .collect(),
         ),
@@ -33,54 +37,71 @@ pub fn go_text(text: &GoStr) -> Cow<'_, str> {
 /// # Errors
 /// The encoder's text: a value that contains itself, or a type that the encoder cannot say.
 pub fn encodable(value: &Val, form: DataForm) -> Result<Value, GoStr> {
-    encodable_at(value, form, 0)
+    Encoder { form, bad: char::REPLACEMENT_CHARACTER }.value(value, 0)
 }
 
-fn encodable_at(value: &Val, form: DataForm, depth: usize) -> Result<Value, GoStr> {
-    if depth > MAX_DEPTH {
-        let text = format!("json: unsupported value: encountered a cycle via {}", value.type_name());
-        return Err(text.into());
-    }
-    Ok(match value {
-        Val::Missing | Val::Nil => Value::Null,
-        Val::Bool(flag) => Value::Bool(*flag),
-        Val::Int(number) | Val::Int64(number) => Value::Int(*number),
-        Val::Float(number) => Value::Float(*number),
-        Val::Num(Num::Complex(..)) => return Err("json: unsupported type: complex128".into()),
-        Val::Num(_) => number(value),
-        Val::Str(text) => Value::Str(arc_text(text)),
-        Val::Bytes(bytes) if form != DataForm::Json => {
-            Value::List(bytes.as_slice().iter().map(|byte| Value::Int(i64::from(*byte))).collect())
+#[derive(Clone, Copy)]
+struct Encoder {
+    form: DataForm,
+    /// What stands for a byte that is not part of UTF-8.
+    bad: char,
+}
+
+impl Encoder {
+    fn value(self, value: &Val, depth: usize) -> Result<Value, GoStr> {
+        let form = self.form;
+        if depth > MAX_DEPTH {
+            let text = format!("json: unsupported value: encountered a cycle via {}", value.type_name());
+            return Err(text.into());
         }
-        Val::Bytes(bytes) if bytes.is_nil() => Value::Null,
-        Val::Bytes(bytes) => Value::from(STANDARD.encode(bytes.as_slice())),
-        Val::List(list) if list.is_nil() && form == DataForm::Json => Value::Null,
-        Val::List(list) => {
-            let items = list.to_vec();
-            let items = items.iter().map(|item| encodable_at(item, form, depth + 1));
-            Value::List(items.collect::<Result<_, _>>()?)
-        }
-        Val::Map(map) if map.is_nil() && form == DataForm::Json => Value::Null,
-        Val::Map(map) => {
-            let mut out = DataMap::new();
-            for (key, item) in map.entries() {
-                out.insert(arc_text(&key), encodable_at(&item, form, depth + 1)?);
+        Ok(match value {
+            Val::Missing | Val::Nil => Value::Null,
+            Val::Bool(flag) => Value::Bool(*flag),
+            Val::Int(number) | Val::Int64(number) => Value::Int(*number),
+            Val::Float(number) => Value::Float(*number),
+            Val::Num(Num::Complex(..)) => return Err("json: unsupported type: complex128".into()),
+            Val::Num(_) => number(value),
+            Val::Str(text) => Value::Str(self.text(text)),
+            Val::Bytes(bytes) if form != DataForm::Json => {
+                Value::List(bytes.as_slice().iter().map(|byte| Value::Int(i64::from(*byte))).collect())
             }
-            Value::Map(out)
-        }
-        Val::Object(object) => record(object.as_ref(), form, depth)?,
-    })
-}
-
-fn record(object: &dyn Object, form: DataForm, depth: usize) -> Result<Value, GoStr> {
-    let Some(fields) = object.record(form) else {
-        return encodable_at(&object.data(form)?, form, depth + 1);
-    };
-    let mut out = DataMap::new();
-    for (name, field) in fields {
-        out.insert(Arc::from(name), encodable_at(&field, form, depth + 1)?);
+            Val::Bytes(bytes) if bytes.is_nil() => Value::Null,
+            Val::Bytes(bytes) => Value::from(STANDARD.encode(bytes.as_slice())),
+            Val::List(list) if list.is_nil() && form == DataForm::Json => Value::Null,
+            Val::List(list) => {
+                let items = list.to_vec();
+                let items = items.iter().map(|item| self.value(item, depth + 1));
+                Value::List(items.collect::<Result<_, _>>()?)
+            }
+            Val::Map(map) if map.is_nil() && form == DataForm::Json => Value::Null,
+            Val::Map(map) => {
+                let mut out = DataMap::new();
+                for (key, item) in map.entries() {
+                    out.insert(self.text(&key), self.value(&item, depth + 1)?);
+                }
+                Value::Map(out)
+            }
+            Val::Object(object) => self.record(object.as_ref(), depth)?,
+        })
     }
-    Ok(Value::Map(out))
+
+    fn record(self, object: &dyn Object, depth: usize) -> Result<Value, GoStr> {
+        let Some(fields) = object.record(self.form) else {
+            return self.value(&object.data(self.form)?, depth + 1);
+        };
+        let mut out = DataMap::new();
+        for (name, field) in fields {
+            out.insert(Arc::from(name), self.value(&field, depth + 1)?);
+        }
+        Ok(Value::Map(out))
+    }
+
+    fn text(self, text: &GoStr) -> Arc<str> {
+        match text.as_str() {
+            Some(_) => text.to_arc(),
+            None => Arc::from(&*decoded(text, self.bad)),
+        }
+    }
 }
 
 fn number(value: &Val) -> Value {
@@ -91,22 +112,18 @@ fn number(value: &Val) -> Value {
     }
 }
 
-fn arc_text(text: &GoStr) -> Arc<str> {
-    match text.as_str() {
-        Some(_) => text.to_arc(),
-        None => Arc::from(&*go_text(text)),
-    }
-}
-
 /// A value as Go's `encoding/json` writes it, keys sorted by bytes, fields of structs in their order.
 ///
 /// # Errors
 /// The encoder's text.
 pub fn to_json(value: &Val, html_escape: bool, indent: Option<&str>) -> Result<String, GoStr> {
-    let data = encodable(value, DataForm::Json)?;
+    // Go escapes what it puts in the place of a bad byte, but not the same character in good text.
+    const MARK: char = '\u{10FFFE}';
+    let data = Encoder { form: DataForm::Json, bad: MARK }.value(value, 0)?;
     // Maps arrive sorted, and structs have to keep their order.
     let style = Style { html_escape, sort_keys: false, indent };
-    json::to_string_with(&data, style).map_err(|error| error.to_string().into())
+    let text = json::to_string_with(&data, style).map_err(|error| GoStr::from(error.to_string()))?;
+    Ok(if text.contains(MARK) { text.replace(MARK, "\\ufffd") } else { text })
 }
 
 /// The value that a JSON text says.

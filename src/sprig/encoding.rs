@@ -4,8 +4,9 @@
 
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use base64::{DecodeError, Engine, alphabet};
-use sha2::{Digest, Sha256, Sha512};
+use sha2::{Digest, Sha512};
 
+use crate::data::digest::{hex, sha256_hex};
 use crate::gotpl::{Ctx, Func, FuncError, GoStr, Type, Val};
 
 use super::{Entry, entry};
@@ -59,16 +60,6 @@ fn text<'a>(args: &'a [Val], name: &str) -> Result<&'a GoStr, FuncError> {
     args.first().and_then(Val::as_str).ok_or_else(|| FuncError::arguments(name))
 }
 
-fn hex(bytes: &[u8]) -> Val {
-    use std::fmt::Write;
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(out, "{byte:02x}");
-    }
-    Val::str(out)
-}
-
 fn b64enc(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
     Ok(Val::str(STANDARD.encode(text(args, "b64enc")?.as_bytes())))
 }
@@ -83,10 +74,12 @@ fn b64dec(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
         Ok(decoded) => Val::Str(GoStr::from(decoded.as_slice())),
         Err(error) => {
             let at = match error {
-                DecodeError::InvalidByte(at, _) => at,
-                _ => bytes.len(),
+                DecodeError::InvalidByte(at, _) => {
+                    kept.get(at).map_or(source.len(), |(original, _)| *original)
+                }
+                // Go counts back the letters of the group that was not finished.
+                _ => source.len() - bytes.len() % 4,
             };
-            let at = kept.get(at).map_or(source.len(), |(original, _)| *original);
             Val::str(format!("illegal base64 data at input byte {at}"))
         }
     })
@@ -155,15 +148,15 @@ fn base32_decoded(source: &[u8]) -> Result<Vec<u8>, usize> {
 }
 
 fn sha1sum(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    Ok(hex(&sha1::Sha1::digest(text(args, "sha1sum")?.as_bytes())))
+    Ok(Val::str(hex(&sha1::Sha1::digest(text(args, "sha1sum")?.as_bytes()))))
 }
 
 fn sha256sum(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    Ok(hex(&Sha256::digest(text(args, "sha256sum")?.as_bytes())))
+    Ok(Val::str(sha256_hex(text(args, "sha256sum")?.as_bytes())))
 }
 
 fn sha512sum(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    Ok(hex(&Sha512::digest(text(args, "sha512sum")?.as_bytes())))
+    Ok(Val::str(hex(&Sha512::digest(text(args, "sha512sum")?.as_bytes()))))
 }
 
 fn adler32sum(_: &mut Ctx<'_>, args: &[Val]) -> Answer {

@@ -236,12 +236,18 @@ fn has(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
 
 fn chunk(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let [Val::Int(size), source] = args else { return Err(FuncError::arguments("chunk")) };
-    let all = items(source, "chunk")?;
-    let size = usize::try_from(*size).ok().filter(|size| *size > 0);
-    let Some(size) = size else {
-        return Err(FuncError::panic("runtime error: integer divide by zero"));
+    let all = elements(source).ok_or_else(|| {
+        if source.is_nil() {
+            no_list("chunk", source)
+        } else {
+            FuncError::new(format!("Cannot chunk type {}", source.kind()))
+        }
+    })?;
+    let pieces = match usize::try_from(*size) {
+        Ok(0) => return Err(FuncError::panic("runtime error: makeslice: len out of range")),
+        Ok(size) => all.chunks(size).map(|piece| list(piece.to_vec())).collect(),
+        Err(_) => Vec::new(),
     };
-    let pieces = all.chunks(size).map(|piece| list(piece.to_vec())).collect();
     Ok(Val::List(List::typed(&LISTS, pieces)))
 }
 

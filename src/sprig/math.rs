@@ -183,12 +183,14 @@ fn seq(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     // One beyond the end, in the direction of the step, since the end belongs to the sequence.
     let towards = |start: i64, step: i64, end: i64| {
         let beyond = end.saturating_add(step.signum());
-        if (end < start) != (step < 0) && end != start { (0, 0, 0) } else { (start, beyond, step) }
+        let away = if step < 0 { end > start } else { end < start };
+        if away { (0, 0, 0) } else { (start, beyond, step) }
     };
     let (start, stop, step) = match numbers[..] {
         [end] => towards(1, if end < 1 { -1 } else { 1 }, end),
         [start, end] => towards(start, if end < start { -1 } else { 1 }, end),
-        [start, step, end] if step != 0 => towards(start, step, end),
+        // Against the direction of the ends there is nothing, not even one number.
+        [start, step, end] if step > 0 || (step < 0 && end < start) => towards(start, step, end),
         _ => (0, 0, 0),
     };
     let texts: Vec<String> = steps(ctx, start, stop, step)?.iter().map(i64::to_string).collect();

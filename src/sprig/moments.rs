@@ -21,8 +21,13 @@ pub(super) const TIME: Type = Type::Object("time.Time");
 pub const DURATION: Type = Type::Object("time.Duration");
 
 /// The value of a moment.
-pub(super) fn time(time: Time) -> Val {
+pub fn time(time: Time) -> Val {
     Val::object(TimeObject(time))
+}
+
+/// A moment as encoders write it; `None` for what is no moment.
+pub fn rfc3339(value: &Val) -> Option<String> {
+    time_of(value).map(|time| time.format(RFC3339_NANO))
 }
 
 /// The moment in a value, when it is one.

@@ -35,7 +35,7 @@ fn translate(pattern: &str) -> Result<String, String> {
         rest: pattern,
         out: String::with_capacity(pattern.len() + 16),
         groups: Vec::new(),
-        names: Vec::new(),
+        names: 0,
         atom: None,
         largest: 0,
         repeated: None,
@@ -63,7 +63,8 @@ struct Translator<'p> {
     out: String,
     /// For each open group, the largest product of repetitions before it in its parent.
     groups: Vec<u64>,
-    names: Vec<&'p str>,
+    /// How many groups have names.
+    names: usize,
     atom: Option<Atom>,
     /// The largest product of repetitions in the current group.
     largest: u64,
@@ -203,13 +204,10 @@ impl<'p> Translator<'p> {
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
             return Err(problem(WHAT, &self.rest[..=opening + end]));
         }
-        if self.names.contains(&name) {
-            return Err(problem(WHAT, name));
-        }
-        self.names.push(name);
+        self.names += 1;
         self.skip(opening + end + 1);
-        // The crate wants names to begin with a letter; nothing here asks for groups by the name it knows.
-        let text = format!("(?P<n{}_{name}>", self.names.len());
+        // The crate wants names that begin with a letter and are not given twice.
+        let text = format!("(?P<n{}_{name}>", self.names);
         self.enter(&text);
         Ok(())
     }
@@ -248,7 +246,7 @@ impl<'p> Translator<'p> {
                 _ => return Err(problem("invalid or unsupported Perl syntax", read)),
             }
         }
-        Err(problem("missing closing )", self.pattern))
+        Err(problem("invalid or unsupported Perl syntax", start))
     }
 
     fn escape(&mut self) -> Result<(), String> {

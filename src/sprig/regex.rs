@@ -312,8 +312,8 @@ fn group<'t>(groups: &Captures<'t>, regex: &Regex, name: &str) -> &'t str {
         regex
             .capture_names()
             .flatten()
-            .find(|known| known.split_once('_').is_some_and(|(_, known)| known == name))
-            .and_then(|known| groups.name(known))
+            .filter(|known| known.split_once('_').is_some_and(|(_, known)| known == name))
+            .find_map(|known| groups.name(known))
     };
     found.map_or("", |found| found.as_str())
 }

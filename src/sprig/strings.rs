@@ -220,7 +220,7 @@ fn title(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
         .map(|c| {
             let first = !inside;
             inside = c.is_alphanumeric() || c == '_' || (!c.is_ascii() && !c.is_whitespace());
-            if first { simple_upper(c) } else { c }
+            if first { super::words::title(c) } else { c }
         })
         .collect();
     string(titled)

@@ -54,7 +54,7 @@ pub(super) static ENTRIES: &[Entry] = &[
     ),
 ];
 
-fn text<'a>(args: &'a [Val], at: usize) -> Result<&'a GoStr, FuncError> {
+fn text(args: &[Val], at: usize) -> Result<&GoStr, FuncError> {
     args.get(at).and_then(Val::as_str).ok_or_else(|| FuncError::arguments("words"))
 }
 
@@ -169,7 +169,7 @@ fn camelcase(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
         if next == chars.len() {
             out.extend(between);
         } else {
-            out.extend(between.iter().skip(1));
+            out.extend(&between[..between.len() - 1]);
         }
         at = next;
     }
@@ -190,7 +190,7 @@ fn push_capitalized(out: &mut String, word: &[char]) {
 }
 
 /// The title case of the four letters that have one of their own.
-fn title(c: char) -> char {
+pub(super) fn title(c: char) -> char {
     match c {
         'ǆ' => 'ǅ',
         'ǉ' => 'ǈ',

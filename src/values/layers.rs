@@ -63,7 +63,7 @@ impl Layers {
         for file in &self.files {
             for document in read::documents(file)? {
                 if let Some(provenance) = provenance.as_deref_mut() {
-                    for key in document.keys() {
+                    for key in read::keys(&document) {
                         provenance.set(&key.pointer, key.is_map, Layer::File, file, key.span);
                     }
                 }

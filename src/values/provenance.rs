@@ -88,7 +88,7 @@ impl Provenance {
         if let Some(file) = &chart.values_yaml {
             // A values.yaml that cannot be read has stopped the loading of the chart.
             for document in read::documents(file).unwrap_or_default() {
-                for key in document.keys() {
+                for key in read::keys(&document) {
                     let at = Location { file: Arc::clone(file), span: key.span };
                     let layer = Layer::Defaults(Arc::clone(&chart.metadata.name));
                     self.origins.entry(format!("{path}{}", key.pointer)).or_insert(Origin { layer, at });

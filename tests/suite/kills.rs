@@ -410,7 +410,7 @@ fn the_program_can_be_killed_at_any_moment() {
         // The dead process holds nothing: the next command goes on at once.
         if last == Some(Status::Uninstalling) {
             env.run("uninstall r").ok();
-        } else if next(&mut seed) % 2 == 0 {
+        } else if next(&mut seed).is_multiple_of(2) {
             env.run("upgrade --install r app --set second=true --history-max 4").ok();
         }
         inspect(&env, &world, &what);

@@ -2,17 +2,23 @@
 //! a file that nobody compiles tests nothing.
 
 mod bad_input;
+#![allow(clippy::print_stdout)] // tests say what they skipped and what they counted
+
 mod chart_loading;
 mod classic_session;
 mod cli_cases;
 mod cli_streams;
 mod gotpl_cases;
+mod index_repository;
+mod lint_cases;
 mod ingress_session;
 mod kills;
+mod lint_cases;
 mod manifest_cases;
 mod packaging;
 mod releases;
 mod render_cases;
+mod repo_commands;
 mod repositories;
 mod serving;
 mod state_machine;

@@ -455,7 +455,8 @@ fn answers_are_bounded_in_time() {
     let total = client(|options| options.total_timeout = Duration::from_millis(600));
     let error = total.get(&dripping.url, &Request::new(9_999)).unwrap_err();
     assert!(matches!(error, HttpError::Timeout { .. }), "{error}");
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    // Only a hang takes this long, on any machine.
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
 }
 
 #[test]

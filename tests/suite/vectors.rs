@@ -159,14 +159,11 @@ fn check(case: &Json, defaults: &Json) -> Option<String> {
             if main(&got) != want {
                 return Some(format!("want {want:?}\n      got {:?}", main(&got)));
             }
-            let others = case.get("want_files").and_then(Json::as_object).into_iter().flatten();
-            others
-                .filter_map(|(name, want)| {
-                    let found = got.get(name).map(String::as_str).unwrap_or("");
-                    (Some(found) != want.as_str())
-                        .then(|| format!("{name}: want {want:?}\n      got {found:?}"))
-                })
-                .next()
+            let mut others = case.get("want_files").and_then(Json::as_object).into_iter().flatten();
+            others.find_map(|(name, want)| {
+                let found = got.get(name).map_or("", String::as_str);
+                (Some(found) != want.as_str()).then(|| format!("{name}: want {want:?}\n      got {found:?}"))
+            })
         }
     }
 }

@@ -90,7 +90,7 @@ fn settings(session: &Session) -> BTreeMap<String, String> {
         all.insert("HELM_PLUGINS".to_string(), path(&host.dirs.data.join("plugins")));
     } else if let Some(store) = store {
         all.insert("BOWLINE_STORE".to_string(), store.spec());
-        all.insert("BOWLINE_STORE_REASON".to_string(), store.why);
+        all.insert("BOWLINE_STORE_REASON".to_string(), store.why.to_string());
     }
     all
 }

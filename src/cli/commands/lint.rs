@@ -1,13 +1,15 @@
 //! `bowline lint`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::{Body, Leaf, Run, Verb, unwired};
-use crate::cli::args::{ArchiveLimits, LimitArgs, OutputArg, ValueArgs, ValueSources};
-use crate::cli::error::Outcome;
+use super::{Body, Leaf, Run, Verb};
+use crate::cli::args::{LimitArgs, OutputArg, ValueArgs};
+use crate::cli::error::{Exit, Failure, Outcome};
+use crate::cli::parse::Format;
 use crate::cli::settings::Session;
+use crate::cli::view;
+use crate::cli::view::lint::LintedChart;
+use crate::ops::lint::{self, LintOptions};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -58,39 +60,44 @@ pub struct LintArgs {
     pub values: ValueArgs,
 }
 
-/// What to check.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LintOptions {
-    /// The charts.
-    pub paths: Vec<PathBuf>,
-    /// The namespace that templates see.
-    pub namespace: String,
-    /// Kubernetes version in place of the built-in one.
-    pub kube_version: Option<String>,
-    /// Check values against the schema.
-    pub schema_validation: bool,
-    /// Warnings fail.
-    pub strict: bool,
-    /// Check subcharts.
-    pub with_subcharts: bool,
-    /// The values.
-    pub values: ValueSources,
-    /// Bounds for reading.
-    pub limits: ArchiveLimits,
+impl LintArgs {
+    fn resolve(self, session: &Session) -> LintOptions {
+        LintOptions {
+            paths: self.paths,
+            namespace: session.namespace_or_default(),
+            kube_version: self.kube_version.filter(|version| !version.is_empty()),
+            skip_schema: self.skip_schema_validation,
+            strict: self.strict,
+            with_subcharts: self.with_subcharts,
+            values: self.values.resolve().to_ops(),
+            compat: session.settings.values_compat(),
+            limits: self.limits.resolve().to_ops(),
+        }
+    }
 }
 
 impl Run for LintArgs {
     fn run(self, session: &Session) -> Outcome {
-        let options = LintOptions {
-            paths: self.paths.iter().map(PathBuf::from).collect(),
-            namespace: session.namespace_or_default(),
-            kube_version: self.kube_version.filter(|version| !version.is_empty()),
-            schema_validation: !self.skip_schema_validation,
-            strict: self.strict,
-            with_subcharts: self.with_subcharts,
-            values: self.values.resolve(),
-            limits: self.limits.resolve(),
-        };
-        unwired(session, &options)
+        let (format, quiet) = (self.output.output, self.quiet);
+        let options = self.resolve(session);
+        let linted = session.with_context(|context| lint::lint(context, &options))?;
+        let any_failed = linted.iter().any(|chart| chart.failed);
+        if format != Format::Table {
+            let charts: Vec<LintedChart> = linted.iter().map(|chart| LintedChart::of(chart, quiet)).collect();
+            session.ui.out(&view::structured(&charts, format)?)?;
+            return Ok(if any_failed { Exit::Failed } else { Exit::Done });
+        }
+        // Helm's lines are for programs that read them; a person sees the places too.
+        let places = session.ui.out_is_terminal() && !session.settings.program.as_helm;
+        let charts: Vec<LintedChart> = linted.iter().map(|chart| LintedChart::of(chart, false)).collect();
+        let (text, summary) = view::lint::text(&charts, quiet, places, session.ui.paint);
+        session.ui.out(&text)?;
+        if any_failed {
+            return Err(Failure::new(summary));
+        }
+        if !summary.is_empty() {
+            session.ui.line(summary)?;
+        }
+        Ok(Exit::Done)
     }
 }

@@ -183,16 +183,6 @@ pub fn find(table: &'static [&'static Verb], word: &str, program: Program) -> Op
     Some(if program.as_helm && std::ptr::eq(found, &delete::VERB) { &uninstall::VERB } else { found })
 }
 
-/// Refuses commands whose library part is not there yet.
-///
-/// # Errors
-/// Always; with `--debug` it tells the options, so that what was understood can be seen.
-pub fn unwired(session: &Session, options: &dyn std::fmt::Debug) -> Outcome {
-    let options = format!("{options:?}");
-    session.ui.log(super::ui::Level::Debug, "understood", &[("options", &options)]);
-    Err(Failure::new(format!("`{}` is not connected to the library yet", session.command)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -92,7 +92,12 @@ impl PackageArgs {
             dependency_update: self
                 .dependency_update
                 .then(|| DependencyOptions { fetch, ..DependencyOptions::default() }),
-            destination: PathBuf::from(self.destination),
+            // Helm names the archive by its whole path when no other folder is given.
+            destination: if self.destination == "." {
+                session.host.cwd.clone()
+            } else {
+                PathBuf::from(self.destination)
+            },
             limits,
             time: source_date(session)?,
         };

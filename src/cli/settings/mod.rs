@@ -18,7 +18,7 @@ use super::ui::{ColourMode, Level, Ui};
 use crate::sys::env_vars::VARIABLES;
 use crate::sys::{Dirs, Host, Secret};
 
-pub use store::{StoreChoice, StoreKind};
+pub use store::ChosenStore;
 
 /// Under which name the program runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -267,7 +267,7 @@ impl Settings {
     ///
     /// # Errors
     /// The choice is not understood, or the kubeconfig cannot be read.
-    pub fn store(&self, host: &Host) -> Result<StoreChoice, Failure> {
+    pub fn store(&self, host: &Host) -> Result<ChosenStore, Failure> {
         let given = self.given_store.as_ref().map(|(spec, origin)| (spec.as_str(), *origin));
         store::choose(host, given, &self.kube)
     }
@@ -314,10 +314,10 @@ impl Session<'_> {
     ///
     /// # Errors
     /// As [`Settings::store`].
-    pub fn store_to_change(&self) -> Result<StoreChoice, Failure> {
+    pub fn store_to_change(&self) -> Result<ChosenStore, Failure> {
         let choice = self.settings.store(self.host)?;
-        if choice.is_fallback {
-            let fields = [("store", choice.spec()), ("reason", choice.why.clone())];
+        if choice.is_fallback() {
+            let fields = [("store", choice.spec()), ("reason", choice.why.to_string())];
             let fields = fields.each_ref().map(|(key, value)| (*key, value.as_str()));
             self.ui.log(Level::Info, "working on the store on this machine", &fields);
         }

@@ -1,5 +1,6 @@
 //! Which store a command works on, and why: the flag, the variable, a Kubernetes cluster if one is configured, else the
-//! SQLite file on this machine.
+//! SQLite file on this machine. How a store is named and which reason goes first is [`crate::cluster`]'s; here are the flags,
+//! the variables and the kubeconfig that it asks for.
 //!
 //! Invariant: a kubeconfig that exists and cannot be used is an error, never a silent step to SQLite.
 
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use super::KubeSettings;
 use crate::cli::error::Failure;
 use crate::cli::parse;
+use crate::cluster::{self, Reason, StoreChoice, StoreError};
 use crate::data::{Map, Value, yaml};
 use crate::diag::{SourceFile, did_you_mean};
 use crate::sys::{Host, fs};
@@ -15,47 +17,26 @@ use crate::sys::{Host, fs};
 /// No kubeconfig is larger.
 const KUBECONFIG_LIMIT: u64 = 16 * 1024 * 1024;
 
-/// The kinds of store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StoreKind {
-    /// A SQLite file.
-    Sqlite(PathBuf),
-    /// A Kubernetes API server.
-    Kube {
-        /// The kubeconfig files, in their order; none inside a cluster.
-        kubeconfig: Vec<PathBuf>,
-        /// The context, when one was named.
-        context: Option<String>,
-    },
-    /// etcd: hosts and prefix as given, behind `etcd://`.
-    Etcd(String),
-    /// Nothing survives the process: for tries and tests.
-    Memory,
-}
-
 /// The store that a command works on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoreChoice {
-    /// Which.
-    pub kind: StoreKind,
-    /// Why, as the end of a sentence: `--store`, `no kubeconfig was found`.
-    pub why: String,
+pub struct ChosenStore {
+    /// Which, with the full path of a file.
+    pub choice: StoreChoice,
+    /// Why.
+    pub why: Reason,
     /// The namespace that the kubeconfig's context names.
     pub namespace: Option<String>,
-    /// Nobody asked for it: it is the last resort.
-    pub is_fallback: bool,
 }
 
-impl StoreChoice {
-    /// The choice as `--store` would write it.
+impl ChosenStore {
+    /// The choice as `--store` would write it, without credentials.
     pub fn spec(&self) -> String {
-        match &self.kind {
-            StoreKind::Sqlite(path) => format!("sqlite:{}", path.display()),
-            StoreKind::Kube { context: Some(context), .. } => format!("kube:{context}"),
-            StoreKind::Kube { .. } => "kube".to_string(),
-            StoreKind::Etcd(rest) => format!("etcd://{rest}"),
-            StoreKind::Memory => "memory".to_string(),
-        }
+        self.choice.to_string()
+    }
+
+    /// Whether nobody asked for it: it is the last resort.
+    pub fn is_fallback(&self) -> bool {
+        self.why == Reason::Default
     }
 }
 
@@ -65,86 +46,64 @@ impl StoreChoice {
 /// The text is not understood, or a kubeconfig cannot be read.
 pub(super) fn choose(
     host: &Host,
-    given: Option<(&str, &str)>,
+    given: Option<(&str, &'static str)>,
     kube: &KubeSettings,
-) -> Result<StoreChoice, Failure> {
-    if let Some((spec, origin)) = given {
-        return parse_spec(host, spec, origin, kube);
-    }
+) -> Result<ChosenStore, Failure> {
+    let mut namespace = None;
+    let given = match given {
+        Some((spec, origin)) => Some((parse_spec(host, spec, origin, kube, &mut namespace)?, origin)),
+        None => None,
+    };
+    let (choice, why) = cluster::choose(given, || find_cluster(host, kube, &mut namespace))?;
+    Ok(ChosenStore { choice: choice.resolved(host), why, namespace })
+}
+
+/// The cluster that the kubeconfig, the flags or the surroundings of the process name, and why it is that one.
+fn find_cluster(
+    host: &Host,
+    kube: &KubeSettings,
+    namespace: &mut Option<String>,
+) -> Result<Option<(Option<String>, Reason)>, Failure> {
     if let Some(current) = kubeconfig(host, kube)? {
-        let why = format!("the kubeconfig {} has a current context", current.path.display());
-        return Ok(StoreChoice {
-            kind: StoreKind::Kube { kubeconfig: current.files, context: kube.context.clone() },
-            why,
-            namespace: current.namespace,
-            is_fallback: false,
-        });
+        *namespace = current.namespace;
+        return Ok(Some((kube.context.clone(), Reason::Kubeconfig(current.path))));
     }
     if kube.server.is_some() {
-        return Ok(StoreChoice {
-            kind: StoreKind::Kube { kubeconfig: Vec::new(), context: None },
-            why: "an API server was named".to_string(),
-            namespace: None,
-            is_fallback: false,
-        });
+        return Ok(Some((None, Reason::Server)));
     }
-    if host.var("KUBERNETES_SERVICE_HOST").is_some() {
-        let account = Path::new("/var/run/secrets/kubernetes.io/serviceaccount");
-        if fs::kind(&account.join("token")) == fs::Kind::File {
-            return Ok(StoreChoice {
-                kind: StoreKind::Kube { kubeconfig: Vec::new(), context: None },
-                why: "this runs inside a cluster".to_string(),
-                namespace: fs::read_text(&account.join("namespace"), 1024).ok(),
-                is_fallback: false,
-            });
-        }
+    let account = Path::new("/var/run/secrets/kubernetes.io/serviceaccount");
+    if host.var("KUBERNETES_SERVICE_HOST").is_some() && fs::kind(&account.join("token")) == fs::Kind::File {
+        *namespace = fs::read_text(&account.join("namespace"), 1024).ok();
+        return Ok(Some((None, Reason::InCluster)));
     }
-    Ok(StoreChoice {
-        kind: StoreKind::Sqlite(default_file(host)),
-        why: "no kubeconfig was found".to_string(),
-        namespace: None,
-        is_fallback: true,
-    })
+    Ok(None)
 }
 
-fn default_file(host: &Host) -> PathBuf {
-    host.dirs.data.join("store.sqlite")
-}
-
-fn parse_spec(host: &Host, spec: &str, origin: &str, kube: &KubeSettings) -> Result<StoreChoice, Failure> {
-    let (kind, rest) = spec.split_once(':').unwrap_or((spec, ""));
-    let mut namespace = None;
-    let kind = match kind {
-        "sqlite" if rest.is_empty() => StoreKind::Sqlite(default_file(host)),
-        "sqlite" => StoreKind::Sqlite(host.resolve(rest.strip_prefix("//").unwrap_or(rest))),
-        "kube" => {
-            let named = KubeSettings {
-                context: Some(rest.to_string()).filter(|name| !name.is_empty()).or(kube.context.clone()),
-                ..kube.clone()
-            };
-            let current = kubeconfig(host, &named)?;
-            namespace = current.as_ref().and_then(|current| current.namespace.clone());
-            StoreKind::Kube {
-                kubeconfig: current.map_or_else(Vec::new, |current| current.files),
-                context: named.context,
-            }
+/// Reads the text of a choice; for a cluster also the namespace that its context names.
+fn parse_spec(
+    host: &Host,
+    spec: &str,
+    origin: &str,
+    kube: &KubeSettings,
+    namespace: &mut Option<String>,
+) -> Result<StoreChoice, Failure> {
+    let choice = StoreChoice::parse(spec).map_err(|error| match error {
+        StoreError::InvalidChoice { given, .. } => {
+            Failure::usage(format!("invalid store {} in {origin}", parse::quote(&given)))
+                .hint("a store is sqlite:PATH, kube, kube:CONTEXT, etcd://HOST:PORT/PREFIX or memory")
         }
-        "etcd" if rest.len() > 2 && rest.starts_with("//") => StoreKind::Etcd(rest[2..].to_string()),
-        "memory" if rest.is_empty() => StoreKind::Memory,
-        _ => {
-            return Err(Failure::usage(format!("invalid store {} in {origin}", parse::quote(spec)))
-                .hint("a store is sqlite:PATH, kube, kube:CONTEXT, etcd://HOST:PORT/PREFIX or memory"));
-        }
-    };
-    Ok(StoreChoice { kind, why: origin.to_string(), namespace, is_fallback: false })
+        other => other.into(),
+    })?;
+    let StoreChoice::Kube { context } = choice else { return Ok(choice) };
+    let named = KubeSettings { context: context.or_else(|| kube.context.clone()), ..kube.clone() };
+    *namespace = kubeconfig(host, &named)?.and_then(|current| current.namespace);
+    Ok(StoreChoice::Kube { context: named.context })
 }
 
 /// What the kubeconfig files say about the context in use.
 struct Current {
     /// The file that names the context.
     path: PathBuf,
-    /// All files that count.
-    files: Vec<PathBuf>,
     namespace: Option<String>,
 }
 
@@ -195,7 +154,7 @@ fn kubeconfig(host: &Host, kube: &KubeSettings) -> Result<Option<Current>, Failu
     });
     if let Some((path, namespace)) = found {
         let namespace = namespace.filter(|name| !name.is_empty()).map(str::to_string);
-        return Ok(Some(Current { path, files, namespace }));
+        return Ok(Some(Current { path, namespace }));
     }
     let names = documents.iter().filter_map(|(_, map)| map.get("contexts")?.as_list()).flatten();
     let names = names.filter_map(|entry| entry.get("name").and_then(Value::as_str));
@@ -222,8 +181,9 @@ mod tests {
     #[test]
     fn without_a_kubeconfig_it_is_sqlite() {
         let choice = choose(&fixed::host(&[]), None, &KubeSettings::default()).unwrap();
-        assert!(matches!(&choice.kind, StoreKind::Sqlite(path) if path.ends_with("store.sqlite")));
-        assert_eq!(choice.why, "no kubeconfig was found");
+        assert!(matches!(&choice.choice, StoreChoice::Sqlite(path) if path.ends_with("store.sqlite")));
+        assert_eq!(choice.why.to_string(), "no kubeconfig was found");
+        assert!(choice.is_fallback());
     }
 
     #[test]
@@ -260,10 +220,10 @@ mod tests {
     fn stores_are_named_in_words() {
         let host = fixed::host(&[]);
         let spec = |spec: &str| choose(&host, Some((spec, "--store")), &KubeSettings::default());
-        assert_eq!(spec("sqlite:a.db").unwrap().kind, StoreKind::Sqlite("/w/a.db".into()));
-        assert_eq!(spec("etcd://h:2379/p").unwrap().kind, StoreKind::Etcd("h:2379/p".into()));
-        assert_eq!(spec("memory").unwrap().kind, StoreKind::Memory);
-        for bad in ["", "postgres:x", "etcd:h", "etcd://", "memory:x"] {
+        assert_eq!(spec("sqlite:a.db").unwrap().choice, StoreChoice::Sqlite("/w/a.db".into()));
+        assert_eq!(spec("etcd://h:2379/p").unwrap().spec(), "etcd://h:2379/p");
+        assert_eq!(spec("memory").unwrap().choice, StoreChoice::Memory);
+        for bad in ["", "postgres:x", "etcd:h", "etcd://", "memory:x", "kube:"] {
             assert!(spec(bad).is_err(), "{bad}");
         }
     }

@@ -13,7 +13,7 @@ use super::node::{Node, NodeKind, Origin, Style};
 use super::parse::{Limits, excessive_aliasing};
 use super::resolve::{Resolved, is_timestamp, resolve};
 use crate::data::json::number::float_g32;
-use crate::data::{Map, Value};
+use crate::data::{Map, Value, base64};
 
 impl Node {
     /// The value of the document part, typed by YAML 1.1: `yes` is a bool (also as a key, which becomes `"true"`), `0o17`,
@@ -197,7 +197,7 @@ fn resolved(found: Resolved, text: &Arc<str>) -> Scalar {
 
 /// `!!binary`: base64, and then each byte that is no UTF-8 becomes U+FFFD, as in Go's JSON.
 fn binary(text: &str, node: &Node) -> Result<Scalar, YamlError> {
-    let bytes = decode_base64(text)
+    let bytes = base64::decode(text)
         .ok_or_else(|| YamlError::yaml("!!binary value contains invalid base64 data", node.span))?;
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -205,37 +205,6 @@ fn binary(text: &str, node: &Node) -> Result<Scalar, YamlError> {
         out.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
     }
     Ok(Scalar::Str(out.into()))
-}
-
-/// Padded standard base64; line breaks are skipped.
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let symbols: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\r' | b'\n')).collect();
-    if !symbols.len().is_multiple_of(4) {
-        return None;
-    }
-    let mut out = Vec::with_capacity(symbols.len() / 4 * 3);
-    let groups = symbols.len() / 4;
-    for (index, group) in symbols.chunks_exact(4).enumerate() {
-        let padding = group.iter().rev().take_while(|byte| **byte == b'=').count();
-        if padding > 2 || (padding > 0 && index + 1 != groups) {
-            return None;
-        }
-        let mut bits = 0u32;
-        for byte in &group[..4 - padding] {
-            let digit = match byte {
-                b'A'..=b'Z' => byte - b'A',
-                b'a'..=b'z' => byte - b'a' + 26,
-                b'0'..=b'9' => byte - b'0' + 52,
-                b'+' => 62,
-                b'/' => 63,
-                _ => return None,
-            };
-            bits = bits << 6 | u32::from(digit);
-        }
-        bits <<= 6 * padding;
-        out.extend_from_slice(&bits.to_be_bytes()[1..4 - padding]);
-    }
-    Some(out)
 }
 
 /// A key's scalar; lists and maps are no keys.

@@ -10,6 +10,7 @@
 
 mod convert;
 mod cursor;
+mod documents;
 mod error;
 mod go_syntax;
 mod hints;
@@ -24,11 +25,12 @@ mod write;
 
 use std::sync::Arc;
 
+pub use documents::{BadDocument, MapDocument, map_documents};
 pub use error::{Stage, YamlError};
 pub use node::{Node, NodeKind, Style};
 pub use parse::{Limits, parse, parse_all};
 pub use typed::typed;
-pub use write::quote::{double_quoted, escape_double, escape_single, is_plain_safe, quote};
+pub use write::quote::{Context, double_quoted, escape_double, escape_single, is_plain_safe, quote};
 pub use write::{to_string, to_string_in_order, to_string_pretty, try_to_string};
 
 use super::{Map, Value};
@@ -78,14 +80,7 @@ pub fn to_list(file: &Arc<SourceFile>) -> Result<Vec<Value>, YamlError> {
 }
 
 fn wrong_root(file: &Arc<SourceFile>, found: &Value, wanted: &str) -> YamlError {
-    let found = match found {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Int(_) | Value::Uint(_) | Value::SetInt(_) | Value::Float(_) => "number",
-        Value::Str(_) => "string",
-        Value::List(_) => "array",
-        Value::Map(_) => "object",
-    };
+    let found = found.json_kind();
     let span = parse(file).ok().flatten().map_or_else(Span::default, |node| node.span);
     let text = format!("json: cannot unmarshal {found} into Go value of type {wanted}");
     YamlError::new(Stage::Unmarshal, text, Some(span)).in_file(file)

@@ -193,6 +193,110 @@ fn bombs_are_defused() {
     });
 }
 
+#[test]
+fn plain_text_is_quoted_only_where_it_must_be() {
+    let (block, flow) = (Context::Block, Context::Flow);
+    for text in [
+        "a",
+        "a b",
+        "/",
+        "a#b",
+        "a,b",
+        "10-20",
+        "1.2.3",
+        "1-2",
+        "0bad",
+        "2024-01-02-03",
+        "1e",
+        "0x",
+        "-a",
+        "--",
+        "-[",
+        "?a",
+        ":a",
+        "---a",
+        "....",
+        "..",
+        "http://x:80/?a=b&c=d#e",
+        "https://x.io/a b?q=#1",
+        "a ? b",
+        "a - b",
+        "x{y}",
+        "it's",
+        "é",
+        "😀",
+        "_1",
+    ] {
+        assert_eq!(quote(text, block), text);
+        let only_block = text.contains([',', '[', '{', ':', '?']);
+        assert_eq!(is_plain_safe(text, flow), !only_block, "{text}");
+    }
+    for text in [
+        "",
+        " ",
+        " a",
+        "a ",
+        "a: b",
+        "a:",
+        ":",
+        ": a",
+        "a #b",
+        "#a",
+        "-",
+        "- a",
+        "?",
+        "? a",
+        "[a",
+        "]",
+        ",a",
+        "{",
+        "&a",
+        "*a",
+        "!a",
+        "|",
+        ">",
+        "'a",
+        "\"a",
+        "%a",
+        "@a",
+        "`a",
+        "---",
+        "--- a",
+        "...",
+        "a\tb",
+        "a\nb",
+        "\u{a0}",
+        "yes",
+        "y",
+        "null",
+        "~",
+        "1",
+        "-1.5",
+        "1_0",
+        ".5",
+        "._",
+        "1e3",
+        "0x1F",
+        "0o17",
+        "0b1",
+        "010",
+        "1:30",
+        "2024-01-02",
+        "2024-1-2 3:04:05 +1:00",
+        ".inf",
+        ".NaN",
+        "=",
+        "<<",
+        "true",
+        "False",
+        "1.",
+        "1E+5",
+    ] {
+        assert_ne!(quote(text, block), text);
+        assert!(!is_plain_safe(text, flow), "{text}");
+    }
+}
+
 /// A reader that takes quadratic time does not come back from these; no clock is asked.
 #[test]
 fn long_texts_are_read_to_their_end() {
@@ -444,24 +548,29 @@ proptest! {
 
     #[test]
     fn quoted_text_reads_back_everywhere(text in text()) {
-        let quoted = quote(&text);
-        prop_assert!(!quoted.contains('\n'));
-        let want = Value::str(text.clone());
-        prop_assert_eq!(read(&quoted), want.clone());
-        let block = read(&format!("k: {quoted}\nl: 1\n"));
-        prop_assert_eq!(block.get("k"), Some(&want));
-        prop_assert_eq!(read(&format!("[{quoted}, {quoted}]")).as_list().map(<[Value]>::len), Some(2));
+        let is_same = |text: &str, want: &Value| {
+            prop_assert_eq!(&read(text), want, "ours:\n{}", text);
+            let theirs = serde_yaml::from_str::<Value>(text);
+            prop_assert_eq!(theirs.as_ref().ok(), Some(want), "serde_yaml: {:?}\n{}", theirs, text);
+            Ok(())
+        };
+        let map = |key: &str, value: &Value| [(key, value.clone())].into_iter().collect::<Value>();
+        let (own, one) = (Value::str(text.clone()), Value::Int(1));
+        let (block, flow) = (quote(&text, Context::Block), quote(&text, Context::Flow));
         let double = double_quoted(&text);
-        prop_assert_eq!(read(&format!("- {double}")), Value::from(vec![want.clone()]));
+        prop_assert!(!block.contains('\n') && !flow.contains('\n'));
+        prop_assert!(!is_plain_safe(&text, Context::Flow) || is_plain_safe(&text, Context::Block));
+        is_same(&block, &own)?;
+        is_same(&format!("k:\n  {block} # c\n"), &map("k", &own))?;
+        is_same(&format!("- {block}\n- {double}\n"), &Value::from(vec![own.clone(), own.clone()]))?;
+        is_same(&format!("[{flow},{flow}, {double}]"), &Value::from(vec![own.clone(), own.clone(), own.clone()]))?;
         if let Some(inner) = escape_single(&text) {
-            let single = read(&format!("{{a: '{inner}'}}"));
-            prop_assert_eq!(single.get("a"), Some(&want));
+            is_same(&format!("{{a: '{inner}'}}"), &map("a", &own))?;
         }
         if text.len() < 300 {
-            let keyed = read(&format!("{quoted}: 1\n"));
-            prop_assert_eq!(keyed.get(&text), Some(&Value::Int(1)));
-            let keyed = read(&format!("{{{quoted}: {quoted}}}"));
-            prop_assert_eq!(keyed.get(&text), Some(&want));
+            is_same(&format!("{block}: {block}\n"), &map(&text, &own))?;
+            is_same(&format!("- {block}: 1\n"), &Value::from(vec![map(&text, &one)]))?;
+            is_same(&format!("{{{flow}: {flow}}}"), &map(&text, &own))?;
         }
     }
 

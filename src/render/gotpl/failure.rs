@@ -86,7 +86,7 @@ fn blocks(error: &ExecError) -> Option<String> {
             ExecErrorKind::Call { .. } => return None,
             _ => {
                 out.push_str(&error.message.to_string());
-                return Some(out);
+                return Some(out.trim_end().to_string());
             }
         }
     }

@@ -21,6 +21,8 @@ mod functions;
 mod lookups;
 mod name;
 mod structured;
+mod toml_read;
+mod toml_write;
 mod values_type;
 
 use std::sync::Arc;
@@ -109,7 +111,7 @@ impl Task<'_> {
                 continue;
             };
             dot::set_template(dot, &file.name, &scope.path);
-            match ctx.execute(&file.name, Val::Map(dot.clone())) {
+            match ctx.execute(&file.name, Val::Map(dot.retyped(&values_type::VALUES))) {
                 Ok(bytes) => {
                     size += bytes.len();
                     if size > self.options.limits.output {

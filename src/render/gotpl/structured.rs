@@ -8,6 +8,8 @@ use crate::gotpl::{Ctx, DataForm, Func, FuncError, GoStr, Map, Type, Val};
 use crate::sprig::encode::{encodable, go_text};
 use crate::sprig::{Entry, entry};
 
+use super::{toml_read, toml_write};
+
 type Answer = Result<Val, FuncError>;
 
 const A: Type = Type::Any;
@@ -27,6 +29,11 @@ pub(super) static ENTRIES: &[Entry] = &[
         r#"{{ fromJsonArray "[1, 2]" }} → [1 2]"#,
     ),
     entry(
+        Func::new("fromToml", &[S], M, from_toml),
+        "The map that a TOML document says; `.Error` when it says none.",
+        r#"{{ (fromToml "a = 1").a }} → 1"#,
+    ),
+    entry(
         Func::new("fromYaml", &[S], M, from_yaml),
         "The map in the first YAML document; `.Error` when there is none.",
         r#"{{ (fromYaml "a: 1").a }} → 1"#,
@@ -37,9 +44,19 @@ pub(super) static ENTRIES: &[Entry] = &[
         r#"{{ fromYamlArray "[1, 2]" }} → [1 2]"#,
     ),
     entry(
+        Func::new("mustToToml", &[A], S, must_to_toml),
+        "The value as TOML.",
+        "{{ mustToToml (dict \"a\" 1) }} → a = 1\n",
+    ),
+    entry(
         Func::new("mustToYaml", &[A], S, must_to_yaml),
         "The value as YAML, without a newline at the end.",
         r#"{{ mustToYaml (dict "a" 1) }} → a: 1"#,
+    ),
+    entry(
+        Func::new("toToml", &[A], S, to_toml),
+        "The value as TOML, or the message of what TOML cannot say.",
+        "{{ toToml (dict \"a\" 1) }} → a = 1\n",
     ),
     entry(
         Func::new("toYaml", &[A], S, to_yaml),
@@ -119,16 +136,25 @@ fn from_yaml_array(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     })
 }
 
-/// What a JSON value is called in the message about one of another type.
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Int(_) | Value::Uint(_) | Value::SetInt(_) | Value::Float(_) => "number",
-        Value::Str(_) => "string",
-        Value::List(_) => "array",
-        Value::Map(_) => "object",
+fn to_toml(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let value = argument(args, "toToml")?;
+    if value.is_nil() {
+        return must_to_toml_of(value);
     }
+    Ok(Val::Str(toml_write::write(value).map_or_else(|message| message, GoStr::from)))
+}
+
+fn must_to_toml(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    must_to_toml_of(argument(args, "mustToToml")?)
+}
+
+fn must_to_toml_of(value: &Val) -> Answer {
+    toml_write::write(value).map(Val::str).map_err(FuncError::panic)
+}
+
+fn from_toml(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let file = source(ctx, args, "fromToml")?;
+    Ok(toml_read::read(file.text()).map_or_else(error_map, Val::Map))
 }
 
 fn from_json(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
@@ -138,7 +164,7 @@ fn from_json(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
         Ok(value @ Value::Map(_)) => Val::from_data(&value),
         Ok(other) => error_map(format!(
             "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
-            kind(&other)
+            other.json_kind()
         )),
         Err(error) => error_map(error.to_string()),
     })
@@ -151,7 +177,7 @@ fn from_json_array(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
         Ok(value @ Value::List(_)) => Val::from_data(&value),
         Ok(other) => error_list(format!(
             "json: cannot unmarshal {} into Go value of type []interface {{}}",
-            kind(&other)
+            other.json_kind()
         )),
         Err(error) => error_list(error.to_string()),
     })

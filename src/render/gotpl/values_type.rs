@@ -21,7 +21,7 @@ static METHODS: &[Method] = &[
         table(receiver(me)?, &path.to_text()).map(Val::Map)
     }),
     Method::new("YAML", &[], Type::String, |_, me, _| {
-        super::structured::yaml(me).map(Val::str).map_err(FuncError::new)
+        super::structured::yaml(me).map(|text| Val::str(text + "\n")).map_err(FuncError::new)
     }),
 ];
 

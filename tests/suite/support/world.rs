@@ -73,19 +73,19 @@ impl World {
     /// Makes a chart and returns its folder. Templates are in Tera.
     pub fn chart(&self, name: &str, version: &str, files: &[(&str, &str)]) -> String {
         let root = self.folder.path().join(format!("{name}-{version}"));
-        self.write(
+        Self::write(
             &root.join("Chart.yaml"),
             &format!(
                 "apiVersion: v2\nname: {name}\nversion: {version}\nappVersion: \"{version}\"\nengine: tera\n"
             ),
         );
         for (path, text) in files {
-            self.write(&root.join(path), text);
+            Self::write(&root.join(path), text);
         }
         root.display().to_string()
     }
 
-    fn write(&self, path: &PathBuf, text: &str) {
+    fn write(path: &PathBuf, text: &str) {
         std::fs::create_dir_all(path.parent().expect("files are in folders")).expect("folders can be made");
         std::fs::write(path, text).expect("files can be written");
     }

@@ -21,7 +21,7 @@ all charts. Only cached indexes are read; `bowline repo update` fetches them.",
     examples: "\
 bowline search repo postgres
 bowline search repo stable/web --versions
-bowline search repo --regexp '^stable/(web|api)$' --version '^2'",
+bowline search repo --regexp 'stable/(web|api)' --version '^2'",
     positionals: "[KEYWORD]",
     exclusive: &[],
     body: Body::Leaf(Leaf::of::<RepoArgs>()),

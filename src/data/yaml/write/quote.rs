@@ -1,19 +1,29 @@
-//! One string as one YAML scalar that every reader takes for that string.
+//! One string as one YAML scalar that every reader takes for that string, under YAML 1.1 and the core schema of 1.2, as a
+//! key and as a value, and always on one line.
 //!
-//! Stricter than the document writer: safe under YAML 1.1 and the core schema of 1.2, in block and in flow context, as a key
-//! and as a value, and always on one line.
-//!
-//! Invariant: [`quote`] of any text reads back as exactly that text.
+//! Invariant: [`quote`] of any text reads back as exactly that text in the context that it was asked for.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 use super::super::resolve::{Resolved, is_base60, resolve};
 use super::scalar::escape;
 
+/// Where a scalar is to stand. What is safe in [`Context::Flow`] is safe in [`Context::Block`] too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Context {
+    /// On a line of its own, after a key or after a dash.
+    Block,
+    /// Between the brackets or braces of a flow collection.
+    Flow,
+}
+
 /// A text as a one-line scalar: plain when that is safe, in single quotes when only its characters forbid plain, and else in
 /// double quotes.
-pub fn quote(text: &str) -> Cow<'_, str> {
-    if is_plain_safe(text) {
+pub fn quote(text: &str, context: Context) -> Cow<'_, str> {
+    if is_plain_safe(text, context) {
         return Cow::Borrowed(text);
     }
     if is_ambiguous(text) {
@@ -25,37 +35,27 @@ pub fn quote(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// Whether a text can stand without quotes, in any context and under both schemas.
-pub fn is_plain_safe(text: &str) -> bool {
+/// Whether a text can stand without quotes for every reader. White space other than a space counts as unsafe, because
+/// nobody sees it.
+///
+/// Rules: the productions for plain scalars of YAML 1.1 and 1.2. In flow context some readers of 1.1 end a plain text at any
+/// `:` or `?`, so that both are unsafe there.
+pub fn is_plain_safe(text: &str, context: Context) -> bool {
     let mut previous = ' ';
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         let first = at == 0;
         let next = chars.peek().map(|(_, next)| *next);
+        let before_text = next.is_some_and(|next| next != ' ');
         let safe = match c {
-            '0'..='9'
-            | 'a'..='z'
-            | 'A'..='Z'
-            | '_'
-            | '/'
-            | '.'
-            | '+'
-            | '$'
-            | '('
-            | ')'
-            | ';'
-            | '<'
-            | '='
-            | '^'
-            | '~'
-            | '\\' => true,
-            '-' => !first || next.is_some_and(|next| next.is_ascii_alphanumeric() || next == '-'),
-            ':' => !first && next.is_some_and(|next| next != ' ') && previous != ' ',
-            '#' => previous != ' ',
             ' ' => !first && next.is_some(),
+            '-' => !first || before_text,
+            ':' => context == Context::Block && before_text,
+            '?' => context == Context::Block && (!first || before_text),
+            '#' => previous != ' ',
+            ',' | '[' | ']' | '{' | '}' => context == Context::Block && !first,
             '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@' | '`' => !first,
-            // `?` ends plain text in flow context for Go's library.
-            ',' | '?' | '[' | ']' | '{' | '}' => false,
+            '!'..='~' => true,
             c => c >= '\u{a1}' && !is_hidden(c),
         };
         if !safe {
@@ -63,7 +63,13 @@ pub fn is_plain_safe(text: &str) -> bool {
         }
         previous = c;
     }
-    !text.is_empty() && !text.starts_with("---") && !text.starts_with("...") && !is_ambiguous(text)
+    !text.is_empty() && !is_marker(text) && !is_ambiguous(text)
+}
+
+/// Whether a text at the start of a line begins or ends a document.
+fn is_marker(text: &str) -> bool {
+    let rest = text.strip_prefix("---").or_else(|| text.strip_prefix("..."));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
 }
 
 /// Whether some reader takes the plain text for something other than a string.
@@ -71,42 +77,25 @@ fn is_ambiguous(text: &str) -> bool {
     if !matches!(resolve(text), Resolved::Str) || is_base60(text) || text == "=" {
         return true;
     }
-    let bytes = text.as_bytes();
-    let Some(first) = bytes.iter().find(|byte| !matches!(byte, b'+' | b'-' | b'.')) else {
-        return false;
-    };
-    if !first.is_ascii_digit() {
-        return false;
-    }
-    looks_dated(bytes) || looks_numeric(bytes)
+    let first = text.bytes().find(|byte| !matches!(byte, b'+' | b'-' | b'.'));
+    first.is_some_and(|first| first.is_ascii_digit() || first == b'_')
+        && NUMBER_OR_DATE.as_ref().is_none_or(|pattern| pattern.is_match(text))
 }
 
-/// `2024-1-2` and whatever follows at once as a time.
-fn looks_dated(bytes: &[u8]) -> bool {
-    bytes.len() >= 8
-        && bytes[..4].iter().all(u8::is_ascii_digit)
-        && bytes[4] == b'-'
-        && bytes[5..].iter().all(|byte| {
-            byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'.' | b'+' | b' ' | b'T' | b't' | b'Z')
-        })
-}
-
-/// Digits, underscores, one point and one exponent, in any base: looser than any one schema.
-fn looks_numeric(bytes: &[u8]) -> bool {
-    let body = match bytes {
-        [b'+' | b'-', rest @ ..] => rest,
-        all => all,
-    };
-    if let [b'0', b'x' | b'X' | b'b' | b'B' | b'o' | b'O', digits @ ..] = body {
-        return digits.iter().all(|byte| byte.is_ascii_hexdigit() || *byte == b'_');
-    }
-    let several = |wanted: &[u8]| body.iter().filter(|byte| wanted.contains(byte)).nth(1).is_some();
-    !several(b".")
-        && !several(b"eE")
-        && body
-            .iter()
-            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'_' | b'.' | b'e' | b'E' | b'+' | b'-'))
-}
+/// The numbers and moments of YAML 1.1 and 1.2 and of common readers, where those take more than Go's does.
+static NUMBER_OR_DATE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?x)^(?:
+            [-+]? 0[bB] [01_]+ | [-+]? 0[oO] [0-7_]+ | [-+]? 0[xX] [0-9a-fA-F_]+
+          | [-+]? (?: [0-9][0-9_]* (?: \.[0-9_]* )? | \.[0-9_]+ ) (?: [eE] [-+]? [0-9_]+ )?
+          | [0-9]{4} - [0-9]{1,2} - [0-9]{1,2} (?:
+                (?: [Tt] | [\ ]+ ) [0-9]{1,2} : [0-9]{2} : [0-9]{2} (?: \.[0-9]* )?
+                [\ ]* (?: Z | [-+] [0-9]{1,2} (?: :? [0-9]{2} )? )?
+            )?
+        )$",
+    )
+    .ok()
+});
 
 /// Characters that break lines, cannot be seen, or are no characters at all.
 fn is_hidden(c: char) -> bool {

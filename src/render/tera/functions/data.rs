@@ -4,59 +4,15 @@
 
 use std::fmt::Write;
 
-use sha2::{Digest, Sha256};
 use tera::value::Key;
 
 use super::super::yaml::write::block_lines;
 use super::{Call, as_bytes, as_text, described, raw as raw_text, text, to_tera};
+use crate::data::digest::sha256_hex;
 use crate::data::json::{self, Style};
-use crate::data::{Map, Value, yaml};
+use crate::data::{Map, Value, base64, yaml};
 
 type Answer = Result<tera::Value, String>;
-
-const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/// Standard base64 with padding.
-pub(super) fn encode_base64(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let at = |index: usize| u32::from(chunk.get(index).copied().unwrap_or_default());
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        for index in 0..4 {
-            if index <= chunk.len() {
-                let letter = (bits >> (18 - 6 * index)) & 63;
-                out.push(char::from(LETTERS[letter as usize]));
-            } else {
-                out.push('=');
-            }
-        }
-    }
-    out
-}
-
-/// Standard base64; line breaks are skipped, padding must be right.
-fn decode_base64(encoded: &str) -> Option<Vec<u8>> {
-    let letters: Vec<u8> = encoded.bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect();
-    if !letters.len().is_multiple_of(4) {
-        return None;
-    }
-    let body = letters.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
-    if letters.len() - body > 2 {
-        return None;
-    }
-    let mut out = Vec::with_capacity(letters.len() / 4 * 3);
-    let (mut bits, mut count) = (0_u32, 0);
-    for letter in letters.get(..body)? {
-        let value = LETTERS.iter().position(|known| known == letter)?;
-        bits = (bits << 6 | value as u32) & 0xFF_FFFF;
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            out.push((bits >> count) as u8);
-        }
-    }
-    Some(out)
-}
 
 fn bytes(call: &Call) -> Result<Vec<u8>, String> {
     as_bytes(call.value).ok_or_else(|| format!("text is wanted, not {}", described(call.value)))
@@ -64,30 +20,21 @@ fn bytes(call: &Call) -> Result<Vec<u8>, String> {
 
 /// `b64encode`.
 pub(super) fn b64encode(call: &Call) -> Answer {
-    Ok(text(encode_base64(&bytes(call)?)))
+    Ok(text(base64::encode(bytes(call)?)))
 }
 
 /// `b64decode`.
 pub(super) fn b64decode(call: &Call) -> Answer {
-    let decoded = decode_base64(&call.text()?).ok_or("the text is no base64")?;
+    let decoded = base64::decode(&call.text()?).ok_or("the text is no base64")?;
     Ok(match String::from_utf8(decoded) {
         Ok(found) => text(found),
         Err(error) => tera::Value::bytes(error.into_bytes()),
     })
 }
 
-/// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
-}
-
 /// `sha256`.
 pub(super) fn sha256(call: &Call) -> Answer {
-    Ok(text(hex(&Sha256::digest(bytes(call)?))))
+    Ok(text(sha256_hex(bytes(call)?)))
 }
 
 /// `url_encode`.
@@ -216,22 +163,4 @@ pub(super) fn flatten(call: &Call) -> Answer {
         }
     }
     Ok(out.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_goes_both_ways() {
-        for length in 0..40_u8 {
-            let bytes: Vec<u8> = (0..length).map(|byte| byte.wrapping_mul(37)).collect();
-            assert_eq!(decode_base64(&encode_base64(&bytes)), Some(bytes));
-        }
-        assert_eq!(encode_base64(b"any carnal pleas"), "YW55IGNhcm5hbCBwbGVhcw==");
-        assert_eq!(decode_base64("YW55\nIGNh"), Some(b"any ca".to_vec()));
-        for bad in ["A", "AAA", "A===", "AA=A", "*AAA"] {
-            assert_eq!(decode_base64(bad), None, "{bad}");
-        }
-    }
 }

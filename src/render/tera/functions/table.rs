@@ -80,7 +80,7 @@ pub const TABLE: &[Entry] = &[
     own(Filter, "nindent", "nindent(width)", text::nindent, "A line break and every line moved to the right, as it is: the result is not quoted again.", "{{ \"a\\nb\" | nindent(width=2) }}", "\n  a\n  b"),
     brought(Test, "none", "none", "Whether it is null.", "{{ null is none }}", "true"),
     own(Filter, "nospace", "nospace", text::nospace, "The text without blanks.", "{{ \"a b\" | nospace }}", "ab"),
-    own(Function, "now", "now()", host::now, "The moment, as RFC 3339 in UTC.", "", ""),
+    own(Function, "now", "now([format])", host::now, "The moment in UTC, as RFC 3339 or in a layout of Go's: `now(format=\"2006-01-02\")`.", "", ""),
     brought(Filter, "nth", "nth(n)", "The item at a place, from 0.", "{{ values.ports | nth(n=1) }}", "443"),
     brought(Test, "number", "number", "Whether it is a number.", "{{ 1 is number }}", "true"),
     brought(Test, "odd", "odd", "Whether a number is odd.", "{{ 1 is odd }}", "true"),

@@ -1,45 +1,28 @@
 //! Versions and constraints on them.
 //!
-//! Constraints: `>=1.2.3`, `!=1.0`, `~1.2`, `^1.2`, `1.x`, `1.2 - 2.3`; blanks and commas mean and, `||` means or. A
-//! version before its release (`1.2.0-rc.1`) only fits a constraint that names such a version (`>=1.2.0-0`).
+//! The rules are those of [`crate::data::version`], the same that Go templates see.
 //!
 //! Invariant: a version that cannot be read is an error, never a silent no.
 
-use semver::{BuildMetadata, Prerelease, Version};
-
 use super::{Call, text};
+use crate::data::version::{Constraint, Version};
 
 type Answer = Result<tera::Value, String>;
 
-/// A version with one to three numbers and an optional `v`; also how many numbers it has.
-fn parse(found: &str) -> Result<(Version, usize), String> {
-    let bad = || format!("`{found}` is no version");
-    let bare = found.trim();
-    let bare = bare.strip_prefix('v').unwrap_or(bare);
-    let end = bare.find(['-', '+']).unwrap_or(bare.len());
-    let (numbers, rest) = bare.split_at(end);
-    let mut parts = [0; 3];
-    let mut count = 0;
-    for part in numbers.split('.') {
-        *parts.get_mut(count).ok_or_else(bad)? = part.parse().map_err(|_| bad())?;
-        count += 1;
-    }
-    let (before, build) = rest.split_once('+').unwrap_or((rest, ""));
-    let pre = Prerelease::new(before.strip_prefix('-').unwrap_or(before)).map_err(|_| bad())?;
-    let build = BuildMetadata::new(build).map_err(|_| bad())?;
-    Ok((Version { major: parts[0], minor: parts[1], patch: parts[2], pre, build }, count))
+fn parse(found: &str) -> Result<Version, String> {
+    Version::parse(found.trim()).map_err(|_| format!("`{found}` is no version"))
 }
 
 /// `semver`.
 pub(super) fn semver(call: &Call) -> Answer {
     let found = call.text()?;
-    let (version, _) = parse(&found)?;
+    let version = parse(&found)?;
     let entries: tera::Map = [
-        ("major", version.major.into()),
-        ("minor", version.minor.into()),
-        ("patch", version.patch.into()),
-        ("prerelease", text(version.pre.as_str())),
-        ("metadata", text(version.build.as_str())),
+        ("major", version.major().into()),
+        ("minor", version.minor().into()),
+        ("patch", version.patch().into()),
+        ("prerelease", text(version.prerelease())),
+        ("metadata", text(version.metadata())),
         ("original", text(found)),
     ]
     .into_iter()
@@ -50,88 +33,14 @@ pub(super) fn semver(call: &Call) -> Answer {
 
 /// `semver_compare(constraint)`.
 pub(super) fn semver_compare(call: &Call) -> Answer {
-    let (version, _) = parse(&call.text()?)?;
-    Ok(fits(&version, &call.must_text("constraint")?)?.into())
+    Ok(compare(&call.text()?, &call.must_text("constraint")?)?.into())
 }
 
-fn fits(version: &Version, constraint: &str) -> Result<bool, String> {
-    let mut any = false;
-    for group in constraint.split("||") {
-        let mut all = true;
-        for (operator, operand) in comparisons(group)? {
-            all &= compare(version, operator, &operand)?;
-        }
-        any |= all;
-    }
-    Ok(any)
-}
-
-/// The comparisons of one group: operators and versions.
-fn comparisons(group: &str) -> Result<Vec<(&'static str, String)>, String> {
-    const OPERATORS: [&str; 12] = [">=", "=>", "<=", "=<", "!=", "==", "~>", ">", "<", "=", "~", "^"];
-    if let Some((from, to)) = group.split_once(" - ") {
-        return Ok(vec![(">=", from.trim().to_string()), ("<=", to.trim().to_string())]);
-    }
-    let mut out = Vec::new();
-    let mut pending = "";
-    for word in group.split([' ', ',']).filter(|word| !word.is_empty()) {
-        let operator = OPERATORS.iter().find(|operator| word.starts_with(**operator)).copied().unwrap_or("");
-        let operand = word.get(operator.len()..).unwrap_or("");
-        if operand.is_empty() {
-            pending = operator;
-        } else {
-            out.push((if operator.is_empty() { pending } else { operator }, operand.to_string()));
-            pending = "";
-        }
-    }
-    if pending.is_empty() && !out.is_empty() {
-        Ok(out)
-    } else {
-        Err(format!("`{}` is no version constraint", group.trim()))
-    }
-}
-
-fn compare(version: &Version, operator: &str, operand: &str) -> Result<bool, String> {
-    // `1.x`, `1.2.*`, `*`: the numbers before the wildcard count.
-    let wild = operand.split('.').position(|part| matches!(part, "x" | "X" | "*"));
-    let known: Vec<&str> = operand.split('.').take(wild.unwrap_or(usize::MAX)).collect();
-    if known.is_empty() {
-        return Ok(version.pre.is_empty());
-    }
-    let (bound, count) = parse(&known.join("."))?;
-    if !version.pre.is_empty() && bound.pre.is_empty() {
-        return Ok(false);
-    }
-    let low = |version: &Version| (version.major, version.minor, version.patch, version.pre.clone());
-    // The first version after all those that share the given numbers.
-    let next = |numbers: usize| match numbers {
-        1 => (bound.major + 1, 0, 0),
-        2 => (bound.major, bound.minor + 1, 0),
-        _ => (bound.major, bound.minor, bound.patch + 1),
-    };
-    let at = (version.major, version.minor, version.patch);
-    let from = low(version) >= low(&bound);
-    Ok(match operator {
-        "" | "=" | "==" if count < 3 => from && at < next(count),
-        "" | "=" | "==" => low(version) == low(&bound),
-        "!=" if count < 3 => !(from && at < next(count)),
-        "!=" => low(version) != low(&bound),
-        ">" if count < 3 => at >= next(count),
-        ">" => low(version) > low(&bound),
-        "<" => low(version) < low(&bound),
-        ">=" | "=>" => from,
-        "<=" | "=<" if count < 3 => at < next(count),
-        "<=" | "=<" => low(version) <= low(&bound),
-        "~" | "~>" => from && at < next(count.min(2)),
-        _ => {
-            let numbers = match (bound.major, bound.minor) {
-                (0, 0) if count == 3 => 3,
-                (0, _) if count >= 2 => 2,
-                _ => 1,
-            };
-            from && at < next(numbers)
-        }
-    })
+fn compare(version: &str, constraint: &str) -> Result<bool, String> {
+    let version = parse(version)?;
+    let constraint = Constraint::parse(constraint)
+        .map_err(|error| format!("`{}` is no version constraint: {error}", constraint.trim()))?;
+    Ok(constraint.check(&version))
 }
 
 #[cfg(test)]
@@ -161,14 +70,10 @@ mod tests {
             ("1.5.0", "*", true),
             ("1.5.0", "1.5", true),
         ] {
-            assert_eq!(
-                fits(&parse(version).unwrap().0, constraint).unwrap(),
-                wanted,
-                "{version} {constraint}"
-            );
+            assert_eq!(compare(version, constraint), Ok(wanted), "{version} {constraint}");
         }
         for bad in ["", ">=", "abc", "1.2.3.4"] {
-            assert!(fits(&parse("1.0.0").unwrap().0, bad).is_err(), "{bad}");
+            assert!(compare("1.0.0", bad).is_err(), "{bad}");
         }
     }
 }

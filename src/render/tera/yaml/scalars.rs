@@ -108,10 +108,14 @@ impl<'a> Pass<'a> {
     fn composite(&mut self, lines: &[Line<'a>], start: usize, end: usize) -> Result<(), Misplaced> {
         let texts: Vec<String> = lines.iter().map(|line| self.line_text(line)).collect();
         let whole = fold(&texts);
-        let each_stays =
-            |text: &String| text.trim() == text && !text.starts_with(['#', '-']) && !text.is_empty();
+        let each_stays = |text: &String| {
+            text.trim() == text
+                && !text.starts_with(['#', '-', '?', ':'])
+                && !text.starts_with("...")
+                && !text.is_empty()
+        };
         let blank = |line: &Line| line.is_empty();
-        let as_written = write::is_plain_safe(&whole)
+        let as_written = write::is_plain_safe(&whole, write::Context::Block)
             && (lines.len() == 1
                 || lines.iter().zip(&texts).all(|(line, text)| blank(line) || each_stays(text)));
         let site = lines.iter().flatten().find_map(|piece| match piece {

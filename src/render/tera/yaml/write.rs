@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use crate::data::json::{Style, to_string_with};
 use crate::data::{Value, yaml};
 
-pub(super) use yaml::{double_quoted, escape_double, is_plain_safe, quote};
+pub(super) use yaml::{Context, double_quoted, escape_double, is_plain_safe};
 
 /// The text of a value inside other text: nothing for null, compact JSON for maps and lists.
 pub(in super::super) fn text_of(value: &Value) -> String {
@@ -69,14 +69,14 @@ pub(super) fn scalar(value: &Value) -> Cow<'_, str> {
     }
 }
 
-/// A text inside a flow collection.
+/// A text on a line of its own.
+pub(super) fn quote(text: &str) -> Cow<'_, str> {
+    yaml::quote(text, Context::Block)
+}
+
+/// A text inside a flow collection, where it looks like JSON unless it is plain.
 pub(super) fn flow_quote(text: &str) -> Cow<'_, str> {
-    // A colon inside a word is safe before a blank, but not for every reader before a bracket.
-    if is_plain_safe(text) && !text.contains(':') {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(double_quoted(text))
-    }
+    if is_plain_safe(text, Context::Flow) { Cow::Borrowed(text) } else { Cow::Owned(double_quoted(text)) }
 }
 
 /// A value inside a flow collection.

@@ -1,0 +1,147 @@
+//! What the benchmarks work on: a large chart, many archives, many releases, all made here.
+//!
+//! Invariant: the same input on every machine and every run; nothing is read but what the repository holds.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use bowline::chart::{self, Chart, ChartFile, Limits};
+use bowline::package::{PackOptions, pack};
+use bowline::sys::{Clock, Host, Random};
+
+/// Sections of the large chart's values, and its templates.
+const PARTS: usize = 40;
+
+/// A host whose clock and randomness repeat.
+///
+/// # Panics
+/// The current folder does not exist.
+pub fn host() -> Host {
+    let host = Host::of_process().expect("the current folder exists");
+    Host { clock: Clock::ticking(1_700_000_000), random: Random::seeded(*b"bench"), ..host }
+}
+
+fn file(path: impl Into<Arc<str>>, text: impl Into<String>) -> ChartFile {
+    let data = text.into().into_bytes().into();
+    ChartFile { path: path.into(), data, modified: 1_700_000_000 }
+}
+
+/// A chart of ingress-nginx's size: some 40 templates, a thousand lines of values with comments, one template of helpers
+/// that all of them include.
+///
+/// # Panics
+/// The chart is not valid, which is a mistake here.
+pub fn large_chart() -> Chart {
+    chart::from_files("large", large_files(), &Limits::default()).expect("the chart is valid")
+}
+
+/// The files of [`large_chart`].
+pub fn large_files() -> Vec<ChartFile> {
+    let mut values = String::new();
+    for part in 0..PARTS {
+        let _ = write!(
+            values,
+            "# -- Settings of part {part}\n\
+             part{part}:\n  # -- Whether it is rendered\n  enabled: true\n  name: \"part-{part}\"\n  replicas: {part}\n  \
+             image:\n    registry: registry.example.org\n    repository: team/part-{part}\n    tag: \"1.{part}.0\"\n    \
+             pullPolicy: IfNotPresent\n  \
+             # -- Extra environment\n  env:\n    - name: LOG_LEVEL\n      value: info\n    - name: REGION\n      value: \
+             'eu-{part}'\n  labels: {{tier: backend, part: p{part}}}\n  resources:\n    requests:\n      cpu: 100m\n      \
+             memory: 90Mi\n    # limits:\n    #   cpu: 200m\n  tolerations: []\n  nodeSelector:\n    kubernetes.io/os: linux\n\n"
+        );
+    }
+    let mut files = vec![
+        file("Chart.yaml", "apiVersion: v2\nname: large\nversion: 1.2.3\nappVersion: 4.5.6\ndescription: A large chart\n"),
+        file("values.yaml", values),
+        file("README.md", "A line of prose about a setting, as chart readmes have them.\n".repeat(1500)),
+        file("templates/_helpers.tpl", HELPERS),
+    ];
+    files.extend((0..PARTS).map(|part| {
+        file(format!("templates/part-{part}.yaml"), TEMPLATE.replace("PART", &format!("part{part}")))
+    }));
+    files
+}
+
+const HELPERS: &str = r#"{{- define "large.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := default .Chart.Name .Values.nameOverride -}}
+{{- if contains $name .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- define "large.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "large.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+{{- define "large.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+"#;
+
+const TEMPLATE: &str = r#"{{- if and .Values.PART.enabled (ge (int .Values.PART.replicas) 0) -}}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ include "large.fullname" . }}-{{ .Values.PART.name }}
+  namespace: {{ .Release.Namespace }}
+  labels:
+    {{- include "large.labels" . | nindent 4 }}
+    {{- with .Values.PART.labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  replicas: {{ .Values.PART.replicas }}
+  selector:
+    matchLabels:
+      {{- include "large.selector" . | nindent 6 }}
+  template:
+    metadata:
+      labels:
+        {{- include "large.labels" . | nindent 8 }}
+    spec:
+      containers:
+        - name: main
+          {{- with .Values.PART.image }}
+          image: "{{ .registry }}/{{ .repository }}:{{ .tag }}{{ if .digest }}@{{ .digest }}{{ end }}"
+          imagePullPolicy: {{ .pullPolicy | default "Always" }}
+          {{- end }}
+          args:
+            - /run
+            {{- range $key, $value := .Values.PART.nodeSelector }}
+            - --{{ $key }}={{ $value | quote }}
+            {{- end }}
+          env:
+            {{- toYaml .Values.PART.env | nindent 12 }}
+          resources: {{ toYaml .Values.PART.resources | nindent 12 }}
+      {{- if .Values.PART.tolerations }}
+      tolerations: {{ toYaml .Values.PART.tolerations | nindent 8 }}
+      {{- end }}
+{{- end }}
+"#;
+
+/// Writes `count` small archives of ten versions a chart into a folder.
+///
+/// # Panics
+/// The folder cannot be written.
+pub fn many_archives(folder: &Path, count: usize) {
+    for at in 0..count {
+        let (name, version) = (format!("app-{:03}", at / 10), format!("1.{}.0", at % 10));
+        let files = vec![
+            file("Chart.yaml", format!("apiVersion: v2\nname: {name}\nversion: {version}\ndescription: One of many\n")),
+            file("values.yaml", "replicas: 1\nimage:\n  repository: nginx\n  tag: stable\n"),
+            file("templates/config.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: app\n"),
+        ];
+        let small = chart::from_files(&name, files, &Limits::default()).expect("the chart is valid");
+        let packed = pack(&small, &PackOptions::default()).expect("the chart packs");
+        packed.save(folder).expect("the folder can be written");
+    }
+}

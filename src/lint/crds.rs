@@ -1,0 +1,62 @@
+//! The rules about crds/.
+//!
+//! Invariant: a file that is no YAML ends them, as in Helm.
+
+use serde::Deserialize;
+
+use super::templates::documents;
+use super::{Files, Finding};
+use crate::chart::{Chart, ChartError};
+use crate::data::yaml;
+use crate::diag::{SourceFile, Span};
+use crate::sys::fs::Kind;
+
+const PATH: &str = "crds/";
+
+/// What of a document is looked at. The names are those of Go's messages.
+#[derive(Deserialize, Default)]
+#[serde(default, rename = "rules.k8sYamlStruct")]
+struct Head {
+    #[serde(rename = "apiVersion")]
+    api_version: String,
+    #[serde(rename = "Kind")]
+    kind: String,
+}
+
+pub(super) fn check(files: &Files, chart: Result<&Chart, &ChartError>, findings: &mut Vec<Finding>) {
+    match files.kind("crds") {
+        Kind::Missing => return,
+        Kind::Folder => {}
+        _ => return findings.push(Finding::new("crd-folder", PATH, "not a directory")),
+    }
+    let chart = match chart {
+        Ok(chart) => chart,
+        Err(error) => {
+            return findings.push(Finding::new("crd-folder", PATH, error.to_string()).because(error));
+        }
+    };
+    for file in chart.crds() {
+        let source = SourceFile::new(files.name_of(&file.path), file.text().as_ref());
+        for (offset, text) in documents(source.text()) {
+            let document = SourceFile::new(source.name(), text);
+            let at =
+                |finding: Finding| finding.at(&source, Span::new(offset, offset + text.trim_end().len()));
+            let head: Head = match yaml::typed(&document, false) {
+                Ok(head) => head,
+                Err(error) => {
+                    let found =
+                        Finding::new("crd-parse", &*file.path, format!("unable to parse YAML: {error}"));
+                    return findings.push(at(found));
+                }
+            };
+            if !head.api_version.starts_with("apiextensions.k8s.io") {
+                let text = "apiVersion is not in 'apiextensions.k8s.io'";
+                findings.push(at(Finding::new("crd-api-version", &*file.path, text)));
+            }
+            if head.kind != "CustomResourceDefinition" {
+                let text = "object kind is not 'CustomResourceDefinition'";
+                findings.push(at(Finding::new("crd-kind", &*file.path, text)));
+            }
+        }
+    }
+}

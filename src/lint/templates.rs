@@ -1,0 +1,269 @@
+//! The rules about templates/: the files, what they render to, and the objects in that.
+//!
+//! Invariant: rendering sees neither store nor network. What is no YAML ends these rules, as in Helm.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::{Files, Finding, Settings, deprecated, names};
+use crate::chart::{Chart, ChartError, ChartFile};
+use crate::data::{Value, yaml};
+use crate::diag::{SourceFile, Span};
+use crate::render::{self, Job, ReleaseInfo};
+use crate::sys::fs::Kind;
+use crate::values::{self, Processed, ValuesError};
+
+const PATH: &str = "templates/";
+/// The release that templates see.
+const RELEASE: &str = "test-release";
+/// Kinds that choose pods.
+const SELECTING: &[&str] = &["DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"];
+
+/// What of a document is looked at. The names are those of Go's messages.
+#[derive(Deserialize, Default)]
+#[serde(default, rename = "rules.k8sYamlStruct")]
+struct Head {
+    #[serde(rename = "apiVersion")]
+    api_version: String,
+    #[serde(rename = "Kind")]
+    kind: String,
+    #[serde(rename = "Metadata")]
+    metadata: HeadMetadata,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename = "rules.k8sYamlMetadata")]
+struct HeadMetadata {
+    #[serde(rename = "Name")]
+    name: String,
+}
+
+pub(super) fn check(
+    files: &Files,
+    chart: Result<&Chart, &ChartError>,
+    settings: &Settings<'_>,
+    findings: &mut Vec<Finding>,
+) {
+    match files.kind("templates") {
+        Kind::Missing => {
+            return findings.push(Finding::new("template-folder", PATH, "directory does not exist"));
+        }
+        Kind::Folder => {}
+        _ => return findings.push(Finding::new("template-folder-kind", PATH, "not a directory")),
+    }
+    let chart = match chart {
+        Ok(chart) => chart,
+        Err(error) => {
+            return findings.push(Finding::new("template-load", PATH, error.to_string()).because(error));
+        }
+    };
+    let Some(rendered) = render(chart, settings, findings) else { return };
+    for file in &chart.templates {
+        let path = &*file.path;
+        extension(path, findings);
+        let output = format!("{}/{}", chart.name(), path.strip_suffix(".tera").unwrap_or(path));
+        let text = rendered.iter().find(|(name, _)| **name == *output).map(|(_, text)| text.as_str());
+        let Some(text) = text.filter(|text| !text.trim().is_empty()) else { continue };
+        let lower = output.to_lowercase();
+        if ![".yaml", ".yml"].iter().any(|extension| lower.ends_with(extension)) {
+            continue;
+        }
+        let source = shown(files, file, text);
+        indent(path, &source, findings);
+        for (offset, document) in documents(source.text()) {
+            if !object(path, &source, offset, document, settings, findings) {
+                return;
+            }
+        }
+    }
+}
+
+/// The rendered text under the name of its template; when the template is plain text, they are the same.
+fn shown(files: &Files, file: &ChartFile, text: &str) -> Arc<SourceFile> {
+    let name = files.name_of(&file.path);
+    if file.text() == text {
+        return SourceFile::new(name, text);
+    }
+    SourceFile::new(format!("{name} (rendered)"), text)
+}
+
+/// Renders the chart; `None` when that failed, which is among the findings then.
+fn render(
+    chart: &Chart,
+    settings: &Settings<'_>,
+    findings: &mut Vec<Finding>,
+) -> Option<Vec<(Arc<str>, String)>> {
+    let checked = values::process(chart, settings.values, settings.compat).and_then(|processed| {
+        if !settings.skip_schema {
+            let Processed { chart, values, .. } = &processed;
+            values::schema::validate(chart, values, Some(settings.provenance), None)?;
+        }
+        Ok(processed)
+    });
+    let Processed { chart, values, .. } = match checked {
+        Ok(processed) => processed,
+        // Helm says nothing of these here, and `install` does.
+        Err(ValuesError::Dependencies { .. }) => return None,
+        Err(error) => {
+            findings.push(Finding::new("template-values", PATH, error.to_string()).because(&error));
+            return None;
+        }
+    };
+    let release =
+        ReleaseInfo { revision: 0, is_install: false, ..ReleaseInfo::install(RELEASE, settings.namespace) };
+    let job = Job {
+        chart: &chart,
+        values: &Value::Map(values),
+        release: &release,
+        capabilities: settings.capabilities,
+        host: settings.host,
+        lookup: None,
+        options: render::Options { lint: true, ..render::Options::default() },
+    };
+    match render::render(&job) {
+        Ok(rendered) => Some(rendered.into_iter().map(|file| (file.name, file.text)).collect()),
+        Err(error) => {
+            for failure in error.failures() {
+                let mut finding = Finding::new("template-render", PATH, &*failure.text);
+                finding.diagnostic = Some(failure.diagnostic.clone());
+                findings.push(finding);
+            }
+            if error.failures().is_empty() {
+                findings.push(Finding::new("template-render", PATH, error.to_string()));
+            }
+            None
+        }
+    }
+}
+
+fn extension(path: &str, findings: &mut Vec<Finding>) {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    // What renders to another name is judged by that; named templates of Tera render to nothing.
+    let file = match file.strip_suffix(".tera") {
+        Some(stem) if stem.contains('.') => stem,
+        Some(_) => return,
+        None => file,
+    };
+    let found = file.rfind('.').map_or("", |dot| &file[dot..]); // a dot is one byte, so this is a border
+    if ![".yaml", ".yml", ".tpl", ".txt"].contains(&found) {
+        let text =
+            format!("file extension '{found}' not valid. Valid extensions are .yaml, .yml, .tpl, or .txt");
+        findings.push(Finding::new("template-extension", path, text));
+    }
+}
+
+/// The first line that is not blank must start at the left edge.
+fn indent(path: &str, source: &Arc<SourceFile>, findings: &mut Vec<Finding>) {
+    let first = source.text().lines().enumerate().find(|(_, line)| !line.trim().is_empty());
+    let Some((index, line)) = first.filter(|(_, line)| line.starts_with([' ', '\t'])) else { return };
+    let text = format!("document starts with an illegal indent: {line:?}, which may cause parsing problems");
+    let start = source.line_start(index as u32 + 1) as usize;
+    findings
+        .push(Finding::new("template-indent", path, text).at(source, Span::new(start, start + line.len())));
+}
+
+/// The documents of a text and where they start. Separators are lines that begin with `---`; the rest of such a line is
+/// dropped.
+pub(super) fn documents(text: &str) -> Vec<(usize, &str)> {
+    let mut found = Vec::new();
+    let mut start = 0;
+    let mut offset = 0;
+    for line in text.split_inclusive('\n') {
+        if line.starts_with("---") {
+            found.push((start, text.get(start..offset).unwrap_or_default()));
+            start = offset + line.len();
+        }
+        offset += line.len();
+    }
+    found.push((start, text.get(start..).unwrap_or_default()));
+    found.retain(|(_, document)| !document.trim().is_empty());
+    found
+}
+
+/// Checks one document; whether to go on.
+fn object(
+    path: &str,
+    source: &Arc<SourceFile>,
+    offset: usize,
+    document: &str,
+    settings: &Settings<'_>,
+    findings: &mut Vec<Finding>,
+) -> bool {
+    let file = SourceFile::new(source.name(), document);
+    let whole = Span::new(offset, offset + document.trim_end().len());
+    let failed = |error: yaml::YamlError| {
+        let span = error
+            .span()
+            .map_or(whole, |span| Span::new(span.start as usize + offset, span.end as usize + offset));
+        Finding::new("template-parse", path, format!("unable to parse YAML: {error}")).at(source, span)
+    };
+    let node = yaml::parse(&file).ok().flatten();
+    let head: Head = match yaml::typed(&file, false) {
+        Ok(head) => head,
+        Err(error) => {
+            findings.push(failed(error));
+            return false;
+        }
+    };
+    let Some(node) = node.filter(|node| node.to_value().is_ok_and(|value| !value.is_null())) else {
+        return true;
+    };
+    let span_of = |keys: &[&str]| {
+        node.entry(keys).map_or(whole, |(key, value)| {
+            let span = key.span.to(value.span);
+            Span::new(span.start as usize + offset, span.end as usize + offset)
+        })
+    };
+    let Head { api_version, kind, metadata: HeadMetadata { name } } = &head;
+    if let Some(text) = names::problem(kind, name) {
+        findings.push(Finding::new("object-name", path, text).at(source, span_of(&["metadata", "name"])));
+    }
+    if let Some(text) = deprecated::warning(api_version, kind, &settings.capabilities.kube_version) {
+        findings.push(Finding::new("object-deprecated", path, text).at(source, span_of(&["apiVersion"])));
+    }
+    // Helm looks for the words in the whole file.
+    let has_selector = ["matchLabels", "matchExpressions"].iter().any(|word| source.text().contains(word));
+    if SELECTING.contains(&&**kind) && !has_selector {
+        let text = format!("a {kind} must contain matchLabels or matchExpressions, and {name:?} does not");
+        findings.push(Finding::new("object-selector", path, text).at(source, span_of(&["kind"])));
+    }
+    if kind == "List" {
+        let items = node.to_value().ok();
+        let items = items.as_ref().and_then(|list| list.get("items")?.as_list()).unwrap_or_default();
+        let annotation = ["metadata", "annotations", "helm.sh/resource-policy"];
+        if items.iter().any(|item| item.path(annotation).is_some()) {
+            let text = "annotation 'helm.sh/resource-policy' within List objects are ignored";
+            findings.push(Finding::new("object-list-annotation", path, text).at(source, span_of(&["items"])));
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_split_at_lines_of_dashes() {
+        let split = |text| documents(text).into_iter().map(|(_, text)| text).collect::<Vec<&str>>();
+        assert_eq!(split("a\n--- # x\nb\n"), ["a\n", "b\n"]);
+        assert_eq!(split("---\n---\n \n---"), Vec::<&str>::new());
+        assert_eq!(documents("---\nx"), [(4, "x")]);
+    }
+
+    #[test]
+    fn extensions_of_tera_templates_are_those_of_what_they_render_to() {
+        let mut findings = Vec::new();
+        for good in
+            ["templates/a.yaml.tera", "templates/_helpers.tera", "templates/NOTES.txt", "templates/x.tpl"]
+        {
+            extension(good, &mut findings);
+            assert!(findings.is_empty(), "{good}");
+        }
+        for bad in ["templates/a.json", "templates/a.json.tera", "templates/a", "templates/x.d/a"] {
+            extension(bad, &mut findings);
+            assert_eq!(findings.drain(..).count(), 1, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,667 @@
+//! TOML documents to values, with the messages of Go's BurntSushi library.
+//!
+//! Integers stay `int64` and dates are times, unlike what YAML and JSON give.
+//!
+//! Invariant: reading is bounded in depth and looks at every byte once; no text panics.
+
+use std::collections::HashSet;
+
+use crate::data::time::{RFC3339_NANO, Time, Zone};
+use crate::gotpl::{List, MAPS, MAX_DEPTH, Map, Val};
+use crate::sprig::moments::time;
+
+/// The map that a document says.
+///
+/// # Errors
+/// The library's text: `toml: line 1 (last key "a"): unexpected comma`.
+pub(super) fn read(text: &str) -> Result<Map, String> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut reader = Reader {
+        text,
+        at: 0,
+        line: 1,
+        last_key: Vec::new(),
+        root: Map::new(),
+        path: Vec::new(),
+        defined: HashSet::new(),
+        fixed: HashSet::new(),
+    };
+    match reader.document() {
+        Ok(()) => Ok(reader.root),
+        Err(message) if reader.last_key.is_empty() => Err(format!("toml: line {}: {message}", reader.line)),
+        Err(message) => {
+            let key = crate::gotpl::quote(reader.last_key.join(".").as_bytes());
+            Err(format!("toml: line {} (last key {key}): {message}", reader.line))
+        }
+    }
+}
+
+type Step<T> = Result<T, String>;
+
+struct Reader<'t> {
+    text: &'t str,
+    at: usize,
+    line: usize,
+    /// The key whose value is being read.
+    last_key: Vec<String>,
+    root: Map,
+    /// The table that keys go to.
+    path: Vec<String>,
+    /// Tables that a header has named.
+    defined: HashSet<Vec<String>>,
+    /// Values and inline tables, which nothing may add to.
+    fixed: HashSet<Vec<String>>,
+}
+
+fn shown(c: Option<char>) -> String {
+    match c {
+        None => "end of file".to_string(),
+        Some('\n') => "'\\n'".to_string(),
+        Some('\r') => "'\\r'".to_string(),
+        Some('\t') => "'\\t'".to_string(),
+        Some(c) => format!("'{c}'"),
+    }
+}
+
+fn is_bare(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
+}
+
+impl Reader<'_> {
+    fn rest(&self) -> &str {
+        self.text.get(self.at..).unwrap_or("")
+    }
+
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn next(&mut self) -> Option<char> {
+        let c = self.peek()?;
+        self.at += c.len_utf8();
+        if c == '\n' {
+            self.line += 1;
+        }
+        Some(c)
+    }
+
+    fn eat(&mut self, text: &str) -> bool {
+        let found = self.rest().starts_with(text);
+        if found {
+            self.at += text.len();
+        }
+        found
+    }
+
+    fn spaces(&mut self) {
+        while matches!(self.peek(), Some(' ' | '\t')) {
+            self.next();
+        }
+    }
+
+    fn comment(&mut self) {
+        if self.peek() == Some('#') {
+            while self.peek().is_some_and(|c| c != '\n') {
+                self.next();
+            }
+        }
+    }
+
+    /// Spaces, line breaks and comments.
+    fn gap(&mut self) {
+        loop {
+            self.comment();
+            match self.peek() {
+                Some(' ' | '\t' | '\n' | '\r') => self.next(),
+                _ => return,
+            };
+        }
+    }
+
+    fn document(&mut self) -> Step<()> {
+        loop {
+            self.last_key.clear();
+            self.gap();
+            match self.peek() {
+                None => return Ok(()),
+                Some('[') => self.header()?,
+                Some(_) => self.assignment()?,
+            }
+            self.last_key.clear();
+            self.spaces();
+            self.comment();
+            match self.peek() {
+                None | Some('\n') => {}
+                Some('\r') if self.rest().starts_with("\r\n") => {}
+                other => {
+                    return Err(format!(
+                        "expected a top-level item to end with a newline, comment, or EOF, but got {} instead",
+                        shown(other)
+                    ));
+                }
+            }
+        }
+    }
+
+    fn header(&mut self) -> Step<()> {
+        self.next();
+        let array = self.eat("[");
+        let mut path = Vec::new();
+        loop {
+            self.spaces();
+            path.push(self.key_part("table name")?);
+            self.spaces();
+            match self.next() {
+                Some('.') => {}
+                Some(']') => break,
+                other => {
+                    return Err(format!(
+                        "expected '.' or ']' to end table name, but got {} instead",
+                        shown(other)
+                    ));
+                }
+            }
+        }
+        if array && !self.eat("]") {
+            let found = shown(self.peek());
+            return Err(format!("expected end of table array name delimiter ']', but got {found} instead"));
+        }
+        self.depth(path.len())?;
+        if array {
+            self.begin_element(&path)?
+        } else {
+            self.begin_table(&path)?
+        }
+        self.path = path;
+        Ok(())
+    }
+
+    fn taken(path: &[String]) -> String {
+        format!("Key '{}' has already been defined.", path.join("."))
+    }
+
+    fn begin_table(&mut self, path: &[String]) -> Step<()> {
+        if self.fixed.contains(path) || !self.defined.insert(path.to_vec()) {
+            return Err(Self::taken(path));
+        }
+        self.table_at(path).map(|_| ())
+    }
+
+    fn begin_element(&mut self, path: &[String]) -> Step<()> {
+        let Some((last, parents)) = path.split_last() else { return Ok(()) };
+        let parent = self.table_at(parents)?;
+        // What stood below the element before does not belong to this one.
+        self.defined.retain(|known| !(known.len() > path.len() && known.starts_with(path)));
+        self.fixed.retain(|known| !(known.len() > path.len() && known.starts_with(path)));
+        let element = Val::Map(Map::new());
+        match parent.get(last.as_str()) {
+            None => {
+                put(&parent, last, Val::List(List::typed(&MAPS, vec![element])));
+                Ok(())
+            }
+            Some(Val::List(list)) if !self.fixed.contains(path) => {
+                let mut items = list.to_vec();
+                items.push(element);
+                list.replace(items);
+                Ok(())
+            }
+            Some(_) => Err(Self::taken(path)),
+        }
+    }
+
+    /// The table at a path, made where it is missing; of a list of tables the last element.
+    fn table_at(&self, path: &[String]) -> Step<Map> {
+        let mut table = self.root.clone();
+        for (index, key) in path.iter().enumerate() {
+            let here = &path[..=index];
+            if self.fixed.contains(here) {
+                return Err(Self::taken(here));
+            }
+            table = match table.get(key.as_str()) {
+                None => {
+                    let made = Map::new();
+                    put(&table, key, Val::Map(made.clone()));
+                    made
+                }
+                Some(Val::Map(map)) => map,
+                Some(Val::List(list)) => match list.to_vec().pop() {
+                    Some(Val::Map(map)) => map,
+                    _ => return Err(Self::taken(here)),
+                },
+                Some(_) => return Err(Self::taken(here)),
+            };
+        }
+        Ok(table)
+    }
+
+    fn depth(&self, levels: usize) -> Step<()> {
+        if levels > MAX_DEPTH { Err(format!("nested deeper than {MAX_DEPTH} levels")) } else { Ok(()) }
+    }
+
+    /// The parts of a key up to its `=`.
+    fn key(&mut self) -> Step<Vec<String>> {
+        let mut key = Vec::new();
+        loop {
+            self.spaces();
+            key.push(self.key_part("key")?);
+            self.spaces();
+            let before = self.line;
+            match self.next() {
+                Some('.') => {}
+                Some('=') => return Ok(key),
+                other => {
+                    self.line = before;
+                    return Err(format!("expected '.' or '=', but got {} instead", shown(other)));
+                }
+            }
+        }
+    }
+
+    fn key_part(&mut self, what: &str) -> Step<String> {
+        match self.peek() {
+            Some('"') => {
+                self.next();
+                self.basic()
+            }
+            Some('\'') => {
+                self.next();
+                self.literal()
+            }
+            Some(c) if is_bare(c) => {
+                let end = self.rest().find(|c| !is_bare(c)).unwrap_or(self.rest().len());
+                let part = self.rest()[..end].to_string();
+                self.at += end;
+                Ok(part)
+            }
+            Some('=') => Err(format!("unexpected '=': {what} name appears blank")),
+            _ if what == "key" => {
+                let found = shown(self.peek());
+                Err(format!("expected '.' or '=', but got {found} instead"))
+            }
+            other => Err(format!("unexpected {} in {what}", shown(other))),
+        }
+    }
+
+    fn assignment(&mut self) -> Step<()> {
+        let key = self.key()?;
+        let mut full = self.path.clone();
+        full.extend(key.iter().cloned());
+        self.depth(full.len())?;
+        self.last_key.clone_from(&full);
+        self.spaces();
+        let value = self.value(0)?;
+        let table = self.table_at(&full[..full.len() - 1])?; // a key has at least one part
+        self.insert(&table, &full, value)
+    }
+
+    fn insert(&mut self, table: &Map, full: &[String], value: Val) -> Step<()> {
+        let Some(last) = full.last() else { return Ok(()) };
+        if table.contains(last.as_str()) {
+            return Err(Self::taken(full));
+        }
+        self.fixed.insert(full.to_vec());
+        put(table, last, value);
+        Ok(())
+    }
+
+    fn value(&mut self, depth: usize) -> Step<Val> {
+        self.depth(depth)?;
+        match self.peek() {
+            Some('"') if self.eat("\"\"\"") => self.long_basic().map(Val::str),
+            Some('"') => {
+                self.next();
+                self.basic().map(Val::str)
+            }
+            Some('\'') if self.eat("'''") => self.long_literal().map(Val::str),
+            Some('\'') => {
+                self.next();
+                self.literal().map(Val::str)
+            }
+            Some('[') => self.array(depth),
+            Some('{') => self.inline_table(depth),
+            Some('.') => Err("floats must start with a digit, not '.'".to_string()),
+            Some(c) if c.is_ascii_digit() || c == '+' || c == '-' => self.number_or_date(),
+            Some(c) if c.is_alphabetic() => self.word(),
+            Some(',') => Err("unexpected comma".to_string()),
+            other => Err(format!("expected value but found {} instead", shown(other))),
+        }
+    }
+
+    fn word(&mut self) -> Step<Val> {
+        let end = self.rest().find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest().len());
+        let word = self.rest()[..end].to_string();
+        self.at += end;
+        match word.as_str() {
+            "true" => Ok(Val::Bool(true)),
+            "false" => Ok(Val::Bool(false)),
+            "inf" => Ok(Val::Float(f64::INFINITY)),
+            "nan" => Ok(Val::Float(f64::NAN)),
+            _ => Err(format!("expected value but found {} instead", crate::gotpl::quote(word.as_bytes()))),
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Step<Val> {
+        self.next();
+        let mut items = Vec::new();
+        loop {
+            self.gap();
+            match self.peek() {
+                Some(']') => break,
+                Some(',') => return Err("unexpected comma".to_string()),
+                None => {
+                    return Err(
+                        "expected a comma (',') or array terminator (']'), but got end of file".to_string()
+                    );
+                }
+                _ => items.push(self.value(depth + 1)?),
+            }
+            self.gap();
+            match self.peek() {
+                Some(',') => self.next(),
+                Some(']') => break,
+                other => {
+                    return Err(format!(
+                        "expected a comma (',') or array terminator (']'), but got {}",
+                        shown(other)
+                    ));
+                }
+            };
+        }
+        self.next();
+        Ok(Val::list(items))
+    }
+
+    fn inline_table(&mut self, depth: usize) -> Step<Val> {
+        self.next();
+        let table = Map::new();
+        let outer = self.last_key.clone();
+        loop {
+            self.gap();
+            match self.peek() {
+                Some('}') => break,
+                Some(',') => return Err("unexpected comma".to_string()),
+                _ => {}
+            }
+            let key = self.key()?;
+            self.depth(depth + key.len())?;
+            self.last_key = outer.iter().chain(&key).cloned().collect();
+            self.spaces();
+            let value = self.value(depth + 1)?;
+            let mut inner = table.clone();
+            for part in &key[..key.len() - 1] {
+                inner = match inner.get(part.as_str()) {
+                    None => {
+                        let made = Map::new();
+                        put(&inner, part, Val::Map(made.clone()));
+                        made
+                    }
+                    Some(Val::Map(map)) => map,
+                    Some(_) => return Err(Self::taken(&self.last_key)),
+                };
+            }
+            let last = &key[key.len() - 1]; // a key has at least one part
+            if inner.contains(last.as_str()) {
+                return Err(Self::taken(&self.last_key));
+            }
+            put(&inner, last, value);
+            self.last_key.clone_from(&outer);
+            self.gap();
+            match self.peek() {
+                Some(',') => self.next(),
+                Some('}') => break,
+                other => {
+                    return Err(format!(
+                        "expected a comma or an inline table terminator '}}', but got {} instead",
+                        shown(other)
+                    ));
+                }
+            };
+        }
+        self.next();
+        Ok(Val::Map(table))
+    }
+
+    fn basic(&mut self) -> Step<String> {
+        let mut out = String::new();
+        loop {
+            let before = self.line;
+            match self.next() {
+                Some('"') => return Ok(out),
+                Some('\\') => self.escape(&mut out)?,
+                Some('\n') | None => {
+                    self.line = before;
+                    return Err(match self.rest().is_empty() && !self.text.ends_with('\n') {
+                        true => "unexpected EOF; expected '\"'".to_string(),
+                        false => "strings cannot contain newlines".to_string(),
+                    });
+                }
+                Some(c) if c < ' ' && c != '\t' => return Err(control(c)),
+                Some(c) => out.push(c),
+            }
+        }
+    }
+
+    fn literal(&mut self) -> Step<String> {
+        let mut out = String::new();
+        loop {
+            let before = self.line;
+            match self.next() {
+                Some('\'') => return Ok(out),
+                Some('\n') => {
+                    self.line = before;
+                    return Err("strings cannot contain newlines".to_string());
+                }
+                None => return Err("unexpected EOF; expected \"'\"".to_string()),
+                Some(c) if c < ' ' && c != '\t' => return Err(control(c)),
+                Some(c) => out.push(c),
+            }
+        }
+    }
+
+    fn first_break(&mut self) {
+        if !self.eat("\r\n") && self.peek() != Some('\n') {
+            return;
+        }
+        if self.peek() == Some('\n') {
+            self.next();
+        } else {
+            self.line += 1;
+        }
+    }
+
+    fn long_basic(&mut self) -> Step<String> {
+        self.first_break();
+        let mut out = String::new();
+        loop {
+            if self.closes('"', &mut out) {
+                return Ok(out);
+            }
+            match self.next() {
+                None => return Err("unexpected EOF; expected '\"\"\"'".to_string()),
+                Some('\\') => {
+                    let blank = self.rest().trim_start_matches([' ', '\t', '\r']);
+                    if blank.starts_with('\n') {
+                        while matches!(self.peek(), Some(' ' | '\t' | '\r' | '\n')) {
+                            self.next();
+                        }
+                    } else {
+                        self.escape(&mut out)?;
+                    }
+                }
+                Some('\r') if self.peek() == Some('\n') => {}
+                Some(c) if c < ' ' && c != '\t' && c != '\n' => return Err(control(c)),
+                Some(c) => out.push(c),
+            }
+        }
+    }
+
+    fn long_literal(&mut self) -> Step<String> {
+        self.first_break();
+        let mut out = String::new();
+        loop {
+            if self.closes('\'', &mut out) {
+                return Ok(out);
+            }
+            match self.next() {
+                None => return Err("unexpected EOF; expected \"'''\"".to_string()),
+                Some('\r') if self.peek() == Some('\n') => {}
+                Some(c) if c < ' ' && c != '\t' && c != '\n' => return Err(control(c)),
+                Some(c) => out.push(c),
+            }
+        }
+    }
+
+    /// Whether three quotes end the text here; up to two more before them belong to it.
+    fn closes(&mut self, mark: char, out: &mut String) -> bool {
+        let count = self.rest().chars().take_while(|c| *c == mark).count();
+        if count < 3 {
+            return false;
+        }
+        let inside = (count - 3).min(2);
+        out.extend(std::iter::repeat_n(mark, inside));
+        self.at += inside + 3;
+        true
+    }
+
+    fn escape(&mut self, out: &mut String) -> Step<()> {
+        let digits = match self.next() {
+            Some('b') => return push(out, '\u{8}'),
+            Some('t') => return push(out, '\t'),
+            Some('n') => return push(out, '\n'),
+            Some('f') => return push(out, '\u{c}'),
+            Some('r') => return push(out, '\r'),
+            Some('e') => return push(out, '\u{1b}'),
+            Some(c @ ('"' | '\\')) => return push(out, c),
+            Some('x') => 2,
+            Some('u') => 4,
+            Some('U') => 8,
+            other => {
+                return Err(format!(
+                    "invalid escape in string '\\{}'",
+                    other.map_or(String::new(), String::from)
+                ));
+            }
+        };
+        let text = self.rest().get(..digits).unwrap_or("").to_string();
+        let code = u32::from_str_radix(&text, 16).ok().filter(|_| !text.starts_with('+'));
+        match code.and_then(char::from_u32) {
+            Some(c) => {
+                self.at += digits;
+                push(out, c)
+            }
+            None => Err(format!("Escaped character '\\u{text}' is not valid UTF-8.")),
+        }
+    }
+
+    fn number_or_date(&mut self) -> Step<Val> {
+        let end = self
+            .rest()
+            .find(|c: char| !(c.is_ascii_alphanumeric() || "+-_.:".contains(c)))
+            .unwrap_or(self.rest().len());
+        let mut text = self.rest()[..end].to_string();
+        let bytes = text.as_bytes();
+        let date = bytes.len() >= 10 && bytes[4] == b'-' && bytes[7] == b'-' && bytes[0].is_ascii_digit();
+        let clock = bytes.len() >= 5 && bytes[2] == b':' && bytes[0].is_ascii_digit();
+        self.at += end;
+        if date && text.len() == 10 && self.rest().starts_with(' ') {
+            // A date and a time may be parted by a space.
+            let after = self.rest()[1..].find(|c: char| !(c.is_ascii_alphanumeric() || "+-.:".contains(c)));
+            let length = after.unwrap_or(self.rest().len() - 1);
+            let clock = self.rest()[1..=length].to_string();
+            if clock.as_bytes().get(2) == Some(&b':') {
+                text = format!("{text}T{clock}");
+                self.at += 1 + length;
+            }
+        }
+        if date || clock { moment(&text) } else { number(&text) }
+    }
+}
+
+fn put(map: &Map, key: &str, value: Val) {
+    // Only nil maps refuse, and none is made here.
+    let _ = map.insert(key, value);
+}
+
+fn push(out: &mut String, c: char) -> Step<()> {
+    out.push(c);
+    Ok(())
+}
+
+fn control(c: char) -> String {
+    format!("control characters are not allowed inside strings: '0x{:02x}'", u32::from(c))
+}
+
+fn moment(text: &str) -> Step<Val> {
+    let fixed = |name: &str| Zone::Fixed { name: name.to_string(), offset: 0 };
+    let upper = text.to_ascii_uppercase();
+    for (layout, zone) in [
+        (RFC3339_NANO, None),
+        ("2006-01-02T15:04Z07:00", None),
+        ("2006-01-02T15:04:05.999999999", Some("datetime-local")),
+        ("2006-01-02T15:04", Some("datetime-local")),
+        ("2006-01-02", Some("date-local")),
+        ("15:04:05.999999999", Some("time-local")),
+        ("15:04", Some("time-local")),
+    ] {
+        let zone = zone.map_or(Zone::Utc, fixed);
+        if let Ok(at) = Time::parse(layout, &upper, &zone) {
+            return Ok(time(at));
+        }
+    }
+    Err(format!("Invalid TOML Datetime: {}.", crate::gotpl::quote(text.as_bytes())))
+}
+
+fn number(text: &str) -> Step<Val> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let negative = text.starts_with('-');
+    match unsigned {
+        "inf" => return Ok(Val::Float(if negative { f64::NEG_INFINITY } else { f64::INFINITY })),
+        "nan" => return Ok(Val::Float(f64::NAN)),
+        _ => {}
+    }
+    let radix = match unsigned.get(..2) {
+        Some("0x") if unsigned == text => 16,
+        Some("0o") if unsigned == text => 8,
+        Some("0b") if unsigned == text => 2,
+        _ => 10,
+    };
+    let float = radix == 10 && unsigned.contains(['.', 'e', 'E']);
+    let kind = if float { "float" } else { "integer" };
+    let bad = |why: &str| Err(format!("Invalid {kind} \"{text}\": {why}"));
+    let bytes = unsigned.as_bytes();
+    let digit = |at: Option<&u8>| at.is_some_and(u8::is_ascii_hexdigit);
+    let loose = bytes
+        .iter()
+        .enumerate()
+        .any(|(at, b)| *b == b'_' && !(at > 0 && digit(bytes.get(at - 1)) && digit(bytes.get(at + 1))));
+    if loose {
+        return bad("underscores must be surrounded by digits");
+    }
+    let plain = text.replace('_', "");
+    let whole: String =
+        plain.trim_start_matches(['+', '-']).chars().take_while(char::is_ascii_digit).collect();
+    if radix == 10 && whole.len() > 1 && whole.starts_with('0') {
+        return bad("cannot have leading zeroes");
+    }
+    if float {
+        let dot = bytes.iter().position(|b| *b == b'.');
+        if dot.is_some_and(|dot| !bytes.get(dot + 1).is_some_and(u8::is_ascii_digit)) {
+            return bad("'.' must be followed by one or more digits");
+        }
+        return match plain.parse::<f64>() {
+            Ok(number) if number.is_finite() => Ok(Val::Float(number)),
+            Ok(_) => Err(format!("{plain} is out of range for float64")),
+            Err(_) => Err(format!("Invalid float value: \"{text}\"")),
+        };
+    }
+    let parsed = if radix == 10 { plain.parse() } else { i64::from_str_radix(&plain[2..], radix) };
+    match parsed {
+        Ok(number) => Ok(Val::Int64(number)),
+        Err(error) => match error.kind() {
+            std::num::IntErrorKind::PosOverflow | std::num::IntErrorKind::NegOverflow => {
+                Err(format!("{plain} is out of range for int64"))
+            }
+            _ => Err(format!("expected value but found \"{text}\" instead")),
+        },
+    }
+}
