@@ -2,8 +2,6 @@
 //! texts are in the cases `tests/cases/cli/bad_*`; here is what cases cannot show: that the store stays as it was, and
 //! stores that are themselves what is wrong.
 
-#![allow(clippy::print_stdout)] // tests say what they skipped
-
 use std::fs;
 use std::path::Path;
 

@@ -1,16 +1,15 @@
 //! The one integration-test binary. Every file in `tests/suite` is declared here, and a test fails when one is not:
 //! a file that nobody compiles tests nothing.
 
-mod bad_input;
 #![allow(clippy::print_stdout)] // tests say what they skipped and what they counted
 
+mod bad_input;
 mod chart_loading;
 mod classic_session;
 mod cli_cases;
 mod cli_streams;
 mod gotpl_cases;
 mod index_repository;
-mod lint_cases;
 mod ingress_session;
 mod kills;
 mod lint_cases;
