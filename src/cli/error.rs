@@ -210,6 +210,16 @@ mod tests {
     }
 
     #[test]
+    fn the_systems_number_makes_no_second_cause() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("cannot read a: no such file or directory")]
+        struct Missing(#[source] std::io::Error);
+        impl Hint for Missing {}
+        let failure = Failure::from(Missing(std::io::Error::from_raw_os_error(2)));
+        assert!(failure.causes().is_empty(), "{:?}", failure.causes());
+    }
+
+    #[test]
     fn helm_knows_two_codes_only() {
         for (exit, code, _) in EXIT_CODES {
             assert_eq!(exit.code(false), *code);

@@ -2,8 +2,6 @@
 //! there, whose they are, which were written and which were left alone. With our own charts, and with the chart of
 //! ingress-nginx where it is at hand.
 
-#![allow(clippy::print_stdout)] // tests say what they skipped
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,6 @@
 //! A verb that ends in the middle: killed at every write, killed at any moment, interrupted, or racing with another one.
 //! The next command goes on, nothing is lost, doubled or half applied.
 
-#![allow(clippy::print_stdout)] // tests say what they measured
-
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Stdio};

@@ -94,7 +94,8 @@ impl NameArgs {
             (None, None) => match default {
                 Some(name) => ReleaseName::Given(name.to_string()),
                 None => {
-                    return Err(Failure::usage("must either provide a name or specify --generate-name"));
+                    return Err(Failure::usage("must either provide a name or specify --generate-name")
+                        .hint(format!("write the name before the chart: NAME {chart}")));
                 }
             },
         };

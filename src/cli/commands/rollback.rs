@@ -124,7 +124,8 @@ const DESCRIPTION_LIMIT: usize = 256;
 /// It is no number, in Helm's words.
 pub fn revision(word: &str) -> Result<Option<u32>, Failure> {
     let number = parse::positional_integer(word)
-        .map_err(|reason| Failure::usage(format!("could not convert revision to a number: {reason}")))?;
+        .map_err(|reason| Failure::usage(format!("could not convert revision to a number: {reason}")))
+        .map_err(|failure| failure.hint("a revision is a number; `history` lists those of a release"))?;
     match u32::try_from(number) {
         Ok(0) => Ok(None),
         Ok(number) => Ok(Some(number)),
