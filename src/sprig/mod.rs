@@ -10,6 +10,7 @@
 //!
 //! Invariant: no function panics; whatever Go would panic with is an error that says the same.
 
+mod ciphers;
 mod convert;
 mod copies;
 mod dates;
@@ -83,6 +84,7 @@ pub static FAMILIES: &[Family] = &[
     Family { title: "Versions", entries: semver::ENTRIES },
     Family { title: "Patterns", entries: regex::ENTRIES },
     Family { title: "Randomness", entries: random::ENTRIES },
+    Family { title: "Passwords and ciphers", entries: ciphers::ENTRIES },
 ];
 
 /// Adds every function of the library to a table.
