@@ -101,7 +101,10 @@ impl Object for Certificate {
     }
 
     fn equals(&self, other: &dyn Object) -> bool {
-        other.as_any().downcast_ref::<Self>().is_some_and(|other| self.cert == other.cert && self.key == other.key)
+        other
+            .as_any()
+            .downcast_ref::<Self>()
+            .is_some_and(|other| self.cert == other.cert && self.key == other.key)
     }
 
     fn record(&self, form: DataForm) -> Option<Vec<(&'static str, Val)>> {
@@ -147,8 +150,8 @@ fn key(ctx: &mut Ctx<'_>, args: &[Val], at: usize) -> Result<PrivateKey, FuncErr
     ctx.spend(SLOW)?;
     match args.get(at).and_then(Val::as_str) {
         Some(text) => {
-            let (label, bytes) =
-                from_pem(&text.to_text()).ok_or_else(|| failed("parsing private key: no PEM data in input"))?;
+            let (label, bytes) = from_pem(&text.to_text())
+                .ok_or_else(|| failed("parsing private key: no PEM data in input"))?;
             PrivateKey::parse(&label, &bytes).map_err(|why| failed(&format!("parsing private key: {why}")))
         }
         None => new_key(ctx, Algorithm::Rsa(2048)),
@@ -158,7 +161,8 @@ fn key(ctx: &mut Ctx<'_>, args: &[Val], at: usize) -> Result<PrivateKey, FuncErr
 fn new_key(ctx: &mut Ctx<'_>, algorithm: Algorithm) -> Result<PrivateKey, FuncError> {
     ctx.spend(SLOW)?;
     let seed = outside(ctx)?.random(32)?;
-    PrivateKey::generate(algorithm, seed).map_err(|why| failed(&format!("error generating private key: {why}")))
+    PrivateKey::generate(algorithm, seed)
+        .map_err(|why| failed(&format!("error generating private key: {why}")))
 }
 
 fn gen_private_key(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
@@ -204,8 +208,13 @@ fn request(args: &[Val]) -> Result<(GoStr, Vec<IpAddr>, Vec<String>, i64), FuncE
 fn gen_ca(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let name = text(args, 0)?.to_text().into_owned();
     let key = key(ctx, args, 2)?;
-    let request =
-        Request { name: &name, addresses: Vec::new(), hosts: Vec::new(), days: days(args, 1)?, authority: true };
+    let request = Request {
+        name: &name,
+        addresses: Vec::new(),
+        hosts: Vec::new(),
+        days: days(args, 1)?,
+        authority: true,
+    };
     certificate(ctx, &request, &key, None)
 }
 
@@ -220,12 +229,14 @@ fn gen_signed(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let (name, addresses, hosts, days) = request(args)?;
     let authority = args.get(4).and_then(Val::downcast::<Certificate>);
     let authority = authority.ok_or_else(|| FuncError::arguments("genSignedCert"))?;
-    let (_, parent) = from_pem(&authority.cert.to_text()).ok_or_else(|| failed("unable to decode certificate"))?;
+    let (_, parent) =
+        from_pem(&authority.cert.to_text()).ok_or_else(|| failed("unable to decode certificate"))?;
     let issuer = der::certificate_subject(&parent)
         .ok_or_else(|| failed("error parsing certificate: decodedCert.Bytes: malformed certificate"))?;
-    let (label, bytes) =
-        from_pem(&authority.key.to_text()).ok_or_else(|| failed("parsing private key: no PEM data in input"))?;
-    let signer = PrivateKey::parse(&label, &bytes).map_err(|why| failed(&format!("parsing private key: {why}")))?;
+    let (label, bytes) = from_pem(&authority.key.to_text())
+        .ok_or_else(|| failed("parsing private key: no PEM data in input"))?;
+    let signer =
+        PrivateKey::parse(&label, &bytes).map_err(|why| failed(&format!("parsing private key: {why}")))?;
     let key = key(ctx, args, 5)?;
     let request = Request { name: &name.to_text(), addresses, hosts, days, authority: false };
     certificate(ctx, &request, &key, Some((&signer, issuer)))
@@ -262,7 +273,8 @@ fn certificate(
         key.public_info().map_err(|why| failed(&why))?,
         der::context(3, &der::sequence(&extensions(request))),
     ]);
-    let signature = signer.sign(&body).map_err(|why| failed(&format!("error creating certificate: {why}")))?;
+    let signature =
+        signer.sign(&body).map_err(|why| failed(&format!("error creating certificate: {why}")))?;
     let whole = der::sequence(&[body, algorithm, der::bit_string(&signature)]);
     let (label, bytes) = key.to_der().map_err(|why| failed(&why))?;
     Ok(Val::object(Certificate { cert: pem("CERTIFICATE", &whole).into(), key: pem(label, &bytes).into() }))
@@ -280,7 +292,8 @@ fn extensions(request: &Request<'_>) -> Vec<Vec<u8>> {
     // digitalSignature and keyEncipherment, and for an authority keyCertSign.
     let usage: [u8; 2] = if request.authority { [2, 0b1010_0100] } else { [5, 0b1010_0000] };
     let servers_and_clients = der::sequence(&[der::oid(Oid::SERVER_AUTH), der::oid(Oid::CLIENT_AUTH)]);
-    let constraints = if request.authority { der::sequence(&[der::boolean(true)]) } else { der::sequence(&[]) };
+    let constraints =
+        if request.authority { der::sequence(&[der::boolean(true)]) } else { der::sequence(&[]) };
     let mut all = vec![
         der::extension(Oid::KEY_USAGE, true, &der::tagged(0x03, &usage)),
         der::extension(Oid::EXTENDED_KEY_USAGE, false, &servers_and_clients),

@@ -64,9 +64,9 @@ impl PrivateKey {
     pub(super) fn generate(algorithm: Algorithm, seed: Vec<u8>) -> Outcome<Self> {
         let mut stream = Stream(Random::seeded(seed));
         Ok(match algorithm {
-            Algorithm::Rsa(bits) => {
-                PrivateKey::Rsa(Box::new(rsa::RsaPrivateKey::new(&mut stream, bits).map_err(|e| e.to_string())?))
-            }
+            Algorithm::Rsa(bits) => PrivateKey::Rsa(Box::new(
+                rsa::RsaPrivateKey::new(&mut stream, bits).map_err(|e| e.to_string())?,
+            )),
             Algorithm::EcdsaP256 => PrivateKey::Ecdsa(Box::new(p256::SecretKey::random(&mut stream))),
             Algorithm::Ed25519 => {
                 let mut secret = [0; 32];
@@ -161,8 +161,9 @@ impl PrivateKey {
                 Ok(signature.to_vec())
             }
             PrivateKey::Ecdsa(key) => {
-                let signature: p256::ecdsa::Signature =
-                    p256::ecdsa::SigningKey::from(&**key).try_sign(body).map_err(|error| error.to_string())?;
+                let signature: p256::ecdsa::Signature = p256::ecdsa::SigningKey::from(&**key)
+                    .try_sign(body)
+                    .map_err(|error| error.to_string())?;
                 Ok(signature.to_der().as_bytes().to_vec())
             }
             PrivateKey::Ed25519(key) => {
