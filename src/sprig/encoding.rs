@@ -65,23 +65,28 @@ fn b64enc(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
 }
 
 fn b64dec(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    let source = text(args, "b64dec")?.as_bytes();
-    // Line breaks do not count; the offset in the message is that of the original text.
+    Ok(match decode_base64(text(args, "b64dec")?.as_bytes()) {
+        Ok(decoded) => Val::Str(GoStr::from(decoded)),
+        Err(message) => Val::str(message),
+    })
+}
+
+/// The bytes of a base64 text, line breaks left out.
+///
+/// # Errors
+/// Go's message with the offset in the original text.
+pub(super) fn decode_base64(source: &[u8]) -> Result<Vec<u8>, String> {
     let kept: Vec<(usize, u8)> =
         source.iter().copied().enumerate().filter(|(_, byte)| !matches!(byte, b'\r' | b'\n')).collect();
     let bytes: Vec<u8> = kept.iter().map(|(_, byte)| *byte).collect();
-    Ok(match LENIENT.decode(&bytes) {
-        Ok(decoded) => Val::Str(GoStr::from(decoded.as_slice())),
-        Err(error) => {
-            let at = match error {
-                DecodeError::InvalidByte(at, _) => {
-                    kept.get(at).map_or(source.len(), |(original, _)| *original)
-                }
-                // Go counts back the letters of the group that was not finished.
-                _ => source.len() - bytes.len() % 4,
-            };
-            Val::str(format!("illegal base64 data at input byte {at}"))
-        }
+    LENIENT.decode(&bytes).map_err(|error| {
+        let at = match error {
+            DecodeError::InvalidByte(at, _) => kept.get(at).map_or(source.len(), |(original, _)| *original),
+            // A group that ends within its padding is told at the end, any other one where it began.
+            _ if bytes.ends_with(b"=") => source.len(),
+            _ => source.len() - bytes.len() % 4,
+        };
+        format!("illegal base64 data at input byte {at}")
     })
 }
 

@@ -10,15 +10,19 @@
 //!
 //! Invariant: no function panics; whatever Go would panic with is an error that says the same.
 
+mod certificates;
+mod ciphers;
 mod convert;
 mod copies;
 mod dates;
 mod decimals;
 mod defaults;
+mod der;
 mod dicts;
 pub mod encode;
 mod encoding;
 mod json;
+mod keys;
 mod lists;
 mod math;
 pub mod moments;
@@ -83,6 +87,8 @@ pub static FAMILIES: &[Family] = &[
     Family { title: "Versions", entries: semver::ENTRIES },
     Family { title: "Patterns", entries: regex::ENTRIES },
     Family { title: "Randomness", entries: random::ENTRIES },
+    Family { title: "Passwords and ciphers", entries: ciphers::ENTRIES },
+    Family { title: "Certificates", entries: certificates::ENTRIES },
 ];
 
 /// Adds every function of the library to a table.
@@ -147,6 +153,19 @@ fn no_list(verb: &str, value: &Val) -> FuncError {
     FuncError::new(format!("Cannot {verb} on type {}", value.kind()))
 }
 
+/// A host that is the same in every test.
+#[cfg(test)]
+pub(crate) fn tests_host() -> crate::sys::Host {
+    let env = std::collections::BTreeMap::from([("TZ".to_string(), "UTC".to_string())]);
+    crate::sys::Host {
+        dirs: crate::sys::Dirs::from_env(&env),
+        env: std::sync::Arc::new(env),
+        clock: crate::sys::Clock::ticking(1_700_000_000),
+        random: crate::sys::Random::seeded(*b"examples"),
+        cwd: "/".into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,6 +182,21 @@ mod tests {
                 assert!(entry.doc.ends_with('.'), "{}: the sentence ends in a full stop", entry.func.name);
                 assert!(entry.example.contains(" → "), "{}: the example shows its output", entry.func.name);
             }
+        }
+    }
+
+    #[test]
+    fn every_example_writes_what_it_says() {
+        let funcs = table(FuncTable::builtins());
+        for entry in FAMILIES.iter().flat_map(|family| family.entries) {
+            let (template, want) = entry.example.split_once(" → ").unwrap();
+            let mut outside = Outside::new(&tests_host(), Box::new(()));
+            let mut set = crate::gotpl::Set::new("example", funcs.clone());
+            set.parse("example", &crate::diag::SourceFile::new("example", template)).unwrap();
+            let options = crate::gotpl::Options::default();
+            let got = set.execute("example", Val::Nil, &options, &mut outside, None);
+            let got = got.unwrap_or_else(|error| panic!("{template}: {error}"));
+            assert_eq!(String::from_utf8_lossy(&got), want, "{template}");
         }
     }
 

@@ -75,6 +75,30 @@ fn public_charts_render_as_helm_renders_them() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// Our own charts: a folder each, with `chart/`, maybe `values.yaml`, and what `helm template` printed: `out.yaml`, or
+/// `error.txt` with its message.
+#[test]
+fn our_charts_render_as_helm_renders_them() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/render");
+    let mut cases: Vec<PathBuf> =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() >= 5, "the cases are gone");
+    for case in cases {
+        let mut args = Vec::new();
+        if case.join("values.yaml").is_file() {
+            args = vec!["-f".to_string(), "values.yaml".to_string()];
+        }
+        let got = template(&case.join("chart"), &args, &case, &folder);
+        let read = |name: &str| std::fs::read_to_string(case.join(name)).ok();
+        match (read("out.yaml"), read("error.txt"), got) {
+            (Some(want), _, Ok(got)) => assert_eq!(got, want, "{}", case.display()),
+            (None, Some(want), Err(got)) => assert_eq!(got, want.trim_end(), "{}", case.display()),
+            (_, _, got) => panic!("{}: {got:?}", case.display()),
+        }
+    }
+}
+
 fn unpack(archive: &Path, to: &Path) {
     let file = std::fs::File::open(archive).unwrap();
     tar::Archive::new(flate2::read::GzDecoder::new(file)).unpack(to).unwrap();

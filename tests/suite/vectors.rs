@@ -75,8 +75,11 @@ fn run(case: &Json, defaults: &Json) -> Result<BTreeMap<String, String>, String>
     layers.json = words(case, "set_json");
     layers.set = words(case, "set");
     layers.string = words(case, "set_string");
-    let user =
-        layers.merge(&mut |path| Err(format!("no file {path}")), None).map_err(|error| error.to_string())?;
+    // The command line puts the name of the file before what is wrong with it; the vectors do not.
+    let bare = |text: String| text.strip_prefix("failed to parse values.yaml: ").unwrap_or(&text).to_string();
+    let user = layers
+        .merge(&mut |path| Err(format!("no file {path}")), None)
+        .map_err(|error| bare(error.to_string()))?;
     let processed = process(&chart, &user, Compat::Helm4).map_err(|error| error.to_string())?;
     let capabilities = capabilities(case, defaults)?;
     schema::validate(&processed.chart, &processed.values, None, None).map_err(|error| error.to_string())?;

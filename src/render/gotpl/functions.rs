@@ -182,3 +182,30 @@ fn get_host_by_name(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     }
     Ok(Val::str(crate::sys::dns::first_address(&name.to_text()).unwrap_or_default()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_writes_what_it_says() {
+        for family in FAMILIES {
+            assert!(
+                family.entries.is_sorted_by_key(|entry| entry.func.name),
+                "{} is not sorted",
+                family.title
+            );
+            for entry in family.entries {
+                let (template, want) = entry.example.split_once(" → ").unwrap();
+                let state = HelmState::new(Options::default(), None);
+                let mut outside = Outside::new(&sprig::tests_host(), Box::new(state));
+                let mut set = crate::gotpl::Set::new("gotpl", table());
+                set.parse("example", &crate::diag::SourceFile::new("example", template)).unwrap();
+                let options = crate::gotpl::Options::default();
+                let got = set.execute("example", Val::Nil, &options, &mut outside, None);
+                let got = got.unwrap_or_else(|error| panic!("{template}: {error}"));
+                assert_eq!(String::from_utf8_lossy(&got), want, "{template}");
+            }
+        }
+    }
+}

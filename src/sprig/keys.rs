@@ -1,0 +1,181 @@
+//! Private keys: made, read, written, and signed with.
+//!
+//! Invariant: a key is made from a seed alone, so the same seed gives the same key.
+
+use p256::ecdsa::signature::Signer;
+use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey};
+use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey};
+use rsa::rand_core::{CryptoRng, Error, RngCore};
+use rsa::signature::SignatureEncoding;
+
+use crate::sys::Random;
+
+use super::der::{self, Oid};
+
+/// What kind of key to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Algorithm {
+    /// With so many bits.
+    Rsa(usize),
+    EcdsaP256,
+    Ed25519,
+}
+
+/// A private key.
+pub(super) enum PrivateKey {
+    Rsa(Box<rsa::RsaPrivateKey>),
+    Ecdsa(Box<p256::SecretKey>),
+    Ed25519(Box<ed25519_dalek::SigningKey>),
+}
+
+/// A stream of bytes from a seed, as the libraries want their randomness.
+struct Stream(Random);
+
+impl RngCore for Stream {
+    fn next_u32(&mut self) -> u32 {
+        let mut bytes = [0; 4];
+        self.fill_bytes(&mut bytes);
+        u32::from_le_bytes(bytes)
+    }
+
+    fn next_u64(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        self.fill_bytes(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+
+    fn fill_bytes(&mut self, buffer: &mut [u8]) {
+        // A seeded stream does not fail.
+        let _ = self.0.fill(buffer);
+    }
+
+    fn try_fill_bytes(&mut self, buffer: &mut [u8]) -> Result<(), Error> {
+        self.fill_bytes(buffer);
+        Ok(())
+    }
+}
+
+impl CryptoRng for Stream {}
+
+type Outcome<T> = Result<T, String>;
+
+impl PrivateKey {
+    /// A new key.
+    pub(super) fn generate(algorithm: Algorithm, seed: Vec<u8>) -> Outcome<Self> {
+        let mut stream = Stream(Random::seeded(seed));
+        Ok(match algorithm {
+            Algorithm::Rsa(bits) => PrivateKey::Rsa(Box::new(
+                rsa::RsaPrivateKey::new(&mut stream, bits).map_err(|e| e.to_string())?,
+            )),
+            Algorithm::EcdsaP256 => PrivateKey::Ecdsa(Box::new(p256::SecretKey::random(&mut stream))),
+            Algorithm::Ed25519 => {
+                let mut secret = [0; 32];
+                stream.fill_bytes(&mut secret);
+                PrivateKey::Ed25519(Box::new(ed25519_dalek::SigningKey::from_bytes(&secret)))
+            }
+        })
+    }
+
+    /// The key in a PEM block of this label.
+    pub(super) fn parse(label: &str, bytes: &[u8]) -> Outcome<Self> {
+        match label {
+            "RSA PRIVATE KEY" => rsa::RsaPrivateKey::from_pkcs1_der(bytes)
+                .map(|key| PrivateKey::Rsa(Box::new(key)))
+                .map_err(|error| error.to_string()),
+            "EC PRIVATE KEY" => p256::SecretKey::from_sec1_der(bytes)
+                .map(|key| PrivateKey::Ecdsa(Box::new(key)))
+                .map_err(|error| error.to_string()),
+            "PRIVATE KEY" => {
+                if let Ok(key) = rsa::RsaPrivateKey::from_pkcs8_der(bytes) {
+                    return Ok(PrivateKey::Rsa(Box::new(key)));
+                }
+                if let Ok(key) = p256::SecretKey::from_pkcs8_der(bytes) {
+                    return Ok(PrivateKey::Ecdsa(Box::new(key)));
+                }
+                // The fixed form of an Ed25519 key: a header, then 32 bytes.
+                let secret = bytes.strip_prefix(ED25519_HEADER).and_then(|secret| secret.try_into().ok());
+                let key = secret.map(|secret: [u8; 32]| ed25519_dalek::SigningKey::from_bytes(&secret));
+                key.map(|key| PrivateKey::Ed25519(Box::new(key)))
+                    .ok_or_else(|| "x509: failed to parse private key".to_string())
+            }
+            other => Err(format!("unsupported key type {other}")),
+        }
+    }
+
+    /// The label and the bytes of its PEM block.
+    pub(super) fn to_der(&self) -> Outcome<(&'static str, Vec<u8>)> {
+        match self {
+            PrivateKey::Rsa(key) => {
+                let bytes = key.to_pkcs1_der().map_err(|error| error.to_string())?;
+                Ok(("RSA PRIVATE KEY", bytes.as_bytes().to_vec()))
+            }
+            PrivateKey::Ecdsa(key) => {
+                let secret = key.to_bytes();
+                let curve = der::tagged(6, P256);
+                let public = p256::ecdsa::SigningKey::from(&**key).verifying_key().to_encoded_point(false);
+                let bytes = der::sequence(&[
+                    der::integer(&[1]),
+                    der::tagged(4, &secret),
+                    der::context(0, &curve),
+                    der::context(1, &der::bit_string(public.as_bytes())),
+                ]);
+                Ok(("EC PRIVATE KEY", bytes))
+            }
+            PrivateKey::Ed25519(key) => Ok(("PRIVATE KEY", [ED25519_HEADER, &key.to_bytes()[..]].concat())),
+        }
+    }
+
+    /// The public key as certificates hold it.
+    pub(super) fn public_info(&self) -> Outcome<Vec<u8>> {
+        match self {
+            PrivateKey::Rsa(key) => {
+                let document = key.to_public_key().to_public_key_der().map_err(|error| error.to_string())?;
+                Ok(document.as_bytes().to_vec())
+            }
+            PrivateKey::Ecdsa(key) => {
+                let document = key.public_key().to_public_key_der().map_err(|error| error.to_string())?;
+                Ok(document.as_bytes().to_vec())
+            }
+            PrivateKey::Ed25519(key) => Ok(der::sequence(&[
+                der::algorithm(Oid::ED25519, false),
+                der::bit_string(key.verifying_key().as_bytes()),
+            ])),
+        }
+    }
+
+    /// The algorithm that [`PrivateKey::sign`] uses.
+    pub(super) fn signature_algorithm(&self) -> Vec<u8> {
+        match self {
+            PrivateKey::Rsa(_) => der::algorithm(Oid::SHA256_WITH_RSA, true),
+            PrivateKey::Ecdsa(_) => der::algorithm(Oid::ECDSA_WITH_SHA256, false),
+            PrivateKey::Ed25519(_) => der::algorithm(Oid::ED25519, false),
+        }
+    }
+
+    /// Signs the body of a certificate.
+    pub(super) fn sign(&self, body: &[u8]) -> Outcome<Vec<u8>> {
+        match self {
+            PrivateKey::Rsa(key) => {
+                let signer = rsa::pkcs1v15::SigningKey::<rsa::sha2::Sha256>::new((**key).clone());
+                let signature = signer.try_sign(body).map_err(|error| error.to_string())?;
+                Ok(signature.to_vec())
+            }
+            PrivateKey::Ecdsa(key) => {
+                let signature: p256::ecdsa::Signature = p256::ecdsa::SigningKey::from(&**key)
+                    .try_sign(body)
+                    .map_err(|error| error.to_string())?;
+                Ok(signature.to_der().as_bytes().to_vec())
+            }
+            PrivateKey::Ed25519(key) => {
+                let signature = key.try_sign(body).map_err(|error| error.to_string())?;
+                Ok(signature.to_bytes().to_vec())
+            }
+        }
+    }
+}
+
+/// The curve P-256, encoded.
+const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+
+/// What stands before the 32 bytes of an Ed25519 key in PKCS #8.
+const ED25519_HEADER: &[u8] = &[0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];

@@ -1,0 +1,1 @@
+{{ define "check" }}{{ required "set .Values.password" .Values.password }}{{ end }}
