@@ -10,7 +10,6 @@ mod gotpl_cases;
 mod index_repository;
 mod lint_cases;
 mod kills;
-mod lint_cases;
 mod manifest_cases;
 mod packaging;
 mod releases;
