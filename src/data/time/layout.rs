@@ -108,6 +108,10 @@ fn element_at(text: &str) -> Option<(Element, usize)> {
         _ => return None,
     }
     let (spelling, element, _) = FIXED.iter().find(|(spelling, _, whole_word)| {
+        // Most spellings begin otherwise, and a list formats thousands of times.
+        if spelling.as_bytes().first() != Some(&first) {
+            return false;
+        }
         text.strip_prefix(spelling)
             .is_some_and(|rest| !whole_word || !rest.starts_with(|c: char| c.is_ascii_lowercase()))
     })?;
