@@ -270,13 +270,34 @@ pub fn write<'f>(
         header.set_gid(0);
         header.set_mtime(modified);
         header.set_size(data.len() as u64);
-        builder
-            .append_data(&mut header, &path, data)
+        append(&mut builder, &mut header, &path, data)
             .map_err(|error| ChartError::Unwritable { file: path.clone(), reason: error.to_string() })?;
     }
     builder
         .into_inner()
         .map_err(|error| ChartError::Unwritable { file: "archive".to_string(), reason: error.to_string() })
+}
+
+/// Name in the header of an entry whose path does not fit there; readers take the path of the record before it.
+const LONG_NAME: &str = "long-path";
+
+/// Appends an entry. A path that the header cannot hold goes into a pax record of its own.
+fn append(
+    builder: &mut tar::Builder<Vec<u8>>,
+    header: &mut tar::Header,
+    path: &str,
+    data: &[u8],
+) -> std::io::Result<()> {
+    let is_part = |part: &str| !matches!(part, "" | "." | "..");
+    if path.contains('\0') || !path.split('/').all(is_part) {
+        return Err(std::io::Error::other("the path is not relative, or has empty parts or dots"));
+    }
+    if header.set_path(path).is_err() {
+        builder.append_pax_extensions([("path", path.as_bytes())])?;
+        header.set_path(LONG_NAME)?;
+    }
+    header.set_cksum();
+    builder.append(header, data)
 }
 
 #[cfg(test)]
@@ -289,6 +310,16 @@ mod tests {
 
     fn files_of(archive: &[u8]) -> Result<Vec<ChartFile>, ChartError> {
         read("a.tgz", archive, &mut Budget::new(&Limits::default()), |_| true)
+    }
+
+    #[test]
+    fn a_long_path_is_not_cut_into_dots() {
+        let path = format!("c/{}/..abc/{}", "a".repeat(96), "b".repeat(150));
+        let archive = gzip::deflate(&write([(path.clone(), b"x".as_slice())], 7).unwrap());
+        assert_eq!(format!("c/{}", files_of(&archive).unwrap()[0].path), path);
+        for bad in ["", "/a", "a/../b", "a//b", "a/."] {
+            assert!(write([(bad.to_string(), b"".as_slice())], 7).is_err(), "{bad}");
+        }
     }
 
     proptest! {

@@ -12,6 +12,7 @@ mod gotpl_cases;
 mod index_repository;
 mod ingress_session;
 mod kills;
+mod lint_cases;
 mod manifest_cases;
 mod packaging;
 mod releases;

@@ -12,6 +12,7 @@ const ANYONES: &[&str] = &["base64", "indexmap", "regex", "serde", "serde_json",
 
 /// All other external crates and the places that may use them, by the start of a path below `src`.
 const OWNERS: &[(&str, &[&str])] = &[
+    ("bigdecimal", &["sprig/decimals"]),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),
     ("directories", &["sys/"]),
@@ -19,12 +20,14 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("getrandom", &["sys/"]),
     ("jiff", &["data/time"]),
     ("jsonschema", &["values/schema"]),
+    ("mimalloc", &["main"]),
     ("pulldown_cmark", &["repo/serve"]),
     ("reqwest", &["sys/http"]),
     ("rusqlite", &["cluster/sqlite"]),
     ("rustls", &["sys/http"]),
     ("semver", &["data/version"]),
     ("serde_yaml", &["data/yaml", "repo/config", "repo/index"]),
+    ("sha1", &["sprig/encoding"]),
     ("sha2", &["data/digest", "sprig/encoding", "sys/"]),
     ("signal_hook", &["cli/interrupt"]),
     ("tar", &["chart/archive"]),
