@@ -72,7 +72,9 @@ fn index(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("index");
     group.sample_size(10);
     group.bench_function("3,000 archives", |bench| {
-        bench.iter(|| generate(folder.path(), "https://charts.example.org", &host).expect("the folder indexes"));
+        bench.iter(|| {
+            generate(folder.path(), "https://charts.example.org", &host).expect("the folder indexes")
+        });
     });
     let index = generate(folder.path(), "", &host).expect("the folder indexes").index;
     group.bench_function("3,000 entries to YAML", |bench| bench.iter(|| index.to_yaml()));

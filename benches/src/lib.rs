@@ -52,7 +52,10 @@ pub fn large_files() -> Vec<ChartFile> {
         );
     }
     let mut files = vec![
-        file("Chart.yaml", "apiVersion: v2\nname: large\nversion: 1.2.3\nappVersion: 4.5.6\ndescription: A large chart\n"),
+        file(
+            "Chart.yaml",
+            "apiVersion: v2\nname: large\nversion: 1.2.3\nappVersion: 4.5.6\ndescription: A large chart\n",
+        ),
         file("values.yaml", values),
         file("README.md", "A line of prose about a setting, as chart readmes have them.\n".repeat(1500)),
         file("templates/_helpers.tpl", HELPERS),
@@ -136,7 +139,10 @@ pub fn many_archives(folder: &Path, count: usize) {
     for at in 0..count {
         let (name, version) = (format!("app-{:03}", at / 10), format!("1.{}.0", at % 10));
         let files = vec![
-            file("Chart.yaml", format!("apiVersion: v2\nname: {name}\nversion: {version}\ndescription: One of many\n")),
+            file(
+                "Chart.yaml",
+                format!("apiVersion: v2\nname: {name}\nversion: {version}\ndescription: One of many\n"),
+            ),
             file("values.yaml", "replicas: 1\nimage:\n  repository: nginx\n  tag: stable\n"),
             file("templates/config.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: app\n"),
         ];
