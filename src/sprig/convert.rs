@@ -44,7 +44,7 @@ pub(super) static ENTRIES: &[Entry] = &[
 /// What Go on amd64 makes of a float that does not fit an `int64`.
 pub(super) fn truncate(number: f64) -> i64 {
     // The bounds are exact powers of two; the upper one itself does not fit.
-    if number >= -9_223_372_036_854_775_808.0 && number < 9_223_372_036_854_775_808.0 {
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number) {
         number as i64
     } else {
         i64::MIN

@@ -198,7 +198,7 @@ fn overwrite(into: &Map, from: &Map, depth: usize) -> Result<(), FuncError> {
     for (key, value) in from.entries() {
         match (into.get(key.as_bytes()), &value) {
             (Some(Val::Map(inner)), Val::Map(other)) if !inner.is_nil() => {
-                overwrite(&inner, other, depth + 1)?
+                overwrite(&inner, other, depth + 1)?;
             }
             _ => {
                 if !into.insert(key, value) {

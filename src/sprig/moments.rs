@@ -51,7 +51,7 @@ pub fn rounded(value: GoDuration, unit: GoDuration) -> GoDuration {
         return value;
     }
     let rest = value.0 % unit.0;
-    let magnitude = u64::try_from(rest.unsigned_abs()).unwrap_or(0);
+    let magnitude = rest.unsigned_abs();
     let up = magnitude.saturating_mul(2) >= unit.0 as u64;
     let down = value.0 - rest;
     if !up {

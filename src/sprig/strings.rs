@@ -326,7 +326,7 @@ fn replace(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
 /// The text with `pad` spaces before each of its lines.
 fn indented(ctx: &mut Ctx<'_>, pad: i64, text: &[u8], newline: bool) -> Result<Vec<u8>, FuncError> {
     let pad = usize::try_from(pad).map_err(|_| FuncError::panic("strings: negative Repeat count"))?;
-    let lines = text.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let lines = text.split(|byte| *byte == b'\n').count();
     ctx.allow_size(lines.saturating_mul(pad).saturating_add(text.len()))?;
     let mut out = Vec::with_capacity(lines * pad + text.len() + 1);
     if newline {

@@ -54,7 +54,7 @@ pub(super) static ENTRIES: &[Entry] = &[
     ),
 ];
 
-fn text<'a>(args: &'a [Val], at: usize) -> Result<&'a GoStr, FuncError> {
+fn text(args: &[Val], at: usize) -> Result<&GoStr, FuncError> {
     args.get(at).and_then(Val::as_str).ok_or_else(|| FuncError::arguments("words"))
 }
 

@@ -3,6 +3,8 @@
 //! Each case is a chart in memory; see the README beside the vectors. The counts of each topic may only rise: they are
 //! compared with `tests/cases/vectors-floor.txt`. `BOWLINE_VECTORS_SHOW=topic` prints the cases of a topic that fail.
 
+#![allow(clippy::print_stdout, reason = "the counts are what a reader of the run wants to see")]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -162,14 +164,11 @@ fn check(case: &Json, defaults: &Json) -> Option<String> {
             if main(&got) != want {
                 return Some(format!("want {want:?}\n      got {:?}", main(&got)));
             }
-            let others = case.get("want_files").and_then(Json::as_object).into_iter().flatten();
-            others
-                .filter_map(|(name, want)| {
-                    let found = got.get(name).map(String::as_str).unwrap_or("");
-                    (Some(found) != want.as_str())
-                        .then(|| format!("{name}: want {want:?}\n      got {found:?}"))
-                })
-                .next()
+            let mut others = case.get("want_files").and_then(Json::as_object).into_iter().flatten();
+            others.find_map(|(name, want)| {
+                let found = got.get(name).map_or("", String::as_str);
+                (Some(found) != want.as_str()).then(|| format!("{name}: want {want:?}\n      got {found:?}"))
+            })
         }
     }
 }

@@ -166,11 +166,11 @@ impl Reader<'_> {
             let found = shown(self.peek());
             return Err(format!("expected end of table array name delimiter ']', but got {found} instead"));
         }
-        self.depth(path.len())?;
+        Self::depth(path.len())?;
         if array {
-            self.begin_element(&path)?
+            self.begin_element(&path)?;
         } else {
-            self.begin_table(&path)?
+            self.begin_table(&path)?;
         }
         self.path = path;
         Ok(())
@@ -234,7 +234,7 @@ impl Reader<'_> {
         Ok(table)
     }
 
-    fn depth(&self, levels: usize) -> Step<()> {
+    fn depth(levels: usize) -> Step<()> {
         if levels > MAX_DEPTH { Err(format!("nested deeper than {MAX_DEPTH} levels")) } else { Ok(()) }
     }
 
@@ -286,7 +286,7 @@ impl Reader<'_> {
         let key = self.key()?;
         let mut full = self.path.clone();
         full.extend(key.iter().cloned());
-        self.depth(full.len())?;
+        Self::depth(full.len())?;
         self.last_key.clone_from(&full);
         self.spaces();
         let value = self.value(0)?;
@@ -305,7 +305,7 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, depth: usize) -> Step<Val> {
-        self.depth(depth)?;
+        Self::depth(depth)?;
         match self.peek() {
             Some('"') if self.eat("\"\"\"") => self.long_basic().map(Val::str),
             Some('"') => {
@@ -383,7 +383,7 @@ impl Reader<'_> {
                 _ => {}
             }
             let key = self.key()?;
-            self.depth(depth + key.len())?;
+            Self::depth(depth + key.len())?;
             self.last_key = outer.iter().chain(&key).cloned().collect();
             self.spaces();
             let value = self.value(depth + 1)?;
@@ -430,9 +430,10 @@ impl Reader<'_> {
                 Some('\\') => self.escape(&mut out)?,
                 Some('\n') | None => {
                     self.line = before;
-                    return Err(match self.rest().is_empty() && !self.text.ends_with('\n') {
-                        true => "unexpected EOF; expected '\"'".to_string(),
-                        false => "strings cannot contain newlines".to_string(),
+                    return Err(if self.rest().is_empty() && !self.text.ends_with('\n') {
+                        "unexpected EOF; expected '\"'".to_string()
+                    } else {
+                        "strings cannot contain newlines".to_string()
                     });
                 }
                 Some(c) if c < ' ' && c != '\t' => return Err(control(c)),
