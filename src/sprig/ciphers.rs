@@ -53,7 +53,7 @@ pub(super) static ENTRIES: &[Entry] = &[
     ),
 ];
 
-fn texts<'a, const N: usize>(args: &'a [Val]) -> Result<[&'a GoStr; N], FuncError> {
+fn texts<const N: usize>(args: &[Val]) -> Result<[&GoStr; N], FuncError> {
     let texts: Option<Vec<&GoStr>> = args.iter().map(Val::as_str).collect();
     texts.and_then(|texts| texts.try_into().ok()).ok_or_else(|| FuncError::arguments("ciphers"))
 }

@@ -19,7 +19,7 @@ pub(super) static ENTRIES: &[Entry] = &[
     entry(
         Func::new("mustDeepCopy", &[A], A, deep_copy),
         "The same as `deepCopy`.",
-        "{{ mustDeepCopy (list 1 2) }} → [1 2]",
+        r"{{ mustDeepCopy (list 1 2) }} → [1 2]",
     ),
 ];
 

@@ -92,8 +92,11 @@ pub(super) fn extension(id: Oid, critical: bool, content: &[u8]) -> Vec<u8> {
     sequence(&parts)
 }
 
-/// The first value of a text: its tag, its content, the whole of it, and what follows.
-fn split(bytes: &[u8]) -> Option<(u8, &[u8], &[u8], &[u8])> {
+/// A value that was read: its tag, its content, the whole of it, and what follows.
+type Read<'b> = (u8, &'b [u8], &'b [u8], &'b [u8]);
+
+/// The first value of a text.
+fn split(bytes: &[u8]) -> Option<Read<'_>> {
     let (tag, first) = (*bytes.first()?, *bytes.get(1)?);
     let (length, header) = if first < 0x80 {
         (usize::from(first), 2)

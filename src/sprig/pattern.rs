@@ -6,6 +6,8 @@
 //!
 //! Invariant: a translated pattern has the same groups in the same order; translation never recurses.
 
+use std::fmt::Write;
+
 use regex::Regex;
 
 /// Highest count of a repetition, also of nested ones multiplied.
@@ -202,7 +204,7 @@ impl<'p> Translator<'p> {
         let end = after.find('>').ok_or_else(|| problem(WHAT, self.rest))?;
         let name = &after[..end];
         if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            return Err(problem(WHAT, &self.rest[..=opening + end]));
+            return Err(problem(WHAT, &self.rest[..=(opening + end)]));
         }
         self.names += 1;
         self.skip(opening + end + 1);
@@ -477,7 +479,8 @@ fn push_class_char(out: &mut String, c: char) {
     if c.is_alphanumeric() {
         out.push(c);
     } else {
-        out.push_str(&format!("\\x{{{:X}}}", u32::from(c)));
+        // Writing to a string cannot fail.
+        let _ = write!(out, "\\x{{{:X}}}", u32::from(c));
     }
 }
 

@@ -105,13 +105,12 @@ fn prepare<'a>(ctx: &mut Ctx<'_>, args: &'a [Val], must: bool) -> Result<Pattern
             if outside.patterns.len() > MOST_KEPT {
                 outside.patterns.clear();
             }
-            match outside.patterns.get(&*source) {
-                Some(known) => known.clone(),
-                None => {
-                    let compiled = pattern::compile(&source).map(Rc::new);
-                    outside.patterns.insert(source.to_string(), compiled.clone());
-                    compiled
-                }
+            if let Some(known) = outside.patterns.get(&*source) {
+                known.clone()
+            } else {
+                let compiled = pattern::compile(&source).map(Rc::new);
+                outside.patterns.insert(source.to_string(), compiled.clone());
+                compiled
             }
         }
         None => pattern::compile(&source).map(Rc::new),
@@ -274,15 +273,12 @@ fn expand_into(out: &mut String, template: &str, groups: &Captures<'_>, regex: &
             rest = after;
             continue;
         }
-        match reference(after) {
-            Some((name, tail)) => {
-                out.push_str(group(groups, regex, name));
-                rest = tail;
-            }
-            None => {
-                out.push('$');
-                rest = after;
-            }
+        if let Some((name, tail)) = reference(after) {
+            out.push_str(group(groups, regex, name));
+            rest = tail;
+        } else {
+            out.push('$');
+            rest = after;
         }
     }
     out.push_str(rest);

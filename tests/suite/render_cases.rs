@@ -1,5 +1,7 @@
 //! Charts rendered to the last byte: our own below `tests/cases/render`, and public ones where they are at hand.
 
+#![allow(clippy::print_stdout, reason = "the counts are what a reader of the run wants to see")]
+
 use std::path::{Path, PathBuf};
 
 use crate::support::render::template;

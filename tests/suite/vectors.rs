@@ -3,6 +3,8 @@
 //! Each case is a chart in memory; see the README beside the vectors. The counts of each topic may only rise: they are
 //! compared with `tests/cases/vectors-floor.txt`. `BOWLINE_VECTORS_SHOW=topic` prints the cases of a topic that fail.
 
+#![allow(clippy::print_stdout, reason = "the counts are what a reader of the run wants to see")]
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -73,7 +73,7 @@ pub(super) static ENTRIES: &[Entry] = &[
     entry(
         Func::new("mustToDuration", &[A], DURATION, must_to_duration),
         "The duration of a text like `1h2m`, or of a number of seconds.",
-        "{{ mustToDuration 90 }} → 1m30s",
+        r"{{ mustToDuration 90 }} → 1m30s",
     ),
 ];
 

@@ -9,6 +9,8 @@
 //!
 //! Invariant: the text depends only on the error, and holds everything that Go's line says.
 
+use std::fmt::Write;
+
 use crate::diag::{Diagnostic, Hint, Span};
 use crate::gotpl::{ExecError, ExecErrorKind, FuncError, ParseError, TemplateError};
 
@@ -74,7 +76,8 @@ fn blocks(error: &ExecError) -> Option<String> {
             return Some(out);
         }
         let quoted = crate::gotpl::quote(error.template.as_bytes());
-        out.push_str(&format!("{}\n  executing {quoted} at <{}>:\n    ", place(error), error.context));
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{}\n  executing {quoted} at <{}>:\n    ", place(error), error.context);
         match &error.kind {
             ExecErrorKind::Call { function, cause: FuncError::Nested { source, .. } }
                 if &**function == "include" =>

@@ -12,6 +12,8 @@
 //!
 //! Invariant: every failed template of a run is reported, the first one with the text that Helm prints.
 
+#![allow(clippy::unnecessary_wraps, reason = "bodies of functions have one shape")]
+
 mod capabilities;
 mod dot;
 mod durations;

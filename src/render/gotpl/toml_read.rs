@@ -166,7 +166,7 @@ impl Reader<'_> {
             let found = shown(self.peek());
             return Err(format!("expected end of table array name delimiter ']', but got {found} instead"));
         }
-        check_depth(path.len())?;
+        Self::depth(path.len())?;
         if array {
             self.begin_element(&path)?;
         } else {
@@ -234,6 +234,10 @@ impl Reader<'_> {
         Ok(table)
     }
 
+    fn depth(levels: usize) -> Step<()> {
+        if levels > MAX_DEPTH { Err(format!("nested deeper than {MAX_DEPTH} levels")) } else { Ok(()) }
+    }
+
     /// The parts of a key up to its `=`.
     fn key(&mut self) -> Step<Vec<String>> {
         let mut key = Vec::new();
@@ -282,7 +286,7 @@ impl Reader<'_> {
         let key = self.key()?;
         let mut full = self.path.clone();
         full.extend(key.iter().cloned());
-        check_depth(full.len())?;
+        Self::depth(full.len())?;
         self.last_key.clone_from(&full);
         self.spaces();
         let value = self.value(0)?;
@@ -301,7 +305,7 @@ impl Reader<'_> {
     }
 
     fn value(&mut self, depth: usize) -> Step<Val> {
-        check_depth(depth)?;
+        Self::depth(depth)?;
         match self.peek() {
             Some('"') if self.eat("\"\"\"") => self.long_basic().map(Val::str),
             Some('"') => {
@@ -379,7 +383,7 @@ impl Reader<'_> {
                 _ => {}
             }
             let key = self.key()?;
-            check_depth(depth + key.len())?;
+            Self::depth(depth + key.len())?;
             self.last_key = outer.iter().chain(&key).cloned().collect();
             self.spaces();
             let value = self.value(depth + 1)?;
@@ -661,8 +665,4 @@ fn number(text: &str) -> Step<Val> {
             _ => Err(format!("expected value but found \"{text}\" instead")),
         },
     }
-}
-/// Refuses nesting beyond what the rest of the program takes.
-fn check_depth(levels: usize) -> Step<()> {
-    if levels > MAX_DEPTH { Err(format!("nested deeper than {MAX_DEPTH} levels")) } else { Ok(()) }
 }

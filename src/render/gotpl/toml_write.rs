@@ -2,6 +2,8 @@
 //!
 //! Invariant: tables come after plain keys, both sorted; each level of tables is indented by two spaces.
 
+use std::fmt::Write;
+
 use crate::gotpl::{DataForm, GoStr, MAX_DEPTH, Val, format_shortest};
 use crate::sprig::encode::go_text;
 use crate::sprig::moments::rfc3339;
@@ -133,7 +135,10 @@ impl Writer {
                 '\n' => self.out.push_str("\\n"),
                 '\u{c}' => self.out.push_str("\\f"),
                 '\r' => self.out.push_str("\\r"),
-                c if c < ' ' || c == '\u{7f}' => self.out.push_str(&format!("\\u{:04x}", u32::from(c))),
+                c if c < ' ' || c == '\u{7f}' => {
+                    // Writing to a string cannot fail.
+                    let _ = write!(self.out, "\\u{:04x}", u32::from(c));
+                }
                 c => self.out.push(c),
             }
         }
@@ -168,7 +173,7 @@ impl Writer {
             Val::List(list) => self.list(&list.to_vec(), depth)?,
             Val::Bytes(bytes) => {
                 let numbers: Vec<String> = bytes.as_slice().iter().map(u8::to_string).collect();
-                self.out.push_str(&format!("[{}]", numbers.join(", ")));
+                self.out.extend(["[", &numbers.join(", "), "]"]);
             }
             Val::Object(object) => self.inline(&object.data(DataForm::Toml)?, depth + 1)?,
             other => match (other.as_signed(), other.as_unsigned(), other.as_float()) {

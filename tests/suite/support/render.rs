@@ -105,7 +105,7 @@ fn compatible(chart: &Chart, capabilities: &Capabilities) -> Result<(), String> 
 /// The custom resource definitions of a chart and of those below it.
 fn definitions(chart: &Chart, path: &str, out: &mut String) {
     for file in chart.crds() {
-        out.push_str(&format!("---\n# Source: {path}/{}\n{}\n", file.path, file.text()));
+        out.extend(["---\n# Source: ", path, "/", &file.path, "\n", &file.text(), "\n"]);
     }
     for child in &chart.subcharts {
         definitions(child, &format!("{path}/charts/{}", child.name()), out);
