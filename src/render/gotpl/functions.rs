@@ -103,7 +103,7 @@ fn include(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
         )));
     }
     *count += 1;
-    let result = ctx.execute(&name.to_text(), data.clone());
+    let result = ctx.execute(&name.to_text(), as_dot(data));
     if let Some(count) = self::state(ctx)?.included.get_mut(name.as_bytes()) {
         *count -= 1;
     }
@@ -111,6 +111,11 @@ fn include(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
         Ok(text) => Ok(Val::Str(GoStr::from(text))),
         Err(source) => Err(FuncError::Nested { text: text_of(&source), source }),
     }
+}
+
+/// The data of a template: nil is no value at all there, so that its fields are silently empty.
+fn as_dot(data: &Val) -> Val {
+    if data.is_nil() { Val::Missing } else { data.clone() }
 }
 
 /// The error as Go prints it, in bytes.
@@ -124,7 +129,7 @@ fn text_of(error: &TemplateError) -> GoStr {
 fn tpl(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let [Val::Str(text), data] = args else { return Err(FuncError::arguments("tpl")) };
     ctx.spend(1 + text.len() as u64 / 8)?;
-    match ctx.execute_text(TPL, text.to_arc(), data.clone()) {
+    match ctx.execute_text(TPL, text.to_arc(), as_dot(data)) {
         Ok(out) => {
             let out = GoStr::from(out);
             Ok(match out.as_str() {
