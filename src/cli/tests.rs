@@ -99,7 +99,8 @@ fn refused_values_are_told_as_helm_tells_them() {
         ),
         (
             "rollback a x",
-            "could not convert revision to a number: strconv.Atoi: parsing \"x\": invalid syntax",
+            "could not convert revision to a number: strconv.Atoi: parsing \"x\": invalid syntax\n\
+             hint: a revision is a number; `history` lists those of a release",
         ),
         (
             "install a ./x --force-replace --force-conflicts",
@@ -332,10 +333,14 @@ fn failures_are_objects_where_asked_for() {
     assert_eq!(code, 1);
     assert_eq!(
         out,
-        "{\"error\":\"INSTALLATION FAILED: must either provide a name or specify --generate-name\",\"hints\":[],\
-         \"exit_code\":1}\n"
+        "{\"error\":\"INSTALLATION FAILED: must either provide a name or specify --generate-name\",\"hints\":[\"write the \
+         name before the chart: NAME ./x\"],\"exit_code\":1}\n"
     );
-    assert_eq!(err, "Error: INSTALLATION FAILED: must either provide a name or specify --generate-name\n");
+    assert_eq!(
+        err,
+        "Error: INSTALLATION FAILED: must either provide a name or specify --generate-name\n\
+         hint: write the name before the chart: NAME ./x\n"
+    );
 }
 
 #[test]

@@ -36,7 +36,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("semver", &["data/version"]),
     ("serde_yaml", &["data/yaml", "repo/config", "repo/index"]),
     ("sha1", &["sprig/encoding"]),
-    ("sha2", &["data/digest", "sprig/encoding", "sys/"]),
+    ("sha2", &["data/digest", "sprig/", "sys/"]),
     ("signal_hook", &["cli/interrupt"]),
     ("tar", &["chart/archive"]),
     ("tera", &["render/tera"]),
