@@ -76,7 +76,11 @@ impl Session<'_> {
         self.with_flag(&flag, run)
     }
 
-    fn with_flag<T>(
+    /// Runs a verb that stops between two steps once the flag is set: for commands that run several under one handler.
+    ///
+    /// # Errors
+    /// What the verb fails with.
+    pub fn with_flag<T>(
         &self,
         interrupted: &AtomicBool,
         run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,

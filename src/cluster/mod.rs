@@ -113,7 +113,7 @@ pub struct Capabilities {
 
 /// A place where objects live. See the module for the contract.
 pub trait Store: Send + Sync {
-    /// A name for people: `sqlite:/home/u/.local/share/bowline/store.sqlite`.
+    /// A name for people, as `--store` takes it: `sqlite:PATH`.
     fn describe(&self) -> String;
 
     /// What this store can do.

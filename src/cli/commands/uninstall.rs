@@ -8,6 +8,7 @@ use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::{DryRun, LockArgs, OutputArg, WaitArgs, WaitOptions};
 use crate::cli::bridge;
 use crate::cli::error::{Exit, Failure, Outcome};
+use crate::cli::interrupt::Interrupt;
 use crate::cli::parse::Format;
 use crate::cli::settings::{Compat, Session};
 use crate::cli::view::changes::{self, LeftObject, UninstalledRow};
@@ -165,8 +166,11 @@ pub fn remove(session: &Session, options: &UninstallOptions, format: Format) -> 
     };
     let target = bridge::target(&*store, &options.namespace);
     let mut rows = Vec::new();
+    // One handler for all of them: a handler stays for the rest of the process.
+    let interrupted = Interrupt::install()?.flag();
     for name in &options.releases {
-        let report = session.with_interrupt(|context| ops::uninstall(context, target, name, &wanted))?;
+        let report =
+            session.with_flag(&interrupted, |context| ops::uninstall(context, target, name, &wanted))?;
         let row = row(&report);
         if format == Format::Table {
             session.ui.out(&changes::uninstalled(&row))?;
