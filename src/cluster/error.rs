@@ -2,6 +2,7 @@
 //!
 //! Invariant: a variant says what happened and to what; it never advises (see [`Hint`]).
 
+use super::live::FieldConflict;
 use crate::diag::Hint;
 use crate::manifest::ObjectRef;
 
@@ -30,6 +31,42 @@ pub enum StoreError {
         expected: u64,
         /// The version now.
         found: u64,
+    },
+    /// Others manage fields that a server-side apply names.
+    #[error("{id}: {}", told_fields(fields))]
+    Fields {
+        /// The object.
+        id: Box<ObjectRef>,
+        /// The fields, with their managers.
+        fields: Vec<FieldConflict>,
+    },
+    /// The caller is not known: no credentials, or expired ones.
+    #[error("{store}: {reason}")]
+    Unauthorized {
+        /// The store.
+        store: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The cluster serves no such kind.
+    #[error("no matches for kind \"{kind}\" in version \"{api_version}\"")]
+    NoKind {
+        /// The kind.
+        kind: String,
+        /// Its API version.
+        api_version: String,
+    },
+    /// The cluster refuses an object for a reason of its own: validation, an immutable field, a quota, a webhook.
+    #[error("{id}: {reason}")]
+    Refused {
+        /// The object.
+        id: Box<ObjectRef>,
+        /// The server's code: 422, 403, 500.
+        code: u16,
+        /// What the server said.
+        reason: String,
+        /// The fields that it named, where it did: `spec.selector`.
+        fields: Vec<String>,
     },
     /// The caller may not do that.
     #[error("{id}: not allowed to {verb}: {reason}")]
@@ -156,6 +193,14 @@ pub enum StoreError {
     Internal(String),
 }
 
+fn told_fields(fields: &[FieldConflict]) -> String {
+    let told: Vec<String> = fields
+        .iter()
+        .map(|conflict| format!("{} is managed by {:?}", conflict.field, conflict.manager))
+        .collect();
+    format!("{}: {}", crate::diag::plural(fields.len(), "conflict"), told.join("; "))
+}
+
 impl Hint for StoreError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
@@ -176,6 +221,16 @@ impl Hint for StoreError {
             }
             StoreError::InvalidChoice { .. } => {
                 "the forms are sqlite:PATH, memory, kube[:CONTEXT] and etcd://HOST:PORT[,HOST:PORT]/PREFIX"
+            }
+            StoreError::Fields { .. } => {
+                "leave the fields to their managers (take them out of the chart's values), or take them over with \
+                 --force-conflicts"
+            }
+            StoreError::Unauthorized { .. } => {
+                "renew the credentials of the kubeconfig's user; nothing was changed"
+            }
+            StoreError::NoKind { .. } => {
+                "install the CustomResourceDefinition first, or use an API version that the cluster serves"
             }
             StoreError::Unsupported { .. } => "choose the store in a file with --store sqlite:PATH",
             StoreError::Partial { source, .. } => return source.hints(),

@@ -26,6 +26,7 @@
 
 pub mod apply;
 pub mod error;
+pub mod live;
 pub mod memory;
 mod object;
 pub mod open;
@@ -35,6 +36,7 @@ pub mod sqlite;
 use std::collections::BTreeMap;
 
 pub use error::StoreError;
+pub use live::Cluster;
 pub use memory::Memory;
 pub use open::{Reason, StoreChoice, choose, open};
 pub use sqlite::{Sqlite, StoreOptions};
@@ -124,6 +126,19 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// The store cannot be read.
     fn get(&self, id: &ObjectRef) -> Result<Option<Stored>, StoreError>;
+
+    /// The objects of some identities, in their order; several are asked for at once where that is faster.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn get_each(&self, ids: &[ObjectRef]) -> Result<Vec<Option<Stored>>, StoreError> {
+        ids.iter().map(|id| self.get(id)).collect()
+    }
+
+    /// The running cluster behind this store; `None` where nothing runs.
+    fn cluster(&self) -> Option<&dyn Cluster> {
+        None
+    }
 
     /// All objects that match, in the contract's order.
     ///
