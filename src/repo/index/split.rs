@@ -105,7 +105,8 @@ pub(super) fn split(text: &str) -> Option<Pieces<'_>> {
     (seen && unique).then_some(Pieces { rest, charts })
 }
 
-fn line_end(text: &str, from: usize) -> usize {
+/// Where the line that holds a position ends: at its line feed, or at the end of the text.
+pub(super) fn line_end(text: &str, from: usize) -> usize {
     text.get(from..).and_then(|rest| rest.find('\n')).map_or(text.len(), |n| from + n)
 }
 
