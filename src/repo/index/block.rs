@@ -309,16 +309,18 @@ impl<'a> Reader<'a> {
 
     /// The rest of a line as plain text.
     fn plain_line(&mut self) -> Option<&'a str> {
-        let end = self.line_end(self.at);
-        let line = self.text.get(self.at..end)?.trim_end_matches(' ');
         let mut before = b' ';
-        for b in line.bytes() {
-            match (before, b) {
+        let mut length = 0;
+        for b in self.text.as_bytes().get(self.at..)? {
+            match (before, *b) {
                 // A key, a comment, or white space that is cut off somewhere.
                 (b':', b' ') | (b' ', b'#') | (_, b'\t') => return None,
-                _ => before = b,
+                (_, b'\n') => break,
+                (_, b) => (before, length) = (b, length + 1),
             }
         }
+        let end = self.at + length;
+        let line = self.text.get(self.at..end)?.trim_end_matches(' ');
         self.at = (end + 1).min(self.text.len());
         (before != b':').then_some(line)
     }
