@@ -89,9 +89,10 @@ impl Table {
 
     fn cut(&self, text: &str) -> String {
         // Control characters in a cell would break the table, or the terminal.
-        let text = match is_printable(text) {
-            true => text.to_string(),
-            false => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
+        let text: String = if is_printable(text) {
+            text.to_string()
+        } else {
+            text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
         };
         if self.column_width == 0 || width(&text) <= self.column_width {
             return text;

@@ -6,6 +6,8 @@
 //! Invariant: what is read here is what the full parser reads. At the first thing that is not plainly of this form, all
 //! functions give up (`None`), and the caller asks the full parser; nothing here is an error.
 
+#![allow(clippy::option_option, reason = "the outer `None` gives up; the inner one is null, or the end")]
+
 use std::borrow::Cow;
 
 /// Deepest nesting of what is skipped.
@@ -56,7 +58,7 @@ impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str) -> Option<Self> {
         let odd = |chunk: &[u8]| {
             // Without a way out in between, so that the compiler looks at many bytes at once.
-            let control = |b: &u8| (*b < b' ' && *b != b'\n' && *b != b'\t') | (*b == 0x7f);
+            let control = |b: &u8| (*b < b' ' && *b != b'\n' && *b != b'\t') || *b == 0x7f;
             chunk.iter().fold(false, |odd, b| odd | control(b))
         };
         let strange = |c| {

@@ -3,6 +3,8 @@
 //! Invariant: what comes out is what serde makes of the same text: the fields of [`Raw`], unknown keys skipped, a field
 //! that is written twice or has another type left to the full parser.
 
+#![allow(clippy::option_option, reason = "the outer `None` gives up; the inner one is null, or the end")]
+
 use super::RawList;
 use super::block::Reader;
 use super::entry::{Raw, RawDependency, RawMaintainer};
