@@ -2,12 +2,16 @@
 //!
 //! Invariant: the same input on every machine and every run; nothing is read but what the repository holds.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use bowline::chart::{self, Chart, ChartFile, Limits};
+use bowline::chart::{self, Chart, ChartFile, Limits, Metadata};
+use bowline::cluster::{Sqlite, StoreOptions};
+use bowline::data::time::{Time, Zone};
 use bowline::package::{PackOptions, pack};
+use bowline::release::{History, Info, Record, RecordedChart, Release, Status};
 use bowline::sys::{Clock, Host, Random};
 
 /// Sections of the large chart's values, and its templates.
@@ -150,4 +154,46 @@ pub fn many_archives(folder: &Path, count: usize) {
         let packed = pack(&small, &PackOptions::default()).expect("the chart packs");
         packed.save(folder).expect("the folder can be written");
     }
+}
+
+/// A release with a manifest of a few objects.
+pub fn release(name: String, namespace: &str, host: &Host) -> Release {
+    let now = Time::from_system(host.now(), Zone::Utc);
+    Release {
+        name,
+        version: 1,
+        namespace: namespace.to_string(),
+        manifest: "---\n# Source: app/templates/config.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: app\n"
+            .repeat(10),
+        info: Info {
+            first_deployed: Some(now.clone()),
+            last_deployed: Some(now),
+            status: Status::Deployed,
+            description: "Install complete".to_string(),
+            ..Info::default()
+        },
+        chart: RecordedChart {
+            metadata: Metadata { name: "app".into(), version: "1.0.0".to_string(), ..Metadata::default() },
+            ..RecordedChart::default()
+        },
+        labels: BTreeMap::new(),
+        ..Release::default()
+    }
+}
+
+/// Writes `count` releases, spread over `namespaces`, into an SQLite store in one transaction.
+///
+/// # Panics
+/// The store cannot be written.
+pub fn fill_store(path: &Path, count: usize, namespaces: usize) {
+    let host = host();
+    let store = Sqlite::new(path, &host, StoreOptions::default());
+    let history = History { store: &store, namespace: "space-00", clock: &host.clock };
+    let mut records: Vec<Record> = (0..count)
+        .map(|at| {
+            let namespace = format!("space-{:02}", at % namespaces);
+            Record::new(release(format!("release-{at:04}"), &namespace, &host), None)
+        })
+        .collect();
+    history.save(&mut records.iter_mut().collect::<Vec<_>>(), Vec::new()).expect("the releases are written");
 }

@@ -159,7 +159,7 @@ pub fn read_archive(bytes: &[u8], limits: &Limits) -> Result<Vec<ChartFile>, Cha
 pub fn metadata_of_archive(bytes: &[u8], limits: &Limits) -> Result<Metadata, ChartError> {
     let name = "archive";
     let mut seen = None;
-    let files = archive::read(name, bytes, &mut Budget::new(limits), |file| {
+    let mut until_found = |file: &ChartFile| {
         if &*file.path != "Chart.yaml" {
             return true;
         }
@@ -167,7 +167,11 @@ pub fn metadata_of_archive(bytes: &[u8], limits: &Limits) -> Result<Metadata, Ch
         let is_v2 = read.as_ref().is_ok_and(|(metadata, _)| metadata.api_version == "v2");
         seen = Some((Arc::clone(&file.data), read));
         !is_v2
-    })?;
+    };
+    let files = match archive::read_start(bytes, &mut Budget::new(limits), &mut until_found) {
+        Some(files) => files,
+        None => archive::read(name, bytes, &mut Budget::new(limits), until_found)?,
+    };
     let find = |path: &str| files.iter().rev().find(|file| &*file.path == path);
     let chart_yaml = find("Chart.yaml").ok_or_else(|| ChartError::NoChartYaml { chart: name.to_string() })?;
     let (mut metadata, source) = match seen {

@@ -67,26 +67,34 @@ impl Table {
         let widths: Vec<usize> = (0..columns)
             .map(|column| {
                 let cells = cut.iter().filter_map(|row| row.get(column));
-                cells.map(|(text, _)| text.width()).max().unwrap_or(0)
+                cells.map(|(text, _)| width(text)).max().unwrap_or(0)
             })
             .collect();
-        let lines: Vec<String> = cut
-            .iter()
-            .map(|row| {
-                let cells = row.iter().zip(&widths).map(|((text, label), width)| {
-                    let padding = " ".repeat(width.saturating_sub(text.width()));
-                    format!("{}{padding}", paint.maybe(*label, text))
-                });
-                cells.collect::<Vec<_>>().join("\t")
-            })
-            .collect();
-        lines.join("\n") + "\n"
+        let mut drawn = String::new();
+        for (at, row) in cut.iter().enumerate() {
+            if at > 0 {
+                drawn.push('\n');
+            }
+            for (at, ((text, label), most)) in row.iter().zip(&widths).enumerate() {
+                if at > 0 {
+                    drawn.push('\t');
+                }
+                drawn.push_str(&paint.maybe(*label, text));
+                drawn.extend(std::iter::repeat_n(' ', most.saturating_sub(width(text))));
+            }
+        }
+        drawn.push('\n');
+        drawn
     }
 
     fn cut(&self, text: &str) -> String {
         // Control characters in a cell would break the table, or the terminal.
-        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        if self.column_width == 0 || text.width() <= self.column_width {
+        let text: String = if is_printable(text) {
+            text.to_string()
+        } else {
+            text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+        };
+        if self.column_width == 0 || width(&text) <= self.column_width {
             return text;
         }
         let room = self.column_width.saturating_sub(3).max(1);
@@ -100,6 +108,16 @@ impl Table {
             .collect();
         kept + "..."
     }
+}
+
+/// Whether a text is printable ASCII: one column for each byte, and nothing that breaks a table.
+fn is_printable(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b' '..=b'~'))
+}
+
+/// Columns of a text. Looking at every character in the tables of widths took a tenth of a long `list`.
+fn width(text: &str) -> usize {
+    if is_printable(text) { text.len() } else { text.width() }
 }
 
 #[cfg(test)]

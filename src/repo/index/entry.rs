@@ -86,50 +86,50 @@ fn scalar_as_text(value: &mut Value) {
 #[derive(Debug, Deserialize, Default)]
 #[serde(default, rename_all = "camelCase")]
 pub(super) struct Raw {
-    name: Option<String>,
-    home: Option<String>,
-    sources: Option<Vec<Option<String>>>,
+    pub(super) name: Option<String>,
+    pub(super) home: Option<String>,
+    pub(super) sources: Option<Vec<Option<String>>>,
     pub(super) version: Option<String>,
-    description: Option<String>,
-    keywords: Option<Vec<Option<String>>>,
-    maintainers: Option<Vec<Option<RawMaintainer>>>,
-    icon: Option<String>,
-    api_version: Option<String>,
-    condition: Option<String>,
-    tags: Option<String>,
-    app_version: Option<String>,
-    deprecated: Option<bool>,
-    annotations: Option<IndexMap<String, Option<String>>>,
-    kube_version: Option<String>,
-    dependencies: Option<Vec<Option<RawDependency>>>,
+    pub(super) description: Option<String>,
+    pub(super) keywords: Option<Vec<Option<String>>>,
+    pub(super) maintainers: Option<Vec<Option<RawMaintainer>>>,
+    pub(super) icon: Option<String>,
+    pub(super) api_version: Option<String>,
+    pub(super) condition: Option<String>,
+    pub(super) tags: Option<String>,
+    pub(super) app_version: Option<String>,
+    pub(super) deprecated: Option<bool>,
+    pub(super) annotations: Option<IndexMap<String, Option<String>>>,
+    pub(super) kube_version: Option<String>,
+    pub(super) dependencies: Option<Vec<Option<RawDependency>>>,
     #[serde(rename = "type")]
-    chart_type: Option<String>,
-    engine: Option<String>,
-    urls: Option<Vec<Option<String>>>,
-    created: Option<String>,
-    removed: Option<bool>,
-    digest: Option<String>,
+    pub(super) chart_type: Option<String>,
+    pub(super) engine: Option<String>,
+    pub(super) urls: Option<Vec<Option<String>>>,
+    pub(super) created: Option<String>,
+    pub(super) removed: Option<bool>,
+    pub(super) digest: Option<String>,
 }
 
 #[derive(Debug, Deserialize, Default)]
 #[serde(default)]
-struct RawMaintainer {
-    name: Option<String>,
-    email: Option<String>,
-    url: Option<String>,
+pub(super) struct RawMaintainer {
+    pub(super) name: Option<String>,
+    pub(super) email: Option<String>,
+    pub(super) url: Option<String>,
 }
 
 #[derive(Debug, Deserialize, Default)]
 #[serde(default, rename_all = "kebab-case")]
-struct RawDependency {
-    name: Option<String>,
-    version: Option<String>,
-    repository: Option<String>,
-    condition: Option<String>,
-    tags: Option<Vec<Option<String>>>,
-    enabled: Option<bool>,
-    import_values: Option<Vec<Value>>,
-    alias: Option<String>,
+pub(super) struct RawDependency {
+    pub(super) name: Option<String>,
+    pub(super) version: Option<String>,
+    pub(super) repository: Option<String>,
+    pub(super) condition: Option<String>,
+    pub(super) tags: Option<Vec<Option<String>>>,
+    pub(super) enabled: Option<bool>,
+    pub(super) import_values: Option<Vec<Value>>,
+    pub(super) alias: Option<String>,
 }
 
 fn present(items: Option<Vec<Option<String>>>) -> Vec<String> {
@@ -139,7 +139,9 @@ fn present(items: Option<Vec<Option<String>>>) -> Vec<String> {
 /// Text as Helm cleans it in metadata: white space becomes a space, what cannot be printed goes.
 fn clean(text: Option<String>) -> String {
     let text = text.unwrap_or_default();
-    if !text.contains(|c: char| c.is_control() || (c.is_whitespace() && c != ' ')) {
+    if text.bytes().all(|b| matches!(b, b' '..=b'~'))
+        || !text.contains(|c: char| c.is_control() || (c.is_whitespace() && c != ' '))
+    {
         return text;
     }
     let visible = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c });

@@ -2,6 +2,7 @@
 //!
 //! Invariant: nothing of the newer index changes; an older entry is added only when its chart has no such version.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{Entry, Index};
@@ -11,8 +12,10 @@ impl Index {
     pub fn merge(&mut self, older: &Index) {
         for (name, versions) in &older.entries {
             let mine = self.entries.entry(Arc::clone(name)).or_default();
+            let mut present: HashSet<String> =
+                mine.iter().map(|entry| entry.metadata.version.clone()).collect();
             for entry in versions {
-                if !mine.iter().any(|present| present.metadata.version == entry.metadata.version) {
+                if present.insert(entry.metadata.version.clone()) {
                     mine.push(Arc::clone(entry));
                 }
             }
