@@ -13,6 +13,7 @@ use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
 use crate::cli::view::changes;
+use crate::ops::options::Apply;
 use crate::ops::upgrade as ops;
 use crate::values::Reuse;
 
@@ -225,7 +226,10 @@ fn run(session: &Session, options: &UpgradeOptions, output: ReleaseOutput) -> Ou
         create_namespace: options.create_namespace,
         history_max: options.history_max as usize,
         server_side: options.server_side.to_ops(),
-        apply: options.apply.to_ops(session, options.hide_secrets)?,
+        apply: Apply {
+            cleanup_on_fail: options.cleanup_on_fail,
+            ..options.apply.to_ops(session, options.hide_secrets)?
+        },
     };
     let target = bridge::target(&*store, &options.namespace);
     let installs = session.with_context(|context| ops::will_install(context, target, &wanted))?;
