@@ -7,6 +7,7 @@ pub mod change;
 pub mod crds;
 pub mod create;
 pub mod dependency;
+pub mod diff;
 pub mod error;
 mod hooks;
 pub mod install;
@@ -20,13 +21,16 @@ pub mod pipeline;
 pub mod pull;
 pub mod query;
 mod record;
+pub mod recover;
 pub mod repo;
 pub mod rollback;
 pub mod show;
 mod source;
 pub mod template;
+pub mod test;
 pub mod uninstall;
 pub mod upgrade;
+pub mod why;
 
 pub use error::OpsError;
 

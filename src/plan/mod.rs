@@ -10,6 +10,7 @@
 //! made by somebody else in the meantime is noticed instead of overwritten.
 
 pub mod definition;
+pub mod diff;
 mod request;
 mod scope;
 
