@@ -29,6 +29,7 @@
 //! | 5 | [`repo`] | index repositories and `serve` |
 //! | 6 | [`plan`] | pure: old manifest, new manifest, live objects → ordered steps |
 //! | 6 | [`fetch`] | any chart reference → chart; dependency resolution |
+//! | 6 | [`wait`] | whether objects are ready, waiting for it, what is kept of a failure |
 //! | 7 | [`lint`] | findings from a sorted rule table |
 //! | 8 | [`ops`] | verbs; the only place that composes modules |
 //! | 9 | [`cli`] | all that the user types and sees; the only place that prints |
@@ -60,3 +61,4 @@ pub mod repo;
 pub mod sprig;
 pub mod sys;
 pub mod values;
+pub mod wait;

@@ -16,7 +16,7 @@ use crate::fetch::FetchOptions;
 use crate::ops::change::Target;
 use crate::ops::options as ops_options;
 use crate::ops::repo::Repository;
-use crate::ops::{Context, Event, OpsError, Progress};
+use crate::ops::{Context, Event, ObjectEvent, OpsError, Progress};
 use crate::repo::config::RepoPaths;
 use crate::values;
 
@@ -29,8 +29,22 @@ impl Progress for Shown<'_> {
             Event::Warning(text) => self.0.warn(&text, &[]),
             Event::Doing(text) => self.0.progress(&text),
             Event::Debug(text) => self.0.log(Level::Debug, &text, &[]),
+            Event::Object(object) => self.0.note(told(&object)),
+            Event::Log { pod, container, text } => self.0.note(log_block(&pod, &container, &text)),
         }
     }
+}
+
+/// One line for what happened to an object: `[3/12] Deployment/ns/web: waiting: Available: 0/1`.
+fn told(event: &ObjectEvent) -> String {
+    let count = event.count.map(|(settled, total)| format!("[{settled}/{total}] ")).unwrap_or_default();
+    let separator = if event.message.is_empty() { "" } else { ": " };
+    format!("{count}{}: {}{separator}{}", event.id, event.what, event.message)
+}
+
+/// The log of a container, each line behind its pod and container.
+fn log_block(pod: &str, container: &str, text: &str) -> String {
+    text.lines().map(|line| format!("{pod} {container}: {line}")).collect::<Vec<_>>().join("\n")
 }
 
 impl Settings {
@@ -240,7 +254,9 @@ impl ApplyOptions {
             description: self.description.clone(),
             labels: self.labels.clone(),
             dependency_update: self.dependency_update,
-            skip_crds: !self.crds,
+            crds: if self.crds { ops_options::Crds::Helm } else { ops_options::Crds::Skip },
+            force_conflicts: self.force_conflicts,
+            cleanup_on_fail: false,
             no_hooks: !self.hooks,
             skip_schema_validation: !self.schema_validation,
             enable_dns: self.dns,

@@ -209,6 +209,17 @@ pub fn json(old: &Value, new: &Value, live: &Value) -> Value {
     }
 }
 
+/// The JSON merge patch (RFC 7386) that makes `to` of `from`; `None` when they are equal.
+pub fn merge_patch(from: &Value, to: &Value) -> Option<Value> {
+    json_patch(from, to, 0)
+}
+
+/// What a server-side apply of `new` makes of a live object of a custom kind, as far as that can be told without its schema:
+/// what `new` names becomes so, lists as a whole; the rest stays.
+pub fn overlay(new: &Value, live: &Value) -> Value {
+    json_apply(new, live, 0)
+}
+
 /// The JSON merge patch (RFC 7386) from one value to another; `None` when they are equal. Null values of `new` cannot be
 /// said in such a patch and delete the field.
 fn json_patch(old: &Value, new: &Value, level: usize) -> Option<Value> {

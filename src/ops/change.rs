@@ -4,20 +4,26 @@
 //! clear the way (lease) ─► plan ─► pending record ─► [crds] ─► objects + final records
 //! ```
 //!
+//! In a running cluster the last part takes its own way: see `live`.
+//!
 //! In a store that runs nothing and writes batches as one, objects and final records are a single batch: a process killed
 //! at any moment leaves either the pending record of an operation that changed nothing else, or the finished change.
 //!
 //! Invariant: the pending record is written before the first object, and the records of other revisions change only
 //! together with the one that takes their place.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::crds::Definition;
+use super::live::{self, Live};
+use super::options::{Wait, WaitStrategy};
 use super::pipeline::Crd;
 use super::{Context, OpsError};
-use crate::cluster::{Query, Store, Write};
+use crate::cluster::{Query, Store, Stored, Write};
 use crate::data::Value;
 use crate::diag::SourceFile;
-use crate::manifest::{self, Event, Object};
+use crate::manifest::{self, Event, Object, ObjectRef};
 use crate::plan::{self, Action, Plan, PlanError, Scopes};
 use crate::release::{self, History, Holder, Record, Release, ReleaseError, Status, Terms, lock};
 
@@ -124,6 +130,8 @@ pub struct Wanted<'a> {
     pub take_ownership: bool,
     /// Replace objects instead of merging.
     pub replace: bool,
+    /// Whether the server merges.
+    pub server_side: bool,
     /// `install` or `update`, for messages.
     pub verb: &'static str,
 }
@@ -136,8 +144,9 @@ pub fn plan(context: &Context<'_>, target: Target<'_>, wanted: &Wanted<'_>) -> R
     let mut old = manifest::parse_stored(&format!("manifest of {}", wanted.name), wanted.old)?;
     let new = objects(wanted.new)?;
     manifest::order::sort_for_uninstall(&mut old, |object| object.id.kind.clone());
-    let old = objects(&old)?;
-    let scopes = scopes(target.store, old.iter().chain(&new).chain(wanted.definitions))?;
+    let mut old = objects(&old)?;
+    let scopes = scopes(target.store, new.iter().chain(wanted.definitions))?;
+    let scopes = served_only(context, target.store, &mut old, scopes)?;
     let input = plan::Input {
         release: wanted.name,
         namespace: target.namespace,
@@ -147,13 +156,64 @@ pub fn plan(context: &Context<'_>, target: Target<'_>, wanted: &Wanted<'_>) -> R
         replace: wanted.replace,
         scopes: &scopes,
         uninstall: false,
+        server_side: wanted.server_side && target.store.cluster().is_some(),
     };
-    let plan = plan::make(&input, |id| target.store.get(id).map_err(Broken::Store))
-        .map_err(|broken| broken.told(wanted.verb))?;
+    let plan = make(target.store, &input).map_err(|broken| broken.told(wanted.verb))?;
     for warning in &plan.warnings {
         context.warn(warning.clone());
     }
     Ok(plan)
+}
+
+/// Makes a plan against the live objects, which are all asked for before.
+pub(super) fn make(store: &dyn Store, input: &plan::Input<'_>) -> Result<Plan, Broken> {
+    let mut ids: Vec<ObjectRef> = Vec::new();
+    for object in input.new.iter().chain(input.old) {
+        ids.push(plan::located(&object.id, input.namespace, input.scopes));
+    }
+    ids.sort();
+    ids.dedup_by(|one, two| one.same_object(two));
+    // A kind that is defined by this very change has no objects yet.
+    ids.retain(|id| input.scopes.is_served(&id.group, &id.kind));
+    let found = store.get_each(&ids).map_err(Broken::Store)?;
+    let live: BTreeMap<(&str, &str, &str, &str), &Stored> =
+        ids.iter().zip(&found).filter_map(|(id, stored)| Some((key(id), stored.as_ref()?))).collect();
+    plan::make(input, |id| Ok(live.get(&key(id)).map(|stored| (*stored).clone())))
+}
+
+fn key(id: &ObjectRef) -> (&str, &str, &str, &str) {
+    (&id.group, &id.kind, &id.namespace, &id.name)
+}
+
+/// Leaves out the old objects whose kinds the cluster no longer serves: they are gone, and no reason to stop.
+pub(super) fn served_only(
+    context: &Context<'_>,
+    store: &dyn Store,
+    old: &mut Vec<Object>,
+    mut scopes: Scopes,
+) -> Result<Scopes, OpsError> {
+    let Some(cluster) = store.cluster() else {
+        old.iter().for_each(|object| scopes.learn(&object.body));
+        return Ok(scopes);
+    };
+    let mut served = Vec::with_capacity(old.len());
+    for object in old.drain(..) {
+        let id = &object.id;
+        match cluster.kind(&id.group, &id.version, &id.kind)? {
+            Some(kind) => {
+                scopes.learn_served(&id.group, &id.kind, kind.namespaced);
+                served.push(object);
+            }
+            None if scopes.is_known(&id.group, &id.kind) => served.push(object),
+            None => context.warn(format!(
+                "{} of the last revision is of a kind that the cluster no longer serves ({}); it is passed over",
+                id,
+                id.api_version()
+            )),
+        }
+    }
+    *old = served;
+    Ok(scopes)
 }
 
 /// What planning can fail with: the plan itself, or reading.
@@ -217,6 +277,21 @@ pub(super) fn scopes<'o>(
     objects: impl Iterator<Item = &'o Object>,
 ) -> Result<Scopes, OpsError> {
     let mut scopes = Scopes::built_in();
+    if let Some(cluster) = store.cluster() {
+        let objects: Vec<&Object> = objects.collect();
+        for object in &objects {
+            scopes.learn(&object.body);
+        }
+        for object in objects {
+            let id = &object.id;
+            match cluster.kind(&id.group, &id.version, &id.kind)? {
+                Some(kind) => scopes.learn_served(&id.group, &id.kind, kind.namespaced),
+                None if scopes.is_known(&id.group, &id.kind) => {}
+                None => return Err(no_kind(object)),
+            }
+        }
+        return Ok(scopes);
+    }
     let definitions = Query {
         group_kind: Some(("apiextensions.k8s.io".to_string(), "CustomResourceDefinition".to_string())),
         ..Query::default()
@@ -226,6 +301,20 @@ pub(super) fn scopes<'o>(
     }
     objects.for_each(|object| scopes.learn(&object.body));
     Ok(scopes)
+}
+
+/// The text begins as Helm's.
+fn no_kind(object: &Object) -> OpsError {
+    let (kind, api_version) = (object.id.kind.clone(), object.id.api_version());
+    OpsError::refused_with(
+        format!(
+            "unable to build kubernetes objects from release manifest: resource mapping not found for name: {:?} \
+             namespace: {:?} from \"\": no matches for kind {kind:?} in version {api_version:?} ({}, document at line {})",
+            object.id.name, object.id.namespace, object.source, object.line
+        ),
+        "nothing was changed; install the CustomResourceDefinition first (crds/ of a chart is the place for it), or use an \
+         API version that the cluster serves",
+    )
 }
 
 /// The objects of crds/.
@@ -242,25 +331,24 @@ pub fn crd_objects(crds: &[Crd]) -> Result<Vec<Object>, OpsError> {
     Ok(found)
 }
 
-/// Writes that create or change the objects of crds/. They belong to nobody and are never deleted.
+/// How objects of a running cluster are changed.
 ///
 /// # Errors
-/// The store cannot be read.
-pub fn crd_writes(store: &dyn Store, definitions: Vec<Object>) -> Result<Vec<Write>, OpsError> {
-    let mut writes = Vec::new();
-    for object in definitions {
-        let id = plan::located(&object.id, "", &Scopes::built_in());
-        let Some(live) = store.get(&id)? else {
-            writes.push(Write::Create { body: object.body });
-            continue;
-        };
-        let current = live.body.unwrap_or_default();
-        let merged = crate::cluster::apply::three_way(&id, &object.body, &object.body, &current);
-        if merged != current {
-            writes.push(Write::Replace { body: merged, expected: Some(live.resource_version) });
-        }
+/// The flags contradict each other. The texts are Helm's.
+pub fn method(server_side: bool, replace: bool, force_conflicts: bool) -> Result<plan::Method, OpsError> {
+    match (server_side, replace, force_conflicts) {
+        (true, true, _) => Err(OpsError::refused_with(
+            "invalid operation: cannot use server-side apply and force replace together",
+            "nothing was changed; add --server-side=false, or leave --force-replace out",
+        )),
+        (false, _, true) => Err(OpsError::refused_with(
+            "forceConflicts enabled when serverSideApply disabled",
+            "nothing was changed; fields have managers only with --server-side",
+        )),
+        (true, false, force) => Ok(plan::Method::Server { force }),
+        (false, true, false) => Ok(plan::Method::Replace),
+        (false, false, false) => Ok(plan::Method::Client),
     }
-    Ok(writes)
 }
 
 /// The writes of a plan, in its order.
@@ -284,7 +372,15 @@ pub struct Change<'a> {
     /// What it does to objects.
     pub plan: Plan,
     /// Definitions to create or change before everything else.
-    pub crds: Vec<Write>,
+    pub definitions: Vec<Definition>,
+    /// The namespace to make first.
+    pub namespace: Option<Value>,
+    /// How objects of a running cluster are changed.
+    pub method: plan::Method,
+    /// How the message of a failed hook begins.
+    pub hook_failure: fn(Event) -> String,
+    /// Delete what was created when the change fails.
+    pub cleanup_on_fail: bool,
     /// Revisions that are superseded when it succeeds.
     pub superseded: Vec<Record>,
     /// Events whose hooks would run, before and after.
@@ -296,7 +392,7 @@ pub struct Change<'a> {
     /// Text of the record when it fails, before the reason: `Release "r" failed: `.
     pub failed: String,
     /// What is waited for where objects run; a store that runs nothing says that it does not.
-    pub waits: bool,
+    pub wait: Wait,
 }
 
 /// What came of a change.
@@ -316,15 +412,20 @@ pub struct Done {
 /// Somebody was faster, the store refuses a write, or the user interrupts. The new revision is then recorded as failed;
 /// when even that cannot be written it stays pending, and the next command takes it over.
 pub fn carry_out(context: &Context<'_>, target: Target<'_>, change: Change<'_>) -> Result<Done, OpsError> {
+    if let Some(cluster) = target.store.cluster() {
+        let live = Live { context, target, cluster, wait: change.wait, method: change.method };
+        return live::carry_out(live, change);
+    }
     let history = target.history(context);
     let holder = Holder::of(context.host);
     context.check_interrupt("nothing was changed")?;
     let mut record = lock::acquire(&history, change.release, &Terms::new(&holder))?;
     let hooks_not_run = hooks_not_run(context, target.store, &record.release, change.events, change.no_hooks);
-    if change.waits && !target.store.capabilities().runs_workloads {
+    if change.wait.strategy != WaitStrategy::HookOnly {
         context.warn(format!("nothing was waited for: {} runs nothing", target.store.describe()));
     }
-    let mut writes = change.crds;
+    let mut writes: Vec<Write> = change.namespace.map(|body| Write::Create { body }).into_iter().collect();
+    writes.extend(change.definitions.iter().map(Definition::write));
     writes.extend(plan_writes(&change.plan));
     let finished = context
         .check_interrupt("no object was changed")
@@ -339,7 +440,7 @@ pub fn carry_out(context: &Context<'_>, target: Target<'_>, change: Change<'_>) 
 }
 
 /// Writes the objects and the final records as one batch.
-fn finish(
+pub(super) fn finish(
     history: &History<'_>,
     record: &mut Record,
     mut superseded: Vec<Record>,
@@ -363,7 +464,12 @@ fn finish(
 }
 
 /// Records that an operation failed. A store that cannot even take that keeps the pending record, whose lease ends.
-fn record_failure(context: &Context<'_>, history: &History<'_>, record: &mut Record, description: &str) {
+pub(super) fn record_failure(
+    context: &Context<'_>,
+    history: &History<'_>,
+    record: &mut Record,
+    description: &str,
+) {
     record.release.info.status = Status::Failed;
     record.release.info.description = description.to_string();
     if let Err(error) = lock::release(history, record) {

@@ -5,7 +5,7 @@
 use crate::chart::error::ChartError;
 use crate::cluster::StoreError;
 use crate::diag::{Diagnostic, Hint};
-use crate::manifest::ManifestError;
+use crate::manifest::{ManifestError, ObjectRef};
 use crate::plan::PlanError;
 use crate::release::ReleaseError;
 use crate::render::RenderError;
@@ -72,12 +72,50 @@ pub enum OpsError {
         /// What failed.
         source: Box<OpsError>,
     },
+    /// A definition of crds/ cannot be made or changed.
+    #[error("failed to install CRD {id}: {source}")]
+    Definition {
+        /// The definition.
+        id: Box<ObjectRef>,
+        /// Why.
+        source: StoreError,
+    },
+    /// Some objects could not be written.
+    #[error("{}", told_all(errors))]
+    Objects {
+        /// Why, one for each.
+        errors: Vec<StoreError>,
+        /// How many objects are as they should be.
+        done: usize,
+        /// Of how many.
+        total: usize,
+    },
+    /// Objects did not become what they should. The lines are Helm's.
+    #[error("{}{}", lines.join("\n"), if *timed_out { "\ncontext deadline exceeded" } else { "" })]
+    NotReady {
+        /// What is missing of each.
+        lines: Vec<String>,
+        /// Whether the time was over.
+        timed_out: bool,
+    },
+    /// A hook failed.
+    #[error("{prefix}{source}")]
+    Hook {
+        /// `failed pre-install: `.
+        prefix: String,
+        /// Why.
+        source: Box<OpsError>,
+    },
     /// The user interrupted.
     #[error("{done}: interrupted")]
     Interrupted {
         /// What was done until then.
         done: String,
     },
+}
+
+fn told_all(errors: &[StoreError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 impl OpsError {
@@ -104,7 +142,10 @@ impl OpsError {
             OpsError::Fetch(error) => error,
             OpsError::Repository(error) => error,
             OpsError::Package(error) => error,
-            OpsError::Undone { source, .. } => source.as_ref(),
+            OpsError::Undone { source, .. } | OpsError::Hook { source, .. } => source.as_ref(),
+            OpsError::Definition { source, .. } => source,
+            OpsError::Objects { errors, .. } => errors.first()?,
+            OpsError::NotReady { .. } => return None,
             OpsError::Refused { .. } | OpsError::Interrupted { .. } => return None,
         })
     }
@@ -114,6 +155,20 @@ impl Hint for OpsError {
     fn hints(&self) -> Vec<String> {
         match self {
             OpsError::Refused { hint, .. } => hint.iter().cloned().collect(),
+            OpsError::Objects { errors, done, total } => {
+                let mut hints = vec![format!(
+                    "{done} of {total} objects are as the chart wants them; the revision is recorded as failed"
+                )];
+                for hint in errors.iter().flat_map(Hint::hints) {
+                    if !hints.contains(&hint) {
+                        hints.push(hint);
+                    }
+                }
+                hints
+            }
+            OpsError::NotReady { .. } => vec![
+                "`bowline why RELEASE` shows conditions, events and logs of what was not ready".to_string(),
+            ],
             other => other.inner().map(Hint::hints).unwrap_or_default(),
         }
     }

@@ -6,20 +6,20 @@
 //! Invariant: whatever fails before the record is made changes nothing.
 
 use super::change::{self, Change, Done, Target, Wanted};
+use super::crds;
 use super::lookup::StoreLookup;
-use super::options::{Apply, ChartRequest, DryRun, ReleaseName, ValueSources, WaitStrategy};
+use super::options::{Apply, ChartRequest, Crds, DryRun, ReleaseName, ValueSources};
 use super::pipeline::{self, Rendered};
 use super::record::{self, NewRevision};
 use super::source::{self, UserValues};
 use super::uninstall::{self, UninstallOptions};
 use super::{Context, OpsError};
 use crate::chart::Chart;
-use crate::cluster::Write;
 use crate::data::{Map, Value};
 use crate::manifest::{self, Event};
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::release::{ApplyMethod, Record, Release, Status};
-use crate::render::{self, Capabilities, ReleaseInfo};
+use crate::render::{self, Capabilities, KubeVersion, ReleaseInfo};
 
 /// What to install.
 #[derive(Debug, Clone)]
@@ -106,8 +106,13 @@ pub fn install(
         ..ReleaseInfo::install(name.as_str(), target.namespace)
     };
     let rendered = render_chart(context, target, &chart, &user, &info, &options.apply)?;
+    let method =
+        change::method(options.server_side, options.apply.force_replace, options.apply.force_conflicts)?;
     let release = pending(context, &info, revision, options, user.values, &rendered);
-    let definitions = if options.apply.skip_crds { Vec::new() } else { change::crd_objects(&rendered.crds)? };
+    let definitions = match options.apply.crds {
+        Crds::Skip => Vec::new(),
+        _ => change::crd_objects(&rendered.crds)?,
+    };
     let wanted = Wanted {
         name: &name,
         old: "",
@@ -115,6 +120,7 @@ pub fn install(
         definitions: &definitions,
         take_ownership: options.apply.take_ownership,
         replace: options.apply.force_replace,
+        server_side: options.server_side,
         verb: "install",
     };
     if options.apply.dry_run == DryRun::Client {
@@ -124,14 +130,15 @@ pub fn install(
     if dry {
         return Ok(dry_run(release, plan));
     }
-    let mut first = change::crd_writes(target.store, definitions)?;
-    if options.create_namespace {
-        first.splice(0..0, namespace_write(target)?);
-    }
+    let namespace = if options.create_namespace { new_namespace(target)? } else { None };
     let change = Change {
         release,
         plan,
-        crds: first,
+        definitions: crds::needed(target.store, &definitions, options.apply.crds, true, options.server_side)?,
+        namespace,
+        method,
+        hook_failure: hook_failure_of_install,
+        cleanup_on_fail: false,
         superseded: previous
             .into_iter()
             .filter(|record| record.release.info.status == Status::Uninstalled)
@@ -140,7 +147,7 @@ pub fn install(
         no_hooks: options.apply.no_hooks,
         done: options.apply.description.clone().unwrap_or_else(|| "Install complete".to_string()),
         failed: change::failure_text("Release", &name),
-        waits: options.apply.wait.strategy != WaitStrategy::HookOnly,
+        wait: options.apply.effective_wait(),
     };
     match change::carry_out(context, target, change) {
         Ok(done) => Ok(ReleaseReport::of(done, true)),
@@ -160,7 +167,11 @@ fn undo(
     if !options.apply.rollback_on_failure || recorded.is_none_or(|head| head.status != Status::Failed) {
         return error;
     }
-    let removal = UninstallOptions { no_hooks: options.apply.no_hooks, ..UninstallOptions::default() };
+    let removal = UninstallOptions {
+        no_hooks: options.apply.no_hooks,
+        wait: options.apply.wait,
+        ..UninstallOptions::default()
+    };
     match uninstall::uninstall(context, target, name, &removal) {
         Ok(_) => {
             OpsError::Undone { release: name.to_string(), undone: "uninstalled", source: Box::new(error) }
@@ -205,6 +216,7 @@ pub(super) fn render_chart(
     apply: &Apply,
 ) -> Result<Rendered, OpsError> {
     let lookup = StoreLookup { store: target.store };
+    let capabilities = capabilities(target, chart, apply)?;
     pipeline::render(
         context,
         &pipeline::Request {
@@ -212,7 +224,7 @@ pub(super) fn render_chart(
             values: &user.values,
             provenance: &user.provenance,
             release: info,
-            capabilities: &Capabilities::default(),
+            capabilities: &capabilities,
             // A dry run of the client has no store to ask.
             lookup: (apply.dry_run != DryRun::Client).then_some(&lookup as &dyn render::Lookup),
             options: render::Options { enable_dns: apply.enable_dns, ..render::Options::default() },
@@ -221,6 +233,28 @@ pub(super) fn render_chart(
             compat: apply.compat,
         },
     )
+}
+
+/// What templates are told of the cluster: what it serves, and what the chart's own definitions will add.
+fn capabilities(target: Target<'_>, chart: &Chart, apply: &Apply) -> Result<Capabilities, OpsError> {
+    let mut capabilities = Capabilities::default();
+    let Some(cluster) = target.store.cluster().filter(|_| apply.dry_run != DryRun::Client) else {
+        return Ok(capabilities);
+    };
+    let server = cluster.server()?;
+    capabilities.kube_version =
+        KubeVersion { version: server.version, major: server.major, minor: server.minor };
+    capabilities.api_versions = server.api_versions;
+    if apply.crds != Crds::Skip {
+        for object in change::crd_objects(&pipeline::crds(chart))? {
+            for version in plan::definition::served_versions(&object.body) {
+                if !capabilities.api_versions.contains(&version) {
+                    capabilities.api_versions.push(version);
+                }
+            }
+        }
+    }
+    Ok(capabilities)
 }
 
 fn pending(
@@ -262,8 +296,12 @@ pub(super) fn dry_run(mut release: Release, plan: Plan) -> ReleaseReport {
     ReleaseReport { release, plan, hooks_not_run: Vec::new(), installed: true }
 }
 
-/// The write that makes the release's namespace, when it is not there. It belongs to nobody and is never deleted.
-fn namespace_write(target: Target<'_>) -> Result<Option<Write>, OpsError> {
+fn hook_failure_of_install(event: Event) -> String {
+    format!("failed {}: ", event.name())
+}
+
+/// The release's namespace, when it is not there. It belongs to nobody and is never deleted.
+fn new_namespace(target: Target<'_>) -> Result<Option<Value>, OpsError> {
     let name = target.namespace;
     let labels: Value = [("name", name)].into_iter().collect();
     let metadata: Value = [("name", Value::str(name)), ("labels", labels)].into_iter().collect();
@@ -278,5 +316,5 @@ fn namespace_write(target: Target<'_>) -> Result<Option<Write>, OpsError> {
         namespace: String::new(),
         name: name.to_string(),
     };
-    Ok(target.store.get(&id)?.is_none().then_some(Write::Create { body }))
+    Ok(target.store.get(&id)?.is_none().then_some(body))
 }

@@ -4,11 +4,15 @@
 //! did is in its report, and what it could not do is an [`OpsError`].
 
 pub mod change;
+pub mod crds;
 pub mod create;
 pub mod dependency;
+pub mod diff;
 pub mod error;
+mod hooks;
 pub mod install;
 pub mod lint;
+mod live;
 pub mod lookup;
 pub mod objects;
 pub mod options;
@@ -17,21 +21,26 @@ pub mod pipeline;
 pub mod pull;
 pub mod query;
 mod record;
+pub mod recover;
 pub mod repo;
 pub mod rollback;
 pub mod show;
 mod source;
 pub mod template;
+pub mod test;
 pub mod uninstall;
 pub mod upgrade;
+pub mod why;
 
 pub use error::OpsError;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::fetch::FetchContext;
+use crate::manifest::ObjectRef;
 use crate::repo::config::RepoPaths;
 use crate::sys::Host;
+use crate::wait::{self, Readiness};
 
 /// Something worth telling while a verb runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +52,44 @@ pub enum Event {
     Doing(String),
     /// A fact that only `--debug` shows.
     Debug(String),
+    /// Something happened to an object of a cluster.
+    Object(ObjectEvent),
+    /// The log of a hook's container.
+    Log {
+        /// The pod.
+        pod: String,
+        /// The container.
+        container: String,
+        /// What it said.
+        text: String,
+    },
+}
+
+/// What happened to an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectEvent {
+    /// Which.
+    pub id: ObjectRef,
+    /// `created`, `configured`, `adopted`, `deleted`, `failed`, or how far it is: `waiting`, `ready`, `gone`.
+    pub what: &'static str,
+    /// More about it; may be empty.
+    pub message: String,
+    /// How many objects are settled, of how many, while they are waited for.
+    pub count: Option<(usize, usize)>,
+}
+
+impl ObjectEvent {
+    pub(crate) fn of(change: &wait::Change) -> Self {
+        let (what, message) = match &change.readiness {
+            Readiness::Current => ("ready", String::new()),
+            Readiness::NotFound => ("gone", String::new()),
+            Readiness::InProgress(message) => ("waiting", message.clone()),
+            Readiness::Terminating => ("terminating", String::new()),
+            Readiness::Failed(message) => ("failed", message.clone()),
+        };
+        let message = change.trouble.clone().unwrap_or(message);
+        ObjectEvent { id: change.id.clone(), what, message, count: Some((change.settled, change.total)) }
+    }
 }
 
 /// Hears of events; `cli` prints them, tests collect them.

@@ -90,6 +90,31 @@ impl Default for Wait {
     }
 }
 
+impl Apply {
+    /// What is waited for: with rollback on failure the objects too, or nothing would show that they fail. Source: Helm.
+    pub fn effective_wait(&self) -> Wait {
+        let mut wait = self.wait;
+        if self.rollback_on_failure && wait.strategy == WaitStrategy::HookOnly {
+            wait.strategy = WaitStrategy::Watcher;
+        }
+        wait
+    }
+}
+
+/// What becomes of the definitions in `crds/`. See [`super::crds`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Crds {
+    /// As Helm: made at install, never at upgrade.
+    #[default]
+    Helm,
+    /// Made, and changed when that only adds.
+    Safe,
+    /// Made and changed.
+    All,
+    /// Left alone.
+    Skip,
+}
+
 /// How install, upgrade and template render and apply a chart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[allow(clippy::struct_field_names)]
@@ -108,8 +133,12 @@ pub struct Apply {
     pub labels: BTreeMap<String, String>,
     /// Fetch missing dependencies first.
     pub dependency_update: bool,
-    /// Leave out crds/.
-    pub skip_crds: bool,
+    /// What becomes of crds/.
+    pub crds: Crds,
+    /// Take over fields that others manage.
+    pub force_conflicts: bool,
+    /// Delete what a failed upgrade created.
+    pub cleanup_on_fail: bool,
     /// Leave out hooks.
     pub no_hooks: bool,
     /// Ignore values.schema.json.

@@ -98,8 +98,7 @@ pub fn render(context: &Context<'_>, request: &Request<'_>) -> Result<Rendered, 
     for note in &manifest.notes {
         context.debug(note.to_string());
     }
-    let mut crds = Vec::new();
-    collect_crds(&chart, chart.name(), &mut crds);
+    let crds = crds(&chart);
     Ok(Rendered { chart, values, manifest, notes, crds })
 }
 
@@ -138,6 +137,13 @@ fn take_notes(files: &mut Vec<render::RenderedFile>, chart: &str, subcharts: boo
     notes.sort_by_key(|(name, _)| (**name != *own, Arc::clone(name)));
     let texts: Vec<String> = notes.into_iter().map(|(_, text)| text).collect();
     (!texts.is_empty()).then(|| texts.join("\n"))
+}
+
+/// The files of crds/ of a chart tree, the chart's first, then those of its subcharts.
+pub fn crds(chart: &Chart) -> Vec<Crd> {
+    let mut crds = Vec::new();
+    collect_crds(chart, chart.name(), &mut crds);
+    crds
 }
 
 fn collect_crds(chart: &Chart, path: &str, into: &mut Vec<Crd>) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::change::{self, Change, Target, Wanted};
 use super::install::ReleaseReport;
-use super::options::{DryRun, Wait, WaitStrategy};
+use super::options::{DryRun, Wait};
 use super::{Context, OpsError, record};
 use crate::manifest::{self, Event};
 use crate::release::{ApplyMethod, History, Record, Release, ReleaseError, Status};
@@ -32,6 +32,10 @@ pub struct RollbackOptions {
     pub no_hooks: bool,
     /// Replace objects instead of merging.
     pub force_replace: bool,
+    /// Take over fields that others manage.
+    pub force_conflicts: bool,
+    /// Delete what a failed rollback created.
+    pub cleanup_on_fail: bool,
     /// Server-side apply; `None` takes what the old revision used.
     pub server_side: Option<bool>,
 }
@@ -71,6 +75,12 @@ fn rollback_once(
         Status::Uninstalled => String::new(),
         _ => change::live_manifest(&history, &last.release)?,
     };
+    let server_side = release.apply_method == Some(ApplyMethod::ServerSide);
+    let method = change::method(
+        server_side && !(options.server_side.is_none() && options.force_replace),
+        options.force_replace,
+        options.force_conflicts,
+    )?;
     let wanted = Wanted {
         name: &options.release,
         old: &live,
@@ -78,6 +88,7 @@ fn rollback_once(
         definitions: &[],
         take_ownership: false,
         replace: options.force_replace,
+        server_side,
         verb: "rollback",
     };
     let plan = change::plan(context, target, &wanted)?;
@@ -89,13 +100,17 @@ fn rollback_once(
     let change = Change {
         release,
         plan,
-        crds: Vec::new(),
+        definitions: Vec::new(),
+        namespace: None,
+        method,
+        hook_failure: |_| String::new(),
+        cleanup_on_fail: options.cleanup_on_fail,
         superseded: all_deployed(&history, &options.release)?,
         events: &[Event::PreRollback, Event::PostRollback],
         no_hooks: options.no_hooks,
         done,
         failed: change::failure_text("Rollback", &options.release),
-        waits: options.wait.strategy != WaitStrategy::HookOnly,
+        wait: options.wait,
     };
     change::carry_out(context, target, change).map(|done| ReleaseReport::of(done, false))
 }

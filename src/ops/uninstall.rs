@@ -5,12 +5,14 @@
 
 use std::time::Duration;
 
-use super::change::{self, Broken, Target};
+use super::change::{self, Target};
+use super::live::{self, Live, Run};
 use super::options::{Wait, WaitStrategy};
-use super::{Context, OpsError, record};
+use super::{Context, OpsError, hooks, record};
 use crate::cluster::Write;
+use crate::cluster::live::Propagation;
 use crate::manifest::{self, Event, ObjectRef};
-use crate::plan::{self, KeepReason, Plan};
+use crate::plan::{self, Action, KeepReason, Plan};
 use crate::release::{History, Holder, Record, Release, ReleaseError, Status, Terms, lock};
 
 /// How to uninstall.
@@ -26,6 +28,8 @@ pub struct UninstallOptions {
     pub keep_history: bool,
     /// Leave hooks out.
     pub no_hooks: bool,
+    /// What becomes of the dependents of the objects.
+    pub propagation: Propagation,
     /// What to wait for.
     pub wait: Wait,
     /// How long to wait for another client that holds the release.
@@ -91,7 +95,7 @@ fn uninstall_once(
     if last.release.info.status == Status::Uninstalled {
         return purge_uninstalled(&history, last, options);
     }
-    let plan = plan_removal(target, &history, &last.release)?;
+    let plan = plan_removal(context, target, &history, &last.release)?;
     if options.dry_run {
         return Ok(UninstallReport { name: name.to_string(), release: Some(last.release), plan });
     }
@@ -128,12 +132,18 @@ fn purge(history: &History<'_>, name: &str) -> Result<(), OpsError> {
     Ok(())
 }
 
-fn plan_removal(target: Target<'_>, history: &History<'_>, release: &Release) -> Result<Plan, OpsError> {
+fn plan_removal(
+    context: &Context<'_>,
+    target: Target<'_>,
+    history: &History<'_>,
+    release: &Release,
+) -> Result<Plan, OpsError> {
     let manifest = change::live_manifest(history, release)?;
     let mut old = manifest::parse_stored(&format!("manifest of {}", release.name), &manifest)?;
     manifest::order::sort_for_uninstall(&mut old, |object| object.id.kind.clone());
-    let old = change::objects(&old)?;
-    let scopes = change::scopes(target.store, old.iter())?;
+    let mut old = change::objects(&old)?;
+    let scopes = change::scopes(target.store, [].iter())?;
+    let scopes = change::served_only(context, target.store, &mut old, scopes)?;
     let input = plan::Input {
         release: &release.name,
         namespace: &release.namespace,
@@ -143,9 +153,9 @@ fn plan_removal(target: Target<'_>, history: &History<'_>, release: &Release) ->
         replace: false,
         scopes: &scopes,
         uninstall: true,
+        server_side: false,
     };
-    plan::make(&input, |id| target.store.get(id).map_err(Broken::Store))
-        .map_err(|broken| broken.told("uninstall"))
+    change::make(target.store, &input).map_err(|broken| broken.told("uninstall"))
 }
 
 fn remove(
@@ -163,9 +173,14 @@ fn remove(
     last.release.info.deleted = Some(record::now(context.host));
     last.release.info.description = "Deletion in progress (or silently failed)".to_string();
     lock::acquire_existing(history, &mut last, &Terms::new(&holder))?;
+    if let Some(cluster) = target.store.cluster() {
+        let method = plan::Method::Server { force: false };
+        let live = Live { context, target, cluster, wait: options.wait, method };
+        return remove_live(live, history, last, plan, options);
+    }
     let events = [Event::PreDelete, Event::PostDelete];
     change::hooks_not_run(context, target.store, &last.release, &events, options.no_hooks);
-    if options.wait.strategy != WaitStrategy::HookOnly && !target.store.capabilities().runs_workloads {
+    if options.wait.strategy != WaitStrategy::HookOnly {
         context.debug("objects are gone at once: there is nothing to wait for");
     }
     let started = last.clone();
@@ -184,6 +199,50 @@ fn remove(
         purge(history, &name)?;
     }
     Ok(UninstallReport { name, release: Some(last.release), plan })
+}
+
+/// The same in a running cluster: hooks, deletions kind by kind, and the wait for their end. What cannot be deleted is told
+/// and stays in the record, so that the next uninstall tries again.
+fn remove_live(
+    live: Live<'_>,
+    history: &History<'_>,
+    last: Record,
+    plan: Plan,
+    options: &UninstallOptions,
+) -> Result<UninstallReport, OpsError> {
+    let name = last.release.name.clone();
+    let mut run = Run::on(live, last);
+    if let Err(error) = remove_objects(&mut run, &plan, options) {
+        run.let_go(Status::Uninstalling);
+        return Err(error);
+    }
+    let mut last = run.record;
+    delete_objects(history, &mut last, Vec::new(), options)?;
+    if !options.keep_history {
+        purge(history, &name)?;
+    }
+    Ok(UninstallReport { name, release: Some(last.release), plan })
+}
+
+fn remove_objects(run: &mut Run<'_>, plan: &Plan, options: &UninstallOptions) -> Result<(), OpsError> {
+    let failure = |event: Event| format!("failed {}: ", event.name());
+    if !options.no_hooks {
+        hooks::run(run, Event::PreDelete, failure).map_err(|failed| failed.error)?;
+    }
+    let live = run.live;
+    live.delete(plan, options.propagation)?;
+    if options.wait.strategy != WaitStrategy::HookOnly {
+        let doomed = plan.steps.iter().filter(|step| step.action == Action::Delete);
+        let ids: Vec<ObjectRef> = doomed.map(|step| step.id.clone()).collect();
+        let outcome = live.gone(&ids, live.timeout(), &mut || run.keep_lease())?;
+        if !outcome.is_success() {
+            return Err(live::still_there(&outcome));
+        }
+    }
+    if !options.no_hooks {
+        hooks::run(run, Event::PostDelete, failure).map_err(|failed| failed.error)?;
+    }
+    Ok(())
 }
 
 /// Deletes the objects and writes the state that tells of it as one batch. Records go later, so that the next uninstall

@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use super::change::{self, Change, Target, Wanted};
+use super::crds;
 use super::install::{self, InstallOptions, ReleaseReport};
-use super::options::{Apply, ChartRequest, DryRun, ReleaseName, ValueSources, WaitStrategy};
+use super::options::{Apply, ChartRequest, Crds, DryRun, ReleaseName, ValueSources};
 use super::record::{self, NewRevision};
 use super::rollback::{self, RollbackOptions};
 use super::source::{self, UserValues};
@@ -82,13 +83,21 @@ fn upgrade_once(
         report.installed = false;
         return Ok(report);
     }
+    let server_side = prepared.release.apply_method == Some(ApplyMethod::ServerSide);
+    let method = change::method(
+        // Helm's rule for an upgrade that inherits its method: replacing is a client's way.
+        server_side && !(options.server_side.is_none() && options.apply.force_replace),
+        options.apply.force_replace,
+        options.apply.force_conflicts,
+    )?;
     let wanted = Wanted {
         name: &options.release,
         old: &current.release.manifest,
         new: &prepared.objects,
-        definitions: &[],
+        definitions: &prepared.definitions,
         take_ownership: options.apply.take_ownership,
         replace: options.apply.force_replace,
+        server_side,
         verb: "update",
     };
     let plan = change::plan(context, target, &wanted)?;
@@ -101,13 +110,23 @@ fn upgrade_once(
     let change = Change {
         release: prepared.release,
         plan,
-        crds: Vec::new(),
+        definitions: crds::needed(
+            target.store,
+            &prepared.definitions,
+            options.apply.crds,
+            false,
+            server_side,
+        )?,
+        namespace: None,
+        method,
+        hook_failure: |event| format!("{} hooks failed: ", event.name()),
+        cleanup_on_fail: options.apply.cleanup_on_fail,
         superseded: vec![current],
         events: &[Event::PreUpgrade, Event::PostUpgrade],
         no_hooks: options.apply.no_hooks,
         done: options.apply.description.clone().unwrap_or_else(|| "Upgrade complete".to_string()),
         failed: change::failure_text("Upgrade", &options.release),
-        waits: options.apply.wait.strategy != WaitStrategy::HookOnly,
+        wait: options.apply.effective_wait(),
     };
     match change::carry_out(context, target, change) {
         Ok(done) => Ok(ReleaseReport::of(done, false)),
@@ -178,6 +197,7 @@ fn current(history: &History<'_>, last: Record) -> Result<Record, OpsError> {
 /// The new revision and the objects that it wants.
 struct Prepared {
     release: Release,
+    definitions: Vec<manifest::Object>,
     objects: Vec<manifest::Object>,
 }
 
@@ -226,7 +246,11 @@ fn prepare(
             release.labels.insert(key.clone(), value.clone());
         }
     }
-    Ok(Prepared { release, objects: rendered.manifest.objects })
+    let definitions = match options.apply.crds {
+        Crds::Helm | Crds::Skip => Vec::new(),
+        Crds::Safe | Crds::All => change::crd_objects(&rendered.crds)?,
+    };
+    Ok(Prepared { release, definitions, objects: rendered.manifest.objects })
 }
 
 /// The user values of the new revision by the rules of reuse; the chart's defaults are replaced where they say so.
@@ -287,7 +311,7 @@ fn undo(
         release: options.release.clone(),
         revision: good,
         history_max: options.history_max,
-        wait: options.apply.wait,
+        wait: options.apply.effective_wait(),
         no_hooks: options.apply.no_hooks,
         force_replace: options.apply.force_replace,
         ..RollbackOptions::default()

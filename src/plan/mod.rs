@@ -9,11 +9,15 @@
 //! Invariant: a plan names each object once, and holds the live version that each step was decided on, so that a change
 //! made by somebody else in the meantime is noticed instead of overwritten.
 
+pub mod definition;
+pub mod diff;
+mod request;
 mod scope;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+pub use request::{Method, request};
 pub use scope::Scopes;
 
 use crate::cluster::ownership::{self, NotOwned, Policy};
@@ -72,8 +76,12 @@ pub struct Step {
     pub id: ObjectRef,
     /// The template that wrote it; empty for objects of the old manifest alone.
     pub source: Arc<str>,
-    /// The whole object to write, for create, update and adopt.
+    /// The whole object to write, for create, update and adopt: what the live one becomes.
     pub body: Option<Value>,
+    /// The object as the manifest has it, placed and stamped; for a server that merges by itself.
+    pub wanted: Option<Value>,
+    /// The object as it is now; `None` when it is not there.
+    pub live: Option<Value>,
     /// The live version that the step was decided on.
     pub expected: Option<u64>,
     /// Why it stays, for [`Action::Keep`].
@@ -150,6 +158,8 @@ pub struct Input<'a> {
     pub scopes: &'a Scopes,
     /// Whether this is an uninstall, which has its own rules for what stays.
     pub uninstall: bool,
+    /// Whether the server merges (server-side apply): drift in custom kinds is then set back too.
+    pub server_side: bool,
 }
 
 /// The identity of a manifest's object in the cluster: the release's namespace is filled in where the kind lives in one
@@ -220,17 +230,21 @@ fn wanted_step(
     let mut body = object.body.clone();
     place(&mut body, id);
     ownership::stamp(&mut body, input.release, input.namespace);
-    let step = |action, body, expected| Step {
+    let mut wanted = body.clone();
+    without_nulls(&mut wanted);
+    let step = |action, body, expected, live| Step {
         action,
         id: id.clone(),
         source: Arc::clone(&object.source),
         body: Some(body),
+        wanted: Some(wanted.clone()),
+        live,
         expected,
         keep: None,
     };
     let Some(found) = found else {
         without_nulls(&mut body);
-        return Ok(step(Action::Create, body, None));
+        return Ok(step(Action::Create, body, None, None));
     };
     let mut action = Action::Update;
     if before.is_none() {
@@ -248,15 +262,20 @@ fn wanted_step(
     let current = found.body.unwrap_or(Value::Null);
     if input.replace {
         without_nulls(&mut body);
-        return Ok(step(action, body, expected));
+        return Ok(step(action, body, expected, Some(current)));
     }
     let baseline = before.map_or(&body, |object| &object.body);
-    let mut merged = apply::three_way(id, baseline, &body, &current);
+    let mut merged = if input.server_side && !apply::is_built_in(id) {
+        // What only the old manifest names goes, then what the new one names becomes so whatever the live object has.
+        apply::overlay(&body, &apply::json(baseline, &body, &current))
+    } else {
+        apply::three_way(id, baseline, &body, &current)
+    };
     without_nulls(&mut merged);
     if merged == current {
         action = Action::Unchanged;
     }
-    Ok(step(action, merged, expected))
+    Ok(step(action, merged, expected, Some(current)))
 }
 
 /// Takes out of an object what is null, as an API server does: a null says that there is no such field. Kept, it would
@@ -273,7 +292,7 @@ fn without_nulls(value: &mut Value) {
 }
 
 /// Writes the namespace of the identity into a body, or takes it out where the kind lives in none.
-fn place(body: &mut Value, id: &ObjectRef) {
+pub fn place(body: &mut Value, id: &ObjectRef) {
     let Some(object) = body.as_map_mut() else { return };
     let metadata = object.entry(Arc::from("metadata")).or_insert_with(Value::map);
     let Some(metadata) = metadata.as_map_mut() else { return };
@@ -303,6 +322,8 @@ fn unwanted_step(input: &Input<'_>, id: &ObjectRef, object: &Object, found: &Sto
         id: id.clone(),
         source: Arc::clone(&object.source),
         body: None,
+        wanted: None,
+        live: found.body.clone(),
         expected: Some(found.resource_version),
         keep,
     }

@@ -51,6 +51,10 @@ const CLUSTER_WIDE: &[(&str, &str)] = &[
 pub struct Scopes {
     /// Custom kinds that are cluster-wide, as (group, kind).
     custom_cluster_wide: Vec<(String, String)>,
+    /// All custom kinds of definitions.
+    defined: Vec<(String, String)>,
+    /// What a cluster said of kinds, as (group, kind) and whether they live in a namespace.
+    served: std::collections::BTreeMap<(String, String), bool>,
 }
 
 impl Scopes {
@@ -62,17 +66,38 @@ impl Scopes {
     /// Learns the kind of a CustomResourceDefinition; any other object is passed over.
     pub fn learn(&mut self, body: &Value) {
         let text = |path: &[&str]| body.path(path.iter().copied()).and_then(Value::as_str);
-        if text(&["kind"]) != Some("CustomResourceDefinition") || text(&["spec", "scope"]) != Some("Cluster")
-        {
+        if text(&["kind"]) != Some("CustomResourceDefinition") {
             return;
         }
         if let (Some(group), Some(kind)) = (text(&["spec", "group"]), text(&["spec", "names", "kind"])) {
-            self.custom_cluster_wide.push((group.to_string(), kind.to_string()));
+            let custom = (group.to_string(), kind.to_string());
+            if text(&["spec", "scope"]) == Some("Cluster") {
+                self.custom_cluster_wide.push(custom.clone());
+            }
+            self.defined.push(custom);
         }
+    }
+
+    /// Learns what a cluster says of a kind; it knows better than the table.
+    pub fn learn_served(&mut self, group: &str, kind: &str, namespaced: bool) {
+        self.served.insert((group.to_string(), kind.to_string()), namespaced);
+    }
+
+    /// Whether a definition of the kind was learnt.
+    pub fn is_known(&self, group: &str, kind: &str) -> bool {
+        self.defined.iter().any(|(known, name)| known == group && name == kind)
+    }
+
+    /// Whether a store can be asked for objects of the kind: not when it is only about to be defined in a cluster.
+    pub fn is_served(&self, group: &str, kind: &str) -> bool {
+        self.served.is_empty() || self.served.contains_key(&(group.to_string(), kind.to_string()))
     }
 
     /// Whether objects of that group and kind live in a namespace.
     pub fn is_namespaced(&self, group: &str, kind: &str) -> bool {
+        if let Some(namespaced) = self.served.get(&(group.to_string(), kind.to_string())) {
+            return *namespaced;
+        }
         // Old API groups (`extensions`) and newer ones share the kinds, so a built-in kind is recognised in any version.
         let built_in = CLUSTER_WIDE.binary_search(&(group, kind)).is_ok();
         let custom = self.custom_cluster_wide.iter().any(|(known, name)| known == group && name == kind);

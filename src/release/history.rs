@@ -33,6 +33,8 @@ pub struct Record {
     pub release: Release,
     /// Who is working on it.
     pub lease: Option<Lease>,
+    /// What was known when it failed, as JSON; kept beside the payload.
+    pub evidence: Option<String>,
     resource_version: u64,
     stored_status: Option<Status>,
     created_at: Option<String>,
@@ -45,6 +47,7 @@ impl Record {
         Record {
             release,
             lease,
+            evidence: None,
             resource_version: 0,
             stored_status: None,
             created_at: None,
@@ -275,7 +278,8 @@ impl History<'_> {
             stamps.push(("modifiedAt", now));
         }
         let limit = self.store.capabilities().largest_object;
-        let layout = record::lay_out(release, record.lease.as_ref(), &stamps, limit)?;
+        let layout =
+            record::lay_out(release, record.lease.as_ref(), record.evidence.as_deref(), &stamps, limit)?;
         let parts: Vec<String> = layout.parts.iter().filter_map(name_of).collect();
         if parts != record.parts {
             // A process that was killed may have left some of them.
@@ -467,6 +471,7 @@ impl History<'_> {
         Ok(Some(Record {
             release: record::read(stored, &text)?,
             lease: Lease::read(&stored.annotations),
+            evidence: stored.annotations.get(record::EVIDENCE).cloned(),
             resource_version: stored.resource_version,
             stored_status: Some(record::status(stored)),
             created_at: stored.labels.get("createdAt").cloned(),

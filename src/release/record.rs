@@ -47,6 +47,8 @@ pub(super) const APP_VERSION: &str = "bowline.dev/app-version";
 pub(super) const UPDATED: &str = "bowline.dev/updated";
 pub(super) const DESCRIPTION: &str = "bowline.dev/description";
 pub(super) const ROLLBACK_REVISION: &str = "bowline.dev/rollback-revision";
+/// What was known when the operation failed, as JSON.
+pub(super) const EVIDENCE: &str = "bowline.dev/evidence";
 const PARTS: &str = "bowline.dev/parts";
 const DIGEST: &str = "bowline.dev/payload-sha256";
 
@@ -55,6 +57,8 @@ const DIGEST: &str = "bowline.dev/payload-sha256";
 const LONGEST_ANNOTATION: usize = 32 << 10;
 /// Most parts of one revision.
 const MOST_PARTS: usize = 10_000;
+/// Largest evidence that is kept, in bytes.
+const LARGEST_EVIDENCE: usize = 96 << 10;
 
 /// Name of the Secret of a revision.
 pub fn object_name(release: &str, revision: u64) -> String {
@@ -102,13 +106,15 @@ pub(super) fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), Rele
 
 /// Writes a revision as Secrets of at most `limit` bytes of JSON each.
 ///
-/// `stamps` are the labels `createdAt` and `modifiedAt` that are to be written.
+/// `stamps` are the labels `createdAt` and `modifiedAt` that are to be written. Evidence that is too large for an annotation
+/// is left out.
 ///
 /// # Errors
 /// The payload cannot be written, or the limit is too small even for a part.
 pub(super) fn lay_out(
     release: &Release,
     lease: Option<&Lease>,
+    evidence: Option<&str>,
     stamps: &[(&str, String)],
     limit: usize,
 ) -> Result<Layout, ReleaseError> {
@@ -120,6 +126,9 @@ pub(super) fn lay_out(
     let text = codec::encode(release).map_err(unencodable)?;
     let labels = labels(release, stamps);
     let mut annotations = annotations(release, lease);
+    if let Some(evidence) = evidence.filter(|text| text.len() <= LARGEST_EVIDENCE) {
+        annotations.insert(EVIDENCE.to_string(), evidence.to_string());
+    }
     let name = object_name(&release.name, release.version);
     let record = build(&name, release, &labels, &annotations, RECORD_TYPE, Some(text.as_bytes()));
     if json_size(&record) <= limit {

@@ -748,7 +748,7 @@ fn definitions_are_made_and_changed_by_installs_and_never_deleted() {
         let all = objects(store);
         all.into_iter().find(|stored| stored.id.kind == "CustomResourceDefinition")
     };
-    world.install(&store, &old, |options| options.apply.skip_crds = true).unwrap();
+    world.install(&store, &old, |options| options.apply.crds = bowline::ops::options::Crds::Skip).unwrap();
     assert!(crd(&store).is_none());
     world.uninstall(&store, false).unwrap();
     world.install(&store, &old, |_| {}).unwrap();

@@ -38,6 +38,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("sha1", &["sprig/encoding"]),
     ("sha2", &["data/digest", "sprig/", "sys/"]),
     ("signal_hook", &["cli/interrupt"]),
+    ("similar", &["plan/diff"]),
     ("tar", &["chart/archive"]),
     ("tera", &["render/tera"]),
     ("tiny_http", &["repo/serve"]),

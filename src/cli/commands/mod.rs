@@ -10,6 +10,8 @@ pub mod completion;
 pub mod create;
 pub mod delete;
 pub mod dependency;
+pub mod diff;
+pub mod drift;
 pub mod env;
 pub mod get;
 pub mod history;
@@ -19,6 +21,7 @@ pub mod list;
 pub mod objects;
 pub mod package;
 pub mod pull;
+pub mod recover;
 pub mod repo;
 pub mod rollback;
 pub mod search;
@@ -26,9 +29,11 @@ pub mod serve;
 pub mod show;
 pub mod status;
 pub mod template;
+pub mod test;
 pub mod uninstall;
 pub mod upgrade;
 pub mod version;
+pub mod why;
 
 use clap::{ArgMatches, Args, Command};
 
@@ -155,6 +160,8 @@ pub const VERBS: &[&Verb] = &[
     &create::VERB,
     &delete::VERB,
     &dependency::VERB,
+    &diff::VERB,
+    &drift::VERB,
     &env::VERB,
     &get::VERB,
     &history::VERB,
@@ -165,6 +172,7 @@ pub const VERBS: &[&Verb] = &[
     &objects::VERB,
     &package::VERB,
     &pull::VERB,
+    &recover::VERB,
     &repo::VERB,
     &rollback::VERB,
     &search::VERB,
@@ -172,9 +180,11 @@ pub const VERBS: &[&Verb] = &[
     &show::VERB,
     &status::VERB,
     &template::VERB,
+    &test::VERB,
     &uninstall::VERB,
     &upgrade::VERB,
     &version::VERB,
+    &why::VERB,
 ];
 
 /// The verb of a table that a word names. Started as `helm`, `delete` is what it is there: another name for `uninstall`.
@@ -214,7 +224,7 @@ mod tests {
     }
 
     /// Commands of Helm that are not there yet.
-    const ABSENT: &[&str] = &["plugin", "push", "registry", "test", "verify"];
+    const ABSENT: &[&str] = &["plugin", "push", "registry", "verify"];
 
     /// Flags of Helm that are not there yet.
     const ABSENT_FLAGS: &[(&str, &str)] = &[("version", "template")];

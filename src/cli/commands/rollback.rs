@@ -176,6 +176,8 @@ impl Run for RollbackArgs {
             wait_lock: options.wait_lock,
             no_hooks: !options.hooks,
             force_replace: options.force_replace,
+            force_conflicts: options.force_conflicts,
+            cleanup_on_fail: options.cleanup_on_fail,
             server_side: options.server_side.to_ops(),
         };
         let target = bridge::target(&*store, &options.namespace);

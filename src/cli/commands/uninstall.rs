@@ -13,6 +13,7 @@ use crate::cli::parse::Format;
 use crate::cli::settings::{Compat, Session};
 use crate::cli::view::changes::{self, LeftObject, UninstalledRow};
 use crate::cli::view::structured;
+use crate::cluster::live::Propagation;
 use crate::manifest::ObjectRef;
 use crate::ops::uninstall as ops;
 use crate::plan::KeepReason;
@@ -161,6 +162,11 @@ pub fn remove(session: &Session, options: &UninstallOptions, format: Format) -> 
         ignore_not_found: options.ignore_not_found,
         keep_history: options.keep_history,
         no_hooks: !options.hooks,
+        propagation: match options.cascade {
+            Cascade::Background => Propagation::Background,
+            Cascade::Foreground => Propagation::Foreground,
+            Cascade::Orphan => Propagation::Orphan,
+        },
         wait: bridge::wait(options.wait),
         wait_lock: options.wait_lock,
     };

@@ -13,6 +13,7 @@ use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
 use crate::cli::view::changes;
+use crate::ops::options::Apply;
 use crate::ops::upgrade as ops;
 use crate::values::Reuse;
 
@@ -198,6 +199,34 @@ impl UpgradeArgs {
     }
 }
 
+impl UpgradeOptions {
+    /// For the library.
+    ///
+    /// # Errors
+    /// A flag cannot be honoured.
+    pub fn to_ops(&self, session: &Session) -> Result<ops::UpgradeOptions, Failure> {
+        Ok(ops::UpgradeOptions {
+            release: self.release.clone(),
+            chart: self.chart.to_ops(),
+            values: self.values.to_ops(),
+            reuse: match self.old_values {
+                OldValues::WhenNoneAreNew => Reuse::Default,
+                OldValues::Reset => Reuse::Reset,
+                OldValues::Reuse => Reuse::Reuse,
+                OldValues::ResetThenReuse => Reuse::ResetThenReuse,
+            },
+            install: self.install,
+            create_namespace: self.create_namespace,
+            history_max: self.history_max as usize,
+            server_side: self.server_side.to_ops(),
+            apply: Apply {
+                cleanup_on_fail: self.cleanup_on_fail,
+                ..self.apply.to_ops(session, self.hide_secrets)?
+            },
+        })
+    }
+}
+
 impl ServerSide {
     /// For the library: `None` is auto.
     pub fn to_ops(self) -> Option<bool> {
@@ -211,22 +240,7 @@ impl ServerSide {
 
 fn run(session: &Session, options: &UpgradeOptions, output: ReleaseOutput) -> Outcome {
     let store = session.store_for(options.apply.dry_run)?;
-    let wanted = ops::UpgradeOptions {
-        release: options.release.clone(),
-        chart: options.chart.to_ops(),
-        values: options.values.to_ops(),
-        reuse: match options.old_values {
-            OldValues::WhenNoneAreNew => Reuse::Default,
-            OldValues::Reset => Reuse::Reset,
-            OldValues::Reuse => Reuse::Reuse,
-            OldValues::ResetThenReuse => Reuse::ResetThenReuse,
-        },
-        install: options.install,
-        create_namespace: options.create_namespace,
-        history_max: options.history_max as usize,
-        server_side: options.server_side.to_ops(),
-        apply: options.apply.to_ops(session, options.hide_secrets)?,
-    };
+    let wanted = options.to_ops(session)?;
     let target = bridge::target(&*store, &options.namespace);
     let installs = session.with_context(|context| ops::will_install(context, target, &wanted))?;
     let table = output.format == Format::Table;

@@ -7,6 +7,7 @@
 
 pub mod changes;
 pub mod charts;
+pub mod diff;
 mod from_release;
 pub mod history;
 pub mod lint;

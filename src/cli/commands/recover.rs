@@ -1,0 +1,58 @@
+//! `bowline recover`.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{Body, Leaf, Run, Verb};
+use crate::cli::bridge;
+use crate::cli::error::{Exit, Outcome};
+use crate::cli::parse;
+use crate::cli::settings::Session;
+use crate::ops::recover;
+
+/// The entry of the command table.
+pub const VERB: Verb = Verb {
+    name: "recover",
+    aliases: &[],
+    about: "End an operation that somebody left under way",
+    long: "\
+Marks a revision as failed that stayed pending because the client that worked on it is gone, so that the next upgrade or
+rollback can begin. What bowline itself left is taken over without this, once its lease is over; a revision that Helm left
+has no lease, and only you know that nobody is at it any more. Objects are not touched, and a live lease is never broken.",
+    examples: "\
+bowline recover web
+bowline recover web --older-than 0s",
+    positionals: "RELEASE",
+    exclusive: &[],
+    body: Body::Leaf(Leaf::of::<RecoverArgs>()),
+};
+
+/// Flags of `recover`.
+#[derive(Debug, Clone, Args)]
+pub struct RecoverArgs {
+    /// The release
+    #[arg(value_name = "RELEASE")]
+    pub release: String,
+    /// Only what began at least so long ago
+    #[arg(long, default_value = "10m", value_parser = parse::duration, value_name = "DURATION")]
+    pub older_than: Duration,
+}
+
+impl Run for RecoverArgs {
+    fn run(self, session: &Session) -> Outcome {
+        let namespace = session.namespace()?;
+        let store = session.changing_store()?;
+        let target = bridge::target(&*store, &namespace);
+        let name = &self.release;
+        let taken =
+            session.with_interrupt(|context| recover::recover(context, target, name, self.older_than))?;
+        session.ui.line(match taken {
+            None => format!("nothing is under way on {name}"),
+            Some(taken) => {
+                format!("revision {} of {name} was {}: {}", taken.revision, taken.status, taken.description)
+            }
+        })?;
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,88 @@
+//! `bowline test`.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::{Body, Leaf, Run, Verb};
+use crate::cli::args::OutputArg;
+use crate::cli::bridge;
+use crate::cli::error::{Exit, Failure, Outcome};
+use crate::cli::parse::{self, Csv};
+use crate::cli::settings::Session;
+use crate::cli::view;
+use crate::cli::view::release::{Block, ReleaseReport};
+use crate::ops::test;
+
+/// The entry of the command table.
+pub const VERB: Verb = Verb {
+    name: "test",
+    aliases: &[],
+    about: "Run the tests of a release",
+    long: "\
+Runs the test hooks of a release's newest revision, one after the other, and waits for their end. A test that fails makes
+the command fail after all is told.",
+    examples: "\
+bowline test web
+bowline test web --logs --filter name=web-test-connection",
+    positionals: "RELEASE",
+    exclusive: &[],
+    body: Body::Leaf(Leaf::of::<TestArgs>()),
+};
+
+/// Flags of `test`.
+#[derive(Debug, Clone, Args)]
+pub struct TestArgs {
+    /// The release
+    #[arg(value_name = "RELEASE")]
+    pub release: String,
+    /// Which tests: name=NAME runs only these, !name=NAME leaves these out
+    #[arg(long, value_parser = parse::csv, value_name = "FILTER,…")]
+    pub filter: Vec<Csv>,
+    /// Print the logs of the tests' pods
+    #[arg(long)]
+    pub logs: bool,
+    /// How long to wait for each test, such as 90s or 5m
+    #[arg(long, default_value = "5m0s", value_parser = parse::duration, value_name = "DURATION")]
+    pub timeout: Duration,
+    /// The output format.
+    #[command(flatten)]
+    pub output: OutputArg,
+}
+
+impl TestArgs {
+    fn resolve(&self) -> test::TestOptions {
+        let mut options = test::TestOptions {
+            release: self.release.clone(),
+            logs: self.logs,
+            timeout: self.timeout,
+            ..test::TestOptions::default()
+        };
+        // Other words are passed over. Source: Helm.
+        for word in self.filter.iter().flat_map(|Csv(words)| words) {
+            if let Some(name) = word.strip_prefix("name=") {
+                options.only.push(name.to_string());
+            } else if let Some(name) = word.strip_prefix("!name=") {
+                options.without.push(name.to_string());
+            }
+        }
+        options
+    }
+}
+
+impl Run for TestArgs {
+    fn run(self, session: &Session) -> Outcome {
+        let namespace = session.namespace()?;
+        let options = self.resolve();
+        let store = session.changing_store()?;
+        let target = bridge::target(&*store, &namespace);
+        let report = session.with_interrupt(|context| test::test(context, target, &options))?;
+        let shown = ReleaseReport::of(&report.release, true)?;
+        let block = Block { everything: session.settings.debug, ..Block::default() };
+        session.ui.out(&view::release::text(&shown, self.output.output, &block, session.ui.paint)?)?;
+        match report.failure {
+            None => Ok(Exit::Done),
+            Some(error) => Err(Failure::of_verb(error)),
+        }
+    }
+}

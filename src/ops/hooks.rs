@@ -1,0 +1,223 @@
+//! Hooks of a release in a running cluster, one after the other.
+//!
+//! For each: delete what a run before left (unless its policy says otherwise), record that it runs, create it, wait for its
+//! end, record how it ended. After the last one of an event, logs are told and objects deleted as the policies say.
+//!
+//! Source of the rules: Helm 4.3.1.
+//!
+//! Invariant: a hook object is nobody's: it carries no stamps, and only its delete policy removes it.
+
+use std::time::Duration;
+
+use super::live::{Failed, Live, Run, not_ready, still_there};
+use super::{Event as Told, OpsError, change, record};
+use crate::cluster::live::{LogOptions, Request};
+use crate::cluster::{Query, StoreError};
+use crate::manifest::{self, Event, Object, ObjectRef};
+use crate::plan::{self, Method};
+use crate::release::{Hook, HookRun};
+use crate::wait;
+
+const BEFORE_CREATION: &str = "before-hook-creation";
+const SUCCEEDED: &str = "hook-succeeded";
+const FAILED: &str = "hook-failed";
+
+/// Most lines of a hook's log that are told.
+const LOG_LINES: u64 = 1000;
+const LOG_BYTES: u64 = 1 << 20;
+
+/// Runs the hooks of an event. `failure` begins the message when one fails: `failed pre-install: `.
+///
+/// # Errors
+/// A hook fails, takes too long, or its object is refused.
+pub fn run(run: &mut Run<'_>, event: Event, failure: fn(Event) -> String) -> Result<(), Failed> {
+    let due = due(&run.record.release.hooks, event);
+    for (done, at) in due.iter().enumerate() {
+        if let Err(failed) = run_one(run, *at) {
+            end_failed(run, *at, &due[..done]);
+            let error = OpsError::Hook { prefix: failure(event), source: Box::new(failed.error) };
+            return Err(Failed { error, missing: failed.missing });
+        }
+    }
+    for at in due.iter().rev() {
+        let hook = run.record.release.hooks[*at].clone();
+        if asks(&hook.output_log_policies, SUCCEEDED) {
+            tell_logs(run, &hook);
+        }
+        if asks(&hook.delete_policies, SUCCEEDED) {
+            delete(run, &hook)?;
+        }
+    }
+    Ok(())
+}
+
+/// The hooks of an event, by weight, then by name.
+fn due(hooks: &[Hook], event: Event) -> Vec<usize> {
+    let mut due: Vec<usize> =
+        (0..hooks.len()).filter(|at| hooks[*at].events.iter().any(|name| name == event.name())).collect();
+    due.sort_by(|one, two| {
+        let key = |at: &usize| (hooks[*at].weight, hooks[*at].name.clone());
+        key(one).cmp(&key(two))
+    });
+    due
+}
+
+fn asks(policies: &[String], policy: &str) -> bool {
+    policies.iter().any(|known| known == policy)
+}
+
+fn run_one(run: &mut Run<'_>, at: usize) -> Result<(), Failed> {
+    let live = run.live;
+    live.context.check_interrupt("a hook was not run")?;
+    let hook = &mut run.record.release.hooks[at];
+    if hook.delete_policies.is_empty() {
+        hook.delete_policies.push(BEFORE_CREATION.to_string());
+    }
+    let hook = hook.clone();
+    if asks(&hook.delete_policies, BEFORE_CREATION) {
+        delete(run, &hook)?;
+    }
+    let object = object_of(live, &hook)?;
+    set_run(run, at, "Running");
+    run.save()?;
+    run.record.release.hooks[at].last_run.phase = "Unknown".to_string();
+    let sent = live.cluster.send(&creation(live.method, &object), false);
+    let ended = match sent {
+        Err(error) => Err(Failed::from(error)),
+        Ok(_) => wait_for_end(run, &object.id),
+    };
+    let last_run = &mut run.record.release.hooks[at].last_run;
+    last_run.completed_at = Some(record::now(live.context.host));
+    last_run.phase = if ended.is_ok() { "Succeeded" } else { "Failed" }.to_string();
+    ended
+}
+
+fn set_run(run: &mut Run<'_>, at: usize, phase: &str) {
+    run.record.release.hooks[at].last_run = HookRun {
+        started_at: Some(record::now(run.live.context.host)),
+        completed_at: None,
+        phase: phase.to_string(),
+    };
+}
+
+fn creation(method: Method, object: &Object) -> Request {
+    let body = object.body.clone();
+    match method {
+        Method::Server { .. } => Request::Apply { body, force: true },
+        Method::Client | Method::Replace => Request::Create { body },
+    }
+}
+
+/// The object of a hook, in its namespace.
+fn object_of(live: Live<'_>, hook: &Hook) -> Result<Object, OpsError> {
+    let parsed = manifest::parse_stored(&hook.path, &hook.manifest)?;
+    let mut objects = change::objects(&parsed)?;
+    let Some(mut object) = (!objects.is_empty()).then(|| objects.remove(0)) else {
+        return Err(OpsError::refused(format!("the hook {} has no object", hook.path)));
+    };
+    let scopes = change::scopes(live.target.store, std::iter::once(&object))?;
+    object.id = plan::located(&object.id, live.target.namespace, &scopes);
+    plan::place(&mut object.body, &object.id);
+    Ok(object)
+}
+
+/// Waits for a Job or a Pod to end; any other kind is done once it is there.
+fn wait_for_end(run: &mut Run<'_>, id: &ObjectRef) -> Result<(), Failed> {
+    let live = run.live;
+    let terms = wait::Terms {
+        rules: wait::Rules::Watcher,
+        jobs: true,
+        hook: true,
+        timeout: live.timeout().max(Duration::from_secs(1)),
+        clock: &live.context.host.clock,
+    };
+    if !matches!((id.group.as_str(), id.kind.as_str()), ("batch", "Job") | ("", "Pod")) {
+        return Ok(());
+    }
+    let ids = [id.clone()];
+    let outcome = live.watch(&mut || run.keep_lease(), |heard| {
+        wait::until_ready(live.target.store, live.cluster, &ids, &terms, heard)
+    })?;
+    if outcome.is_success() {
+        return Ok(());
+    }
+    Err(Failed { error: not_ready(&outcome), missing: outcome.missing })
+}
+
+/// What the policies ask for when a hook failed: its logs and deletion, and the deletion of those before it.
+fn end_failed(run: &mut Run<'_>, at: usize, done: &[usize]) {
+    let hook = run.record.release.hooks[at].clone();
+    if asks(&hook.output_log_policies, FAILED) {
+        tell_logs(run, &hook);
+    }
+    let mut doomed: Vec<Hook> = Vec::new();
+    doomed.extend(asks(&hook.delete_policies, FAILED).then_some(hook));
+    let before = done.iter().map(|at| run.record.release.hooks[*at].clone());
+    doomed.extend(before.filter(|hook| asks(&hook.delete_policies, SUCCEEDED)));
+    for hook in doomed {
+        if let Err(failed) = delete(run, &hook) {
+            run.live.context.warn(format!("the hook {} could not be deleted: {}", hook.name, failed.error));
+        }
+    }
+}
+
+/// Deletes the object of a hook and waits until it is gone. Definitions are never deleted.
+pub(super) fn delete(run: &mut Run<'_>, hook: &Hook) -> Result<(), Failed> {
+    let live = run.live;
+    if hook.kind == "CustomResourceDefinition" {
+        return Ok(());
+    }
+    let id = object_of(live, hook)?.id;
+    let request = Request::Delete { id: id.clone(), propagation: Default::default() };
+    match live.cluster.send(&request, false) {
+        Ok(_) => {}
+        Err(StoreError::NotFound { .. }) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    let outcome = live.gone(&[id], live.timeout().max(Duration::from_secs(1)), &mut || run.keep_lease())?;
+    if outcome.is_success() { Ok(()) } else { Err(still_there(&outcome).into()) }
+}
+
+/// Tells the logs of a hook's pods.
+pub(super) fn tell_logs(run: &Run<'_>, hook: &Hook) {
+    let live = run.live;
+    match logs(live, hook) {
+        Ok(logs) => {
+            for (pod, container, text) in logs {
+                live.context.progress.event(Told::Log { pod, container, text });
+            }
+        }
+        Err(error) => live.context.warn(format!("the logs of hook {} cannot be read: {error}", hook.name)),
+    }
+}
+
+/// The logs of a hook's pods, by pod and container.
+pub(super) fn logs(live: Live<'_>, hook: &Hook) -> Result<Vec<(String, String, String)>, OpsError> {
+    let id = object_of(live, hook)?.id;
+    let pods = match id.kind.as_str() {
+        "Pod" => live.target.store.get(&id)?.into_iter().collect(),
+        "Job" => live.target.store.list(&Query {
+            group_kind: Some((String::new(), "Pod".to_string())),
+            namespace: Some(id.namespace.clone()),
+            labels: [("job-name".to_string(), id.name.clone())].into_iter().collect(),
+            ..Query::default()
+        })?,
+        _ => Vec::new(),
+    };
+    let mut found = Vec::new();
+    for pod in pods {
+        let containers = pod.body.as_ref().and_then(|body| body.path(["spec", "containers"])?.as_list());
+        let names = containers.unwrap_or_default().iter().filter_map(|one| one.get("name")?.as_str());
+        for container in names {
+            let options = LogOptions {
+                container: container.to_string(),
+                tail: Some(LOG_LINES),
+                limit_bytes: Some(LOG_BYTES),
+                previous: false,
+            };
+            let text = live.cluster.logs(&pod.id, &options)?;
+            found.push((pod.id.name.clone(), container.to_string(), text));
+        }
+    }
+    Ok(found)
+}

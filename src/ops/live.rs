@@ -1,0 +1,438 @@
+//! A change carried out on a running cluster, where every object is a request of its own and things take time.
+//!
+//! ```text
+//! definitions ─► namespace ─► pending record ─► hooks before ─► objects, kind by kind ─► wait ─► hooks after ─► records
+//! ```
+//!
+//! What a process that is killed leaves behind is a pending record with a lease: the next command waits for its end or
+//! takes it over, and its plan starts from the objects as they are then.
+//!
+//! Invariant: nothing of the release is written before its pending record; whatever fails afterwards is recorded with what
+//! was known about it; the lease is renewed while anything is waited for.
+
+use std::time::{Duration, Instant};
+
+use super::change::{self, Change, Done, Target};
+use super::hooks;
+use super::options::{Wait, WaitStrategy};
+use super::{Context, Event, ObjectEvent, OpsError};
+use crate::cluster::live::{Propagation, Request};
+use crate::cluster::{Cluster, StoreError};
+use crate::manifest::ObjectRef;
+use crate::plan::{self, Action, Method, Plan, Step};
+use crate::release::{History, Holder, Record, Release, Status, Terms, lock};
+use crate::sys::monotonic;
+use crate::wait::{self, Change as Seen, Outcome, Readiness, Rules};
+
+/// How often the lease is renewed while something is waited for.
+const RENEW: Duration = Duration::from_secs(60);
+/// How long definitions may take until their kinds are served. Source: Helm.
+const ESTABLISHED_WITHIN: Duration = Duration::from_secs(60);
+/// How long a watcher waits when no time is given. Source: Helm.
+const DEFAULT_WAIT: Duration = Duration::from_secs(30);
+
+/// A cluster and what is done in it.
+#[derive(Clone, Copy)]
+pub struct Live<'a> {
+    /// Events and interrupts.
+    pub context: &'a Context<'a>,
+    /// The store and the namespace.
+    pub target: Target<'a>,
+    /// The cluster behind the store.
+    pub cluster: &'a dyn Cluster,
+    /// What is waited for.
+    pub wait: Wait,
+    /// How objects are changed.
+    pub method: Method,
+}
+
+/// An operation with its record.
+pub struct Run<'a> {
+    /// Where.
+    pub live: Live<'a>,
+    /// The record, pending.
+    pub record: Record,
+    holder: Holder,
+    renewed: Instant,
+}
+
+/// Why an operation failed, with the objects that were not as they should be.
+pub struct Failed {
+    /// What is told.
+    pub error: OpsError,
+    /// What evidence is collected about.
+    pub missing: Vec<(ObjectRef, Readiness)>,
+}
+
+impl<E: Into<OpsError>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Failed { error: error.into(), missing: Vec::new() }
+    }
+}
+
+/// Carries a change out.
+///
+/// # Errors
+/// As [`change::carry_out`].
+pub fn carry_out(live: Live<'_>, change: Change<'_>) -> Result<Done, OpsError> {
+    live.context.check_interrupt("nothing was changed")?;
+    live.define(&change)?;
+    if let Some(body) = &change.namespace {
+        live.make_namespace(body)?;
+    }
+    let mut run = Run::begin(live, change.release)?;
+    let phases = run.phases(&change.plan, change.events, change.no_hooks, change.hook_failure);
+    match phases {
+        Ok(()) => {
+            let release = run.finish(change.superseded, change.done)?;
+            Ok(Done { release, plan: change.plan, hooks_not_run: Vec::new() })
+        }
+        Err(failed) => {
+            if change.cleanup_on_fail {
+                run.live.delete_created(&change.plan);
+            }
+            let error = failed.error;
+            run.fail(&format!("{}{error}", change.failed), &failed.missing);
+            Err(error)
+        }
+    }
+}
+
+impl<'a> Live<'a> {
+    fn history(&self) -> History<'a> {
+        self.target.history(self.context)
+    }
+
+    fn told(&self, id: &ObjectRef, what: &'static str, message: impl Into<String>) {
+        self.context.progress.event(Event::Object(ObjectEvent {
+            id: id.clone(),
+            what,
+            message: message.into(),
+            count: None,
+        }));
+    }
+
+    /// Makes or changes definitions, and waits until their kinds are served.
+    fn define(&self, change: &Change<'_>) -> Result<(), OpsError> {
+        if change.definitions.is_empty() {
+            return Ok(());
+        }
+        let (server_side, force) = match self.method {
+            Method::Server { force } => (true, force),
+            Method::Client | Method::Replace => (false, false),
+        };
+        for definition in &change.definitions {
+            let request = definition.request(server_side, force);
+            self.cluster
+                .send(&request, false)
+                .map_err(|source| OpsError::Definition { id: Box::new(definition.id.clone()), source })?;
+            self.told(&definition.id, if definition.merged.is_some() { "configured" } else { "created" }, "");
+        }
+        let ids: Vec<ObjectRef> = change.definitions.iter().map(|definition| definition.id.clone()).collect();
+        let outcome = self.ready(&ids, Rules::Watcher, false, ESTABLISHED_WITHIN, &mut || Ok(()))?;
+        if outcome.is_success() { Ok(()) } else { Err(not_ready(&outcome)) }
+    }
+
+    fn make_namespace(&self, body: &crate::data::Value) -> Result<(), OpsError> {
+        match self.cluster.send(&Request::Create { body: body.clone() }, false) {
+            Ok(_) | Err(StoreError::AlreadyExists { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Sends the requests of a plan, kind by kind. All objects are tried; when one fails nothing is deleted.
+    fn apply(&self, plan: &Plan) -> Result<(), OpsError> {
+        let mut errors = Vec::new();
+        let mut done = 0;
+        let (wanted, unwanted): (Vec<&Step>, Vec<&Step>) =
+            plan.steps.iter().partition(|step| !matches!(step.action, Action::Delete | Action::Keep));
+        for group in by_kind(&wanted) {
+            self.context.check_interrupt(&format!("{done} of {} objects were written", wanted.len()))?;
+            done += self.send_group(group, &mut errors);
+            self.establish(group)?;
+        }
+        if errors.is_empty() {
+            for group in by_kind(&unwanted) {
+                self.context
+                    .check_interrupt("the new objects were written, not all old ones were deleted")?;
+                self.send_group(group, &mut errors);
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(OpsError::Objects { errors, done, total: wanted.len() }) }
+    }
+
+    /// Sends the requests of steps that do not depend on each other; returns how many objects are as they should be.
+    fn send_group(&self, group: &[&Step], errors: &mut Vec<StoreError>) -> usize {
+        let requests: Vec<(&Step, Request)> =
+            group.iter().filter_map(|step| Some((*step, plan::request(step, self.method)?))).collect();
+        let unchanged = group.len() - requests.len();
+        let (steps, requests): (Vec<&Step>, Vec<Request>) = requests.into_iter().unzip();
+        let mut done = unchanged;
+        for (step, result) in steps.iter().zip(self.cluster.send_each(&requests, false)) {
+            match result {
+                Ok(_) => {
+                    done += 1;
+                    self.told(&step.id, done_word(step.action), "");
+                }
+                Err(StoreError::NotFound { .. }) if step.action == Action::Delete => done += 1,
+                Err(error) => {
+                    self.told(&step.id, "failed", error.to_string());
+                    errors.push(error);
+                }
+            }
+        }
+        done
+    }
+
+    /// Deletes the objects that a plan deletes, kind by kind. All are tried.
+    ///
+    /// # Errors
+    /// Some could not be deleted, or the user interrupts.
+    pub fn delete(&self, plan: &Plan, propagation: Propagation) -> Result<(), OpsError> {
+        let doomed: Vec<&Step> = plan.steps.iter().filter(|step| step.action == Action::Delete).collect();
+        let (mut errors, mut done) = (Vec::new(), 0);
+        for group in by_kind(&doomed) {
+            self.context.check_interrupt(&format!("{done} of {} objects were deleted", doomed.len()))?;
+            let requests: Vec<Request> =
+                group.iter().map(|step| Request::Delete { id: step.id.clone(), propagation }).collect();
+            for (step, result) in group.iter().zip(self.cluster.send_each(&requests, false)) {
+                match result {
+                    Ok(_) | Err(StoreError::NotFound { .. }) => {
+                        done += 1;
+                        self.told(&step.id, "deleted", "");
+                    }
+                    Err(error) => {
+                        self.told(&step.id, "failed", error.to_string());
+                        errors.push(error);
+                    }
+                }
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(OpsError::Objects { errors, done, total: doomed.len() }) }
+    }
+
+    /// Waits for definitions among the release's own objects, since others may be of their kinds.
+    fn establish(&self, group: &[&Step]) -> Result<(), OpsError> {
+        let made: Vec<ObjectRef> = group
+            .iter()
+            .filter(|step| step.id.kind == "CustomResourceDefinition" && step.action == Action::Create)
+            .map(|step| step.id.clone())
+            .collect();
+        let outcome = self.ready(&made, Rules::Watcher, false, ESTABLISHED_WITHIN, &mut || Ok(()))?;
+        if outcome.is_success() { Ok(()) } else { Err(not_ready(&outcome)) }
+    }
+
+    /// Deletes what a failed upgrade created.
+    fn delete_created(&self, plan: &Plan) {
+        let created: Vec<&Step> = plan.steps.iter().filter(|step| step.action == Action::Create).collect();
+        let requests: Vec<Request> = created
+            .iter()
+            .rev()
+            .map(|step| Request::Delete { id: step.id.clone(), propagation: Default::default() })
+            .collect();
+        for (step, result) in created.iter().rev().zip(self.cluster.send_each(&requests, false)) {
+            match result {
+                Ok(_) => self.told(&step.id, "deleted", "the upgrade failed"),
+                Err(StoreError::NotFound { .. }) => {}
+                Err(error) => self.context.warn(format!("{} could not be cleaned up: {error}", step.id)),
+            }
+        }
+    }
+
+    /// Waits until objects are ready, telling what happens. `beat` is called about once a second.
+    ///
+    /// # Errors
+    /// The cluster cannot be asked, `beat` fails, or the user interrupts.
+    pub fn ready(
+        &self,
+        ids: &[ObjectRef],
+        rules: Rules,
+        jobs: bool,
+        timeout: Duration,
+        beat: &mut dyn FnMut() -> Result<(), OpsError>,
+    ) -> Result<Outcome, OpsError> {
+        let terms = wait::Terms { rules, jobs, hook: false, timeout, clock: &self.context.host.clock };
+        self.watch(beat, |heard| wait::until_ready(self.target.store, self.cluster, ids, &terms, heard))
+    }
+
+    /// Runs a wait, with its events told and an interrupt looked for.
+    ///
+    /// # Errors
+    /// As [`Live::ready`].
+    pub fn watch(
+        &self,
+        beat: &mut dyn FnMut() -> Result<(), OpsError>,
+        wait: impl FnOnce(&mut dyn FnMut(Option<Seen>) -> bool) -> Result<Outcome, StoreError>,
+    ) -> Result<Outcome, OpsError> {
+        let mut broken = None;
+        let outcome = wait(&mut |change| {
+            if let Some(change) = change {
+                self.context.progress.event(Event::Object(ObjectEvent::of(&change)));
+            }
+            let fine = self.context.check_interrupt("it was waited for objects").and_then(|()| beat());
+            broken = fine.err();
+            broken.is_none()
+        });
+        match broken {
+            Some(error) => Err(error),
+            None => Ok(outcome?),
+        }
+    }
+
+    /// Waits until objects are gone.
+    ///
+    /// # Errors
+    /// As [`Live::ready`].
+    pub fn gone(
+        &self,
+        ids: &[ObjectRef],
+        timeout: Duration,
+        beat: &mut dyn FnMut() -> Result<(), OpsError>,
+    ) -> Result<Outcome, OpsError> {
+        self.watch(beat, |heard| wait::until_gone(self.cluster, ids, timeout, heard))
+    }
+
+    /// The time limit of waits for objects.
+    pub fn timeout(&self) -> Duration {
+        if self.wait.timeout.is_zero() && self.wait.strategy == WaitStrategy::Watcher {
+            DEFAULT_WAIT
+        } else {
+            self.wait.timeout
+        }
+    }
+}
+
+impl<'a> Run<'a> {
+    /// Writes the pending record.
+    fn begin(live: Live<'a>, release: Release) -> Result<Self, OpsError> {
+        let holder = Holder::of(live.context.host);
+        let record = lock::acquire(&live.history(), release, &Terms::new(&holder))?;
+        Ok(Run { live, record, holder, renewed: monotonic() })
+    }
+
+    /// Works on a record that is there already and holds the lease.
+    pub fn on(live: Live<'a>, record: Record) -> Self {
+        Run { live, record, holder: Holder::of(live.context.host), renewed: monotonic() }
+    }
+
+    /// Prolongs the lease now and then.
+    ///
+    /// # Errors
+    /// Somebody took the operation over, or the store fails.
+    pub fn keep_lease(&mut self) -> Result<(), OpsError> {
+        if self.renewed.elapsed() < RENEW || self.record.lease.is_none() {
+            return Ok(());
+        }
+        lock::renew(&self.live.history(), &mut self.record, &Terms::new(&self.holder))?;
+        self.renewed = monotonic();
+        Ok(())
+    }
+
+    /// Writes the record as it is now.
+    ///
+    /// # Errors
+    /// Somebody took the operation over, or the store fails.
+    pub fn save(&mut self) -> Result<(), OpsError> {
+        Ok(self.live.history().update(&mut self.record)?)
+    }
+
+    fn phases(
+        &mut self,
+        plan: &Plan,
+        events: &[crate::manifest::Event],
+        no_hooks: bool,
+        hook_failure: fn(crate::manifest::Event) -> String,
+    ) -> Result<(), Failed> {
+        let [before, after] = events else { return Ok(()) };
+        if !no_hooks {
+            hooks::run(self, *before, hook_failure)?;
+        }
+        self.live.apply(plan)?;
+        self.wait_for(plan)?;
+        if !no_hooks {
+            hooks::run(self, *after, hook_failure)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the objects of a plan, when that is wanted.
+    fn wait_for(&mut self, plan: &Plan) -> Result<(), Failed> {
+        let rules = match self.live.wait.strategy {
+            WaitStrategy::HookOnly => return Ok(()),
+            WaitStrategy::Watcher => Rules::Watcher,
+            WaitStrategy::Legacy => Rules::Legacy,
+        };
+        let ids: Vec<ObjectRef> = plan
+            .steps
+            .iter()
+            .filter(|step| !matches!(step.action, Action::Delete | Action::Keep))
+            .filter(|step| !step.body.as_ref().is_some_and(|body| wait::is_paused(&step.id, body)))
+            .map(|step| step.id.clone())
+            .collect();
+        let (live, jobs, timeout) = (self.live, self.live.wait.jobs, self.live.timeout());
+        let outcome = live.ready(&ids, rules, jobs, timeout, &mut || self.keep_lease())?;
+        if outcome.is_success() {
+            return Ok(());
+        }
+        Err(Failed { error: not_ready(&outcome), missing: outcome.missing })
+    }
+
+    /// Writes the final records.
+    fn finish(mut self, superseded: Vec<Record>, description: String) -> Result<Release, OpsError> {
+        let history = self.live.history();
+        match change::finish(&history, &mut self.record, superseded, Vec::new(), description) {
+            Ok(()) => Ok(self.record.release),
+            Err(error) => {
+                self.fail(&error.to_string(), &[]);
+                Err(error)
+            }
+        }
+    }
+
+    /// Records that the operation failed, with what is known about it.
+    pub fn fail(&mut self, description: &str, missing: &[(ObjectRef, Readiness)]) {
+        let live = self.live;
+        let evidence = wait::collect(live.target.store, live.cluster, description, missing);
+        self.record.evidence = serde_json::to_string(&evidence).ok();
+        change::record_failure(live.context, &live.history(), &mut self.record, description);
+    }
+
+    /// Closes a record that neither failed nor ended: nobody is at it any more.
+    pub fn let_go(&mut self, status: Status) {
+        self.record.release.info.status = status;
+        if let Err(error) = lock::release(&self.live.history(), &mut self.record) {
+            self.live.context.debug(format!("the record still names this process as its holder: {error}"));
+        }
+    }
+}
+
+/// Consecutive steps of one kind.
+fn by_kind<'s, 'p>(steps: &'s [&'p Step]) -> impl Iterator<Item = &'s [&'p Step]> {
+    steps.chunk_by(|one, two| (&one.id.group, &one.id.kind) == (&two.id.group, &two.id.kind))
+}
+
+fn done_word(action: Action) -> &'static str {
+    match action {
+        Action::Create => "created",
+        Action::Update => "configured",
+        Action::Adopt => "adopted",
+        Action::Delete => "deleted",
+        Action::Unchanged | Action::Keep => "unchanged",
+    }
+}
+
+/// The error of a wait that did not end well. Source of the lines: Helm.
+pub fn not_ready(outcome: &Outcome) -> OpsError {
+    let lines = outcome.missing.iter().map(|(id, readiness)| {
+        format!("resource {id} not ready. status: {}, message: {}", readiness.word(), readiness.message())
+    });
+    OpsError::NotReady { lines: lines.collect(), timed_out: outcome.timed_out }
+}
+
+/// The same for objects that should be gone.
+pub fn still_there(outcome: &Outcome) -> OpsError {
+    let lines = outcome.missing.iter().map(|(id, readiness)| {
+        format!("resource {id} still exists. status: {}, message: {}", readiness.word(), readiness.message())
+    });
+    OpsError::NotReady { lines: lines.collect(), timed_out: outcome.timed_out }
+}

@@ -1,0 +1,96 @@
+//! Test: the test hooks of a release's last revision.
+//!
+//! Invariant: the revision's state does not change, only how its hooks ran last.
+
+use std::time::Duration;
+
+use super::change::{self, Target};
+use super::live::{Live, Run};
+use super::options::{Wait, WaitStrategy};
+use super::{Context, OpsError, hooks};
+use crate::manifest::{self, Event};
+use crate::plan::Method;
+use crate::release::{ApplyMethod, Hook, Record, Release, ReleaseError};
+
+/// How to test.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TestOptions {
+    /// The release.
+    pub release: String,
+    /// Only hooks of these names; all when empty.
+    pub only: Vec<String>,
+    /// Hooks of these names are left out.
+    pub without: Vec<String>,
+    /// For each hook.
+    pub timeout: Duration,
+    /// Tell the logs of the tests' pods.
+    pub logs: bool,
+}
+
+/// What came of the tests.
+#[derive(Debug)]
+pub struct TestReport {
+    /// The release, its hooks as they ran.
+    pub release: Release,
+    /// Why a test failed; `None` when all succeeded.
+    pub failure: Option<OpsError>,
+    /// Tests that a store which runs nothing left alone.
+    pub not_run: Vec<String>,
+}
+
+/// Runs the tests of a release.
+///
+/// # Errors
+/// There is no such release, somebody works on it, or its record cannot be written. A test that fails is in the report.
+pub fn test(
+    context: &Context<'_>,
+    target: Target<'_>,
+    options: &TestOptions,
+) -> Result<TestReport, OpsError> {
+    manifest::check_release(&options.release)?;
+    let history = target.history(context);
+    change::clear_the_way(context, &history, &options.release, None)?;
+    let missing = || ReleaseError::NotFound { name: options.release.clone(), revision: None };
+    let record = history.last(&options.release)?.ok_or_else(missing)?;
+    let Some(cluster) = target.store.cluster() else {
+        let not_run = change::hooks_not_run(context, target.store, &record.release, &[Event::Test], false);
+        return Ok(TestReport { release: record.release, failure: None, not_run });
+    };
+    let method = match record.release.apply_method {
+        Some(ApplyMethod::ServerSide) => Method::Server { force: true },
+        _ => Method::Client,
+    };
+    let wait = Wait { strategy: WaitStrategy::Watcher, timeout: options.timeout, jobs: true };
+    let live = Live { context, target, cluster, wait, method };
+    let (record, skipped) = set_aside(record, options);
+    let mut run = Run::on(live, record);
+    let ended = hooks::run(&mut run, Event::Test, |_| String::new());
+    if options.logs {
+        let tests = run.record.release.hooks.iter().filter(|hook| is_test(hook));
+        tests.for_each(|hook| hooks::tell_logs(&run, hook));
+    }
+    // Those that were left out come first in the record. Source: Helm.
+    run.record.release.hooks.splice(0..0, skipped);
+    run.save()?;
+    Ok(TestReport {
+        release: run.record.release,
+        failure: ended.err().map(|failed| failed.error),
+        not_run: Vec::new(),
+    })
+}
+
+fn is_test(hook: &Hook) -> bool {
+    hook.events.iter().any(|event| Event::parse(event) == Some(Event::Test))
+}
+
+/// Takes the hooks out of a record that are not to run.
+fn set_aside(mut record: Record, options: &TestOptions) -> (Record, Vec<Hook>) {
+    let wanted = |hook: &Hook| {
+        (options.only.is_empty() || options.only.contains(&hook.name))
+            && !options.without.contains(&hook.name)
+    };
+    let hooks = std::mem::take(&mut record.release.hooks);
+    let (kept, skipped): (Vec<Hook>, Vec<Hook>) = hooks.into_iter().partition(wanted);
+    record.release.hooks = kept;
+    (record, skipped)
+}
