@@ -478,7 +478,8 @@ impl<'a> Parser<'a> {
     fn pipeline(&mut self, context: &str, end: Token) -> Parsed<Pipe> {
         let first = self.peek_non_space();
         let mut pipe =
-            Pipe { span: Self::span(first), variables: Vec::new(), assigns: false, commands: Vec::new() };
+            // Nearly every pipeline has one command.
+            Pipe { span: Self::span(first), variables: Vec::new(), assigns: false, commands: Vec::with_capacity(1) };
         let outer = self.scope.variables.len();
         self.declarations(&mut pipe, context)?;
         let declared = outer..self.scope.variables.len();
@@ -596,10 +597,21 @@ impl<'a> Parser<'a> {
 
     fn command(&mut self) -> Parsed<Command> {
         let start = self.peek_non_space();
-        let mut args = Vec::new();
+        let mut first = None;
+        let mut rest = Vec::new();
         loop {
             self.skip_space();
-            args.extend(self.operand()?);
+            if let Some(operand) = self.operand()? {
+                if first.is_none() {
+                    first = Some(operand);
+                } else {
+                    // Two arguments at most, nearly always; a vector starts with room for four.
+                    if rest.is_empty() {
+                        rest.reserve_exact(2);
+                    }
+                    rest.push(operand);
+                }
+            }
             let item = self.next();
             match item.token {
                 Token::Space => {}
@@ -611,9 +623,7 @@ impl<'a> Parser<'a> {
                 _ => return Err(self.unexpected(item, "operand")),
             }
         }
-        let mut args = args.into_iter();
-        let Some(first) = args.next() else { return Err(self.error_here("empty command")) };
-        let rest: Vec<Expr> = args.collect();
+        let Some(first) = first else { return Err(self.error_here("empty command")) };
         let end = rest.last().map_or(first.span, |last| last.span);
         Ok(Command { span: Self::span(start).to(first.span).to(end), first, rest })
     }

@@ -111,6 +111,10 @@ pub fn unquote(literal: &str) -> Option<Vec<u8>> {
     let body = literal.strip_prefix(mark)?.strip_suffix(mark)?;
     match mark {
         '`' => (!body.contains('`')).then(|| body.replace('\r', "").into_bytes()),
+        // Most literals have nothing in them to decode.
+        '"' if !body.bytes().any(|byte| matches!(byte, b'"' | b'\\' | b'\n')) => {
+            Some(body.as_bytes().to_vec())
+        }
         '"' | '\'' => {
             let mut out = Vec::with_capacity(body.len());
             let mut rest = body;
