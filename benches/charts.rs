@@ -13,12 +13,17 @@ use bowline::render::{self, Capabilities, Job, Options, ReleaseInfo};
 use bowline::repo::generate::generate;
 use bowline::sys::Host;
 use bowline::values::{self, Compat};
-use bowline_benches::{host, large_chart, large_files, many_archives};
+use bowline_benches::{archived_charts, host, large_chart, large_files, many_archives, umbrella_files};
 use criterion::{Criterion, criterion_group, criterion_main};
 
 /// What `template` does behind loading: values, rendering, the manifest in install order.
 fn template(chart: &Chart, host: &Host) -> Manifest {
-    let processed = values::process(chart, &Map::new(), Compat::default()).expect("values fit");
+    try_template(chart, host).expect("the chart renders")
+}
+
+/// As [`template`]; `None` for a chart that wants values of its user's.
+fn try_template(chart: &Chart, host: &Host) -> Option<Manifest> {
+    let processed = values::process(chart, &Map::new(), Compat::default()).ok()?;
     let values = Value::Map(processed.values);
     let release = ReleaseInfo::install("bench", "default");
     let capabilities = Capabilities::default();
@@ -31,13 +36,33 @@ fn template(chart: &Chart, host: &Host) -> Manifest {
         lookup: None,
         options: Options::default(),
     };
-    let files = render::render(&job).expect("the chart renders");
+    let files = render::render(&job).ok()?;
     let texts: Vec<Arc<SourceFile>> = files
         .into_iter()
         .filter(|file| !file.name.ends_with("NOTES.txt"))
         .map(|file| SourceFile::new(file.name, file.text))
         .collect();
-    Manifest::from_rendered(&texts).expect("the output is a manifest")
+    Manifest::from_rendered(&texts).ok()
+}
+
+/// The charts that `beside-helm` compares as processes, here without loading.
+fn public_charts(criterion: &mut Criterion) {
+    let host = host();
+    let umbrella = chart::from_files("umbrella", umbrella_files(100, 40), &Limits::default());
+    let umbrella = umbrella.expect("the chart is valid");
+    let stack = archived_charts(|name| name.ends_with("__kube-prometheus-stack.tgz"));
+    let all = archived_charts(|_| true);
+    let mut group = criterion.benchmark_group("template");
+    group.sample_size(10);
+    group.bench_function("umbrella", |bench| bench.iter(|| template(black_box(&umbrella), &host)));
+    if let [stack] = stack.as_slice() {
+        group.bench_function("kps", |bench| bench.iter(|| template(black_box(stack), &host)));
+    }
+    if !all.is_empty() {
+        let rendered = |chart| try_template(black_box(chart), &host).is_some();
+        group.bench_function("all", |bench| bench.iter(|| all.iter().filter(|chart| rendered(chart)).count()));
+    }
+    group.finish();
 }
 
 fn charts(criterion: &mut Criterion) {
@@ -81,5 +106,5 @@ fn index(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, charts, index);
+criterion_group!(benches, charts, public_charts, index);
 criterion_main!(benches);

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use bowline::chart::scaffold::{Language, PLACEHOLDER};
 use bowline::chart::{self, Chart, ChartFile, Limits, Metadata};
 use bowline::cluster::{Sqlite, StoreOptions};
 use bowline::data::time::{Time, Zone};
@@ -68,6 +69,44 @@ pub fn large_files() -> Vec<ChartFile> {
         file(format!("templates/part-{part}.yaml"), TEMPLATE.replace("PART", &format!("part{part}")))
     }));
     files
+}
+
+/// The files of a chart of many scaffolds, each with one template that calls tpl often.
+pub fn umbrella_files(subcharts: usize, calls: usize) -> Vec<ChartFile> {
+    let mut files = vec![file("Chart.yaml", "apiVersion: v2\nname: umbrella\nversion: 0.1.0\n")];
+    for at in 0..subcharts {
+        let name = format!("app-{at:03}");
+        let scaffold = Language::GoTemplate.files().iter();
+        files.extend(
+            scaffold.map(|(path, text)| file(format!("charts/{name}/{path}"), text.replace(PLACEHOLDER, &name))),
+        );
+        let mut text = format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{{{ include \"{name}.fullname\" . }}}}-tpl\ndata:\n"
+        );
+        for call in 0..calls {
+            let inner = format!("{{{{ .Release.Name }}}}-{{{{ .Values.image.repository }}}}-{call}");
+            let _ = writeln!(text, "  key-{call}: {{{{ tpl \"{inner}\" . | quote }}}}");
+        }
+        files.push(file(format!("charts/{name}/templates/tpl.yaml"), text));
+    }
+    files
+}
+
+/// The charts of the folder in BOWLINE_CHARTS (or of `../shared/conformance/charts`), in the order of their names; none
+/// when it is not there. `wanted` picks the archives by name.
+pub fn archived_charts(wanted: impl Fn(&str) -> bool) -> Vec<Chart> {
+    let folder = std::env::var_os("BOWLINE_CHARTS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/conformance/charts"),
+        std::path::PathBuf::from,
+    );
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "tgz"))
+        .filter(|path| path.file_name().is_some_and(|name| wanted(&name.to_string_lossy())))
+        .collect();
+    paths.sort();
+    paths.iter().filter_map(|path| chart::load(path, &Limits::default()).ok()).collect()
 }
 
 const HELPERS: &str = r#"{{- define "large.fullname" -}}

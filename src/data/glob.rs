@@ -40,9 +40,41 @@ impl Term {
 struct Chunk {
     star: bool,
     terms: Vec<Term>,
+    /// The terms as text, when each of them is one plain character: most chunks of most patterns, and every file of a
+    /// chart is held against every line of its .helmignore.
+    literal: Option<String>,
 }
 
 impl Chunk {
+    fn finish(&mut self) {
+        let plain = |term: &Term| if let Term::Char(c) = term { Some(*c) } else { None };
+        self.literal = self.terms.iter().map(plain).collect();
+    }
+
+    /// What is left of a name after this chunk; `last` when it has to take all of it.
+    fn take<'t>(&self, rest: &'t str, last: bool) -> Option<&'t str> {
+        if let Some(literal) = &self.literal {
+            let (skipped, after) = match (self.star, last) {
+                (false, _) => ("", rest.strip_prefix(literal.as_str())?),
+                (true, false) => rest.split_once(literal.as_str())?,
+                (true, true) => (rest.strip_suffix(literal.as_str())?, ""),
+            };
+            return (!skipped.contains('/') && (after.is_empty() || !last)).then_some(after);
+        }
+        let mut start = rest;
+        loop {
+            match self.strip(start) {
+                Some(after) if after.is_empty() || !last => return Some(after),
+                _ => {}
+            }
+            let mut skip = start.chars();
+            match skip.next() {
+                Some(c) if self.star && c != '/' => start = skip.as_str(),
+                _ => return None,
+            }
+        }
+    }
+
     /// What is left of the text after the terms took their characters from its start.
     fn strip<'t>(&self, text: &'t str) -> Option<&'t str> {
         let mut rest = text.chars();
@@ -74,7 +106,7 @@ impl PathPattern {
                     // Neighbouring stars are one star.
                     match chunks.last_mut() {
                         Some(last) if last.terms.is_empty() => last.star = true,
-                        _ => chunks.push(Chunk { star: true, terms: Vec::new() }),
+                        _ => chunks.push(Chunk { star: true, ..Chunk::default() }),
                     }
                     continue;
                 }
@@ -87,6 +119,7 @@ impl PathPattern {
                 last.terms.push(term);
             }
         }
+        chunks.iter_mut().for_each(Chunk::finish);
         Ok(PathPattern { chunks })
     }
 
@@ -100,16 +133,10 @@ impl PathPattern {
             if chunk.star && chunk.terms.is_empty() {
                 return !rest.contains('/');
             }
-            let fits = |text: &str| chunk.strip(text).is_some_and(|after| after.is_empty() || !last);
-            let mut start = rest;
-            while !fits(start) {
-                let mut skip = start.chars();
-                match skip.next() {
-                    Some(c) if chunk.star && c != '/' => start = skip.as_str(),
-                    _ => return false,
-                }
+            match chunk.take(rest, last) {
+                Some(after) => rest = after,
+                None => return false,
             }
-            rest = chunk.strip(start).unwrap_or_default();
         }
         rest.is_empty()
     }

@@ -73,8 +73,7 @@ impl SourceFile {
 
     fn lines(&self) -> &[u32] {
         self.lines.get_or_init(|| {
-            let starts =
-                self.text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1);
+            let starts = self.text.match_indices('\n').map(|(i, _)| i as u32 + 1);
             std::iter::once(0).chain(starts).collect()
         })
     }
@@ -86,6 +85,14 @@ impl SourceFile {
 
     /// The line (from 1) that holds a byte offset.
     pub fn line_of(&self, offset: u32) -> u32 {
+        // Near the start, counting is cheaper than finding all lines: a rendered file nearly always holds one document
+        // that starts there, and nobody asks for another place in it.
+        if offset < 4096
+            && self.lines.get().is_none()
+            && let Some(before) = self.text.as_bytes().get(..offset as usize)
+        {
+            return before.iter().filter(|byte| **byte == b'\n').count() as u32 + 1;
+        }
         self.lines().partition_point(|start| *start <= offset) as u32
     }
 

@@ -41,7 +41,8 @@ pub(super) fn lex(text: &str, keywords: Keywords) -> Lexed {
         line: 1,
         counted: 0,
         parens: 0,
-        items: Vec::new(),
+        // At least one token for this many bytes in all but the plainest texts.
+        items: Vec::with_capacity(text.len() / 16 + 2),
         error: String::new(),
     };
     let mut state = Some(State::Text);
@@ -113,14 +114,14 @@ fn find_left(text: &str) -> Option<usize> {
     }
 }
 
+// What the language means by its marks is ASCII, so the questions that come up at every token are asked of bytes.
+
 fn has_left_trim(rest: &str) -> bool {
-    let mut chars = rest.chars();
-    chars.next() == Some('-') && chars.next().is_some_and(is_space)
+    matches!(rest.as_bytes(), [b'-', b' ' | b'\t' | b'\r' | b'\n', ..])
 }
 
 fn has_right_trim(rest: &str) -> bool {
-    let mut chars = rest.chars();
-    chars.next().is_some_and(is_space) && chars.next() == Some('-')
+    matches!(rest.as_bytes(), [b' ' | b'\t' | b'\r' | b'\n', b'-', ..])
 }
 
 impl<'a> Lexer<'a> {
@@ -128,8 +129,15 @@ impl<'a> Lexer<'a> {
         self.text.get(self.at..).unwrap_or("")
     }
 
+    fn bytes(&self) -> &'a [u8] {
+        self.text.as_bytes().get(self.at..).unwrap_or_default()
+    }
+
     fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
+        match self.bytes().first() {
+            Some(byte) if byte.is_ascii() => Some(char::from(*byte)),
+            _ => self.rest().chars().next(),
+        }
     }
 
     fn next(&mut self) -> Option<char> {
@@ -225,11 +233,10 @@ impl<'a> Lexer<'a> {
 
     /// Whether the closing delimiter is next, and whether it has a trim marker.
     fn right_delim_here(&self) -> Option<bool> {
-        let rest = self.rest();
-        if has_right_trim(rest) && rest.get(TRIM_MARKER..).is_some_and(|rest| rest.starts_with(RIGHT)) {
-            Some(true)
-        } else {
-            rest.starts_with(RIGHT).then_some(false)
+        match self.bytes() {
+            [b' ' | b'\t' | b'\r' | b'\n', b'-', b'}', b'}', ..] => Some(true),
+            [b'}', b'}', ..] => Some(false),
+            _ => None,
         }
     }
 
@@ -270,8 +277,8 @@ impl<'a> Lexer<'a> {
                 }
             }
             '|' => self.emit(Token::Pipe),
-            '"' => self.quoted('"', Token::Str, "unterminated quoted string"),
-            '\'' => self.quoted('\'', Token::CharConstant, "unterminated character constant"),
+            '"' => self.quoted(b'"', Token::Str, "unterminated quoted string"),
+            '\'' => self.quoted(b'\'', Token::CharConstant, "unterminated character constant"),
             '`' => self.raw_quoted(),
             '$' => self.field_or_variable(Token::Variable, Token::Variable),
             '.' if !self.peek().is_some_and(|c| c.is_ascii_digit()) => {
@@ -314,15 +321,21 @@ impl<'a> Lexer<'a> {
         self.emit(Token::Space)
     }
 
-    fn quoted(&mut self, mark: char, token: Token, message: &str) -> Option<State> {
+    fn quoted(&mut self, mark: u8, token: Token, message: &str) -> Option<State> {
         loop {
-            match self.next() {
-                Some('\\') if !matches!(self.peek(), None | Some('\n')) => {
+            let special = |byte: &u8| *byte == mark || matches!(byte, b'\\' | b'\n');
+            let Some(length) = self.bytes().iter().position(special) else {
+                self.at = self.text.len();
+                return self.fail(message);
+            };
+            let found = self.bytes().get(length).copied();
+            self.at += length + 1;
+            match found {
+                Some(b'\\') if !matches!(self.peek(), None | Some('\n')) => {
                     self.next();
                 }
-                None | Some('\n' | '\\') => return self.fail(message),
-                Some(c) if c == mark => return self.emit(token),
-                Some(_) => {}
+                Some(byte) if byte == mark => return self.emit(token),
+                _ => return self.fail(message),
             }
         }
     }
@@ -340,8 +353,9 @@ impl<'a> Lexer<'a> {
     /// Letters, digits and underscores; nearly always ASCII.
     fn skip_name(&mut self) {
         loop {
-            let bytes = self.rest().bytes();
-            self.at += bytes.take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
+            let bytes = self.bytes();
+            let other = |byte: &u8| !(byte.is_ascii_alphanumeric() || *byte == b'_');
+            self.at += bytes.iter().position(other).unwrap_or(bytes.len());
             match self.peek() {
                 Some(c) if !c.is_ascii() && is_alphanumeric(c) => self.at += c.len_utf8(),
                 _ => return,
@@ -351,9 +365,9 @@ impl<'a> Lexer<'a> {
 
     /// Whether a name may end here.
     fn at_terminator(&self) -> bool {
-        match self.peek() {
-            None | Some('.' | ',' | '|' | ':' | ')' | '(') => true,
-            Some(c) => is_space(c) || self.rest().starts_with(RIGHT),
+        match self.bytes() {
+            [] | [b'.' | b',' | b'|' | b':' | b')' | b'(' | b' ' | b'\t' | b'\r' | b'\n', ..] => true,
+            rest => rest.starts_with(RIGHT.as_bytes()),
         }
     }
 

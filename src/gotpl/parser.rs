@@ -8,6 +8,7 @@
     reason = "the error is boxed to keep the frames of the recursion small"
 )]
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::diag::{SourceFile, Span, did_you_mean};
@@ -54,6 +55,7 @@ pub(super) fn parse(
         nesting: 0,
         scope: Scope::new(),
         done: Vec::new(),
+        names: [const { None }; NAMES],
     };
     let body = parser.file_body()?;
     parser.add(Arc::clone(name), body)?;
@@ -152,7 +154,12 @@ struct Parser<'a> {
     nesting: usize,
     scope: Scope,
     done: Vec<Template>,
+    /// Names of fields that came up last, each at the one place that its letters give it.
+    names: [Option<Arc<str>>; NAMES],
 }
+
+/// How many names of fields a parser remembers.
+const NAMES: usize = 64;
 
 impl<'a> Parser<'a> {
     // Tokens.
@@ -332,7 +339,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn unquote(&self, item: Item) -> Parsed<Vec<u8>> {
+    fn unquote(&self, item: Item) -> Parsed<Cow<'a, [u8]>> {
         unquote(self.text(item)).ok_or_else(|| self.error(Self::span(item), "invalid syntax"))
     }
 
@@ -478,7 +485,8 @@ impl<'a> Parser<'a> {
     fn pipeline(&mut self, context: &str, end: Token) -> Parsed<Pipe> {
         let first = self.peek_non_space();
         let mut pipe =
-            Pipe { span: Self::span(first), variables: Vec::new(), assigns: false, commands: Vec::new() };
+            // Nearly every pipeline has one command.
+            Pipe { span: Self::span(first), variables: Vec::new(), assigns: false, commands: Vec::with_capacity(1) };
         let outer = self.scope.variables.len();
         self.declarations(&mut pipe, context)?;
         let declared = outer..self.scope.variables.len();
@@ -596,10 +604,21 @@ impl<'a> Parser<'a> {
 
     fn command(&mut self) -> Parsed<Command> {
         let start = self.peek_non_space();
-        let mut args = Vec::new();
+        let mut first = None;
+        let mut rest = Vec::new();
         loop {
             self.skip_space();
-            args.extend(self.operand()?);
+            if let Some(operand) = self.operand()? {
+                if first.is_none() {
+                    first = Some(operand);
+                } else {
+                    // Two arguments at most, nearly always; a vector starts with room for four.
+                    if rest.is_empty() {
+                        rest.reserve_exact(2);
+                    }
+                    rest.push(operand);
+                }
+            }
             let item = self.next();
             match item.token {
                 Token::Space => {}
@@ -611,9 +630,7 @@ impl<'a> Parser<'a> {
                 _ => return Err(self.unexpected(item, "operand")),
             }
         }
-        let mut args = args.into_iter();
-        let Some(first) = args.next() else { return Err(self.error_here("empty command")) };
-        let rest: Vec<Expr> = args.collect();
+        let Some(first) = first else { return Err(self.error_here("empty command")) };
         let end = rest.last().map_or(first.span, |last| last.span);
         Ok(Command { span: Self::span(start).to(first.span).to(end), first, rest })
     }
@@ -625,28 +642,50 @@ impl<'a> Parser<'a> {
         if first_field.token != Token::Field {
             return Ok(Some(term));
         }
-        let mut fields = Vec::new();
+        let following = self.items.get(self.cursor..).unwrap_or_default();
+        let count = following.iter().take_while(|item| item.token == Token::Field).count();
+        let (term_kind, mut fields) = match term.kind {
+            ExprKind::Field(names) => {
+                let mut fields = Vec::with_capacity(names.len() + count);
+                fields.extend(names);
+                (None, fields)
+            }
+            kind => (Some(kind), Vec::with_capacity(count)),
+        };
         let mut span = Self::span(first_field);
         while self.peek().token == Token::Field {
             let item = self.next();
             span = span.to(Self::span(item));
-            fields.push(Arc::from(self.field_name(item)));
+            fields.push(self.field_name(item));
         }
-        let kind = match term.kind {
-            ExprKind::Field(names) => ExprKind::Field(names.into_vec().into_iter().chain(fields).collect()),
+        let kind = match term_kind {
+            None => ExprKind::Field(fields.into()),
+            Some(kind) => self.with_fields(Expr { span: term.span, kind }, fields, span)?,
+        };
+        Ok(Some(Expr { span, kind }))
+    }
+
+    /// A term that is no field, and fields of it.
+    fn with_fields(&self, term: Expr, fields: Vec<Arc<str>>, span: Span) -> Parsed<ExprKind> {
+        Ok(match term.kind {
             ExprKind::Variable { slot, name, .. } => ExprKind::Variable { slot, name, fields: fields.into() },
             ExprKind::Bool(_) | ExprKind::Str(..) | ExprKind::Number(_) | ExprKind::Nil | ExprKind::Dot => {
                 let message = format!("unexpected . after term {}", quote(term.to_string().as_bytes()));
                 return Err(self.error(span, message));
             }
             _ => ExprKind::Chain(Box::new(term), fields.into()),
-        };
-        Ok(Some(Expr { span, kind }))
+        })
     }
 
-    /// A field token without its dot.
-    fn field_name(&self, item: Item) -> &'a str {
-        self.text(item).get(1..).unwrap_or("")
+    /// A field token without its dot. The same few names stand all over a file, and one text serves for them.
+    fn field_name(&mut self, item: Item) -> Arc<str> {
+        let name = self.text(item).get(1..).unwrap_or("");
+        let [first, .., last] = *name.as_bytes() else { return Arc::from(name) };
+        let place = (usize::from(first) * 7 + usize::from(last) * 3 + name.len()) % NAMES;
+        match &self.names[place] {
+            Some(known) if **known == *name => Arc::clone(known),
+            _ => Arc::clone(self.names[place].insert(Arc::from(name))),
+        }
     }
 
     fn term(&mut self) -> Parsed<Option<Expr>> {
@@ -659,11 +698,11 @@ impl<'a> Parser<'a> {
             Token::Nil => ExprKind::Nil,
             Token::Bool => ExprKind::Bool(text == "true"),
             Token::Variable => self.variable(item)?,
-            Token::Field => ExprKind::Field(Box::new([Arc::from(self.field_name(item))])),
+            Token::Field => ExprKind::Field(Box::new([self.field_name(item)])),
             Token::CharConstant => self.number(item, Number::from_char(text))?,
             Token::Complex => self.number(item, Number::from_complex(text))?,
             Token::Number => self.number(item, Number::from_text(text))?,
-            Token::Str | Token::RawStr => ExprKind::Str(GoStr::from(self.unquote(item)?), text.into()),
+            Token::Str | Token::RawStr => ExprKind::Str(GoStr::from(&*self.unquote(item)?), text.into()),
             Token::LeftParen => {
                 let pipe =
                     self.nest(|parser| parser.pipeline("parenthesized pipeline", Token::RightParen))?;

@@ -11,9 +11,13 @@ use super::hook::{self, Hook, Role};
 use super::order;
 use super::split::split;
 use crate::diag::{Diagnostic, Severity, SourceFile};
+use crate::sys::parallel;
 
 /// What stands before the path of the template in a stored document.
 const SOURCE: &str = "# Source: ";
+
+/// Bytes of rendered text from which on reading them on two threads saves more than it costs.
+const LARGE: usize = 64 << 10;
 
 /// The outcome of rendering a chart.
 #[derive(Debug, Clone, Default)]
@@ -37,15 +41,17 @@ impl Manifest {
     pub fn from_rendered(files: &[Arc<SourceFile>]) -> Result<Self, ManifestError> {
         let mut files: Vec<&Arc<SourceFile>> = files.iter().collect();
         files.sort_by(|a, b| a.name().cmp(b.name()));
-        let mut manifest = Manifest::default();
-        for file in files {
-            let base = file.name().rsplit('/').next().unwrap_or("");
-            if base.starts_with('_') {
-                continue;
-            }
+        files.retain(|file| !file.name().rsplit('/').next().unwrap_or("").starts_with('_'));
+        let read = |file: &&Arc<SourceFile>| {
             let source: Arc<str> = file.name().into();
-            for piece in split(file.text()) {
-                manifest.take(Object::parse(&source, file, piece.offset, piece.text)?, file);
+            split(file.text()).map(|piece| Object::parse(&source, file, piece.offset, piece.text)).collect()
+        };
+        let size: usize = files.iter().map(|file| file.text().len()).sum();
+        let found: Vec<Vec<Result<Object, ManifestError>>> = parallel::map(&files, size > LARGE, read);
+        let mut manifest = Manifest::default();
+        for (file, objects) in files.iter().zip(found) {
+            for object in objects {
+                manifest.take(object?, file);
             }
         }
         order::sort_for_install(&mut manifest.objects, Object::sort_kind);

@@ -2,6 +2,7 @@
 //!
 //! Invariant: the text is Helm's to the byte: objects, then hooks, `---` and a source line before each.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,9 +10,10 @@ use super::lookup::StoreLookup;
 use super::options::{Apply, ChartRequest, ReleaseName, ValueSources};
 use super::pipeline::{self, Rendered};
 use super::{Context, OpsError, install, source};
+use crate::chart::ChartFile;
 use crate::cluster::Store;
 use crate::data::glob::PathPattern;
-use crate::manifest::{self, Event, Manifest};
+use crate::manifest::{self, Event, Hook, Manifest, Object};
 use crate::render::{self, Capabilities, ReleaseInfo};
 use crate::sys::fs;
 
@@ -47,8 +49,28 @@ pub struct TemplateOptions {
 pub struct Piece {
     /// The template that wrote it: `chart/templates/a.yaml`.
     pub source: Arc<str>,
+    body: Body,
+}
+
+/// Where the text of a piece is kept: definitions can be megabytes, so those stay in the chart's file.
+#[derive(Debug, Clone)]
+enum Body {
+    Document(Arc<str>),
+    File(ChartFile),
+}
+
+impl Piece {
+    fn document(object: &Object) -> Self {
+        Piece { source: Arc::clone(&object.source), body: Body::Document(Arc::clone(&object.text)) }
+    }
+
     /// The document.
-    pub text: Arc<str>,
+    pub fn text(&self) -> Cow<'_, str> {
+        match &self.body {
+            Body::Document(text) => Cow::Borrowed(text),
+            Body::File(file) => file.text(),
+        }
+    }
 }
 
 /// What was rendered.
@@ -112,45 +134,38 @@ pub fn template(
 }
 
 fn text_of(pieces: &[Piece]) -> String {
-    let mut text = String::new();
+    let size = |piece: &Piece| {
+        let text = match &piece.body {
+            Body::Document(text) => text.len(),
+            Body::File(file) => file.data.len(),
+        };
+        text + piece.source.len() + 20
+    };
+    let mut text = String::with_capacity(pieces.iter().map(size).sum());
     for piece in pieces {
-        manifest::write_document(&mut text, &piece.source, &piece.text);
+        manifest::write_document(&mut text, &piece.source, &piece.text());
     }
     text
 }
 
 /// Everything in the order of the output. Objects lose the white space at the end of them all, as Helm prints them.
 fn output(rendered: &Rendered, options: &TemplateOptions) -> TemplateReport {
-    let mut definitions = String::new();
-    let mut pieces = Vec::new();
-    if options.include_crds {
-        for crd in &rendered.crds {
-            let text: Arc<str> = crd.file.text().into();
-            manifest::write_document(&mut definitions, &crd.name, &text);
-            pieces.push(Piece { source: Arc::clone(&crd.name), text });
-        }
-    }
-    let objects = rendered.manifest.objects.iter();
-    pieces.extend(
-        objects.map(|object| Piece { source: Arc::clone(&object.source), text: Arc::clone(&object.text) }),
-    );
-    let mut text = definitions + &rendered.manifest.text();
+    let definitions = rendered.crds.iter().filter(|_| options.include_crds);
+    let mut pieces: Vec<Piece> = definitions
+        .map(|crd| Piece { source: Arc::clone(&crd.name), body: Body::File(crd.file.clone()) })
+        .chain(rendered.manifest.objects.iter().map(Piece::document))
+        .collect();
+    let mut text = text_of(&pieces);
     text.truncate(text.trim_end().len());
     let start = text.len() - text.trim_start().len();
     text.drain(..start);
     text.push('\n');
     if !options.apply.no_hooks {
-        let hooks: Vec<_> = rendered
-            .manifest
-            .hooks
-            .iter()
-            .filter(|hook| !(options.skip_tests && hook.runs_at(Event::Test)))
-            .collect();
-        pieces.extend(hooks.iter().map(|hook| Piece {
-            source: Arc::clone(&hook.object.source),
-            text: Arc::clone(&hook.object.text),
-        }));
-        text.push_str(&Manifest::hooks_text(hooks));
+        let hooks = rendered.manifest.hooks.iter();
+        let wanted = hooks.filter(|hook| !(options.skip_tests && hook.runs_at(Event::Test)));
+        let wanted: Vec<&Hook> = wanted.collect();
+        pieces.extend(wanted.iter().map(|hook| Piece::document(&hook.object)));
+        text.push_str(&Manifest::hooks_text(wanted));
     }
     TemplateReport { name: String::new(), chart: rendered.chart.name().to_string(), pieces, text }
 }
@@ -199,7 +214,7 @@ pub fn write_files(report: &TemplateReport, folder: &Path) -> Result<Vec<PathBuf
             files.push((path, String::new()));
             files.len() - 1
         });
-        manifest::write_document(&mut files[at].1, &piece.source, &piece.text);
+        manifest::write_document(&mut files[at].1, &piece.source, &piece.text());
     }
     for (path, text) in &files {
         fs::write_atomic(path, text.as_bytes(), false)?;

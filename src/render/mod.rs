@@ -18,6 +18,7 @@ pub mod reference;
 mod scope;
 pub mod tera;
 
+use std::cmp::Reverse;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -236,7 +237,7 @@ pub fn render(job: &Job) -> Result<Vec<RenderedFile>, RenderError> {
     if !failures.is_empty() {
         return Err(RenderError::Templates(failures));
     }
-    rendered.sort_by(|a, b| execution_order(&a.name, &b.name));
+    rendered.sort_by_cached_key(|file| execution_order(&file.name));
     Ok(rendered)
 }
 
@@ -255,13 +256,12 @@ fn template_files(job: &Job) -> Result<Vec<(EngineKind, TemplateFile)>, RenderEr
             files.push((kind, TemplateFile { name, source, scope: index, emitted }));
         }
     }
-    files.sort_by(|(_, a), (_, b)| execution_order(&a.name, &b.name));
+    files.sort_by_cached_key(|(_, file)| execution_order(&file.name));
     Ok(files)
 }
 
 /// Helm's order of parsing and execution: the deepest path first and, among equals, from Z to A, so that what a parent
 /// defines overrides what its children define.
-fn execution_order(a: &str, b: &str) -> std::cmp::Ordering {
-    let depth = |path: &str| path.matches('/').count();
-    depth(b).cmp(&depth(a)).then_with(|| b.cmp(a))
+fn execution_order(path: &Arc<str>) -> Reverse<(usize, Arc<str>)> {
+    Reverse((path.matches('/').count(), Arc::clone(path)))
 }

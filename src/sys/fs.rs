@@ -365,9 +365,17 @@ pub fn walk(
     most: usize,
     mut enter: impl FnMut(&str, Kind) -> bool,
 ) -> Result<Vec<Entry>, FsError> {
+    // The walker only ever appends to the root, so what is below it starts where the root's own bytes end. Taking paths
+    // apart by their components cost more than all else here, opening the files aside.
     let relative = |path: &Path| {
-        let below = path.strip_prefix(root).unwrap_or(path);
-        below.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+        let below = path.as_os_str().as_encoded_bytes().get(root.as_os_str().len()..).unwrap_or_default();
+        let text = String::from_utf8_lossy(below);
+        let text = text.trim_start_matches(std::path::is_separator);
+        if std::path::MAIN_SEPARATOR == '/' {
+            text.to_string()
+        } else {
+            text.replace(std::path::MAIN_SEPARATOR, "/")
+        }
     };
     let kind_of = |file_type: fs::FileType| match () {
         () if file_type.is_file() => Kind::File,
@@ -375,7 +383,10 @@ pub fn walk(
         () => Kind::Other,
     };
     let mut found = Vec::new();
-    let walker = walkdir::WalkDir::new(root).min_depth(1).follow_links(true).sort_by_file_name().into_iter();
+    // Those that are compared lie in one folder, so whole paths sort as names do.
+    let by_name =
+        |a: &walkdir::DirEntry, b: &walkdir::DirEntry| a.path().as_os_str().cmp(b.path().as_os_str());
+    let walker = walkdir::WalkDir::new(root).min_depth(1).follow_links(true).sort_by(by_name).into_iter();
     for entry in walker.filter_entry(|entry| enter(&relative(entry.path()), kind_of(entry.file_type()))) {
         let entry = entry.map_err(|error| {
             let path = error.path().unwrap_or(root).to_path_buf();

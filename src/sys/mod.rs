@@ -11,6 +11,7 @@ pub mod dns;
 pub mod env_vars;
 pub mod fs;
 pub mod http;
+pub mod parallel;
 pub mod process;
 pub mod secret;
 

@@ -52,6 +52,9 @@ pub(super) struct Scanner<'t> {
     keys: VecDeque<SimpleKey>,
     /// Go's library forgets that `[]` and `{}` may be keys; a `:` behind them stands alone.
     orphan: bool,
+    /// Whether the first token was found to be the next one, and not taken since. The parser peeks at each token several
+    /// times.
+    settled: bool,
 }
 
 impl<'t> Scanner<'t> {
@@ -68,13 +71,17 @@ impl<'t> Scanner<'t> {
             simple_key_allowed: true,
             keys: VecDeque::new(),
             orphan: false,
+            settled: false,
         }
     }
 
     /// The next token, without taking it.
     pub(super) fn peek(&mut self) -> Result<&Token<'t>, SyntaxError> {
-        while self.needs_more()? && !self.done {
-            self.fetch()?;
+        if !self.settled {
+            while self.needs_more()? && !self.done {
+                self.fetch()?;
+            }
+            self.settled = true;
         }
         match self.tokens.front() {
             Some(token) => Ok(token),
@@ -86,6 +93,7 @@ impl<'t> Scanner<'t> {
     /// Takes the token that was peeked. The end of the stream is never used up.
     pub(super) fn take(&mut self) -> Result<Token<'t>, SyntaxError> {
         let end = matches!(self.peek()?.kind, TokenKind::StreamEnd);
+        self.settled = false;
         let next = if end { self.tokens.front().cloned() } else { self.tokens.pop_front() };
         self.taken += usize::from(!end);
         if let Some(token) = &next {

@@ -31,6 +31,7 @@ use std::sync::Arc;
 
 use crate::gotpl::{self, Ctx, MissingKey, ParsedFile, Set, TemplateError, Val};
 use crate::sprig::Outside;
+use crate::sys::parallel;
 
 pub use functions::FAMILIES;
 pub use name::name_from_template;
@@ -49,6 +50,9 @@ pub struct GotplEngine;
 const STACK: usize = 256 << 20;
 /// What evaluation leaves of it for functions and errors.
 const RESERVE: usize = 16 << 20;
+
+/// Bytes of templates from which on parsing them on two threads saves more than it costs.
+const LARGE: usize = 64 << 10;
 
 /// What goes to the rendering thread: a job without its store.
 struct Task<'a> {
@@ -122,7 +126,7 @@ impl Task<'_> {
                     }
                     rendered.push(RenderedFile {
                         name: Arc::clone(&file.name),
-                        text: functions::without_no_value(&String::from_utf8_lossy(&bytes)),
+                        text: text_of(bytes),
                         engine: EngineKind::Gotpl,
                         source: Arc::clone(&file.source),
                     });
@@ -137,19 +141,31 @@ impl Task<'_> {
     fn parse(&self) -> Result<Set, RenderError> {
         let mut set = Set::new("gotpl", functions::table());
         let mut failures = Vec::new();
-        for file in self.files {
+        let counts = |file: &&TemplateFile| {
             let base = file.name.rsplit('/').next().unwrap_or("");
             let of_library = self.scopes.get(file.scope).is_some_and(|scope| scope.chart.is_library());
-            if of_library && !base.starts_with('_') {
-                continue;
-            }
-            match ParsedFile::parse(&file.name, &file.source, set.funcs()) {
+            !of_library || base.starts_with('_')
+        };
+        let files: Vec<&TemplateFile> = self.files.iter().filter(counts).collect();
+        let size: usize = files.iter().map(|file| file.source.text().len()).sum();
+        let funcs = set.funcs();
+        let all =
+            parallel::map(&files, size > LARGE, |file| ParsedFile::parse(&file.name, &file.source, funcs));
+        for parsed in all {
+            match parsed {
                 Ok(parsed) => set.add(&parsed),
                 Err(error) => failures.push(failure::parse(&error)),
             }
         }
         if failures.is_empty() { Ok(set) } else { Err(RenderError::Templates(failures)) }
     }
+}
+
+/// The bytes that a template wrote as text; hardly ever is there something to replace, and then they are not copied.
+fn text_of(bytes: Vec<u8>) -> String {
+    let text = String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    if text.contains("<no value>") { functions::without_no_value(&text) } else { text }
 }
 
 fn failed(error: &TemplateError) -> TemplateFailure {
