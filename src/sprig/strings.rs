@@ -364,9 +364,9 @@ fn nospace(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
 }
 
 fn initials(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    let source = text(args, 0, "initials")?.to_text().into_owned();
-    // The first byte of each word, written as a rune of its own.
-    let first = source.split(is_go_space).filter_map(|word| word.bytes().next()).map(|byte| byte as char);
+    // Every byte counts as a rune of its own, also those that are spaces then (0x85, 0xa0).
+    let words = text(args, 0, "initials")?.as_bytes().split(|byte| is_go_space(char::from(*byte)));
+    let first = words.filter_map(|word| word.first()).map(|byte| char::from(*byte));
     string(first.collect::<String>())
 }
 

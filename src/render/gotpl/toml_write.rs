@@ -16,6 +16,9 @@ pub(super) fn write(value: &Val) -> Result<String, GoStr> {
     let mut writer = Writer { out: String::new() };
     match table(value)? {
         Some(entries) => writer.table(&mut Vec::new(), &entries)?,
+        None if tables(value)?.is_some() => {
+            return Err("toml: top-level values must be Go maps or structs".into());
+        }
         None if value.is_nil() => return Err("reflect: call of reflect.Value.Type on zero Value".into()),
         None => writer.inline(value, 0)?,
     }

@@ -5,10 +5,8 @@
 //!
 //! Invariant: [`sort`] is deterministic and never panics, whatever the comparison says.
 
-use crate::data::Value;
-
 /// Sorts by a comparison that need not be an order: first by bytes, then merged from the bottom up.
-pub(super) fn sort(entries: &mut Vec<(&str, &Value)>, before: fn(&str, &str) -> bool) {
+pub(super) fn sort<V: Copy>(entries: &mut Vec<(&str, V)>, before: fn(&str, &str) -> bool) {
     entries.sort_unstable_by_key(|(key, _)| *key);
     if entries.iter().all(|(key, _)| key.bytes().all(|byte| byte.is_ascii_alphabetic())) {
         return;
