@@ -73,6 +73,7 @@ fn pretty_at(value: &Val, depth: usize) -> Result<Pretty, GoStr> {
             }
             (None, None) => inner(&object.data(DataForm::Yaml)?)?,
         },
+        Val::Num(Num::Complex(..)) => return Err("cannot marshal type: complex128".into()),
         other => Pretty::from(&encodable(other, DataForm::Yaml)?),
     })
 }

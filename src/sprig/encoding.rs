@@ -143,7 +143,7 @@ fn base32_decoded(source: &[u8]) -> Result<Vec<u8>, usize> {
         let (mut bits, mut letters) = (0_u64, 0);
         let block = at;
         while letters < 8 {
-            let Some(byte) = source.get(at) else { return Err(source.len()) };
+            let Some(byte) = source.get(at) else { return Err(block) };
             if *byte == b'=' && letters >= 2 {
                 let missing = 8 - letters;
                 if source.len() < block + 8 {

@@ -246,7 +246,7 @@ fn chunk(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let pieces = match usize::try_from(*size) {
         Ok(0) => return Err(FuncError::panic("runtime error: makeslice: len out of range")),
         Ok(size) => all.chunks(size).map(|piece| list(piece.to_vec())).collect(),
-        Err(_) => Vec::new(),
+        Err(_) => return Err(FuncError::panic("runtime error: makeslice: cap out of range")),
     };
     Ok(Val::List(List::typed(&LISTS, pieces)))
 }

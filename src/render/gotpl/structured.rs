@@ -97,8 +97,8 @@ fn must_to_yaml(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
 }
 
 fn to_yaml_pretty(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    let data = pretty(argument(args, "toYamlPretty")?);
-    let mut text = data.map(|data| yaml::to_string_pretty(&data)).unwrap_or_default();
+    let data = pretty(argument(args, "toYamlPretty")?).map_err(FuncError::panic)?;
+    let mut text = yaml::to_string_pretty(&data);
     if text.ends_with('\n') {
         text.pop();
     }
@@ -112,8 +112,8 @@ fn source(ctx: &mut Ctx<'_>, args: &[Val], name: &str) -> Result<std::sync::Arc<
     Ok(SourceFile::new(name, &*go_text(text)))
 }
 
-/// The text argument as JSON, charged for.
-fn json_text<'a>(ctx: &mut Ctx<'_>, args: &'a [Val], name: &str) -> Result<&'a [u8], FuncError> {
+/// The bytes of the text argument, charged for.
+fn text_bytes<'a>(ctx: &mut Ctx<'_>, args: &'a [Val], name: &str) -> Result<&'a [u8], FuncError> {
     let [Val::Str(text)] = args else { return Err(FuncError::arguments(name)) };
     ctx.spend(1 + text.len() as u64 / 16)?;
     Ok(text.as_bytes())
@@ -160,12 +160,12 @@ fn must_to_toml_of(value: &Val) -> Answer {
 }
 
 fn from_toml(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    let file = source(ctx, args, "fromToml")?;
-    Ok(toml_read::read(file.text()).map_or_else(error_map, Val::Map))
+    let text = text_bytes(ctx, args, "fromToml")?;
+    Ok(toml_read::read(text).map_or_else(error_map, Val::Map))
 }
 
 fn from_json(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    let text = json_text(ctx, args, "fromJson")?;
+    let text = text_bytes(ctx, args, "fromJson")?;
     Ok(match json::parse_bytes(text) {
         Ok((Value::Null, _)) => Val::Map(Map::nil(&crate::gotpl::ANY_MAP)),
         Ok((value @ Value::Map(_), error)) => {
@@ -185,7 +185,7 @@ fn from_json(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
 }
 
 fn from_json_array(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    let text = json_text(ctx, args, "fromJsonArray")?;
+    let text = text_bytes(ctx, args, "fromJsonArray")?;
     Ok(match json::parse_bytes(text) {
         Ok((Value::Null, _)) => Val::List(crate::gotpl::List::nil(&crate::gotpl::ANY_LIST)),
         Ok((Value::List(_), Some(error))) => error_list(error.to_string()),
