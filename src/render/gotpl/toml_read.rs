@@ -621,12 +621,26 @@ impl Reader<'_> {
         let digits = unsigned.bytes().take_while(u8::is_ascii_digit).count();
         let dated =
             unsigned.len() == text.len() && matches!(unsigned.as_bytes().get(digits), Some(b'-' | b':'));
-        if date || clock || dated {
+        if date || clock {
             return moment(&text);
+        }
+        if dated {
+            return Err(no_moment(&text));
         }
         if let Some(error) = misspelt(&text) {
             return Err(error);
         }
+        // What follows the digits of the base stands for itself.
+        let radix = match text.get(..2) {
+            Some("0x") => 16,
+            Some("0o") => 8,
+            Some("0b") => 2,
+            _ => return number(&text),
+        };
+        let rest =
+            text[2..].find(|c: char| c != '_' && !c.is_digit(radix)).map_or(0, |at| text.len() - 2 - at);
+        self.at -= rest;
+        text.truncate(text.len() - rest);
         number(&text)
     }
 }
@@ -639,6 +653,10 @@ fn put(map: &Map, key: &str, value: Val) {
 fn push(out: &mut String, c: char) -> Step<()> {
     out.push(c);
     Ok(())
+}
+
+fn no_moment(text: &str) -> String {
+    format!("invalid datetime: {}", crate::gotpl::quote(text.as_bytes()))
 }
 
 fn moment(text: &str) -> Step<Val> {
@@ -658,7 +676,7 @@ fn moment(text: &str) -> Step<Val> {
             return Ok(time(at));
         }
     }
-    Err(format!("invalid datetime: {}", crate::gotpl::quote(text.as_bytes())))
+    Err(no_moment(text))
 }
 
 /// What is wrong with the sign or the first digit of a number.

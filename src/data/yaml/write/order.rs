@@ -84,8 +84,7 @@ mod tests {
 
     fn sorted(mut keys: Vec<&'static str>, before: fn(&str, &str) -> bool) -> Vec<&'static str> {
         keys.reverse();
-        let null = Value::Null;
-        let mut entries: Vec<(&str, &Value)> = keys.iter().map(|key| (*key, &null)).collect();
+        let mut entries: Vec<(&str, ())> = keys.iter().map(|key| (*key, ())).collect();
         sort(&mut entries, before);
         entries.iter().map(|(key, _)| *keys.iter().find(|k| *k == key).unwrap()).collect()
     }
