@@ -94,7 +94,8 @@ impl<'a> Directives<'a> {
     }
 
     fn precision(&mut self, printer: &mut Printer) {
-        if self.peek() != Some(b'.') {
+        // A dot that ends the format is its verb.
+        if self.peek() != Some(b'.') || self.at + 1 == self.format.len() {
             return;
         }
         self.at += 1;
@@ -106,7 +107,7 @@ impl<'a> Directives<'a> {
             self.at += 1;
             let precision = self.int_operand();
             printer.flags.precision = precision.and_then(|precision| usize::try_from(precision).ok());
-            if precision.is_none() {
+            if printer.flags.precision.is_none() {
                 printer.text("%!(BADPREC)");
             }
             self.after_index = false;
@@ -187,7 +188,7 @@ impl<'a> Directives<'a> {
             return printer.text(&format!("%!{verb}(MISSING)"));
         };
         self.next += 1;
-        if verb == 'v' {
+        if matches!(verb, 'v' | 'w') {
             printer.flags.sharp_v = std::mem::replace(&mut printer.flags.sharp, false);
             printer.flags.plus_v = std::mem::replace(&mut printer.flags.plus, false);
         }

@@ -61,7 +61,7 @@ impl<'t> Run<'t, '_, '_> {
         match &first.kind {
             ExprKind::Field(names) => {
                 self.at = At::Expr(first);
-                self.chain(dot, dot.clone(), names, &command.rest, last)
+                self.chain(dot, first, dot.clone(), names, &command.rest, last)
             }
             ExprKind::Chain(base, names) => self.chained(dot, first, base, names, &command.rest, last),
             ExprKind::Func(func) => {
@@ -75,7 +75,7 @@ impl<'t> Run<'t, '_, '_> {
                     self.not_a_function(command, last.is_some())?;
                     return Ok(value);
                 }
-                self.chain(dot, value, fields, &command.rest, last)
+                self.chain(dot, first, value, fields, &command.rest, last)
             }
             ExprKind::Pipe(pipe) => {
                 self.not_a_function(command, last.is_some())?;
@@ -161,13 +161,15 @@ impl<'t> Run<'t, '_, '_> {
             }
             _ => return Err(self.fail(format!("indirection through explicit nil in {expr}"))),
         };
-        self.chain(dot, receiver, names, args, last)
+        self.chain(dot, expr, receiver, names, args, last)
     }
 
-    /// `receiver.a.b.c`, where only the last may take arguments.
+    /// `receiver.a.b.c`, where only the last may take arguments. `node` is the whole expression, at which a method that
+    /// fails is reported, wherever evaluation stands by then.
     fn chain(
         &mut self,
         dot: &Slot,
+        node: &'t Expr,
         receiver: Slot,
         names: &'t [Arc<str>],
         args: &'t [Expr],
@@ -180,7 +182,7 @@ impl<'t> Run<'t, '_, '_> {
         for (index, name) in before.iter().chain([final_name]).enumerate() {
             let is_final = index == before.len();
             let (args, last) = if is_final { (args, last.take()) } else { (&[][..], None) };
-            match self.field(dot, &value, name, args, last) {
+            match self.field(dot, node, &value, name, args, last) {
                 Ok(next) => parent = Some(std::mem::replace(&mut value, next)),
                 Err(error) => return Err(explain(error, parent.as_ref(), &value, names, index)),
             }
@@ -191,6 +193,7 @@ impl<'t> Run<'t, '_, '_> {
     fn field(
         &mut self,
         dot: &Slot,
+        node: &'t Expr,
         receiver: &Slot,
         name: &str,
         args: &'t [Expr],
@@ -207,7 +210,7 @@ impl<'t> Run<'t, '_, '_> {
             Val::Nil => return Err(self.fail(format!("nil pointer evaluating interface {{}}.{name}"))),
             Val::Map(map) => {
                 if let Some(method) = Method::find(map.ty().methods, name) {
-                    return self.method(dot, method, &receiver.val, args, last);
+                    return self.method(dot, node, method, &receiver.val, args, last);
                 }
                 if has_args {
                     return Err(self.fail(format!("{name} is not a method but has arguments")));
@@ -216,12 +219,12 @@ impl<'t> Run<'t, '_, '_> {
             }
             Val::List(list) => {
                 if let Some(method) = Method::find(list.ty().methods, name) {
-                    return self.method(dot, method, &receiver.val, args, last);
+                    return self.method(dot, node, method, &receiver.val, args, last);
                 }
             }
             Val::Object(object) => {
                 if let Some(method) = object.method(name) {
-                    return self.method(dot, method, &receiver.val, args, last);
+                    return self.method(dot, node, method, &receiver.val, args, last);
                 }
                 if let Some(value) = object.field(name) {
                     if has_args {
@@ -265,6 +268,7 @@ impl<'t> Run<'t, '_, '_> {
     fn method(
         &mut self,
         dot: &Slot,
+        node: &'t Expr,
         method: &'static Method,
         receiver: &Val,
         args: &'t [Expr],
@@ -276,7 +280,7 @@ impl<'t> Run<'t, '_, '_> {
             calling: Calling::Eager,
             target: Target::Method(method, receiver),
         };
-        self.call(dot, &callee, self.at, args, last)
+        self.call(dot, &callee, At::Expr(node), args, last)
     }
 
     fn function(
@@ -385,12 +389,12 @@ impl<'t> Run<'t, '_, '_> {
                 }
             }
             ExprKind::Field(names) => {
-                let value = self.chain(dot, dot.clone(), names, &[], None)?;
+                let value = self.chain(dot, expr, dot.clone(), names, &[], None)?;
                 self.validate(value, ty)
             }
             ExprKind::Variable { slot, name, fields } => {
                 let value = self.variable(*slot, name)?;
-                let value = self.chain(dot, value, fields, &[], None)?;
+                let value = self.chain(dot, expr, value, fields, &[], None)?;
                 self.validate(value, ty)
             }
             ExprKind::Pipe(pipe) => {
@@ -427,7 +431,8 @@ impl<'t> Run<'t, '_, '_> {
                 "string",
             ),
             Type::Int => (int.map(Val::Int), "integer"),
-            Type::Int64 => (int.map(Val::Int64), "integer"),
+            // Durations are the one named basic type that parameters have.
+            Type::Int64 | Type::Object("time.Duration") => (int.map(Val::Int64), "integer"),
             Type::Int32 => (int.map(|int| Val::Num(Num::Int32(int as i32))), "integer"),
             Type::Uint8 => (uint.map(|uint| Val::Num(Num::Uint8(uint as u8))), "unsigned integer"),
             Type::Uint32 => (uint.map(|uint| Val::Num(Num::Uint32(uint as u32))), "unsigned integer"),

@@ -448,7 +448,7 @@ impl Printer {
     fn bytes(&mut self, bytes: &[u8], nil: bool, verb: char, value: &Val, depth: usize) {
         match verb {
             'v' | 'd' if self.flags.sharp_v => {
-                self.text("[]byte");
+                self.text(if depth == 0 { "[]byte" } else { "[]uint8" });
                 if nil {
                     return self.text("(nil)");
                 }

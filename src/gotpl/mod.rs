@@ -44,7 +44,7 @@ pub use format::{MAX_DEPTH, MAX_NODES, sprint, sprintf, sprintln};
 pub use funcs::{Body, Func, FuncTable, HostData, Method, MethodBody, Signature};
 pub use gostr::GoStr;
 pub use object::{DataForm, Object, Plainness};
-pub use quote::{Rune, is_print, quote, quote_ascii, runes, unquote};
+pub use quote::{Rune, can_backquote, is_print, quote, quote_ascii, quote_rune, runes, unquote};
 pub use set::{Limits, MissingKey, Options, ParsedFile, Recorder, Set, with_stack};
 pub use types::{ANY_LIST, ANY_MAP, INTS, Kind, LISTS, ListType, MAPS, MapType, STRING_MAP, STRINGS, Type};
 pub use value::{Bytes, Entries, List, Map, Num, Val};

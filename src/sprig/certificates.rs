@@ -47,7 +47,7 @@ pub(super) static ENTRIES: &[Entry] = &[
     ),
     entry(
         Func::new("genPrivateKey", &[S], S, gen_private_key),
-        "A new private key in PEM: `rsa`, `ecdsa` or `ed25519`.",
+        "A new private key in PEM: `rsa`, `dsa`, `ecdsa` or `ed25519`.",
         r#"{{ genPrivateKey "ed25519" | trunc 27 }} → -----BEGIN PRIVATE KEY-----"#,
     ),
     entry(
@@ -171,7 +171,11 @@ fn gen_private_key(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
         "" | "rsa" => Algorithm::Rsa(4096),
         "ecdsa" => Algorithm::EcdsaP256,
         "ed25519" => Algorithm::Ed25519,
-        "dsa" => return Err(failed("DSA keys are obsolete and not made here")),
+        "dsa" => {
+            ctx.spend(SLOW)?;
+            let seed = outside(ctx)?.random(32)?;
+            return Ok(Val::str(pem("DSA PRIVATE KEY", &super::keys::dsa_key(seed))));
+        }
         other => return Ok(Val::str(format!("Unknown type {other}"))),
     };
     let (label, bytes) = new_key(ctx, algorithm)?.to_der().map_err(|why| failed(&why))?;

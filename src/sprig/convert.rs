@@ -56,7 +56,7 @@ pub(super) fn to_int(value: &Val) -> i64 {
     match value {
         Val::Bool(flag) => i64::from(*flag),
         Val::Str(text) => text.as_str().map_or(0, int_of_text),
-        Val::Object(_) => 0,
+        Val::Object(_) if !is_calendar_number(value) => 0,
         other => match (other.as_signed(), other.as_unsigned(), other.as_float()) {
             (Some(number), _, _) => number,
             (_, Some(number), _) => number as i64,
@@ -103,12 +103,17 @@ fn magnitude(digits: &str) -> Option<u64> {
     u64::from_str_radix(&body.replace('_', ""), base).ok().filter(|_| !body.starts_with(['+', '-']))
 }
 
+/// Months and days of the week are the only named types that the cast package knows.
+fn is_calendar_number(value: &Val) -> bool {
+    matches!(&*value.type_name(), "time.Month" | "time.Weekday")
+}
+
 /// A value as a float by the rules of Go's cast package.
 pub(super) fn to_float(value: &Val) -> f64 {
     match value {
         Val::Bool(flag) => f64::from(u8::from(*flag)),
         Val::Str(text) => text.as_str().and_then(float_of_text).unwrap_or(0.0),
-        Val::Object(_) => 0.0,
+        Val::Object(_) if !is_calendar_number(value) => 0.0,
         other => match (other.as_float(), other.as_signed(), other.as_unsigned()) {
             (Some(number), _, _) => number,
             (_, Some(number), _) => number as f64,

@@ -170,17 +170,35 @@ fn merged(args: &[Val], step: &mut dyn FnMut(&Map, &Map) -> Result<(), FuncError
     Ok(Val::Map(into))
 }
 
+/// A map of strings takes no values of any type.
+fn fits(into: &Map, from: &Map) -> Result<(), FuncError> {
+    let (to, ty) = (into.ty().elem, from.ty().elem);
+    if to.name() == ty.name() || matches!(to, Type::Any) {
+        return Ok(());
+    }
+    Err(FuncError::panic(format!(
+        "reflect.Value.SetMapIndex: value of type {} is not assignable to type {}",
+        ty.name(),
+        to.name()
+    )))
+}
+
 fn fill(into: &Map, from: &Map, depth: usize) -> Result<(), FuncError> {
     if depth > MAX_DEPTH {
         return Err(FuncError::new(format!("maps are nested deeper than {MAX_DEPTH} levels")));
     }
     for (key, value) in from.entries() {
+        fits(into, from)?;
         match (into.get(key.as_bytes()), &value) {
-            (Some(Val::Map(inner)), Val::Map(other)) if !inner.is_empty() => fill(&inner, other, depth + 1)?,
+            (Some(Val::Map(inner)), Val::Map(other)) if !inner.is_nil() => {
+                fill(&inner, other, depth + 1)?;
+                if inner.is_empty() && !into.insert(key, value) {
+                    return Err(nil_map());
+                }
+            }
             (Some(present), _) if !is_empty(&present) => {}
-            // A present key is only replaced by something, and nil is never taken.
-            (Some(_), empty) if is_empty(empty) => {}
-            (None, nil) if nil.is_nil() => {}
+            // Anything replaces what is empty, even if it is empty itself, but nil is never taken.
+            (_, nil) if nil.is_nil() => {}
             _ => {
                 if !into.insert(key, value) {
                     return Err(nil_map());
@@ -196,6 +214,7 @@ fn overwrite(into: &Map, from: &Map, depth: usize) -> Result<(), FuncError> {
         return Err(FuncError::new(format!("maps are nested deeper than {MAX_DEPTH} levels")));
     }
     for (key, value) in from.entries() {
+        fits(into, from)?;
         match (into.get(key.as_bytes()), &value) {
             (Some(Val::Map(inner)), Val::Map(other)) if !inner.is_nil() => {
                 overwrite(&inner, other, depth + 1)?;

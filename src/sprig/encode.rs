@@ -10,8 +10,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::data::json::{self, Style};
+use crate::data::yaml::Pretty;
 use crate::data::{Map as DataMap, Value};
 use crate::gotpl::{DataForm, GoStr, MAX_DEPTH, Num, Object, Rune, Val, runes};
+
+use super::moments::rfc3339;
 
 /// The text with U+FFFD for every byte that is not part of UTF-8, which is how Go decodes text.
 pub fn go_text(text: &GoStr) -> Cow<'_, str> {
@@ -38,6 +41,41 @@ fn decoded(text: &GoStr, bad: char) -> Cow<'_, str> {
 /// The encoder's text: a value that contains itself, or a type that the encoder cannot say.
 pub fn encodable(value: &Val, form: DataForm) -> Result<Value, GoStr> {
     Encoder { form, bad: char::REPLACEMENT_CHARACTER }.value(value, 0)
+}
+
+/// A value as `toYamlPretty` writes it: moments are not quoted, texts that are not UTF-8 are marked as bytes, structs keep
+/// the order of their fields.
+///
+/// # Errors
+/// As [`encodable`].
+pub fn pretty(value: &Val) -> Result<Pretty, GoStr> {
+    pretty_at(value, 0)
+}
+
+fn pretty_at(value: &Val, depth: usize) -> Result<Pretty, GoStr> {
+    if depth > MAX_DEPTH {
+        return Err("yaml: value contains itself".into());
+    }
+    let inner = |value: &Val| pretty_at(value, depth + 1);
+    Ok(match value {
+        Val::Str(text) if text.as_str().is_none() => Pretty::Binary(text.as_bytes().to_vec()),
+        Val::List(list) => Pretty::List(list.to_vec().iter().map(inner).collect::<Result<_, _>>()?),
+        Val::Map(map) => {
+            let entries = map.entries().into_iter();
+            let entries = entries.map(|(key, value)| Ok((Arc::from(&*go_text(&key)), inner(&value)?)));
+            Pretty::Map(entries.collect::<Result<_, GoStr>>()?)
+        }
+        Val::Object(object) => match (rfc3339(value), object.record(DataForm::Yaml)) {
+            (Some(text), _) => Pretty::Verbatim(text),
+            (None, Some(fields)) => {
+                let fields = fields.into_iter().map(|(name, field)| Ok((Arc::from(name), inner(&field)?)));
+                Pretty::Record(fields.collect::<Result<_, GoStr>>()?)
+            }
+            (None, None) => inner(&object.data(DataForm::Yaml)?)?,
+        },
+        Val::Num(Num::Complex(..)) => return Err("cannot marshal type: complex128".into()),
+        other => Pretty::from(&encodable(other, DataForm::Yaml)?),
+    })
 }
 
 #[derive(Clone, Copy)]
@@ -131,8 +169,8 @@ pub fn to_json(value: &Val, html_escape: bool, indent: Option<&str>) -> Result<S
 /// # Errors
 /// `encoding/json`'s text.
 pub fn from_json(text: &GoStr) -> Result<Val, GoStr> {
-    match json::parse(&go_text(text)) {
-        Ok(value) => Ok(Val::from_data(&value)),
-        Err(error) => Err(error.to_string().into()),
+    match json::parse_bytes(text.as_bytes()) {
+        Ok((value, None)) => Ok(Val::from_data(&value)),
+        Ok((_, Some(error))) | Err(error) => Err(error.to_string().into()),
     }
 }

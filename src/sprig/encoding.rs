@@ -2,8 +2,8 @@
 //!
 //! Invariant: a text that does not decode gives the decoder's message as its result, as sprig does.
 
-use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
-use base64::{DecodeError, Engine, alphabet};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha512};
 
 use crate::data::digest::{hex, sha256_hex};
@@ -12,12 +12,6 @@ use crate::gotpl::{Ctx, Func, FuncError, GoStr, Type, Val};
 use super::{Entry, entry};
 
 type Answer = Result<Val, FuncError>;
-
-/// Go's decoder does not look at the bits that the last letter has too many.
-const LENIENT: GeneralPurpose = GeneralPurpose::new(
-    &alphabet::STANDARD,
-    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
-);
 
 const S: Type = Type::String;
 
@@ -76,18 +70,44 @@ fn b64dec(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
 /// # Errors
 /// Go's message with the offset in the original text.
 pub(super) fn decode_base64(source: &[u8]) -> Result<Vec<u8>, String> {
-    let kept: Vec<(usize, u8)> =
-        source.iter().copied().enumerate().filter(|(_, byte)| !matches!(byte, b'\r' | b'\n')).collect();
-    let bytes: Vec<u8> = kept.iter().map(|(_, byte)| *byte).collect();
-    LENIENT.decode(&bytes).map_err(|error| {
-        let at = match error {
-            DecodeError::InvalidByte(at, _) => kept.get(at).map_or(source.len(), |(original, _)| *original),
-            // A group that ends within its padding is told at the end, any other one where it began.
-            _ if bytes.ends_with(b"=") => source.len(),
-            _ => source.len() - bytes.len() % 4,
+    base64_decoded(source).map_err(|at| format!("illegal base64 data at input byte {at}"))
+}
+
+/// The bytes, or the offset at which Go's decoder gives up.
+fn base64_decoded(source: &[u8]) -> Result<Vec<u8>, usize> {
+    let mut out = Vec::with_capacity(source.len() / 4 * 3 + 3);
+    let next = |from: usize| (from..source.len()).find(|at| !matches!(source[*at], b'\r' | b'\n'));
+    let (mut bits, mut letters, mut at) = (0_u32, 0, 0);
+    while let Some(here) = next(at) {
+        at = here + 1;
+        let value = match source[here] {
+            letter @ b'A'..=b'Z' => letter - b'A',
+            letter @ b'a'..=b'z' => letter - b'a' + 26,
+            digit @ b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            b'=' if letters >= 2 => {
+                if letters == 2 {
+                    match next(at) {
+                        None => return Err(source.len()),
+                        Some(second) if source[second] != b'=' => return Err(second - 1),
+                        Some(second) => at = second + 1,
+                    }
+                }
+                let bytes = (bits << (32 - 6 * letters)).to_be_bytes();
+                out.extend_from_slice(&bytes[..letters as usize - 1]);
+                return next(at).map_or(Ok(out), Err);
+            }
+            _ => return Err(here),
         };
-        format!("illegal base64 data at input byte {at}")
-    })
+        bits = bits << 6 | u32::from(value);
+        letters += 1;
+        if letters == 4 {
+            out.extend_from_slice(&bits.to_be_bytes()[1..]);
+            (bits, letters) = (0, 0);
+        }
+    }
+    if letters == 0 { Ok(out) } else { Err(source.len() - letters as usize) }
 }
 
 const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
@@ -123,7 +143,7 @@ fn base32_decoded(source: &[u8]) -> Result<Vec<u8>, usize> {
         let (mut bits, mut letters) = (0_u64, 0);
         let block = at;
         while letters < 8 {
-            let Some(byte) = source.get(at) else { return Err(source.len()) };
+            let Some(byte) = source.get(at) else { return Err(block) };
             if *byte == b'=' && letters >= 2 {
                 let missing = 8 - letters;
                 if source.len() < block + 8 {

@@ -174,6 +174,19 @@ impl PrivateKey {
     }
 }
 
+/// A new DSA key of 2048 bits in the form of OpenSSL (`DSA PRIVATE KEY`), which nothing here signs with.
+pub(super) fn dsa_key(seed: Vec<u8>) -> Vec<u8> {
+    let mut stream = Stream(Random::seeded(seed));
+    let components = dsa::Components::generate(&mut stream, dsa::KeySize::DSA_2048_256);
+    let key = dsa::SigningKey::generate(&mut stream, components);
+    let public = key.verifying_key();
+    let components = public.components();
+    let numbers = [components.p(), components.q(), components.g(), public.y(), key.x()];
+    let mut parts = vec![der::integer(&[0])];
+    parts.extend(numbers.map(|number| der::integer(&number.to_bytes_be())));
+    der::sequence(&parts)
+}
+
 /// The curve P-256, encoded.
 const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
 

@@ -246,6 +246,10 @@ fn chunk(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let pieces = match usize::try_from(*size) {
         Ok(0) => return Err(FuncError::panic("runtime error: makeslice: len out of range")),
         Ok(size) => all.chunks(size).map(|piece| list(piece.to_vec())).collect(),
+        // sprig computes how many pieces there will be; for a size below zero only "none" is a number that Go can use.
+        Err(_) if all.len() < 2 || all.len() as u64 - 1 > size.unsigned_abs() => {
+            return Err(FuncError::panic("runtime error: makeslice: len out of range"));
+        }
         Err(_) => Vec::new(),
     };
     Ok(Val::List(List::typed(&LISTS, pieces)))

@@ -138,7 +138,8 @@ fn floor(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
 fn round(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let [value, Val::Int(places), rest @ ..] = args else { return Err(FuncError::arguments("round")) };
     let threshold = rest.first().and_then(Val::as_float).unwrap_or(0.5);
-    let power = 10_f64.powf(*places as f64);
+    // Squares and products, as Go's Pow has them; `powf` differs in the last digit.
+    let power = 10_f64.powi(i32::try_from(*places).unwrap_or(if *places < 0 { i32::MIN } else { i32::MAX }));
     let scaled = to_float(value) * power;
     // The fraction keeps the sign, so a negative number is never rounded up.
     let rounded = if scaled.fract() >= threshold { scaled.ceil() } else { scaled.floor() };

@@ -180,6 +180,7 @@ static TIME_METHODS: &[Method] = &[
     Method::new("Year", &[], I, |_, me, _| int(receiver(me)?.civil().year)),
     Method::new("YearDay", &[], I, |_, me, _| int(receiver(me)?.civil().year_day)),
     Method::new("Zone", &[], S, |_, _, _| second_no_error("Zone", "int")),
+    Method::new("ZoneBounds", &[], TIME, |_, _, _| second_no_error("ZoneBounds", "time.Time")),
 ];
 
 fn local(ctx: &mut Ctx<'_>) -> Result<Zone, FuncError> {
@@ -195,7 +196,8 @@ fn go_string(time: &Time) -> String {
     let at = time.civil();
     let zone = match time.zone() {
         Zone::Utc => "time.UTC".to_string(),
-        _ => "time.Local".to_string(),
+        Zone::Fixed { name, .. } => format!("time.Location({})", crate::gotpl::quote(name.as_bytes())),
+        Zone::Named(_) => "time.Local".to_string(),
     };
     format!(
         "time.Date({}, time.{}, {}, {}, {}, {}, {}, {zone})",

@@ -30,6 +30,20 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
         .map_err(|_| format!("error parsing regexp: expression too large: `{pattern}`"))
 }
 
+/// Go's message about a pattern that is not UTF-8: what is wrong with it before the first such byte, or that byte.
+pub(super) fn compile_bytes(pattern: &[u8]) -> String {
+    let before = pattern.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let rest = String::from_utf8_lossy(&pattern[before.len()..]);
+    // What the text after the byte might still close or finish is not wrong yet.
+    const OPEN: [&str; 5] =
+        ["missing closing", "invalid named", "trailing", "invalid or unsupported", "invalid character"];
+    let message = match translate(before) {
+        Err(message) if !OPEN.iter().any(|open| message.starts_with(open)) => message,
+        _ => problem("invalid UTF-8", &rest),
+    };
+    format!("error parsing regexp: {message}")
+}
+
 /// The pattern in the syntax of the regex crate, or Go's message without its prefix.
 fn translate(pattern: &str) -> Result<String, String> {
     let mut translator = Translator {
@@ -53,8 +67,11 @@ fn problem(what: &str, part: &str) -> String {
 /// The last thing that a repetition would apply to.
 #[derive(Clone, Copy)]
 struct Atom {
-    /// Where it ends in the output.
+    /// Where it begins and ends in the output.
+    start: usize,
     end: usize,
+    /// Whether it ends in a repetition.
+    repeated: bool,
     /// The product of the repetition counts in it.
     repeats: u64,
 }
@@ -63,8 +80,8 @@ struct Translator<'p> {
     pattern: &'p str,
     rest: &'p str,
     out: String,
-    /// For each open group, the largest product of repetitions before it in its parent.
-    groups: Vec<u64>,
+    /// For each open group, where it begins and the largest product of repetitions before it in its parent.
+    groups: Vec<(usize, u64)>,
     /// How many groups have names.
     names: usize,
     atom: Option<Atom>,
@@ -98,14 +115,14 @@ impl<'p> Translator<'p> {
                 },
                 '(' => self.open()?,
                 ')' => {
-                    let Some(outer) = self.groups.pop() else {
+                    let Some((start, outer)) = self.groups.pop() else {
                         return Err(problem("unexpected )", self.pattern));
                     };
                     self.skip(1);
                     self.out.push(')');
                     let repeats = self.largest;
                     self.largest = outer;
-                    self.push_atom(repeats.max(1));
+                    self.push_atom(start, repeats.max(1));
                 }
                 '|' => {
                     self.skip(1);
@@ -115,14 +132,16 @@ impl<'p> Translator<'p> {
                 '[' => {
                     let (class, rest) = class(start)?;
                     self.rest = rest;
+                    let begin = self.out.len();
                     self.out.push_str(&class);
-                    self.push_atom(1);
+                    self.push_atom(begin, 1);
                 }
                 '\\' => self.escape()?,
                 '.' | '^' | '$' => {
                     self.skip(1);
+                    let begin = self.out.len();
                     self.out.push(c);
-                    self.push_atom(1);
+                    self.push_atom(begin, 1);
                 }
                 c => self.literal(c),
             }
@@ -134,15 +153,21 @@ impl<'p> Translator<'p> {
         self.rest = self.rest.get(bytes..).unwrap_or("");
     }
 
-    fn push_atom(&mut self, repeats: u64) {
-        self.atom = Some(Atom { end: self.out.len(), repeats });
+    fn push_atom(&mut self, start: usize, repeats: u64) {
+        self.atom = Some(Atom { start, end: self.out.len(), repeated: false, repeats });
         self.largest = self.largest.max(repeats);
     }
 
     fn literal(&mut self, c: char) {
         self.skip(c.len_utf8());
+        self.push_char(c);
+    }
+
+    /// A character for itself.
+    fn push_char(&mut self, c: char) {
+        let begin = self.out.len();
         self.out.push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
-        self.push_atom(1);
+        self.push_atom(begin, 1);
     }
 
     /// A repetition whose operator was just read; `most` is 0 for one without counts.
@@ -168,9 +193,19 @@ impl<'p> Translator<'p> {
         if repeats > MOST_REPEATS {
             return Err(problem("invalid repeat count", read(start)));
         }
-        let operator = format!("{operator}{}", if lazy { "?" } else { "" });
+        let mut operator = format!("{operator}{}", if lazy { "?" } else { "" });
+        if atom.repeated {
+            // Only flags stand between the two repetitions, and the crate would take the second one for laziness.
+            operator.insert(0, ')');
+        }
         self.out.insert_str(atom.end, &operator);
-        self.push_atom(repeats);
+        if atom.repeated {
+            self.out.insert_str(atom.start, "(?:");
+        }
+        self.push_atom(atom.start, repeats);
+        if let Some(atom) = &mut self.atom {
+            atom.repeated = true;
+        }
         self.repeated = Some(start);
         Ok(())
     }
@@ -193,8 +228,8 @@ impl<'p> Translator<'p> {
     }
 
     fn enter(&mut self, text: &str) {
+        self.groups.push((self.out.len(), self.largest));
         self.out.push_str(text);
-        self.groups.push(self.largest);
         self.largest = 0;
         self.atom = None;
     }
@@ -264,30 +299,31 @@ impl<'p> Translator<'p> {
                 let body = start.get(2..).unwrap_or("");
                 let (body, rest) = body.split_once("\\E").unwrap_or((body, ""));
                 for c in body.chars() {
-                    self.out.push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
-                    self.push_atom(1);
+                    self.push_char(c);
                 }
                 self.rest = rest;
                 return Ok(());
             }
             _ => {
                 if let Some((class, rest)) = escaped_class(start)? {
+                    let begin = self.out.len();
                     self.out.push('[');
                     self.out.push_str(&class);
                     self.out.push(']');
                     self.rest = rest;
+                    self.push_atom(begin, 1);
                 } else {
                     let (c, rest) = escaped_char(start)?;
-                    self.out.push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
                     self.rest = rest;
+                    self.push_char(c);
                 }
-                self.push_atom(1);
                 return Ok(());
             }
         };
         self.skip(2);
+        let begin = self.out.len();
         self.out.push_str(text);
-        self.push_atom(1);
+        self.push_atom(begin, 1);
         Ok(())
     }
 }
@@ -343,13 +379,154 @@ fn unicode_class(start: &str, letter: char) -> Result<(String, &str), String> {
         Some(bare) => (letter == 'p', bare),
         None => (letter == 'P', name),
     };
-    let class = format!("\\{}{{{bare}}}", if negated { 'P' } else { 'p' });
-    let plain = !bare.is_empty() && bare.chars().all(|c| c.is_ascii_alphanumeric() || " _-".contains(c));
-    if !plain || Regex::new(&class).is_err() {
-        return Err(problem(WHAT, &start[..start.len() - rest.len()]));
+    match named_class(bare) {
+        // Surrogates are no characters, so nothing is one.
+        Some(class) if class == "gc=cs" => {
+            Ok((format!("\\{}{{Any}}", if negated { 'p' } else { 'P' }), rest))
+        }
+        Some(class) => Ok((format!("\\{}{{{class}}}", if negated { 'P' } else { 'p' }), rest)),
+        None => Err(problem(WHAT, &start[..start.len() - rest.len()])),
     }
-    Ok((class, rest))
 }
+
+/// What the crate calls the category or script that Go knows by this name. Case, spaces, `_` and `-` do not count, and so
+/// Go does not find the scripts whose names have capitals or `_` inside.
+fn named_class(name: &str) -> Option<String> {
+    if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || " _-&".contains(c)) {
+        return None;
+    }
+    let known: String = name.chars().filter(|c| !" _-".contains(*c)).collect::<String>().to_ascii_lowercase();
+    match known.as_str() {
+        "any" | "ascii" | "assigned" => return Some(known),
+        "cs" | "surrogate" => return Some("gc=cs".to_string()),
+        _ => {}
+    }
+    if let Some(script) = SCRIPTS.iter().find(|script| script.eq_ignore_ascii_case(&known)) {
+        return Some(format!("sc={script}"));
+    }
+    let category = format!("gc={known}");
+    Regex::new(&format!("\\p{{{category}}}")).ok().map(|_| category)
+}
+
+/// The scripts of Unicode that are named by one word.
+const SCRIPTS: &[&str] = &[
+    "Adlam",
+    "Ahom",
+    "Arabic",
+    "Armenian",
+    "Avestan",
+    "Balinese",
+    "Bamum",
+    "Batak",
+    "Bengali",
+    "Bhaiksuki",
+    "Bopomofo",
+    "Brahmi",
+    "Braille",
+    "Buginese",
+    "Buhid",
+    "Carian",
+    "Chakma",
+    "Cham",
+    "Cherokee",
+    "Chorasmian",
+    "Common",
+    "Coptic",
+    "Cuneiform",
+    "Cypriot",
+    "Cyrillic",
+    "Deseret",
+    "Devanagari",
+    "Dogra",
+    "Duployan",
+    "Elbasan",
+    "Elymaic",
+    "Ethiopic",
+    "Georgian",
+    "Glagolitic",
+    "Gothic",
+    "Grantha",
+    "Greek",
+    "Gujarati",
+    "Gurmukhi",
+    "Han",
+    "Hangul",
+    "Hanunoo",
+    "Hatran",
+    "Hebrew",
+    "Hiragana",
+    "Inherited",
+    "Javanese",
+    "Kaithi",
+    "Kannada",
+    "Katakana",
+    "Kawi",
+    "Kharoshthi",
+    "Khmer",
+    "Khojki",
+    "Khudawadi",
+    "Lao",
+    "Latin",
+    "Lepcha",
+    "Limbu",
+    "Lisu",
+    "Lycian",
+    "Lydian",
+    "Mahajani",
+    "Makasar",
+    "Malayalam",
+    "Mandaic",
+    "Manichaean",
+    "Marchen",
+    "Medefaidrin",
+    "Miao",
+    "Modi",
+    "Mongolian",
+    "Mro",
+    "Multani",
+    "Myanmar",
+    "Nabataean",
+    "Nandinagari",
+    "Newa",
+    "Nko",
+    "Nushu",
+    "Ogham",
+    "Oriya",
+    "Osage",
+    "Osmanya",
+    "Palmyrene",
+    "Rejang",
+    "Runic",
+    "Samaritan",
+    "Saurashtra",
+    "Sharada",
+    "Shavian",
+    "Siddham",
+    "Sinhala",
+    "Sogdian",
+    "Soyombo",
+    "Sundanese",
+    "Syriac",
+    "Tagalog",
+    "Tagbanwa",
+    "Takri",
+    "Tamil",
+    "Tangsa",
+    "Tangut",
+    "Telugu",
+    "Thaana",
+    "Thai",
+    "Tibetan",
+    "Tifinagh",
+    "Tirhuta",
+    "Toto",
+    "Ugaritic",
+    "Vai",
+    "Vithkuqi",
+    "Wancho",
+    "Yezidi",
+    "Yi",
+];
 
 /// The character that an escape stands for, and what follows.
 fn escaped_char(start: &str) -> Result<(char, &str), String> {

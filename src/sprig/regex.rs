@@ -2,11 +2,15 @@
 //!
 //! Invariant: matching is linear in the text; a pattern is compiled once per run.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::rc::Rc;
 
 use regex::{Captures, Regex};
 
-use crate::gotpl::{Ctx, Func, FuncError, GoStr, List, STRINGS, Type, Val};
+use crate::gotpl::{
+    Ctx, Func, FuncError, GoStr, List, Rune, STRINGS, Type, Val, can_backquote, quote, runes,
+};
 
 use super::encode::go_text;
 use super::{Entry, Outside, entry, pattern};
@@ -88,10 +92,47 @@ pub(super) static ENTRIES: &[Entry] = &[
     ),
 ];
 
-/// A pattern with the names of its groups.
+/// A compiled pattern and the text to match.
 struct Pattern<'a> {
     regex: Rc<Regex>,
-    text: std::borrow::Cow<'a, str>,
+    /// The text with U+FFFD for each byte that is not part of UTF-8, which is how Go matches it.
+    text: Cow<'a, str>,
+    original: &'a GoStr,
+    /// Where in `text` such bytes were replaced, in order.
+    replaced: Vec<usize>,
+}
+
+/// How many bytes longer than a byte the character is that stands for it.
+const GROWTH: usize = char::REPLACEMENT_CHARACTER.len_utf8() - 1;
+
+impl<'a> Pattern<'a> {
+    fn new(regex: Rc<Regex>, original: &'a GoStr) -> Self {
+        let text = go_text(original);
+        let mut replaced = Vec::new();
+        if matches!(text, Cow::Owned(_)) {
+            let mut at = 0;
+            for rune in runes(original.as_bytes()) {
+                at += match rune {
+                    Rune::Char(c) => c.len_utf8(),
+                    Rune::Invalid(_) => {
+                        replaced.push(at);
+                        1 + GROWTH
+                    }
+                };
+            }
+        }
+        Pattern { regex, text, original, replaced }
+    }
+
+    /// The original bytes of a part of the text.
+    fn bytes(&self, part: Range<usize>) -> &'a [u8] {
+        let origin = |at: usize| at - GROWTH * self.replaced.partition_point(|mark| *mark < at);
+        self.original.as_bytes().get(origin(part.start)..origin(part.end)).unwrap_or(&[])
+    }
+
+    fn part(&self, part: Range<usize>) -> GoStr {
+        GoStr::from(self.bytes(part))
+    }
 }
 
 /// The pattern in the first argument and the text in the second. `must` functions report what is wrong with a pattern,
@@ -99,34 +140,39 @@ struct Pattern<'a> {
 fn prepare<'a>(ctx: &mut Ctx<'_>, args: &'a [Val], must: bool) -> Result<Pattern<'a>, FuncError> {
     let [Val::Str(source), Val::Str(text), ..] = args else { return Err(FuncError::arguments("regex")) };
     ctx.spend(1 + text.len() as u64 / 64 + source.len() as u64 / 4)?;
-    let source = go_text(source);
+    if source.as_str().is_none() {
+        let message = pattern::compile_bytes(source.as_bytes());
+        return Err(refused(source, message, must));
+    }
+    let source_text = go_text(source);
     let compiled = match ctx.host::<Outside>() {
         Some(outside) => {
             if outside.patterns.len() > MOST_KEPT {
                 outside.patterns.clear();
             }
-            if let Some(known) = outside.patterns.get(&*source) {
+            if let Some(known) = outside.patterns.get(&*source_text) {
                 known.clone()
             } else {
-                let compiled = pattern::compile(&source).map(Rc::new);
-                outside.patterns.insert(source.to_string(), compiled.clone());
+                let compiled = pattern::compile(&source_text).map(Rc::new);
+                outside.patterns.insert(source_text.to_string(), compiled.clone());
                 compiled
             }
         }
-        None => pattern::compile(&source).map(Rc::new),
+        None => pattern::compile(&source_text).map(Rc::new),
     };
-    match compiled {
-        Ok(regex) => Ok(Pattern { regex, text: go_text(text) }),
-        Err(message) if must => Err(FuncError::new(message)),
-        Err(message) => {
-            let quoted = if source.contains('`') {
-                crate::gotpl::quote(source.as_bytes())
-            } else {
-                format!("`{source}`")
-            };
-            Err(FuncError::panic(format!("regexp: Compile({quoted}): {message}")))
-        }
+    compiled.map(|regex| Pattern::new(regex, text)).map_err(|message| refused(source, message, must))
+}
+
+/// The error of a pattern that does not compile.
+fn refused(source: &GoStr, message: String, must: bool) -> FuncError {
+    if must {
+        return FuncError::new(message);
     }
+    let quoted = match source.as_str() {
+        Some(text) if can_backquote(text.as_bytes()) => format!("`{text}`"),
+        _ => quote(source.as_bytes()),
+    };
+    FuncError::panic(format!("regexp: Compile({quoted}): {message}"))
 }
 
 fn matches(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
@@ -151,7 +197,7 @@ fn must_find(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
 }
 
 fn first_match(pattern: &Pattern<'_>) -> Val {
-    Val::str(pattern.regex.find(&pattern.text).map_or("", |found| found.as_str()))
+    Val::Str(pattern.regex.find(&pattern.text).map_or(GoStr::EMPTY, |found| pattern.part(found.range())))
 }
 
 fn count(args: &[Val]) -> i64 {
@@ -168,8 +214,8 @@ fn must_find_all(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
 
 fn all_matches(pattern: &Pattern<'_>, count: i64) -> Val {
     let most = usize::try_from(count).unwrap_or(usize::MAX);
-    let found: Vec<&str> =
-        pattern.regex.find_iter(&pattern.text).take(most).map(|found| found.as_str()).collect();
+    let found = pattern.regex.find_iter(&pattern.text).take(most);
+    let found: Vec<GoStr> = found.map(|found| pattern.part(found.range())).collect();
     if found.is_empty() { Val::List(List::nil(&STRINGS)) } else { Val::strings(found) }
 }
 
@@ -188,7 +234,7 @@ fn parts(pattern: &Pattern<'_>, count: i64) -> Val {
     }
     let text = &*pattern.text;
     if text.is_empty() && !pattern.regex.as_str().is_empty() {
-        return Val::strings([""]);
+        return Val::strings([GoStr::EMPTY]);
     }
     let most = usize::try_from(count).unwrap_or(usize::MAX);
     let mut out = Vec::new();
@@ -199,12 +245,12 @@ fn parts(pattern: &Pattern<'_>, count: i64) -> Val {
         }
         end = found.start();
         if found.end() != 0 {
-            out.push(&text[begin..end]);
+            out.push(pattern.part(begin..end));
         }
         begin = found.end();
     }
     if end != text.len() {
-        out.push(&text[begin..]);
+        out.push(pattern.part(begin..text.len()));
     }
     Val::strings(out)
 }
@@ -243,45 +289,49 @@ fn must_replace_literal(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
 
 fn replaced(ctx: &mut Ctx<'_>, pattern: &Pattern<'_>, args: &[Val], expand: bool) -> Answer {
     let Some(Val::Str(by)) = args.get(2) else { return Err(FuncError::arguments("regexReplaceAll")) };
-    let by = go_text(by);
+    let by = by.as_bytes();
     let text = &*pattern.text;
-    let mut out = String::with_capacity(text.len());
+    let mut out: Vec<u8> = Vec::with_capacity(text.len());
     let mut copied = 0;
     for groups in pattern.regex.captures_iter(text) {
         let Some(whole) = groups.get(0) else { continue };
-        out.push_str(&text[copied..whole.start()]);
+        out.extend_from_slice(pattern.bytes(copied..whole.start()));
         if expand {
-            expand_into(&mut out, &by, &groups, &pattern.regex);
+            expand_into(&mut out, by, &groups, pattern);
         } else {
-            out.push_str(&by);
+            out.extend_from_slice(by);
         }
         copied = whole.end();
         ctx.allow_size(out.len())?;
     }
-    out.push_str(&text[copied..]);
-    Ok(Val::str(out))
+    out.extend_from_slice(pattern.bytes(copied..text.len()));
+    Ok(Val::Str(GoStr::from(out)))
 }
 
 /// Writes a replacement with its `$1`, `${1}`, `$name`, `${name}` and `$$`; a `$` that begins none of them is plain.
-fn expand_into(out: &mut String, template: &str, groups: &Captures<'_>, regex: &Regex) {
+fn expand_into(out: &mut Vec<u8>, template: &[u8], groups: &Captures<'_>, pattern: &Pattern<'_>) {
     let mut rest = template;
-    while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
+    while let Some(at) = rest.iter().position(|byte| *byte == b'$') {
+        out.extend_from_slice(&rest[..at]);
         let after = &rest[at + 1..];
-        if let Some(after) = after.strip_prefix('$') {
-            out.push('$');
+        if let Some(after) = after.strip_prefix(b"$") {
+            out.push(b'$');
             rest = after;
             continue;
         }
-        if let Some((name, tail)) = reference(after) {
-            out.push_str(group(groups, regex, name));
-            rest = tail;
+        // A name is text; what is not ends it.
+        let text = after.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+        if let Some((name, tail)) = reference(text) {
+            if let Some(found) = group(groups, &pattern.regex, name) {
+                out.extend_from_slice(pattern.bytes(found));
+            }
+            rest = &after[text.len() - tail.len()..];
         } else {
-            out.push('$');
+            out.push(b'$');
             rest = after;
         }
     }
-    out.push_str(rest);
+    out.extend_from_slice(rest);
 }
 
 /// The name after a `$`, and what follows.
@@ -298,7 +348,7 @@ fn reference(after: &str) -> Option<(&str, &str)> {
     if braced { Some((name, tail.strip_prefix('}')?)) } else { Some((name, tail)) }
 }
 
-fn group<'t>(groups: &Captures<'t>, regex: &Regex, name: &str) -> &'t str {
+fn group(groups: &Captures<'_>, regex: &Regex, name: &str) -> Option<Range<usize>> {
     let digits =
         name.bytes().all(|byte| byte.is_ascii_digit()) && (name.len() == 1 || !name.starts_with('0'));
     let found = if digits {
@@ -311,5 +361,5 @@ fn group<'t>(groups: &Captures<'t>, regex: &Regex, name: &str) -> &'t str {
             .filter(|known| known.split_once('_').is_some_and(|(_, known)| known == name))
             .find_map(|known| groups.name(known))
     };
-    found.map_or("", |found| found.as_str())
+    found.map(|found| found.range())
 }

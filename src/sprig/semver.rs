@@ -70,9 +70,9 @@ static METHODS: &[Method] = &[
     Method::new("GreaterThanEqual", &[POINTER], Type::Bool, |_, me, args| {
         Ok(Val::Bool(version(me)? >= version(first(args)?)?))
     }),
-    Method::new("IncMajor", &[], VALUE, |_, me, _| Ok(value(version(me)?.inc_major()))),
-    Method::new("IncMinor", &[], VALUE, |_, me, _| Ok(value(version(me)?.inc_minor()))),
-    Method::new("IncPatch", &[], VALUE, |_, me, _| Ok(value(version(me)?.inc_patch()))),
+    Method::new("IncMajor", &[], VALUE, |_, me, _| version(me)?.inc_major().map(value).map_err(failed)),
+    Method::new("IncMinor", &[], VALUE, |_, me, _| version(me)?.inc_minor().map(value).map_err(failed)),
+    Method::new("IncPatch", &[], VALUE, |_, me, _| version(me)?.inc_patch().map(value).map_err(failed)),
     Method::new("LessThan", &[POINTER], Type::Bool, |_, me, args| {
         Ok(Val::Bool(version(me)? < version(first(args)?)?))
     }),
@@ -101,6 +101,7 @@ static METHODS: &[Method] = &[
         Ok(value(version(me)?.with_prerelease(&text.to_text()).map_err(failed)?))
     }),
     Method::new("String", &[], S, |_, me, _| Ok(Val::str(version(me)?.to_string()))),
+    Method::new("Value", &[], Type::Any, |_, me, _| Ok(Val::str(version(me)?.to_string()))),
 ];
 
 fn value(version: Version) -> Val {
@@ -141,6 +142,19 @@ impl Object for VersionObject {
 
     fn bare(&self, _: Plainness) -> String {
         self.version.to_string()
+    }
+
+    fn fields(&self) -> Vec<(&'static str, Val)> {
+        let number = |number: u64| Val::Num(Num::Uint64(number));
+        let version = &self.version;
+        vec![
+            ("major", number(version.major())),
+            ("minor", number(version.minor())),
+            ("patch", number(version.patch())),
+            ("pre", Val::str(version.prerelease())),
+            ("metadata", Val::str(version.metadata())),
+            ("original", Val::str(version.original())),
+        ]
     }
 
     fn equals(&self, other: &dyn Object) -> bool {

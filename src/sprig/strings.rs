@@ -354,8 +354,7 @@ fn nindent(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
 
 fn nospace(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let text = text(args, 0, "nospace")?;
-    let source = text.to_text();
-    if !source.contains(is_go_space) {
+    if !text.as_bytes().iter().any(|byte| is_go_space(char::from(*byte))) {
         return Ok(Val::Str(text.clone()));
     }
     // sprig takes the text apart by bytes and writes each byte as a rune of its own.
@@ -364,9 +363,9 @@ fn nospace(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
 }
 
 fn initials(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    let source = text(args, 0, "initials")?.to_text().into_owned();
-    // The first byte of each word, written as a rune of its own.
-    let first = source.split(is_go_space).filter_map(|word| word.bytes().next()).map(|byte| byte as char);
+    // Every byte counts as a rune of its own, also those that are spaces then (0x85, 0xa0).
+    let words = text(args, 0, "initials")?.as_bytes().split(|byte| is_go_space(char::from(*byte)));
+    let first = words.filter_map(|word| word.first()).map(|byte| char::from(*byte));
     string(first.collect::<String>())
 }
 
@@ -485,6 +484,9 @@ fn substr(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let (start, end, text) = (int(args, 0, "substr")?, int(args, 1, "substr")?, text(args, 2, "substr")?);
     let length = text.len() as i64;
     let (from, to) = match () {
+        () if start < 0 && end < 0 => {
+            return Err(FuncError::panic(format!("runtime error: slice bounds out of range [:{end}]")));
+        }
         () if start < 0 => (0, end),
         () if end < 0 || end > length => (start, length),
         () => (start, end),

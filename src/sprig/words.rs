@@ -4,6 +4,10 @@
 //!
 //! Invariant: nothing here looks further than one word ahead, so all of it is linear in the text.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use crate::gotpl::{Ctx, Func, FuncError, GoStr, Type, Val};
 
 use super::encode::go_text;
@@ -77,12 +81,24 @@ enum Class {
 fn class(c: char) -> Class {
     match c {
         c if is_connector(c) => Class::Connector,
+        '$' | '+' | '<' | '=' | '>' | '^' | '`' | '|' | '~' => Class::Other,
+        c if c.is_ascii_punctuation() => Class::Punctuation,
+        // Circled letters are symbols, and ideographs stand for themselves.
+        '\u{24b6}'..='\u{24e9}' | '\u{1f130}'..='\u{1f189}' => Class::Other,
+        '\u{3007}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' => Class::Other,
+        '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' => Class::Other,
+        c if c.is_numeric() => Class::Digit,
         c if c.is_uppercase() => Class::Upper,
         c if c.is_alphabetic() => Class::Letter,
-        c if c.is_numeric() => Class::Digit,
-        c if c.is_ascii_punctuation() => Class::Punctuation,
+        c if is_punctuation(c) => Class::Punctuation,
         _ => Class::Other,
     }
+}
+
+/// Punctuation beyond ASCII.
+fn is_punctuation(c: char) -> bool {
+    static PUNCTUATION: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^\p{P}$").ok());
+    !c.is_ascii() && PUNCTUATION.as_ref().is_some_and(|pattern| pattern.is_match(c.encode_utf8(&mut [0; 4])))
 }
 
 /// The end of a run of characters of a class.
@@ -110,7 +126,7 @@ fn word_end(chars: &[char], start: usize) -> usize {
         own => run(chars, start, &[own]),
     };
     // Digits belong to the word before them when no small letter follows.
-    if chars.get(end).is_some_and(|c| class(*c) == Class::Digit) && class(chars[end - 1]) != Class::Other {
+    if chars.get(end).is_some_and(|c| class(*c) == Class::Digit) {
         let after = run(chars, end, &[Class::Digit]);
         if chars.get(after).is_none_or(|c| class(*c) != Class::Letter) {
             return after;
@@ -142,7 +158,8 @@ fn cased(args: &[Val], connector: char) -> Answer {
             out.push(connector);
         }
         let end = word_end(&chars, start).max(start + 1);
-        out.extend(chars[start..end].iter().map(|c| simple_lower(*c)));
+        let lower = |c: &char| if class(*c) == Class::Upper { simple_lower(*c) } else { *c };
+        out.extend(chars[start..end].iter().map(lower));
         before = Some(class(chars[end - 1]));
         start = end;
     }

@@ -84,7 +84,7 @@ fn writing_is_helm_s() {
     for (file, case) in &cases {
         let value = case.get("value").unwrap();
         for (key, got) in
-            [("toYaml", yaml::to_string(value)), ("toYamlPretty", yaml::to_string_pretty(value))]
+            [("toYaml", yaml::to_string(value)), ("toYamlPretty", yaml::to_string_pretty(&value.into()))]
         {
             let Some(want) = text(case, key) else { continue };
             // Helm cuts one newline off.
@@ -195,7 +195,7 @@ fn outcome(case: &Value) -> Option<(String, String)> {
     rest.is_empty().then_some(())?;
     let got = match name {
         "toYaml" => yaml::to_string(&value),
-        "toYamlPretty" => yaml::to_string_pretty(&value),
+        "toYamlPretty" => yaml::to_string_pretty(&(&value).into()),
         "toJson" => return Some((json::to_string(&value).unwrap_or_default(), want)),
         "toRawJson" => {
             let style = json::Style { html_escape: false, ..json::Style::default() };

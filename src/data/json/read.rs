@@ -2,6 +2,7 @@
 //!
 //! Invariant: reading does not recurse deeper than [`DEPTH`], and looks at every byte once.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::JsonError;
@@ -16,13 +17,25 @@ pub const DEPTH: usize = 500;
 /// # Errors
 /// [`JsonError::Syntax`] in Go's words: `unexpected end of JSON input`, `invalid character 'b' after top-level value`.
 pub fn parse(text: &str) -> Result<Value, JsonError> {
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0 };
+    match parse_bytes(text.as_bytes())? {
+        (value, None) => Ok(value),
+        (_, Some(error)) => Err(error),
+    }
+}
+
+/// As [`parse`], of bytes; those that are no UTF-8 stand for U+FFFD. A number that no float holds does not end the
+/// reading: it becomes null, and the error about the first one comes beside the value, which is all that Go's decoder does.
+///
+/// # Errors
+/// As [`parse`], but for such numbers.
+pub fn parse_bytes(bytes: &[u8]) -> Result<(Value, Option<JsonError>), JsonError> {
+    let mut reader = Reader { bytes, at: 0, too_large: None };
     let value = reader.value(0)?;
     reader.white();
     if reader.at < reader.bytes.len() {
         return Err(reader.unexpected("after top-level value"));
     }
-    Ok(value)
+    Ok((value, reader.too_large))
 }
 
 /// Reads the JSON value of a file; errors know their place.
@@ -34,12 +47,31 @@ pub fn parse_file(file: &Arc<SourceFile>) -> Result<Value, JsonError> {
 }
 
 struct Reader<'t> {
-    text: &'t str,
     bytes: &'t [u8],
     at: usize,
+    /// The error about the first number that is out of range.
+    too_large: Option<JsonError>,
+}
+
+/// The text of bytes, with U+FFFD for each that is not part of UTF-8.
+fn decoded(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(bytes.len() + 8);
+    for chunk in bytes.utf8_chunks() {
+        out.push_str(chunk.valid());
+        out.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    Cow::Owned(out)
 }
 
 impl Reader<'_> {
+    /// The text from `start` to here.
+    fn since(&self, start: usize) -> Cow<'_, str> {
+        decoded(self.bytes.get(start..self.at).unwrap_or(&[]))
+    }
+
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
@@ -151,17 +183,17 @@ impl Reader<'_> {
         loop {
             match self.peek() {
                 Some(b'"') => {
-                    // `start` and `at` stand at ASCII bytes or at the ends of characters.
-                    let rest = self.text.get(start..self.at).unwrap_or("");
+                    let rest = self.since(start);
+                    let text = match owned {
+                        None => Arc::from(&*rest),
+                        Some(head) => Arc::from(head + &rest),
+                    };
                     self.at += 1;
-                    return Ok(match owned {
-                        None => Arc::from(rest),
-                        Some(head) => Arc::from(head + rest),
-                    });
+                    return Ok(text);
                 }
                 Some(b'\\') => {
                     let head = owned.get_or_insert_default();
-                    head.push_str(self.text.get(start..self.at).unwrap_or(""));
+                    head.push_str(&self.since(start));
                     self.at += 1;
                     let c = self.escape()?;
                     head.push(c);
@@ -259,7 +291,8 @@ impl Reader<'_> {
             }
             self.digits();
         }
-        let text = self.text.get(start..self.at).unwrap_or("0");
+        let text = self.since(start);
+        let text = &*text;
         if whole && text != "-0" {
             if let Ok(number) = text.parse::<i64>() {
                 return Ok(Value::Int(number));
@@ -272,7 +305,8 @@ impl Reader<'_> {
             Ok(number) if number.is_finite() => Ok(Value::Float(number)),
             _ => {
                 let message = format!("json: cannot unmarshal number {text} into Go value of type float64");
-                Err(JsonError::syntax(message, start))
+                self.too_large.get_or_insert(JsonError::syntax(message, start));
+                Ok(Value::Null)
             }
         }
     }

@@ -99,8 +99,17 @@ impl Zone {
     }
 }
 
-/// The moment, as near as the database can represent it.
+/// The moment, or one that the database can represent and at which the same rules hold: the calendar repeats after 400
+/// years, and zones have rules for all years to come, and one offset before the first change.
 fn timestamp(unix_seconds: i64) -> Timestamp {
-    let bound = if unix_seconds < 0 { Timestamp::MIN } else { Timestamp::MAX };
-    Timestamp::from_second(unix_seconds).unwrap_or(bound)
+    const FOUR_CENTURIES: i64 = 146_097 * 86_400;
+    if let Ok(moment) = Timestamp::from_second(unix_seconds) {
+        return moment;
+    }
+    if unix_seconds < 0 {
+        return Timestamp::MIN;
+    }
+    let last = Timestamp::MAX.as_second() - FOUR_CENTURIES;
+    let far = last + (unix_seconds - last).rem_euclid(FOUR_CENTURIES);
+    Timestamp::from_second(far).unwrap_or(Timestamp::MAX)
 }

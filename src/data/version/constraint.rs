@@ -305,7 +305,10 @@ impl Term {
         match self.wildcard {
             Wildcard::None | Wildcard::Major => version != limit,
             Wildcard::Minor => version.major() != limit.major(),
-            Wildcard::Patch => (version.major(), version.minor()) != (limit.major(), limit.minor()),
+            Wildcard::Patch => {
+                (version.major(), version.minor()) != (limit.major(), limit.minor())
+                    || version.prerelease() != limit.prerelease()
+            }
         }
     }
 

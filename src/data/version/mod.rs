@@ -53,6 +53,12 @@ pub enum VersionError {
     /// Build metadata has other characters than letters, digits, hyphens and dots.
     #[error("invalid metadata string")]
     Metadata,
+    /// A part of a version cannot be increased.
+    #[error("{part} version increment would overflow uint64")]
+    Overflow {
+        /// `major`, `minor` or `patch`.
+        part: &'static str,
+    },
     /// A part of a constraint (between `||`) has not the form of a constraint.
     #[error("improper constraint: {}", quoted(.part))]
     ImproperConstraint {
@@ -200,19 +206,31 @@ impl Version {
     }
 
     /// The next major version: minor and patch 0, no prerelease, no metadata.
-    pub fn inc_major(&self) -> Self {
-        self.changed(semver::Version::new(self.major().wrapping_add(1), 0, 0))
+    ///
+    /// # Errors
+    /// There is no greater number.
+    pub fn inc_major(&self) -> Result<Self, VersionError> {
+        let next = next_number(self.major(), "major")?;
+        Ok(self.changed(semver::Version::new(next, 0, 0)))
     }
 
     /// The next minor version: patch 0, no prerelease, no metadata.
-    pub fn inc_minor(&self) -> Self {
-        self.changed(semver::Version::new(self.major(), self.minor().wrapping_add(1), 0))
+    ///
+    /// # Errors
+    /// There is no greater number.
+    pub fn inc_minor(&self) -> Result<Self, VersionError> {
+        let next = next_number(self.minor(), "minor")?;
+        Ok(self.changed(semver::Version::new(self.major(), next, 0)))
     }
 
     /// The next patch version; for a prerelease that is its release. No metadata.
-    pub fn inc_patch(&self) -> Self {
-        let step = u64::from(!self.is_prerelease());
-        self.changed(semver::Version::new(self.major(), self.minor(), self.patch().wrapping_add(step)))
+    ///
+    /// # Errors
+    /// There is no greater number.
+    pub fn inc_patch(&self) -> Result<Self, VersionError> {
+        let patch = self.patch();
+        let next = if self.is_prerelease() { patch } else { next_number(patch, "patch")? };
+        Ok(self.changed(semver::Version::new(self.major(), self.minor(), next)))
     }
 
     /// The same version with another prerelease; empty removes it.
@@ -240,6 +258,10 @@ impl Version {
         let v = if self.original.starts_with('v') { "v" } else { "" };
         Version { original: format!("{v}{exact}"), exact }
     }
+}
+
+fn next_number(number: u64, part: &'static str) -> Result<u64, VersionError> {
+    number.checked_add(1).ok_or(VersionError::Overflow { part })
 }
 
 fn prerelease(text: &str) -> Result<semver::Prerelease, VersionError> {
@@ -571,9 +593,9 @@ mod tests {
     #[test]
     fn derived_versions_start_clean() {
         let version = Version::parse("v1.2.3-beta+x").unwrap();
-        assert_eq!(version.inc_patch().to_string(), "1.2.3");
-        assert_eq!(version.inc_minor().original(), "v1.3.0");
-        assert_eq!(version.inc_major().to_string(), "2.0.0");
+        assert_eq!(version.inc_patch().unwrap().to_string(), "1.2.3");
+        assert_eq!(version.inc_minor().unwrap().original(), "v1.3.0");
+        assert_eq!(version.inc_major().unwrap().to_string(), "2.0.0");
         assert_eq!(version.with_prerelease("").unwrap().to_string(), "1.2.3+x");
         assert_eq!(version.with_metadata("m m").unwrap_err().to_string(), "invalid metadata string");
         assert_eq!(version.with_prerelease("be_ta").unwrap_err().to_string(), "invalid prerelease string");

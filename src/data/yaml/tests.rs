@@ -543,7 +543,7 @@ proptest! {
     #[test]
     fn pretty_reads_back(value in text().prop_filter("Helm's does not", |text| is_safe_in_pretty(text))) {
         let value: Value = [(value.clone(), Value::from(vec![Value::from(value)]))].into_iter().collect();
-        prop_assert_eq!(read(&to_string_pretty(&value)), value);
+        prop_assert_eq!(read(&to_string_pretty(&Pretty::from(&value))), value);
     }
 
     #[test]

@@ -35,7 +35,7 @@ struct CapabilitiesObject {
 pub(super) fn value(capabilities: &Capabilities) -> Val {
     let versions = capabilities.api_versions.iter().map(|version| Val::str(version.as_str())).collect();
     Val::object(CapabilitiesObject {
-        kube_version: Val::object(KubeVersionObject(capabilities.kube_version.clone())),
+        kube_version: Val::object(KubeVersionObject::new(capabilities.kube_version.clone())),
         api_versions: Val::List(List::typed(&VERSION_SET, versions)),
         helm_version: Val::object(HelmVersionObject(capabilities.helm_version.clone())),
     })
@@ -98,6 +98,10 @@ impl Object for CapabilitiesObject {
         format!("&{}", bare("common.Capabilities", &self.all(), form))
     }
 
+    fn fields(&self) -> Vec<(&'static str, Val)> {
+        self.all()
+    }
+
     fn equals(&self, other: &dyn Object) -> bool {
         std::ptr::addr_eq(other.as_any(), self)
     }
@@ -114,16 +118,21 @@ impl Object for CapabilitiesObject {
     }
 }
 
-/// `common.KubeVersion`
+/// `common.KubeVersion`: the version, and what is left of it without what follows the numbers (`v1.33.4`), which copies do
+/// not have.
 #[derive(Debug)]
-struct KubeVersionObject(KubeVersion);
+struct KubeVersionObject(KubeVersion, Option<String>);
 
 impl KubeVersionObject {
-    /// The version without what follows the numbers: `v1.33.4`.
-    fn normalized(&self) -> String {
-        let bare = self.0.version.trim_start_matches('v');
+    fn new(version: KubeVersion) -> Self {
+        let bare = version.version.trim_start_matches('v');
         let end = bare.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(bare.len());
-        format!("v{}", bare[..end].trim_end_matches('.'))
+        let normalized = format!("v{}", bare[..end].trim_end_matches('.'));
+        KubeVersionObject(version, Some(normalized))
+    }
+
+    fn normalized(&self) -> String {
+        self.1.clone().unwrap_or_default()
     }
 }
 
@@ -161,7 +170,11 @@ impl Object for KubeVersionObject {
     }
 
     fn action_text(&self) -> Option<GoStr> {
-        Some(self.normalized().into())
+        self.1.as_deref().map(GoStr::from)
+    }
+
+    fn copied(&self) -> Option<Val> {
+        Some(Val::object(KubeVersionObject(self.0.clone(), None)))
     }
 
     fn bare(&self, form: Plainness) -> String {

@@ -88,11 +88,11 @@ fn nanos(args: &[Val]) -> i64 {
 }
 
 fn units(args: &[Val], size: i64) -> Val {
-    // Days and weeks are made from hours, which shows in the last digits.
+    // Days are made from hours and weeks from days, which shows in the last digits.
     const HOUR: i64 = 3_600 * SECOND;
     let duration = GoDuration(nanos(args));
     Val::Float(if size > HOUR {
-        in_units(duration, HOUR) / (size / HOUR) as f64
+        in_units(duration, HOUR) / 24.0 / (size / (24 * HOUR)) as f64
     } else {
         in_units(duration, size)
     })
@@ -111,7 +111,6 @@ fn read(value: &Val) -> Result<GoDuration, String> {
     match value {
         Val::Missing | Val::Nil => Err("invalid duration".to_string()),
         Val::Str(text) => of_text(text.to_text().trim()),
-        Val::Object(_) => Err(unsupported(value)),
         other => match (other.as_signed(), other.as_unsigned(), other.as_float()) {
             (Some(seconds), _, _) => of_seconds(seconds),
             (_, Some(seconds), _) => match i64::try_from(seconds) {

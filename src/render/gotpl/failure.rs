@@ -40,11 +40,22 @@ pub(super) fn too_much(file: &TemplateFile, most: usize) -> TemplateFailure {
         .into()
 }
 
+/// Helm marks the message of `fail` and `required` with these words and finds it again in Go's whole line.
+const MARKS: (&str, &str) = ("HELM_ERR_START", "HELM_ERR_END");
+
 fn exec_text(error: &ExecError) -> String {
+    let line = error.to_string();
     if let Some(message) = stopped(error) {
-        return format!("execution error at ({}): {message}", place(error));
+        // A mark that the template's own text shows before the message counts as the first one.
+        let before = line.strip_suffix(message.as_str()).unwrap_or("");
+        let shown = before.split_once(MARKS.0).map(|(_, shown)| format!("{shown}{}", MARKS.0));
+        return format!("execution error at ({}): {}{message}", place(error), shown.unwrap_or_default());
     }
-    blocks(error).unwrap_or_else(|| error.to_string())
+    let marked = line.split_once(MARKS.0).and_then(|(_, after)| after.rsplit_once(MARKS.1));
+    match marked {
+        Some((message, _)) => format!("execution error at ({}): {message}", place(error)),
+        None => blocks(error).unwrap_or(line),
+    }
 }
 
 fn place(error: &ExecError) -> String {

@@ -19,7 +19,11 @@ static METHODS: &[Method] = &[
         Ok(encoded(files(me)?, |bytes| Val::Bytes(bytes.clone())))
     }),
     Method::new("Get", &[Type::String], Type::String, |_, me, args| Ok(Val::Str(get(me, args)?.to_str()))),
-    Method::new("GetBytes", &[Type::String], Type::Bytes, |_, me, args| Ok(Val::Bytes(get(me, args)?))),
+    Method::new("GetBytes", &[Type::String], Type::Bytes, |_, me, args| {
+        let found = get(me, args)?;
+        // A file that is not there is empty, not nil.
+        Ok(Val::Bytes(if found.is_nil() { Bytes::new("") } else { found }))
+    }),
     Method::new("Glob", &[Type::String], Type::Map(&FILES), |ctx, me, args| {
         let [Val::Str(pattern)] = args else { return Err(FuncError::arguments("Glob")) };
         let entries = files(me)?.entries();

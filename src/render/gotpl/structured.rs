@@ -5,7 +5,7 @@
 use crate::data::{Value, json, yaml};
 use crate::diag::SourceFile;
 use crate::gotpl::{Ctx, DataForm, Func, FuncError, GoStr, Map, Type, Val};
-use crate::sprig::encode::{encodable, go_text};
+use crate::sprig::encode::{encodable, go_text, pretty};
 use crate::sprig::{Entry, entry};
 
 use super::{toml_read, toml_write};
@@ -97,8 +97,8 @@ fn must_to_yaml(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
 }
 
 fn to_yaml_pretty(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    let data = encodable(argument(args, "toYamlPretty")?, DataForm::Yaml);
-    let mut text = data.map(|data| yaml::to_string_pretty(&data)).unwrap_or_default();
+    let data = pretty(argument(args, "toYamlPretty")?).map_err(FuncError::panic)?;
+    let mut text = yaml::to_string_pretty(&data);
     if text.ends_with('\n') {
         text.pop();
     }
@@ -110,6 +110,13 @@ fn source(ctx: &mut Ctx<'_>, args: &[Val], name: &str) -> Result<std::sync::Arc<
     let [Val::Str(text)] = args else { return Err(FuncError::arguments(name)) };
     ctx.spend(1 + text.len() as u64 / 16)?;
     Ok(SourceFile::new(name, &*go_text(text)))
+}
+
+/// The bytes of the text argument, charged for.
+fn text_bytes<'a>(ctx: &mut Ctx<'_>, args: &'a [Val], name: &str) -> Result<&'a [u8], FuncError> {
+    let [Val::Str(text)] = args else { return Err(FuncError::arguments(name)) };
+    ctx.spend(1 + text.len() as u64 / 16)?;
+    Ok(text.as_bytes())
 }
 
 fn error_map(message: String) -> Val {
@@ -153,16 +160,23 @@ fn must_to_toml_of(value: &Val) -> Answer {
 }
 
 fn from_toml(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    let file = source(ctx, args, "fromToml")?;
-    Ok(toml_read::read(file.text()).map_or_else(error_map, Val::Map))
+    let text = text_bytes(ctx, args, "fromToml")?;
+    Ok(toml_read::read(text).map_or_else(error_map, Val::Map))
 }
 
 fn from_json(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    let file = source(ctx, args, "fromJson")?;
-    Ok(match json::parse(file.text()) {
-        Ok(Value::Null) => Val::Map(Map::nil(&crate::gotpl::ANY_MAP)),
-        Ok(value @ Value::Map(_)) => Val::from_data(&value),
-        Ok(other) => error_map(format!(
+    let text = text_bytes(ctx, args, "fromJson")?;
+    Ok(match json::parse_bytes(text) {
+        Ok((Value::Null, _)) => Val::Map(Map::nil(&crate::gotpl::ANY_MAP)),
+        Ok((value @ Value::Map(_), error)) => {
+            let map = Val::from_data(&value);
+            if let (Val::Map(map), Some(error)) = (&map, error) {
+                // What could be read stands beside the error. Only nil maps refuse.
+                let _ = map.insert("Error", Val::str(error.to_string()));
+            }
+            map
+        }
+        Ok((other, _)) => error_map(format!(
             "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
             other.json_kind()
         )),
@@ -171,11 +185,12 @@ fn from_json(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
 }
 
 fn from_json_array(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    let file = source(ctx, args, "fromJsonArray")?;
-    Ok(match json::parse(file.text()) {
-        Ok(Value::Null) => Val::List(crate::gotpl::List::nil(&crate::gotpl::ANY_LIST)),
-        Ok(value @ Value::List(_)) => Val::from_data(&value),
-        Ok(other) => error_list(format!(
+    let text = text_bytes(ctx, args, "fromJsonArray")?;
+    Ok(match json::parse_bytes(text) {
+        Ok((Value::Null, _)) => Val::List(crate::gotpl::List::nil(&crate::gotpl::ANY_LIST)),
+        Ok((Value::List(_), Some(error))) => error_list(error.to_string()),
+        Ok((value @ Value::List(_), None)) => Val::from_data(&value),
+        Ok((other, _)) => error_list(format!(
             "json: cannot unmarshal {} into Go value of type []interface {{}}",
             other.json_kind()
         )),

@@ -7,14 +7,20 @@
 use std::collections::HashSet;
 
 use crate::data::time::{RFC3339_NANO, Time, Zone};
-use crate::gotpl::{List, MAPS, MAX_DEPTH, Map, Val};
+use crate::gotpl::{List, MAPS, MAX_DEPTH, Map, Val, quote_rune};
 use crate::sprig::moments::time;
 
 /// The map that a document says.
 ///
 /// # Errors
 /// The library's text: `toml: line 1 (last key "a"): unexpected comma`.
-pub(super) fn read(text: &str) -> Result<Map, String> {
+pub(super) fn read(bytes: &[u8]) -> Result<Map, String> {
+    // The library looks for UTF-16 first.
+    if bytes.iter().take(6).any(|byte| *byte == 0) {
+        let message = "files cannot contain NULL bytes; probably using UTF-16; TOML files must be UTF-8";
+        return Err(format!("toml: line 1: {message}"));
+    }
+    let (text, wrong) = readable(bytes);
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader {
         text,
@@ -26,7 +32,13 @@ pub(super) fn read(text: &str) -> Result<Map, String> {
         defined: HashSet::new(),
         fixed: HashSet::new(),
     };
-    match reader.document() {
+    let mut outcome = reader.document();
+    if let Some(wrong) = wrong
+        && reader.at >= text.len()
+    {
+        outcome = Err(wrong);
+    }
+    match outcome {
         Ok(()) => Ok(reader.root),
         Err(message) if reader.last_key.is_empty() => Err(format!("toml: line {}: {message}", reader.line)),
         Err(message) => {
@@ -34,6 +46,22 @@ pub(super) fn read(text: &str) -> Result<Map, String> {
             Err(format!("toml: line {} (last key {key}): {message}", reader.line))
         }
     }
+}
+
+/// The text up to the first thing that stands in no TOML document, and the message about that.
+fn readable(bytes: &[u8]) -> (&str, Option<String>) {
+    let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let control = text.char_indices().find(|(at, c)| match c {
+        '\t' | '\n' => false,
+        '\r' => !text[at + 1..].starts_with('\n'),
+        c => *c < ' ' || *c == '\u{7f}',
+    });
+    if let Some((at, c)) = control {
+        let message = format!("TOML files cannot contain control characters: '0x{:02x}'", u32::from(c));
+        return (&text[..at], Some(message));
+    }
+    let wrong = bytes.get(text.len()).map(|byte| format!("invalid UTF-8 byte: 0x{byte:02x}"));
+    (text, wrong)
 }
 
 type Step<T> = Result<T, String>;
@@ -54,13 +82,12 @@ struct Reader<'t> {
 }
 
 fn shown(c: Option<char>) -> String {
-    match c {
-        None => "end of file".to_string(),
-        Some('\n') => "'\\n'".to_string(),
-        Some('\r') => "'\\r'".to_string(),
-        Some('\t') => "'\\t'".to_string(),
-        Some(c) => format!("'{c}'"),
-    }
+    c.map_or_else(|| "end of file".to_string(), |c| quote_rune(c, false))
+}
+
+/// As [`shown`] where the library takes the end of the text for a NUL.
+fn shown_or_nul(c: Option<char>) -> String {
+    quote_rune(c.unwrap_or('\0'), false)
 }
 
 fn is_bare(c: char) -> bool {
@@ -120,16 +147,19 @@ impl Reader<'_> {
 
     fn document(&mut self) -> Step<()> {
         loop {
-            self.last_key.clear();
             self.gap();
             match self.peek() {
                 None => return Ok(()),
                 Some('[') => self.header()?,
                 Some(_) => self.assignment()?,
             }
-            self.last_key.clear();
             self.spaces();
             self.comment();
+            if self.peek().is_none() {
+                return Ok(());
+            }
+            // Until the next key, the library has the name of the table in mind.
+            self.last_key.clone_from(&self.path);
             match self.peek() {
                 None | Some('\n') => {}
                 Some('\r') if self.rest().starts_with("\r\n") => {}
@@ -149,7 +179,15 @@ impl Reader<'_> {
         let mut path = Vec::new();
         loop {
             self.spaces();
-            path.push(self.key_part("table name")?);
+            match self.peek() {
+                Some('.') => {
+                    return Err("unexpected table separator (table names cannot be empty)".to_string());
+                }
+                None | Some(']') => {
+                    return Err("unexpected end of table name (table names cannot be empty)".to_string());
+                }
+                _ => path.push(self.key_part("table name", true)?),
+            }
             self.spaces();
             match self.next() {
                 Some('.') => {}
@@ -157,16 +195,17 @@ impl Reader<'_> {
                 other => {
                     return Err(format!(
                         "expected '.' or ']' to end table name, but got {} instead",
-                        shown(other)
+                        shown_or_nul(other)
                     ));
                 }
             }
         }
         if array && !self.eat("]") {
-            let found = shown(self.peek());
+            let found = shown_or_nul(self.peek());
             return Err(format!("expected end of table array name delimiter ']', but got {found} instead"));
         }
         Self::depth(path.len())?;
+        self.last_key = path.split_last().map(|(_, parents)| parents.to_vec()).unwrap_or_default();
         if array {
             self.begin_element(&path)?;
         } else {
@@ -181,7 +220,12 @@ impl Reader<'_> {
     }
 
     fn begin_table(&mut self, path: &[String]) -> Step<()> {
-        if self.fixed.contains(path) || !self.defined.insert(path.to_vec()) {
+        let array = |map: Map, last: &String| matches!(map.get(last.as_str()), Some(Val::List(_)));
+        let is_array = match path.split_last() {
+            Some((last, parents)) => array(self.table_at(parents)?, last),
+            None => false,
+        };
+        if is_array || self.fixed.contains(path) || !self.defined.insert(path.to_vec()) {
             return Err(Self::taken(path));
         }
         self.table_at(path).map(|_| ())
@@ -205,7 +249,9 @@ impl Reader<'_> {
                 list.replace(items);
                 Ok(())
             }
-            Some(_) => Err(Self::taken(path)),
+            Some(_) => {
+                Err(format!("Key '{}' was already created and cannot be used as an array.", path.join(".")))
+            }
         }
     }
 
@@ -214,9 +260,6 @@ impl Reader<'_> {
         let mut table = self.root.clone();
         for (index, key) in path.iter().enumerate() {
             let here = &path[..=index];
-            if self.fixed.contains(here) {
-                return Err(Self::taken(here));
-            }
             table = match table.get(key.as_str()) {
                 None => {
                     let made = Map::new();
@@ -224,7 +267,7 @@ impl Reader<'_> {
                     made
                 }
                 Some(Val::Map(map)) => map,
-                Some(Val::List(list)) => match list.to_vec().pop() {
+                Some(Val::List(list)) if !self.fixed.contains(here) => match list.to_vec().pop() {
                     Some(Val::Map(map)) => map,
                     _ => return Err(Self::taken(here)),
                 },
@@ -243,12 +286,13 @@ impl Reader<'_> {
         let mut key = Vec::new();
         loop {
             self.spaces();
-            key.push(self.key_part("key")?);
+            key.push(self.key_part("key", key.is_empty())?);
             self.spaces();
             let before = self.line;
             match self.next() {
                 Some('.') => {}
                 Some('=') => return Ok(key),
+                None => return Err("unexpected EOF; expected key separator '='".to_string()),
                 other => {
                     self.line = before;
                     return Err(format!("expected '.' or '=', but got {} instead", shown(other)));
@@ -257,7 +301,8 @@ impl Reader<'_> {
         }
     }
 
-    fn key_part(&mut self, what: &str) -> Step<String> {
+    /// A part of a name; `first` when nothing stands before it.
+    fn key_part(&mut self, what: &str, first: bool) -> Step<String> {
         match self.peek() {
             Some('"') => {
                 self.next();
@@ -273,7 +318,10 @@ impl Reader<'_> {
                 self.at += end;
                 Ok(part)
             }
-            Some('=') => Err(format!("unexpected '=': {what} name appears blank")),
+            Some('.') if first => Err("unexpected '.': keys cannot start with a '.'".to_string()),
+            Some('.') => Err("unexpected '.'".to_string()),
+            None | Some('=') if first => Err(format!("unexpected '=': {what} name appears blank")),
+            None | Some('=') => Err("unexpected '='".to_string()),
             _ if what == "key" => {
                 let found = shown(self.peek());
                 Err(format!("expected '.' or '=', but got {found} instead"))
@@ -322,7 +370,7 @@ impl Reader<'_> {
             Some('.') => Err("floats must start with a digit, not '.'".to_string()),
             Some(c) if c.is_ascii_digit() || c == '+' || c == '-' => self.number_or_date(),
             Some(c) if c.is_alphabetic() => self.word(),
-            Some(',') => Err("unexpected comma".to_string()),
+            None => Err("unexpected EOF; expected value".to_string()),
             other => Err(format!("expected value but found {} instead", shown(other))),
         }
     }
@@ -348,11 +396,6 @@ impl Reader<'_> {
             match self.peek() {
                 Some(']') => break,
                 Some(',') => return Err("unexpected comma".to_string()),
-                None => {
-                    return Err(
-                        "expected a comma (',') or array terminator (']'), but got end of file".to_string()
-                    );
-                }
                 _ => items.push(self.value(depth + 1)?),
             }
             self.gap();
@@ -404,7 +447,6 @@ impl Reader<'_> {
                 return Err(Self::taken(&self.last_key));
             }
             put(&inner, last, value);
-            self.last_key.clone_from(&outer);
             self.gap();
             match self.peek() {
                 Some(',') => self.next(),
@@ -428,6 +470,11 @@ impl Reader<'_> {
             match self.next() {
                 Some('"') => return Ok(out),
                 Some('\\') => self.escape(&mut out)?,
+                // The library steps back over two characters, and counts the line break only once.
+                Some('\r') if self.peek() == Some('\n') => {
+                    self.line = before - 1;
+                    return Err("strings cannot contain newlines".to_string());
+                }
                 Some('\n') | None => {
                     self.line = before;
                     return Err(if self.rest().is_empty() && !self.text.ends_with('\n') {
@@ -436,7 +483,6 @@ impl Reader<'_> {
                         "strings cannot contain newlines".to_string()
                     });
                 }
-                Some(c) if c < ' ' && c != '\t' => return Err(control(c)),
                 Some(c) => out.push(c),
             }
         }
@@ -453,7 +499,6 @@ impl Reader<'_> {
                     return Err("strings cannot contain newlines".to_string());
                 }
                 None => return Err("unexpected EOF; expected \"'\"".to_string()),
-                Some(c) if c < ' ' && c != '\t' => return Err(control(c)),
                 Some(c) => out.push(c),
             }
         }
@@ -490,7 +535,6 @@ impl Reader<'_> {
                     }
                 }
                 Some('\r') if self.peek() == Some('\n') => {}
-                Some(c) if c < ' ' && c != '\t' && c != '\n' => return Err(control(c)),
                 Some(c) => out.push(c),
             }
         }
@@ -506,7 +550,6 @@ impl Reader<'_> {
             match self.next() {
                 None => return Err("unexpected EOF; expected \"'''\"".to_string()),
                 Some('\r') if self.peek() == Some('\n') => {}
-                Some(c) if c < ' ' && c != '\t' && c != '\n' => return Err(control(c)),
                 Some(c) => out.push(c),
             }
         }
@@ -574,7 +617,31 @@ impl Reader<'_> {
                 self.at += 1 + length;
             }
         }
-        if date || clock { moment(&text) } else { number(&text) }
+        let unsigned = text.trim_start_matches(['+', '-']);
+        let digits = unsigned.bytes().take_while(u8::is_ascii_digit).count();
+        let dated =
+            unsigned.len() == text.len() && matches!(unsigned.as_bytes().get(digits), Some(b'-' | b':'));
+        if date || clock {
+            return moment(&text);
+        }
+        if dated {
+            return Err(no_moment(&text));
+        }
+        if let Some(error) = misspelt(&text) {
+            return Err(error);
+        }
+        // What follows the digits of the base stands for itself.
+        let radix = match text.get(..2) {
+            Some("0x") => 16,
+            Some("0o") => 8,
+            Some("0b") => 2,
+            _ => return number(&text),
+        };
+        let rest =
+            text[2..].find(|c: char| c != '_' && !c.is_digit(radix)).map_or(0, |at| text.len() - 2 - at);
+        self.at -= rest;
+        text.truncate(text.len() - rest);
+        number(&text)
     }
 }
 
@@ -588,8 +655,8 @@ fn push(out: &mut String, c: char) -> Step<()> {
     Ok(())
 }
 
-fn control(c: char) -> String {
-    format!("control characters are not allowed inside strings: '0x{:02x}'", u32::from(c))
+fn no_moment(text: &str) -> String {
+    format!("invalid datetime: {}", crate::gotpl::quote(text.as_bytes()))
 }
 
 fn moment(text: &str) -> Step<Val> {
@@ -609,7 +676,34 @@ fn moment(text: &str) -> Step<Val> {
             return Ok(time(at));
         }
     }
-    Err(format!("Invalid TOML Datetime: {}.", crate::gotpl::quote(text.as_bytes())))
+    Err(no_moment(text))
+}
+
+/// What is wrong with the sign or the first digit of a number.
+fn misspelt(text: &str) -> Option<String> {
+    let (sign, unsigned) = match text.strip_prefix(['+', '-']) {
+        Some(unsigned) => (&text[..1], unsigned),
+        None => ("", text),
+    };
+    let (kind, radix) = match unsigned.get(..2) {
+        Some("0x") => ("a hexadecimal", 16),
+        Some("0o") => ("an octal", 8),
+        Some("0b") => ("a binary", 2),
+        _ => {
+            let first = unsigned.chars().next().unwrap_or('\0');
+            let special = unsigned.starts_with("inf") || unsigned.starts_with("nan");
+            return match first {
+                _ if sign.is_empty() || special || first.is_ascii_digit() => None,
+                '.' => Some("floats must start with a digit, not '.'".to_string()),
+                _ => Some(format!("expected a digit but got {}", quote_rune(first, false))),
+            };
+        }
+    };
+    if !sign.is_empty() {
+        return Some(format!("cannot use sign with non-decimal numbers: '{sign}{}'", &unsigned[..2]));
+    }
+    let first = unsigned.chars().nth(2).unwrap_or('\0');
+    (!first.is_digit(radix)).then(|| format!("not {kind} number: '{}{first}'", &unsigned[..2]))
 }
 
 fn number(text: &str) -> Step<Val> {

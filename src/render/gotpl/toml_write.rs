@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use crate::gotpl::{DataForm, GoStr, MAX_DEPTH, Val, format_shortest};
+use crate::gotpl::{DataForm, GoStr, MAX_DEPTH, Num, Val, format_shortest};
 use crate::sprig::encode::go_text;
 use crate::sprig::moments::rfc3339;
 
@@ -16,6 +16,12 @@ pub(super) fn write(value: &Val) -> Result<String, GoStr> {
     let mut writer = Writer { out: String::new() };
     match table(value)? {
         Some(entries) => writer.table(&mut Vec::new(), &entries)?,
+        None if tables(value)?.is_some() => {
+            return Err("toml: top-level values must be Go maps or structs".into());
+        }
+        None if matches!(value, Val::Num(Num::Complex(..))) => {
+            return Err("unsupported type for key '': complex128".into());
+        }
         None if value.is_nil() => return Err("reflect: call of reflect.Value.Type on zero Value".into()),
         None => writer.inline(value, 0)?,
     }
@@ -151,8 +157,12 @@ impl Writer {
         }
         if let Some(entries) = table(value)? {
             self.out.push('{');
-            let present = entries.iter().filter(|(_, value)| !value.is_nil());
-            for (index, (key, value)) in present.enumerate() {
+            let mut present: Vec<_> = entries.iter().filter(|(_, value)| !value.is_nil()).collect();
+            // Here, too, tables come after plain keys.
+            present.sort_by_key(|(_, value)| {
+                matches!(table(value), Ok(Some(_))) || matches!(tables(value), Ok(Some(_)))
+            });
+            for (index, (key, value)) in present.into_iter().enumerate() {
                 if index > 0 {
                     self.out.push_str(", ");
                 }
@@ -180,7 +190,7 @@ impl Writer {
                 (Some(number), _, _) => self.out.push_str(&number.to_string()),
                 (_, Some(number), _) => self.out.push_str(&number.to_string()),
                 (_, _, Some(number)) => self.float(number),
-                _ => return Err(format!("toml: unsupported type: {}", other.type_name()).into()),
+                _ => return Err(format!("unsupported type: {}", other.type_name()).into()),
             },
         }
         Ok(())
@@ -192,7 +202,7 @@ impl Writer {
             if index > 0 {
                 self.out.push_str(", ");
             }
-            if item.is_nil() {
+            if item.is_nil() || matches!(item, Val::List(list) if list.is_nil()) {
                 return Err("toml: cannot encode array with nil element".into());
             }
             self.inline(item, depth + 1)?;

@@ -12,11 +12,12 @@ pub(super) mod quote;
 mod scalar;
 
 use std::borrow::Cow;
+use std::sync::{Arc, LazyLock};
 
 use super::error::{Stage, YamlError};
 use crate::data::json;
 use crate::data::json::number::{float_g, float_json};
-use crate::data::{Map, Value};
+use crate::data::{Value, base64};
 
 /// In which order keys are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,8 +67,85 @@ pub fn to_string_in_order(value: &Value) -> String {
     Writer::run(style, value)
 }
 
+/// A value for [`to_string_pretty`], with what a [`Value`] cannot tell.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Pretty {
+    /// Anything without parts; a list or map in it is written as it is.
+    Plain(Value),
+    /// Text that must not be quoted: a moment.
+    Verbatim(String),
+    /// A text that is not UTF-8.
+    Binary(Vec<u8>),
+    /// A list.
+    List(Vec<Pretty>),
+    /// A map, whose keys are sorted.
+    Map(Vec<(Arc<str>, Pretty)>),
+    /// A struct, whose fields keep their order.
+    Record(Vec<(Arc<str>, Pretty)>),
+}
+
+impl From<&Value> for Pretty {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::List(items) => Pretty::List(items.iter().map(Pretty::from).collect()),
+            Value::Map(map) => {
+                Pretty::Map(map.iter().map(|(key, value)| (Arc::clone(key), Pretty::from(value))).collect())
+            }
+            leaf => Pretty::Plain(leaf.clone()),
+        }
+    }
+}
+
+/// A node as the writer sees it.
+enum Part<'n, N> {
+    Leaf(&'n Value),
+    Verbatim(&'n str),
+    Binary(&'n [u8]),
+    List(&'n [N]),
+    Map { entries: Vec<(&'n str, &'n N)>, ordered: bool },
+}
+
+/// What can be written.
+trait Node: Sized {
+    fn part(&self) -> Part<'_, Self>;
+}
+
+impl Node for Value {
+    fn part(&self) -> Part<'_, Self> {
+        match self {
+            Value::Map(map) if !map.is_empty() => {
+                let entries = map.iter().map(|(key, value)| (&**key, value)).collect();
+                Part::Map { entries, ordered: false }
+            }
+            Value::List(items) if !items.is_empty() => Part::List(items),
+            leaf => Part::Leaf(leaf),
+        }
+    }
+}
+
+/// What an empty collection is written as.
+static EMPTY_LIST: Value = Value::List(Vec::new());
+static EMPTY_MAP: LazyLock<Value> = LazyLock::new(Value::map);
+
+impl Node for Pretty {
+    fn part(&self) -> Part<'_, Self> {
+        match self {
+            Pretty::Plain(value) => Part::Leaf(value),
+            Pretty::Verbatim(text) => Part::Verbatim(text),
+            Pretty::Binary(bytes) => Part::Binary(bytes),
+            Pretty::List(items) if items.is_empty() => Part::Leaf(&EMPTY_LIST),
+            Pretty::List(items) => Part::List(items),
+            Pretty::Map(entries) | Pretty::Record(entries) if entries.is_empty() => Part::Leaf(&EMPTY_MAP),
+            Pretty::Map(entries) | Pretty::Record(entries) => Part::Map {
+                entries: entries.iter().map(|(key, value)| (&**key, value)).collect(),
+                ordered: matches!(self, Pretty::Record(_)),
+            },
+        }
+    }
+}
+
 /// A value as Helm's `toYamlPretty` prints it: lists indented below their key, nothing folded, floats in Go's notation.
-pub fn to_string_pretty(value: &Value) -> String {
+pub fn to_string_pretty(value: &Pretty) -> String {
     let style = Style { keys: Keys::Natural3, indent_lists: true, width: usize::MAX, through_json: false };
     Writer::run(style, value)
 }
@@ -130,7 +208,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(style: Style, value: &Value) -> String {
+    fn run(style: Style, value: &impl Node) -> String {
         let mut writer = Writer { out: String::new(), column: 0, style };
         writer.node(value, 0, At::Root);
         if writer.column > 0 {
@@ -165,16 +243,34 @@ impl Writer {
     }
 
     /// Writes a node. `indent` is the column of the collection that holds it.
-    fn node(&mut self, value: &Value, indent: usize, at: At) {
-        match value {
-            Value::Map(map) if !map.is_empty() => self.map(map, indent, at),
-            Value::List(items) if !items.is_empty() => self.list(items, indent, at),
-            _ => {
-                if at != At::Root {
-                    self.push_char(' ');
-                }
-                self.leaf(value, indent + 2);
-            }
+    fn node(&mut self, node: &impl Node, indent: usize, at: At) {
+        let part = node.part();
+        if !matches!(part, Part::Map { .. } | Part::List(_)) && at != At::Root {
+            self.push_char(' ');
+        }
+        match part {
+            Part::Map { entries, ordered } => self.map(entries, ordered, indent, at),
+            Part::List(items) => self.list(items, indent, at),
+            Part::Leaf(value) => self.leaf(value, indent + 2),
+            Part::Verbatim(text) => self.push(text),
+            Part::Binary(bytes) => self.binary(bytes, indent + 2),
+        }
+    }
+
+    /// Bytes in base64, in lines of 70 characters when there are more.
+    fn binary(&mut self, bytes: &[u8], indent: usize) {
+        const LINE: usize = 70;
+        let text = base64::encode(bytes);
+        self.push("!!binary ");
+        if text.len() <= LINE {
+            return self.push(&text);
+        }
+        self.push_char('|');
+        self.line_break('\n');
+        // Base64 is ASCII, so every place is between two characters.
+        for start in (0..text.len()).step_by(LINE) {
+            self.start_line(indent);
+            self.push(&text[start..text.len().min(start + LINE)]);
         }
     }
 
@@ -227,7 +323,7 @@ impl Writer {
         }
     }
 
-    fn map(&mut self, map: &Map, parent: usize, at: At) {
+    fn map<N: Node>(&mut self, mut entries: Vec<(&str, &N)>, ordered: bool, parent: usize, at: At) {
         let (indent, mut inline) = match at {
             At::Root => (0, true),
             At::Value => (parent + 2, false),
@@ -236,8 +332,8 @@ impl Writer {
         if at == At::Indicator {
             self.push_char(' ');
         }
-        let mut entries: Vec<(&str, &Value)> = map.iter().map(|(key, value)| (&**key, value)).collect();
         match self.style.keys {
+            _ if ordered => {}
             Keys::Author => {}
             Keys::Natural2 => order::sort(&mut entries, order::before_2),
             Keys::Natural3 => order::sort(&mut entries, order::before_3),
@@ -260,7 +356,7 @@ impl Writer {
         }
     }
 
-    fn list(&mut self, items: &[Value], parent: usize, at: At) {
+    fn list(&mut self, items: &[impl Node], parent: usize, at: At) {
         let (indent, mut inline) = match at {
             At::Root => (0, true),
             At::Value => (if self.style.indent_lists { parent + 2 } else { parent }, false),
