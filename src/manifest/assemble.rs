@@ -33,11 +33,12 @@ impl Manifest {
     /// name starts with `_` are left out; NOTES.txt must have been taken out before.
     ///
     /// # Errors
-    /// The first document, by path and place, that is not an object.
+    /// The first document, by path and place, that is not an object; the others are in the same error.
     pub fn from_rendered(files: &[Arc<SourceFile>]) -> Result<Self, ManifestError> {
         let mut files: Vec<&Arc<SourceFile>> = files.iter().collect();
         files.sort_by(|a, b| a.name().cmp(b.name()));
         let mut manifest = Manifest::default();
+        let mut failures = Vec::new();
         for file in files {
             let base = file.name().rsplit('/').next().unwrap_or("");
             if base.starts_with('_') {
@@ -45,8 +46,15 @@ impl Manifest {
             }
             let source: Arc<str> = file.name().into();
             for piece in split(file.text()) {
-                manifest.take(Object::parse(&source, file, piece.offset, piece.text)?, file);
+                match Object::parse(&source, file, piece.offset, piece.text) {
+                    Ok(object) => manifest.take(object, file),
+                    Err(error) => failures.push(error),
+                }
             }
+        }
+        let mut failures = failures.into_iter();
+        if let Some(first) = failures.next() {
+            return Err(first.and(failures));
         }
         order::sort_for_install(&mut manifest.objects, Object::sort_kind);
         order::sort_for_install(&mut manifest.hooks, |hook| hook.object.sort_kind());

@@ -87,9 +87,12 @@ fn state<'c>(ctx: &'c mut Ctx<'_>) -> Result<&'c mut HelmState, FuncError> {
         .ok_or_else(|| FuncError::new("the execution does not render a chart"))
 }
 
+/// Go's text for a missing value.
+pub(super) const NO_VALUE: &str = "<no value>";
+
 /// Go's text for a missing value is not for manifests; Helm deletes it wherever it stands.
 pub(super) fn without_no_value(text: &str) -> String {
-    text.replace("<no value>", "")
+    text.replace(NO_VALUE, "")
 }
 
 fn include(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
