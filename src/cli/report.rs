@@ -123,7 +123,7 @@ fn text(failure: &Failure, paint: Paint, as_helm: bool, all: bool) -> String {
         }
     }
     if all {
-        failure.others().iter().for_each(|other| lines.extend(further(other, paint)));
+        lines.extend(further_all(failure, paint));
     } else if !failure.others().is_empty() {
         let count = plural(failure.others().len(), "more place");
         lines.push(advice(&format!("{count} failed too; --debug shows them"), paint));
@@ -133,6 +133,32 @@ fn text(failure: &Failure, paint: Paint, as_helm: bool, all: bool) -> String {
 
 fn advice(hint: &str, paint: Paint) -> String {
     format!("{} {hint}", paint.label(Label::Advice, "hint:"))
+}
+
+/// The failures after the first; those of a place that was told are counted only.
+fn further_all(failure: &Failure, paint: Paint) -> Vec<String> {
+    let place = |diagnostic: &Diagnostic| {
+        (diagnostic.message.clone(), diagnostic.at.as_ref().map(ToString::to_string))
+    };
+    let mut told: Vec<_> = failure.diagnostic().map(place).into_iter().collect();
+    let (mut lines, mut again) = (Vec::new(), 0);
+    for other in failure.others() {
+        let at = place(other);
+        if told.contains(&at) {
+            again += 1;
+        } else {
+            told.push(at);
+            lines.extend(further(other, paint));
+        }
+    }
+    if again > 0 {
+        lines.push(format!(
+            "note: {} failed at the same {}",
+            plural(again, "more template"),
+            if told.len() == 1 { "place" } else { "places" }
+        ));
+    }
+    lines
 }
 
 /// One of the failures after the first.
@@ -225,7 +251,10 @@ mod tests {
             text(&sample(), Paint::new(false), false, true),
             "Error: INSTALLATION FAILED: t.yaml:1:7: bad\n   |\n 1 | a: {{ .V }}\n   |       ^^\nnote: V is nil\nhint: set V"
         );
-        assert_eq!(text(&sample(), Paint::new(false), true, true), "Error: INSTALLATION FAILED: t.yaml:1:7: bad");
+        assert_eq!(
+            text(&sample(), Paint::new(false), true, true),
+            "Error: INSTALLATION FAILED: t.yaml:1:7: bad"
+        );
     }
 
     #[test]

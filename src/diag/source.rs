@@ -76,9 +76,9 @@ impl Damage {
         if rest.iter().any(|byte| byte & 0xc0 != 0x80) {
             return Damage::Trailing;
         }
-        let number = rest.iter().fold(u32::from(first) & (0x7f >> width), |number, byte| {
-            number << 6 | u32::from(byte & 0x3f)
-        });
+        let number = rest
+            .iter()
+            .fold(u32::from(first) & (0x7f >> width), |number, byte| number << 6 | u32::from(byte & 0x3f));
         let least = [0, 0, 0x80, 0x800, 0x1_0000].get(width).copied().unwrap_or(0);
         if number < least { Damage::Overlong } else { Damage::NoCharacter }
     }

@@ -39,7 +39,12 @@ impl Object {
                 format!("error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {reason}");
             let span = Span::new(offset, offset + text.lines().next().map_or(0, str::len));
             let diagnostic = Box::new(Diagnostic::error(reason.clone()).at(rendered, span));
-            return Err(ManifestError::Document { path: source.to_string(), reason, diagnostic, others: Vec::new() });
+            return Err(ManifestError::Document {
+                path: source.to_string(),
+                reason,
+                diagnostic,
+                others: Vec::new(),
+            });
         }
         let line = rendered.line_of(u32::try_from(offset).unwrap_or(u32::MAX));
         Ok(Object { id: identity(&body), source: Arc::clone(source), line, text, body })
@@ -82,7 +87,12 @@ fn fault(
         diagnostic = diagnostic.at(rendered, Span::new(range.start + offset, range.end + offset));
     }
     let diagnostic = Box::new(diagnostic);
-    ManifestError::Document { path: source.to_string(), reason: error.to_string(), diagnostic, others: Vec::new() }
+    ManifestError::Document {
+        path: source.to_string(),
+        reason: error.to_string(),
+        diagnostic,
+        others: Vec::new(),
+    }
 }
 
 /// The value of a key in any case; of several, the last in byte order, as Go's JSON decoder has it.

@@ -9,7 +9,7 @@ use crate::data::Value;
 use crate::diag::{Diagnostic, Location};
 use crate::manifest::ManifestError;
 use crate::render::{self, Job, Record, RenderError, SourceMap, TemplateFailure, ValueRead};
-use crate::values::Provenance;
+use crate::values::{Layer, Provenance};
 
 /// Moves the place of a YAML error from the rendered text to the template that wrote it. The chart is rendered once more
 /// for that, and whatever goes wrong then leaves the error as it is.
@@ -17,9 +17,8 @@ pub(super) fn manifest(mut error: ManifestError, job: &Job<'_>) -> ManifestError
     if let ManifestError::Document { path, diagnostic, others, .. } = &mut error {
         let options = render::Options { record: Record { map: true, reads: false }, ..job.options };
         let Ok(files) = render::render(&Job { options, ..*job }) else { return error };
-        let map_of = |path: &str| {
-            files.iter().find(|file| *file.name == *path).and_then(|file| file.map.as_ref())
-        };
+        let map_of =
+            |path: &str| files.iter().find(|file| *file.name == *path).and_then(|file| file.map.as_ref());
         if let Some(map) = map_of(path) {
             move_to_template(diagnostic, map);
         }
@@ -40,11 +39,15 @@ fn move_to_template(diagnostic: &mut Diagnostic, map: &SourceMap) {
         return;
     }
     let line = at.position().line;
-    let Some(origin) = map.position_in_line(line, at.file.byte_column(at.span.start) as usize) else { return };
+    let Some(origin) = map.position_in_line(line, at.file.byte_column(at.span.start) as usize) else {
+        return;
+    };
     let written = origin.at.file.line_text(origin.at.position().line);
     if written != at.file.line_text(line) {
         let rendered = Location { file: Arc::clone(&at.file), span: at.span };
-        diagnostic.related.insert(0, crate::diag::Related { what: format!("rendered as line {line}"), at: rendered });
+        diagnostic
+            .related
+            .insert(0, crate::diag::Related { what: format!("rendered as line {line}"), at: rendered });
     }
     diagnostic.at = Some(origin.at);
     diagnostic.trace = origin.chain;
@@ -65,6 +68,15 @@ pub(super) fn templates(error: &mut RenderError, values: &Value, chart: &Chart, 
 
 fn explain(failure: &mut TemplateFailure, values: &Value, provenance: &Provenance) {
     let Some(read) = &failure.value else { return };
+    let absent = read.keys.get(read.subcharts).is_some_and(|key| {
+        failure.diagnostic.message == format!("nil pointer evaluating interface {{}}.{key}")
+    });
+    if absent && matches!(value_at(read, read.subcharts, values), Some(Value::Map(_))) {
+        let note = "`.Values` is not in the `.` that this template was called with";
+        failure.diagnostic.notes.push(note.to_string());
+        failure.diagnostic.hints.push("pass the chart's own `.` on, or a dict that holds it".to_string());
+        return;
+    }
     let note = note(read, values, provenance);
     failure.diagnostic.notes.extend(note);
     if failure.diagnostic.hints.is_empty()
@@ -92,6 +104,8 @@ fn note(read: &ValueRead, values: &Value, provenance: &Provenance) -> Option<Str
     let count = end(read, values);
     let shown = read.shown(count);
     match value_at(read, count, values) {
+        // Nothing is wrong with it.
+        Some(Value::Map(_)) => None,
         Some(value) => {
             let what = describe(value);
             Some(match origin(read, count, provenance) {
@@ -125,7 +139,7 @@ fn describe(value: &Value) -> String {
     }
 }
 
-/// `values.yaml:3:1 (defaults of chart web)`.
+/// `values.yaml:3:1 (defaults of chart web)`, `prod.yaml:2:1 (values file)`.
 fn origin(read: &ValueRead, count: usize, provenance: &Provenance) -> Option<String> {
     let pointer: String = read
         .keys
@@ -134,7 +148,17 @@ fn origin(read: &ValueRead, count: usize, provenance: &Provenance) -> Option<Str
         .map(|key| format!("/{}", key.replace('~', "~0").replace('/', "~1")))
         .collect();
     let origin = provenance.origin(&pointer)?;
-    Some(format!("{} ({})", origin.at, origin.layer))
+    let at = match &origin.layer {
+        // Its folder is clear from the chart, and long.
+        Layer::Defaults(_) => {
+            let name = origin.at.file.name();
+            let base = name.rsplit(['/', '\\']).next().unwrap_or(name);
+            let position = origin.at.position();
+            format!("{base}:{}:{}", position.line, position.column)
+        }
+        _ => origin.at.to_string(),
+    };
+    Some(format!("{at} ({})", origin.layer))
 }
 
 /// A key that was probably meant.

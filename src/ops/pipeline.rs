@@ -95,8 +95,7 @@ pub fn render(context: &Context<'_>, request: &Request<'_>) -> Result<Rendered, 
         error
     })?;
     let notes = take_notes(&mut files, chart.name(), request.subchart_notes);
-    let texts: Vec<Arc<SourceFile>> =
-        files.into_iter().map(render::RenderedFile::into_output).collect();
+    let texts: Vec<Arc<SourceFile>> = files.into_iter().map(render::RenderedFile::into_output).collect();
     let manifest = Manifest::from_rendered(&texts).map_err(|error| blame::manifest(error, &job))?;
     for note in &manifest.notes {
         context.debug(note.to_string());

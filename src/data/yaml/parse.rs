@@ -174,9 +174,11 @@ impl<'t> Composer<'t> {
         let damaged = file
             .damage()
             .map(|(at, damage)| (at, char::REPLACEMENT_CHARACTER.len_utf8(), damage_text(damage)));
-        let unreadable = forbidden.into_iter().chain(damaged).min_by_key(|(at, ..)| *at).map(
-            |(at, length, problem)| (at, YamlError::yaml(problem, Span::new(at, at + length))),
-        );
+        let unreadable = forbidden
+            .into_iter()
+            .chain(damaged)
+            .min_by_key(|(at, ..)| *at)
+            .map(|(at, length, problem)| (at, YamlError::yaml(problem, Span::new(at, at + length))));
         Composer {
             scanner: Scanner::new(body),
             text: body,

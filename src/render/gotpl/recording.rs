@@ -60,10 +60,7 @@ impl Recording {
         let mut state = self.0.borrow_mut();
         let main = std::mem::take(&mut state.main);
         let reads = std::mem::take(&mut state.reads);
-        (
-            state.record.map.then(|| SourceMap::new(main, shifts, text)),
-            state.record.reads.then_some(reads),
-        )
+        (state.record.map.then(|| SourceMap::new(main, shifts, text)), state.record.reads.then_some(reads))
     }
 }
 
@@ -97,8 +94,8 @@ fn join(path: &str, key: &GoStr) -> String {
 
 /// Functions that hand a map on, or look at nothing in it.
 const HAND_ON: &[&str] = &[
-    "and", "append", "coalesce", "default", "dict", "empty", "first", "include", "kindIs", "kindOf", "last", "list",
-    "not", "or", "prepend", "required", "set", "ternary", "tpl", "typeIs", "typeOf",
+    "and", "append", "coalesce", "default", "dict", "empty", "first", "include", "kindIs", "kindOf", "last",
+    "list", "not", "or", "prepend", "required", "set", "ternary", "tpl", "typeIs", "typeOf",
 ];
 
 impl State {
@@ -117,9 +114,10 @@ impl State {
                     self.read(map, key);
                     map.get(key)
                 }
-                (Val::List(list), key) => {
-                    key.as_signed().and_then(|index| usize::try_from(index).ok()).and_then(|index| list.get(index))
-                }
+                (Val::List(list), key) => key
+                    .as_signed()
+                    .and_then(|index| usize::try_from(index).ok())
+                    .and_then(|index| list.get(index)),
                 _ => None,
             };
             let Some(next) = next else { return };
@@ -160,7 +158,9 @@ impl State {
 impl Recorder for Recording {
     fn wrote(&mut self, output: Range<usize>, text: &[u8], file: &Arc<SourceFile>, span: Span) {
         let state = &mut *self.0.borrow_mut();
-        let Some(level) = state.levels.last_mut().filter(|_| state.record.map && !text.is_empty()) else { return };
+        let Some(level) = state.levels.last_mut().filter(|_| state.record.map && !text.is_empty()) else {
+            return;
+        };
         let verbatim = file.text().get(span.range()).is_some_and(|source| source.as_bytes() == text);
         let mut run = Run {
             start: output.start,
