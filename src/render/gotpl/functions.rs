@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::gotpl::{Ctx, Func, FuncError, FuncTable, GoStr, TemplateError, Type, Val, quote};
+use crate::gotpl::{Ctx, Func, FuncError, FuncTable, GoStr, Limit, TemplateError, Type, Val, quote};
 use crate::render::Options;
 use crate::sprig::{self, Entry, Family, Outside, entry};
 
@@ -73,11 +73,13 @@ pub(super) struct HelmState {
     line: Option<Line>,
     /// How often each template is being included at the moment.
     included: HashMap<GoStr, usize>,
+    /// How many texts are being executed by `tpl` within one another. Helm has no bound and overflows its stack.
+    texts: usize,
 }
 
 impl HelmState {
     pub(super) fn new(options: Options, line: Option<Line>) -> Self {
-        HelmState { options, line, included: HashMap::new() }
+        HelmState { options, line, included: HashMap::new(), texts: 0 }
     }
 }
 
@@ -132,7 +134,15 @@ fn text_of(error: &TemplateError) -> GoStr {
 fn tpl(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let [Val::Str(text), data] = args else { return Err(FuncError::arguments("tpl")) };
     ctx.spend(1 + text.len() as u64 / 8)?;
-    match ctx.execute_text(TPL, text.to_arc(), as_dot(data)) {
+    let state = state(ctx)?;
+    let most = state.options.limits.depth;
+    if state.texts >= most {
+        return Err(FuncError::Limit(Limit::Depth(most)));
+    }
+    state.texts += 1;
+    let result = ctx.execute_text(TPL, text.to_arc(), as_dot(data));
+    self::state(ctx)?.texts -= 1;
+    match result {
         Ok(out) => {
             let out = GoStr::from(out);
             Ok(match out.as_str() {
