@@ -52,6 +52,7 @@ pub struct Failure {
     message: String,
     causes: Vec<String>,
     diagnostic: Option<Box<Diagnostic>>,
+    others: Vec<Diagnostic>,
     hints: Vec<String>,
     exit: Exit,
     quiet: bool,
@@ -64,6 +65,7 @@ impl Failure {
             message: message.into(),
             causes: Vec::new(),
             diagnostic: None,
+            others: Vec::new(),
             hints: Vec::new(),
             exit: Exit::Failed,
             quiet: false,
@@ -126,6 +128,11 @@ impl Failure {
         self.diagnostic.as_deref()
     }
 
+    /// What else is wrong.
+    pub fn others(&self) -> &[Diagnostic] {
+        &self.others
+    }
+
     /// Advice, most useful first.
     pub fn hints(&self) -> &[String] {
         &self.hints
@@ -170,7 +177,8 @@ impl<E: Error + Hint + 'static> From<E> for Failure {
         }
         let hints = error.hints();
         let diagnostic = error.diagnostic().cloned().map(Box::new);
-        Failure { message, causes, diagnostic, hints, exit: Exit::Failed, quiet: false }
+        let others = error.others().into_iter().cloned().collect();
+        Failure { message, causes, diagnostic, others, hints, exit: Exit::Failed, quiet: false }
     }
 }
 

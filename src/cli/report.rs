@@ -2,13 +2,21 @@
 //!
 //! ```text
 //! Error: INSTALLATION FAILED: web/templates/service.yaml:7:14: …
+//!   --> web/templates/_helpers.tpl:3:9
 //!    |
-//!  7 |   port: {{ .Values.servce.port }}
+//!  3 |   port: {{ .Values.servce.port }}
 //!    |            ^^^^^^^^^^^^^^^^^^^^^
+//!   in include "web.port" . at web/templates/service.yaml:7:14
 //!   caused by: …
 //! note: …
 //! hint: did you mean `service`?
+//!
+//! and: web/templates/job.yaml:2:4: …
 //! ```
+//!
+//! On a terminal, with `--debug` and where colours are asked for, all of this is told. Elsewhere scripts and logs get the
+//! message, the excerpt and the advice; the way there, the notes and the further failures stay out, so that the places
+//! in the text are those that Helm names.
 //!
 //! With `-o json` or `-o yaml` standard output gets one object as well, so that a caller reads one thing for success and
 //! failure: `{"error": …, "hints": […], "exit_code": 1}`.
@@ -19,7 +27,7 @@ use super::error::Failure;
 use super::parse::Format;
 use super::ui::{Label, Paint, Ui};
 use super::view;
-use crate::diag::{Diagnostic, Excerpt};
+use crate::diag::{Diagnostic, Excerpt, Frame, Location, plural};
 
 /// A failure as `-o json` prints it.
 #[derive(Debug, serde::Serialize)]
@@ -29,8 +37,35 @@ struct FailureReport<'a> {
     causes: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    trace: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<&'a str>,
     hints: Vec<&'a str>,
+    /// Further failures of the same run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    others: Vec<OtherReport<'a>>,
     exit_code: u8,
+}
+
+/// One more failure.
+#[derive(Debug, serde::Serialize)]
+struct OtherReport<'a> {
+    error: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hints: Vec<&'a str>,
+}
+
+impl<'a> OtherReport<'a> {
+    fn new(diagnostic: &'a Diagnostic) -> Self {
+        OtherReport {
+            error: &diagnostic.message,
+            at: diagnostic.at.as_ref().map(ToString::to_string),
+            hints: diagnostic.hints.iter().map(String::as_str).collect(),
+        }
+    }
 }
 
 /// Prints a failure and returns the exit code.
@@ -39,14 +74,23 @@ pub fn failure(ui: &Ui, format: Format, as_helm: bool, failure: &Failure) -> u8 
     if failure.is_quiet() {
         return exit_code;
     }
-    ui.note(text(failure, ui.err_paint, as_helm).trim_end_matches('\n'));
+    ui.note(text(failure, ui.err_paint, as_helm, ui.tells_all()).trim_end_matches('\n'));
     // Helm leaves standard output alone, and so do we under its name.
     if format != Format::Table && !as_helm {
         let report = FailureReport {
             error: failure.message(),
             causes: failure.causes().iter().map(String::as_str).collect(),
             at: failure.diagnostic().and_then(|found| found.at.as_ref()).map(ToString::to_string),
+            trace: failure
+                .diagnostic()
+                .map(|found| frames(found).iter().map(|line| line.trim_start().to_string()).collect())
+                .unwrap_or_default(),
+            notes: failure
+                .diagnostic()
+                .map(|found| found.notes.iter().map(String::as_str).collect())
+                .unwrap_or_default(),
             hints: failure.hints().iter().map(String::as_str).collect(),
+            others: failure.others().iter().map(OtherReport::new).collect(),
             exit_code,
         };
         // Standard output that cannot be written has nowhere to be told: standard error has the failure already.
@@ -55,8 +99,8 @@ pub fn failure(ui: &Ui, format: Format, as_helm: bool, failure: &Failure) -> u8 
     exit_code
 }
 
-/// The text of a failure for standard error.
-fn text(failure: &Failure, paint: Paint, as_helm: bool) -> String {
+/// The text of a failure for standard error; `all` is explained at the top.
+fn text(failure: &Failure, paint: Paint, as_helm: bool, all: bool) -> String {
     let mut lines = vec![format!("{} {}", paint.label(Label::Bad, "Error:"), failure.message())];
     if as_helm {
         // Helm's one line holds the whole chain.
@@ -64,46 +108,130 @@ fn text(failure: &Failure, paint: Paint, as_helm: bool) -> String {
         return lines.join(": ");
     }
     if let Some(diagnostic) = failure.diagnostic() {
-        lines.extend(place(diagnostic, failure.message(), paint));
+        lines.extend(place(diagnostic, failure.message(), paint, all));
     }
     lines.extend(failure.causes().iter().map(|cause| format!("  caused by: {cause}")));
-    if let Some(diagnostic) = failure.diagnostic() {
-        lines.extend(diagnostic.notes.iter().map(|note| format!("note: {note}")));
+    if let Some(diagnostic) = failure.diagnostic().filter(|_| all) {
+        lines.extend(notes(diagnostic, paint));
     }
     let mut told: Vec<&str> = Vec::new();
     let of_place = failure.diagnostic().map_or(&[][..], |diagnostic| &diagnostic.hints);
     for hint in failure.hints().iter().chain(of_place) {
         if !told.contains(&hint.as_str()) {
             told.push(hint);
-            lines.push(format!("{} {hint}", paint.label(Label::Advice, "hint:")));
+            lines.push(advice(hint, paint));
         }
+    }
+    if all {
+        lines.extend(further_all(failure, paint));
+    } else if !failure.others().is_empty() {
+        let count = plural(failure.others().len(), "more place");
+        lines.push(advice(&format!("{count} failed too; --debug shows them"), paint));
     }
     lines.join("\n")
 }
 
-/// The excerpt, its bars faint and its marker in the colour of errors, and the way that led there.
-fn place(diagnostic: &Diagnostic, message: &str, paint: Paint) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some(at) = &diagnostic.at {
-        // Helm's texts often leave the place out, or count columns in another way.
-        if !message.contains(&format!("{}:{}:", at.file.name(), at.position().line)) {
-            lines.push(format!("{} {at}", paint.label(Label::Faint, "  -->")));
-        }
-        for line in Excerpt::new(at).to_string().lines() {
-            let (gutter, rest) = line.split_once('|').map_or((line, ""), |(gutter, rest)| (gutter, rest));
-            let is_marker = !rest.trim().is_empty() && rest.trim().chars().all(|c| c == '^');
-            let rest = if is_marker { paint.label(Label::Bad, rest) } else { rest.to_string() };
-            lines.push(format!("{}{rest}", paint.label(Label::Faint, &format!("{gutter}|"))));
+fn advice(hint: &str, paint: Paint) -> String {
+    format!("{} {hint}", paint.label(Label::Advice, "hint:"))
+}
+
+/// The failures after the first; those of a place that was told are counted only.
+fn further_all(failure: &Failure, paint: Paint) -> Vec<String> {
+    let place = |diagnostic: &Diagnostic| {
+        (diagnostic.message.clone(), diagnostic.at.as_ref().map(ToString::to_string))
+    };
+    let mut told: Vec<_> = failure.diagnostic().map(place).into_iter().collect();
+    let (mut lines, mut again) = (Vec::new(), 0);
+    for other in failure.others() {
+        let at = place(other);
+        if told.contains(&at) {
+            again += 1;
+        } else {
+            told.push(at);
+            lines.extend(further(other, paint));
         }
     }
-    for frame in &diagnostic.trace {
-        lines.push(match &frame.at {
-            Some(at) => format!("  in {} at {at}", frame.what),
-            None => format!("  in {}", frame.what),
-        });
+    if again > 0 {
+        lines.push(format!(
+            "note: {} failed at the same {}",
+            plural(again, "more template"),
+            if told.len() == 1 { "place" } else { "places" }
+        ));
     }
     lines
 }
+
+/// One of the failures after the first.
+fn further(other: &Diagnostic, paint: Paint) -> Vec<String> {
+    let mut lines = vec![String::new(), format!("{} {other}", paint.label(Label::Bad, "and:"))];
+    lines.extend(place(other, &lines[1], paint, true));
+    lines.extend(notes(other, paint));
+    lines.extend(other.hints.iter().map(|hint| advice(hint, paint)));
+    lines
+}
+
+/// What is known beside the place: the same place in other texts, and facts.
+fn notes(diagnostic: &Diagnostic, paint: Paint) -> Vec<String> {
+    let mut lines = Vec::new();
+    for related in &diagnostic.related {
+        lines.push(format!("  {}:", related.what));
+        lines.extend(excerpt(&related.at, paint));
+    }
+    lines.extend(diagnostic.notes.iter().map(|note| format!("note: {note}")));
+    lines
+}
+
+/// The excerpt and the way that led there.
+fn place(diagnostic: &Diagnostic, message: &str, paint: Paint, all: bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(at) = &diagnostic.at {
+        // Helm's texts often leave the place out, or name that of the outermost call.
+        let is_told = message.contains(&format!("{}:{}:", at.file.name(), at.position().line));
+        if !is_told && (all || !names_a_place(message)) {
+            lines.push(format!("{} {at}", paint.label(Label::Faint, "  -->")));
+        }
+        lines.extend(excerpt(at, paint));
+    }
+    if all {
+        lines.extend(frames(diagnostic));
+    }
+    lines
+}
+
+/// Whether a message has `name:7` in it.
+fn names_a_place(message: &str) -> bool {
+    message.as_bytes().windows(3).any(|window| {
+        matches!(window, [before, b':', digit] if before.is_ascii_alphanumeric() && digit.is_ascii_digit())
+    })
+}
+
+/// The lines of the text, their bars faint and the marker in the colour of errors.
+fn excerpt(at: &Location, paint: Paint) -> Vec<String> {
+    let drawn = Excerpt::new(at).to_string();
+    let line = |line: &str| {
+        let (gutter, rest) = line.split_once('|').map_or((line, ""), |(gutter, rest)| (gutter, rest));
+        let is_marker = !rest.trim().is_empty() && rest.trim().chars().all(|c| c == '^');
+        let rest = if is_marker { paint.label(Label::Bad, rest) } else { rest.to_string() };
+        format!("{}{rest}", paint.label(Label::Faint, &format!("{gutter}|")))
+    };
+    drawn.lines().map(line).collect()
+}
+
+/// The way to the place, innermost call first.
+fn frames(diagnostic: &Diagnostic) -> Vec<String> {
+    let line = |frame: &Frame| match &frame.at {
+        Some(at) => format!("  in {} at {at}", frame.what),
+        None => format!("  in {}", frame.what),
+    };
+    let mut lines: Vec<String> = diagnostic.trace.iter().take(LONGEST_WAY).map(line).collect();
+    if diagnostic.trace.len() > LONGEST_WAY {
+        lines.push(format!("  and {} more", diagnostic.trace.len() - LONGEST_WAY));
+    }
+    lines
+}
+
+/// How many calls of the way to a place are shown: a runaway recursion has a thousand.
+const LONGEST_WAY: usize = 24;
 
 #[cfg(test)]
 mod tests {
@@ -120,15 +248,18 @@ mod tests {
     #[test]
     fn a_failure_shows_its_place_and_advice_once() {
         assert_eq!(
-            text(&sample(), Paint::new(false), false),
+            text(&sample(), Paint::new(false), false, true),
             "Error: INSTALLATION FAILED: t.yaml:1:7: bad\n   |\n 1 | a: {{ .V }}\n   |       ^^\nnote: V is nil\nhint: set V"
         );
-        assert_eq!(text(&sample(), Paint::new(false), true), "Error: INSTALLATION FAILED: t.yaml:1:7: bad");
+        assert_eq!(
+            text(&sample(), Paint::new(false), true, true),
+            "Error: INSTALLATION FAILED: t.yaml:1:7: bad"
+        );
     }
 
     #[test]
     fn colours_mark_the_word_and_the_marker() {
-        let drawn = text(&sample(), Paint::new(true), false);
+        let drawn = text(&sample(), Paint::new(true), false, true);
         assert!(drawn.starts_with("\u{1b}[31mError:\u{1b}[0m "), "{drawn:?}");
         assert!(drawn.contains("\u{1b}[31m       ^^\u{1b}[0m"), "{drawn:?}");
     }

@@ -208,6 +208,12 @@ impl Ui {
         self.out_is_terminal
     }
 
+    /// Whether failures are told with all that is known of them: a person reads standard error, or asked for details.
+    /// Else they are Helm's message, which scripts may look at, and what cannot be mistaken for another place.
+    pub fn tells_all(&self) -> bool {
+        self.progress || self.debug || self.err_paint.is_on()
+    }
+
     /// Whether standard error is a terminal, so that progress may redraw its line.
     pub fn shows_progress(&self) -> bool {
         self.progress

@@ -14,7 +14,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use excerpt::Excerpt;
-pub use source::{Position, SourceFile, Span};
+pub use source::{Damage, Position, SourceFile, Span};
 pub use suggest::{did_you_mean, list, plural};
 
 /// How bad a finding is. Ordered from harmless to fatal.
@@ -71,6 +71,15 @@ pub struct Frame {
     pub at: Option<Location>,
 }
 
+/// A second text that has to do with an error, such as the rendered text of a template.
+#[derive(Debug, Clone)]
+pub struct Related {
+    /// What the text is, such as `rendered line 5`.
+    pub what: String,
+    /// The place in it.
+    pub at: Location,
+}
+
 /// An error or finding with its place, the way to it, and advice.
 #[derive(Debug, Clone)]
 pub struct Diagnostic {
@@ -82,6 +91,8 @@ pub struct Diagnostic {
     pub at: Option<Location>,
     /// How execution got there, innermost call first.
     pub trace: Vec<Frame>,
+    /// The same place in other texts.
+    pub related: Vec<Related>,
     /// Facts that help: the value that was nil, where the nearest key is set.
     pub notes: Vec<String>,
     /// What to do about it, each an imperative sentence.
@@ -106,6 +117,7 @@ impl Diagnostic {
             message: message.into(),
             at: None,
             trace: Vec::new(),
+            related: Vec::new(),
             notes: Vec::new(),
             hints: Vec::new(),
         }
@@ -122,6 +134,13 @@ impl Diagnostic {
     #[must_use]
     pub fn frame(mut self, what: impl Into<String>, at: Option<Location>) -> Self {
         self.trace.push(Frame { what: what.into(), at });
+        self
+    }
+
+    /// Adds the same place in another text.
+    #[must_use]
+    pub fn related(mut self, what: impl Into<String>, at: Location) -> Self {
+        self.related.push(Related { what: what.into(), at });
         self
     }
 
@@ -168,6 +187,9 @@ impl fmt::Display for Diagnostic {
                 None => write!(f, "\n  in {}", frame.what)?,
             }
         }
+        for related in &self.related {
+            write!(f, "\n{}:\n{}", related.what, Excerpt::new(&related.at))?;
+        }
         for note in &self.notes {
             write!(f, "\nnote: {note}")?;
         }
@@ -192,6 +214,11 @@ pub trait Hint {
     /// The diagnostic with the place, when the error stems from a text.
     fn diagnostic(&self) -> Option<&Diagnostic> {
         None
+    }
+
+    /// What else went wrong beside the first error, which the text and [`Hint::diagnostic`] tell.
+    fn others(&self) -> Vec<&Diagnostic> {
+        Vec::new()
     }
 }
 

@@ -22,8 +22,6 @@ pub struct Ctx<'h> {
     pub(super) recorder: Option<&'h mut dyn Recorder>,
     /// Nested template calls.
     pub(super) depth: usize,
-    /// How many functions are collecting the output of a template.
-    pub(super) captures: usize,
     host: HostData<'h>,
     /// Steps left.
     fuel: u64,
@@ -58,7 +56,6 @@ impl<'h> Ctx<'h> {
             set: set.clone(),
             recorder,
             depth: 0,
-            captures: 0,
             host,
             fuel: options.limits.steps,
             base: stack_address(),
@@ -146,9 +143,13 @@ impl<'h> Ctx<'h> {
         &mut self,
         run: impl FnOnce(&mut Self) -> exec::Eval<Vec<u8>>,
     ) -> Result<Vec<u8>, Box<TemplateError>> {
-        self.captures += 1;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.collecting();
+        }
         let result = run(self);
-        self.captures -= 1;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.collected(result.as_deref().ok());
+        }
         result.map_err(|error| Box::new(TemplateError::Exec(*error)))
     }
 

@@ -324,6 +324,9 @@ impl<'t> Run<'t, '_, '_> {
         if let Some(last) = last {
             values.push(self.validate(last, param(args.len()))?);
         }
+        if let Some(recorder) = &mut self.ctx.recorder {
+            recorder.used(callee.name, &values);
+        }
         let outcome = match callee.target {
             Target::Func(func) => (func.body)(self.ctx, &values),
             Target::Method(method, receiver) => (method.body)(self.ctx, receiver, &values),

@@ -206,28 +206,35 @@ impl<'t, 'c, 'h> Run<'t, 'c, 'h> {
 
     fn text(&mut self, span: Span) -> Eval<Flow> {
         let start = self.out.len();
-        let text = self.template.file.text().get(span.range()).unwrap_or("");
+        let text = self.template.file.bytes(span);
         let max = self.ctx.options.limits.output;
         if start + text.len() > max {
             return Err(self.limit(Limit::Output(max)));
         }
-        self.out.extend_from_slice(text.as_bytes());
+        self.out.extend_from_slice(&text);
         self.record(start, span);
         Ok(Flow::Next)
     }
 
     fn print(&mut self, value: &Val, span: Span) -> Eval<()> {
+        self.note_use("print", value);
         let start = self.out.len();
         write_action(self.out, value, self.ctx.options.limits.output).map_err(|limit| self.limit(limit))?;
         self.record(start, span);
         Ok(())
     }
 
+    /// Tells the recorder that a value was used as a whole.
+    fn note_use(&mut self, by: &str, value: &Val) {
+        if let Some(recorder) = &mut self.ctx.recorder {
+            recorder.used(by, std::slice::from_ref(value));
+        }
+    }
+
     fn record(&mut self, start: usize, span: Span) {
-        if self.ctx.captures == 0
-            && let Some(recorder) = &mut self.ctx.recorder
-        {
-            recorder.wrote(start..self.out.len(), &self.template.file, span);
+        if let Some(recorder) = &mut self.ctx.recorder {
+            let written = self.out.get(start..).unwrap_or_default();
+            recorder.wrote(start..self.out.len(), written, &self.template.file, span);
         }
     }
 
@@ -266,7 +273,13 @@ impl<'t, 'c, 'h> Run<'t, 'c, 'h> {
             None => Slot::plain(Val::Missing),
         };
         self.ctx.depth += 1;
+        if let Some(recorder) = &mut self.ctx.recorder {
+            recorder.entered(&call.name, &self.template.file, call.span);
+        }
         let result = Run::new(self.ctx, &template, self.out, data.clone()).template_body(&data);
+        if let Some(recorder) = &mut self.ctx.recorder {
+            recorder.left();
+        }
         self.ctx.depth -= 1;
         result.map_err(|mut error| {
             let at = Location { file: Arc::clone(&self.template.file), span: call.span };
@@ -283,6 +296,7 @@ impl<'t, 'c, 'h> Run<'t, 'c, 'h> {
 
     fn range(&mut self, dot: &Slot, branch: &'t Branch) -> Eval<Flow> {
         let value = self.pipe(dot, &branch.pipe)?.val;
+        self.note_use("range", &value);
         let value = match &value {
             Val::Object(object) => object.contents().or_else(|| object.underlying()).unwrap_or(value),
             _ => value,

@@ -81,16 +81,38 @@ pub fn with_stack<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> std
 
 /// Learns where output comes from and what is read, while a template runs.
 pub trait Recorder {
-    /// Bytes `output` of the result come from `span` of `file`. Called in the order of the output; text that reaches
-    /// the output through a function (`include`, `tpl`) is reported as the action that called it.
-    fn wrote(&mut self, output: Range<usize>, file: &Arc<SourceFile>, span: Span) {
-        let _ = (output, file, span);
+    /// Bytes `output` of the current buffer are `text` and come from `span` of `file`: a piece of it, or an action. Called
+    /// in the order of the output.
+    fn wrote(&mut self, output: Range<usize>, text: &[u8], file: &Arc<SourceFile>, span: Span) {
+        let _ = (output, text, file, span);
     }
+
+    /// A function (`include`, `tpl`) or the caller of the set begins to collect what a template writes. Until
+    /// [`Recorder::collected`] that goes to a buffer of its own.
+    fn collecting(&mut self) {}
+
+    /// The template that was begun last has ended with this text, or failed.
+    fn collected(&mut self, text: Option<&[u8]>) {
+        let _ = text;
+    }
+
+    /// The action at `span` of `file` calls the template `called`, which writes to the same buffer.
+    fn entered(&mut self, called: &Arc<str>, file: &Arc<SourceFile>, span: Span) {
+        let _ = (called, file, span);
+    }
+
+    /// The template entered last has ended.
+    fn left(&mut self) {}
 
     /// A field was looked up on a value: by `.a.b`, once for each name. Maps can be told apart with
     /// [`Map::id`](super::Map::id).
     fn read(&mut self, receiver: &Val, name: &str, found: bool) {
         let _ = (receiver, name, found);
+    }
+
+    /// Values went into the function `by`, or into `range` or `print`, which are none.
+    fn used(&mut self, by: &str, values: &[Val]) {
+        let _ = (by, values);
     }
 }
 

@@ -185,7 +185,7 @@ struct Notes {
 }
 
 impl Recorder for Notes {
-    fn wrote(&mut self, output: Range<usize>, _: &Arc<SourceFile>, span: Span) {
+    fn wrote(&mut self, output: Range<usize>, _: &[u8], _: &Arc<SourceFile>, span: Span) {
         self.wrote.push((output, span));
     }
 

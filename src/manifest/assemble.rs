@@ -37,7 +37,7 @@ impl Manifest {
     /// name starts with `_` are left out; NOTES.txt must have been taken out before.
     ///
     /// # Errors
-    /// The first document, by path and place, that is not an object.
+    /// The first document, by path and place, that is not an object; the others are in the same error.
     pub fn from_rendered(files: &[Arc<SourceFile>]) -> Result<Self, ManifestError> {
         let mut files: Vec<&Arc<SourceFile>> = files.iter().collect();
         files.sort_by(|a, b| a.name().cmp(b.name()));
@@ -49,10 +49,18 @@ impl Manifest {
         let size: usize = files.iter().map(|file| file.text().len()).sum();
         let found: Vec<Vec<Result<Object, ManifestError>>> = parallel::map(&files, size > LARGE, read);
         let mut manifest = Manifest::default();
+        let mut failures = Vec::new();
         for (file, objects) in files.iter().zip(found) {
             for object in objects {
-                manifest.take(object?, file);
+                match object {
+                    Ok(object) => manifest.take(object, file),
+                    Err(error) => failures.push(error),
+                }
             }
+        }
+        let mut failures = failures.into_iter();
+        if let Some(first) = failures.next() {
+            return Err(first.and(failures));
         }
         order::sort_for_install(&mut manifest.objects, Object::sort_kind);
         order::sort_for_install(&mut manifest.hooks, |hook| hook.object.sort_kind());

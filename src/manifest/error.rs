@@ -17,6 +17,8 @@ pub enum ManifestError {
         reason: String,
         /// Where in the rendered text.
         diagnostic: Box<Diagnostic>,
+        /// The other documents that cannot be read.
+        others: Vec<Diagnostic>,
     },
     /// No name was given for a release.
     #[error("release name \"\": no name provided")]
@@ -42,6 +44,17 @@ pub enum ManifestError {
     },
 }
 
+impl ManifestError {
+    /// This error, with those of other documents beside it.
+    #[must_use]
+    pub(super) fn and(mut self, more: impl Iterator<Item = ManifestError>) -> Self {
+        if let ManifestError::Document { others, .. } = &mut self {
+            others.extend(more.filter_map(|error| error.diagnostic().cloned()));
+        }
+        self
+    }
+}
+
 impl Hint for ManifestError {
     fn hints(&self) -> Vec<String> {
         match self {
@@ -60,6 +73,13 @@ impl Hint for ManifestError {
         match self {
             ManifestError::Document { diagnostic, .. } => Some(diagnostic),
             _ => None,
+        }
+    }
+
+    fn others(&self) -> Vec<&Diagnostic> {
+        match self {
+            ManifestError::Document { others, .. } => others.iter().collect(),
+            _ => Vec::new(),
         }
     }
 }

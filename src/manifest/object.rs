@@ -32,14 +32,19 @@ impl Object {
         text: &str,
     ) -> Result<Self, ManifestError> {
         let text: Arc<str> = text.into();
-        let document = SourceFile::new(Arc::clone(source), Arc::clone(&text));
+        let document = rendered.part(Arc::clone(source), offset, Arc::clone(&text));
         let body = yaml::to_value(&document).map_err(|error| fault(source, rendered, offset, &error))?;
         if let Err(reason) = check_head(&body) {
             let reason =
                 format!("error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {reason}");
             let span = Span::new(offset, offset + text.lines().next().map_or(0, str::len));
             let diagnostic = Box::new(Diagnostic::error(reason.clone()).at(rendered, span));
-            return Err(ManifestError::Document { path: source.to_string(), reason, diagnostic });
+            return Err(ManifestError::Document {
+                path: source.to_string(),
+                reason,
+                diagnostic,
+                others: Vec::new(),
+            });
         }
         let line = rendered.line_of(u32::try_from(offset).unwrap_or(u32::MAX));
         Ok(Object { id: identity(&body), source: Arc::clone(source), line, text, body })
@@ -82,7 +87,12 @@ fn fault(
         diagnostic = diagnostic.at(rendered, Span::new(range.start + offset, range.end + offset));
     }
     let diagnostic = Box::new(diagnostic);
-    ManifestError::Document { path: source.to_string(), reason: error.to_string(), diagnostic }
+    ManifestError::Document {
+        path: source.to_string(),
+        reason: error.to_string(),
+        diagnostic,
+        others: Vec::new(),
+    }
 }
 
 /// The value of a key in any case; of several, the last in byte order, as Go's JSON decoder has it.

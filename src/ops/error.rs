@@ -176,4 +176,8 @@ impl Hint for OpsError {
     fn diagnostic(&self) -> Option<&Diagnostic> {
         self.inner()?.diagnostic()
     }
+
+    fn others(&self) -> Vec<&Diagnostic> {
+        self.inner().map(Hint::others).unwrap_or_default()
+    }
 }

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::{Context, OpsError};
+use super::{Context, OpsError, blame};
 use crate::chart::{Chart, ChartFile};
 use crate::data::version::{Constraint, Version};
 use crate::data::{Map, Value};
@@ -90,11 +90,13 @@ pub fn render(context: &Context<'_>, request: &Request<'_>) -> Result<Rendered, 
         lookup: request.lookup,
         options: request.options,
     };
-    let mut files = render::render(&job)?;
+    let mut files = render::render(&job).map_err(|mut error| {
+        blame::templates(&mut error, &values, &chart, request.provenance);
+        error
+    })?;
     let notes = take_notes(&mut files, chart.name(), request.subchart_notes);
-    let texts: Vec<Arc<SourceFile>> =
-        files.into_iter().map(|file| SourceFile::new(file.name, file.text)).collect();
-    let manifest = Manifest::from_rendered(&texts)?;
+    let texts: Vec<Arc<SourceFile>> = files.into_iter().map(render::RenderedFile::into_output).collect();
+    let manifest = Manifest::from_rendered(&texts).map_err(|error| blame::manifest(error, &job))?;
     for note in &manifest.notes {
         context.debug(note.to_string());
     }

@@ -84,7 +84,7 @@ pub fn check_installable(context: &Context<'_>, chart: &Chart) -> Result<(), Ops
 pub fn missing_dependencies(names: &str) -> OpsError {
     OpsError::refused_with(
         format!(
-            "an error occurred while checking for chart dependencies. You may need to run `helm dependency build` to \
+            "an error occurred while checking for chart dependencies. You may need to run 'helm dependency build' to \
              fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: {names}"
         ),
         "run `bowline dependency build` in the chart's folder, or add --dependency-update",

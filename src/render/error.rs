@@ -3,7 +3,6 @@
 //! Invariant: an error that stems from a template names the author's file, line and column, whatever the engine did to
 //! the text before it ran it.
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::diag::{Diagnostic, Hint};
@@ -15,11 +14,30 @@ pub struct TemplateFailure {
     pub text: String,
     /// The same with the place, the way to it and advice.
     pub diagnostic: Diagnostic,
+    /// The value that was being read, as keys from the root chart's values, when the template says so.
+    pub value: Option<ValueRead>,
+}
+
+/// A chain of fields below `.Values` that a template failed at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueRead {
+    /// The keys from the root chart's values on, with the names of subcharts first.
+    pub keys: Vec<String>,
+    /// How many of them are names of subcharts, which the template does not write.
+    pub subcharts: usize,
+}
+
+impl ValueRead {
+    /// The first `count` keys as the template writes them: `.Values.a.b`.
+    pub fn shown(&self, count: usize) -> String {
+        let keys = self.keys.get(self.subcharts..count.max(self.subcharts)).unwrap_or_default();
+        keys.iter().fold(".Values".to_string(), |text, key| text + "." + key)
+    }
 }
 
 impl From<Diagnostic> for TemplateFailure {
     fn from(diagnostic: Diagnostic) -> Self {
-        TemplateFailure { text: diagnostic.to_string(), diagnostic }
+        TemplateFailure { text: diagnostic.to_string(), diagnostic, value: None }
     }
 }
 
@@ -27,8 +45,9 @@ impl From<Diagnostic> for TemplateFailure {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RenderError {
-    /// Templates failed; all those of one run, in the order of execution, at least one.
-    #[error("{}", Joined(.0))]
+    /// Templates failed; all those of one run, in the order of execution, at least one. The text is that of the first,
+    /// where Helm stops.
+    #[error("{}", .0.first().map_or("", |failure| &failure.text))]
     Templates(Vec<TemplateFailure>),
     /// A template is written in a language that this build does not render.
     #[error("{file}: templates of engine \"{engine}\" cannot be rendered")]
@@ -59,20 +78,6 @@ pub enum RenderError {
     },
 }
 
-struct Joined<'a>(&'a [TemplateFailure]);
-
-impl fmt::Display for Joined<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, failure) in self.0.iter().enumerate() {
-            if index > 0 {
-                f.write_str("\n")?;
-            }
-            f.write_str(&failure.text)?;
-        }
-        Ok(())
-    }
-}
-
 impl RenderError {
     /// The failed templates, when that is what went wrong.
     pub fn failures(&self) -> &[TemplateFailure] {
@@ -93,7 +98,7 @@ impl Hint for RenderError {
     fn hints(&self) -> Vec<String> {
         match self {
             RenderError::Templates(failures) => {
-                failures.iter().flat_map(|failure| failure.diagnostic.hints.iter().cloned()).collect()
+                failures.first().map(|failure| failure.diagnostic.hints.clone()).unwrap_or_default()
             }
             RenderError::Unsupported { .. } => {
                 vec!["Chart.yaml's `engine` is `gotpl` or `tera`".to_string()]
@@ -104,5 +109,9 @@ impl Hint for RenderError {
 
     fn diagnostic(&self) -> Option<&Diagnostic> {
         self.failures().first().map(|failure| &failure.diagnostic)
+    }
+
+    fn others(&self) -> Vec<&Diagnostic> {
+        self.failures().iter().skip(1).map(|failure| &failure.diagnostic).collect()
     }
 }

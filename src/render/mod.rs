@@ -14,8 +14,10 @@
 mod capabilities;
 mod error;
 pub mod gotpl;
+mod reads;
 pub mod reference;
 mod scope;
+mod source_map;
 pub mod tera;
 
 use std::cmp::Reverse;
@@ -23,9 +25,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use capabilities::{Capabilities, HelmVersion, KubeVersion};
-pub use error::{RenderError, TemplateFailure};
+pub use error::{RenderError, TemplateFailure, ValueRead};
 pub use gotpl::name_from_template;
+pub use reads::Reads;
 pub use scope::{Scope, scopes};
+pub use source_map::{Origin, SourceMap};
 
 use crate::chart::Chart;
 use crate::data::Value;
@@ -96,6 +100,17 @@ pub struct Options {
     pub enable_dns: bool,
     /// Bounds.
     pub limits: Limits,
+    /// What to learn on the way.
+    pub record: Record,
+}
+
+/// What rendering learns beside the text. Off by default, and without cost then. Only Go templates are recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Record {
+    /// Where each byte of the output comes from: [`RenderedFile::map`].
+    pub map: bool,
+    /// Which values are read: [`RenderedFile::reads`].
+    pub reads: bool,
 }
 
 /// Answers `lookup` calls. Rendering never touches a store; whoever is connected to one passes this in.
@@ -187,10 +202,26 @@ pub struct RenderedFile {
     pub name: Arc<str>,
     /// What came out.
     pub text: String,
+    /// The same where it was no UTF-8, and `text` has replacement characters.
+    pub damaged: Option<Arc<SourceFile>>,
     /// The language it was written in.
     pub engine: EngineKind,
     /// The template.
     pub source: Arc<SourceFile>,
+    /// Where the text comes from, when that was recorded.
+    pub map: Option<SourceMap>,
+    /// Which values were read for it, when that was recorded.
+    pub reads: Option<Reads>,
+}
+
+impl RenderedFile {
+    /// The text under the name of the file, as manifests are read from.
+    pub fn into_output(self) -> Arc<SourceFile> {
+        match self.damaged {
+            Some(file) => file,
+            None => SourceFile::new(self.name, self.text),
+        }
+    }
 }
 
 /// A template language at work.
@@ -252,7 +283,7 @@ fn template_files(job: &Job) -> Result<Vec<(EngineKind, TemplateFile)>, RenderEr
             })?;
             let base = template.path.rsplit('/').next().unwrap_or(&template.path);
             let emitted = !base.starts_with('_') && !scope.chart.is_library();
-            let source = SourceFile::new(Arc::clone(&name), template.text().as_ref());
+            let source = SourceFile::from_bytes(Arc::clone(&name), &template.data);
             files.push((kind, TemplateFile { name, source, scope: index, emitted }));
         }
     }

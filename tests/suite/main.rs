@@ -21,6 +21,7 @@ mod render_cases;
 mod repo_commands;
 mod repositories;
 mod serving;
+mod source_maps;
 mod state_machine;
 mod store_kill;
 mod stores;

@@ -13,7 +13,7 @@ use super::error::YamlError;
 use super::node::{Node, NodeKind, Origin, Style};
 use super::scan::{Scanner, SyntaxError};
 use super::token::{Token, TokenKind};
-use crate::diag::{SourceFile, Span};
+use crate::diag::{Damage, SourceFile, Span};
 
 /// Bounds on what a document may unfold to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +46,7 @@ pub fn parse(file: &Arc<SourceFile>) -> Result<Option<Node>, YamlError> {
 /// # Errors
 /// As [`parse`].
 pub(super) fn parse_within(file: &Arc<SourceFile>, limits: Limits) -> Result<Option<Node>, YamlError> {
-    let composer = Composer::new(file.text(), limits);
-    composer.and_then(|mut composer| composer.document()).map_err(|error| error.in_file(file))
+    Composer::new(file, limits).document().map_err(|error| error.in_file(file))
 }
 
 /// All documents of a text.
@@ -56,7 +55,7 @@ pub(super) fn parse_within(file: &Arc<SourceFile>, limits: Limits) -> Result<Opt
 /// The text is no YAML.
 pub fn parse_all(file: &Arc<SourceFile>) -> Result<Vec<Node>, YamlError> {
     let read = || {
-        let mut composer = Composer::new(file.text(), Limits::default())?;
+        let mut composer = Composer::new(file, Limits::default());
         let mut documents = Vec::new();
         while let Some(document) = composer.document()? {
             documents.push(document);
@@ -145,17 +144,42 @@ struct Composer<'t> {
     later: Option<YamlError>,
     /// Nodes that merge keys have added.
     merged: usize,
+    /// The first character that YAML does not allow: an error as soon as the block that it is in is looked at.
+    unreadable: Option<(usize, YamlError)>,
+}
+
+/// Go's library checks characters when it reads them, in blocks of so many bytes.
+const BLOCK: usize = 512;
+/// How far the scanner looks beyond the byte where it stands: an indicator of three bytes and a blank.
+const LOOK_AHEAD: usize = 3;
+
+/// Go's words for bytes that are no UTF-8.
+fn damage_text(damage: Damage) -> &'static str {
+    match damage {
+        Damage::Leading => "invalid leading UTF-8 octet",
+        Damage::Trailing => "invalid trailing UTF-8 octet",
+        Damage::Incomplete => "incomplete UTF-8 octet sequence",
+        Damage::Overlong => "invalid length of a UTF-8 sequence",
+        Damage::NoCharacter => "invalid Unicode character",
+    }
 }
 
 impl<'t> Composer<'t> {
-    fn new(text: &'t str, limits: Limits) -> Result<Self, YamlError> {
+    fn new(file: &'t SourceFile, limits: Limits) -> Self {
+        let text = file.text();
         let body = text.strip_prefix('\u{feff}').unwrap_or(text);
         let base = text.len() - body.len();
-        if let Some((at, c)) = first_forbidden(body) {
-            let span = Span::new(base + at, base + at + c.len_utf8());
-            return Err(YamlError::yaml("control characters are not allowed", span));
-        }
-        Ok(Composer {
+        let forbidden = first_forbidden(body)
+            .map(|(at, c)| (base + at, c.len_utf8(), "control characters are not allowed"));
+        let damaged = file
+            .damage()
+            .map(|(at, damage)| (at, char::REPLACEMENT_CHARACTER.len_utf8(), damage_text(damage)));
+        let unreadable = forbidden
+            .into_iter()
+            .chain(damaged)
+            .min_by_key(|(at, ..)| *at)
+            .map(|(at, length, problem)| (at, YamlError::yaml(problem, Span::new(at, at + length))));
+        Composer {
             scanner: Scanner::new(body),
             text: body,
             base,
@@ -165,7 +189,18 @@ impl<'t> Composer<'t> {
             first: true,
             later: None,
             merged: 0,
-        })
+            unreadable,
+        }
+    }
+
+    /// The next document.
+    fn document(&mut self) -> Result<Option<Node>, YamlError> {
+        let result = self.readable_document();
+        let read = (self.base + self.scanner.cursor.at + LOOK_AHEAD) / BLOCK;
+        match &self.unreadable {
+            Some((at, error)) if at / BLOCK <= read => Err(error.clone()),
+            _ => result,
+        }
     }
 
     fn peek(&mut self) -> Result<&TokenKind<'t>, YamlError> {
@@ -198,8 +233,7 @@ impl<'t> Composer<'t> {
         Span::new(self.base + start, self.base + end)
     }
 
-    /// The next document.
-    fn document(&mut self) -> Result<Option<Node>, YamlError> {
+    fn readable_document(&mut self) -> Result<Option<Node>, YamlError> {
         let first = std::mem::take(&mut self.first);
         if !first {
             while self.take_if(&TokenKind::DocumentEnd)?.is_some() {}

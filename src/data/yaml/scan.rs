@@ -34,6 +34,9 @@ struct SimpleKey {
     at: usize,
     line: usize,
     column: usize,
+    /// Whether its token waits until it is known to be a key or not. Go's library does not wait for `[]` and `{}`, which
+    /// may be keys nevertheless.
+    awaited: bool,
 }
 
 /// The scanner of one text.
@@ -50,8 +53,6 @@ pub(super) struct Scanner<'t> {
     flow_level: usize,
     simple_key_allowed: bool,
     keys: VecDeque<SimpleKey>,
-    /// Go's library forgets that `[]` and `{}` may be keys; a `:` behind them stands alone.
-    orphan: bool,
     /// Whether the first token was found to be the next one, and not taken since. The parser peeks at each token several
     /// times.
     settled: bool,
@@ -70,7 +71,6 @@ impl<'t> Scanner<'t> {
             flow_level: 0,
             simple_key_allowed: true,
             keys: VecDeque::new(),
-            orphan: false,
             settled: false,
         }
     }
@@ -113,7 +113,12 @@ impl<'t> Scanner<'t> {
             return Ok(true);
         }
         self.drop_stale_keys()?;
-        Ok(self.keys.front().is_some_and(|key| key.token == self.taken))
+        Ok(self.first_awaited().is_some_and(|(_, key)| key.token == self.taken))
+    }
+
+    /// The first key whose token waits, and its place among the keys.
+    fn first_awaited(&self) -> Option<(usize, &SimpleKey)> {
+        self.keys.iter().enumerate().find(|(_, key)| key.awaited)
     }
 
     /// Whether a key that began there may still end here.
@@ -123,7 +128,7 @@ impl<'t> Scanner<'t> {
 
     /// Forgets keys that are a line or more than 1,024 characters behind.
     fn drop_stale_keys(&mut self) -> Result<(), SyntaxError> {
-        while let Some(key) = self.keys.front() {
+        while let Some((index, key)) = self.first_awaited() {
             let near = self.is_near(key);
             if near && key.token >= self.taken {
                 break;
@@ -131,7 +136,7 @@ impl<'t> Scanner<'t> {
             if !near && key.required {
                 return Err(self.cursor.error("could not find expected ':'"));
             }
-            self.keys.pop_front();
+            self.keys.remove(index);
         }
         Ok(())
     }
@@ -254,9 +259,8 @@ impl<'t> Scanner<'t> {
         );
         if empty {
             let opening = self.taken + self.tokens.len() - 1;
-            self.orphan = self.keys.back().is_some_and(|key| key.token == opening);
-            if self.orphan {
-                self.keys.pop_back();
+            if let Some(key) = self.keys.back_mut().filter(|key| key.token == opening) {
+                key.awaited = false;
             }
         }
         self.indicator(kind);
@@ -297,11 +301,6 @@ impl<'t> Scanner<'t> {
     }
 
     fn value(&mut self) -> Result<(), SyntaxError> {
-        let orphan = std::mem::take(&mut self.orphan)
-            && matches!(
-                self.tokens.back().map(|token| &token.kind),
-                None | Some(TokenKind::FlowSequenceEnd | TokenKind::FlowMappingEnd)
-            );
         let mut key = self.keys.back().copied().filter(|key| key.level == self.flow_level);
         if key.is_some_and(|key| !self.is_near(&key)) {
             self.remove_key()?;
@@ -309,17 +308,17 @@ impl<'t> Scanner<'t> {
         }
         if let Some(key) = key {
             self.keys.pop_back();
-            // A key that was taken already is no longer remembered.
-            let position = key.token.saturating_sub(self.taken).min(self.tokens.len());
+            // One that was not awaited may be taken already; the tokens before it then come behind it.
+            let before = key.token.checked_sub(self.taken);
             let token = Token { kind: TokenKind::Key, start: key.at, end: key.at };
-            self.tokens.insert(position, token);
+            self.insert(before, token);
             if self.flow_level == 0 {
-                self.roll(key.column, Some((position, key.at)), TokenKind::BlockMappingStart);
+                self.roll(key.column, Some((before, key.at)), TokenKind::BlockMappingStart);
             }
             self.simple_key_allowed = false;
         } else {
             if self.flow_level == 0 {
-                if !self.simple_key_allowed && !orphan {
+                if !self.simple_key_allowed {
                     return Err(self.cursor.error("mapping values are not allowed in this context"));
                 }
                 self.roll(self.cursor.column, None, TokenKind::BlockMappingStart);
@@ -332,7 +331,6 @@ impl<'t> Scanner<'t> {
 
     /// Remembers that a key may begin here.
     fn save_key(&mut self) -> Result<(), SyntaxError> {
-        self.orphan = false;
         let required = self.flow_level == 0 && self.indent == self.cursor.column as isize;
         if self.simple_key_allowed {
             self.remove_key()?;
@@ -343,6 +341,7 @@ impl<'t> Scanner<'t> {
                 at: self.cursor.at,
                 line: self.cursor.line,
                 column: self.cursor.column,
+                awaited: true,
             });
         }
         Ok(())
@@ -359,8 +358,14 @@ impl<'t> Scanner<'t> {
         Ok(())
     }
 
+    /// Puts a token at a place among those that wait, or behind them.
+    fn insert(&mut self, position: Option<usize>, token: Token<'t>) {
+        let end = self.tokens.len();
+        self.tokens.insert(position.unwrap_or(end).min(end), token);
+    }
+
     /// Opens a block collection when the column lies further right than the current one.
-    fn roll(&mut self, column: usize, before: Option<(usize, usize)>, kind: TokenKind<'t>) {
+    fn roll(&mut self, column: usize, before: Option<(Option<usize>, usize)>, kind: TokenKind<'t>) {
         let column = column as isize;
         if self.indent >= column {
             return;
@@ -368,7 +373,7 @@ impl<'t> Scanner<'t> {
         self.indents.push(self.indent);
         self.indent = column;
         match before {
-            Some((position, at)) => self.tokens.insert(position, Token { kind, start: at, end: at }),
+            Some((position, at)) => self.insert(position, Token { kind, start: at, end: at }),
             None => self.push(kind, self.cursor.at),
         }
     }

@@ -14,7 +14,7 @@ use std::fmt::Write;
 use crate::diag::{Diagnostic, Hint, Span};
 use crate::gotpl::{ExecError, ExecErrorKind, FuncError, ParseError, TemplateError};
 
-use crate::render::{TemplateFailure, TemplateFile};
+use crate::render::{TemplateFailure, TemplateFile, ValueRead};
 
 /// The failure of a file that is no template. Helm keeps the place and what follows the last colon of Go's text.
 pub(super) fn parse(error: &ParseError) -> TemplateFailure {
@@ -25,12 +25,38 @@ pub(super) fn parse(error: &ParseError) -> TemplateFailure {
         _ => text.clone(),
     };
     let diagnostic = error.diagnostic().cloned().unwrap_or_else(|| Diagnostic::error(&*error.message));
-    TemplateFailure { text, diagnostic }
+    TemplateFailure { text, diagnostic, value: None }
 }
 
 /// The failure of a template that stopped while it ran.
-pub(super) fn exec(error: &ExecError) -> TemplateFailure {
-    TemplateFailure { text: exec_text(error), diagnostic: error.to_diagnostic() }
+///
+/// `chart` is the path of the chart whose template was executed: `app/charts/sub`.
+pub(super) fn exec(error: &ExecError, chart: &str) -> TemplateFailure {
+    let value = value_read(&innermost(error).context.to_string(), chart);
+    TemplateFailure { text: exec_text(error), diagnostic: error.to_diagnostic(), value }
+}
+
+/// The error that the others pass on.
+fn innermost(error: &ExecError) -> &ExecError {
+    let mut error = error;
+    while let Some(FuncError::Nested { source, .. }) = error.cause() {
+        let TemplateError::Exec(inner) = &**source else { break };
+        error = inner;
+    }
+    error
+}
+
+/// The keys of `.Values.a.b`, whatever stands before `.Values`: templates pass the dot of their chart on under many names.
+fn value_read(context: &str, chart: &str) -> Option<ValueRead> {
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '$');
+    let (before, chain) = context.split_once(".Values.")?;
+    if !(before.chars().all(is_name) && chain.chars().all(is_name)) {
+        return None;
+    }
+    let mut keys: Vec<String> = chart.split("/charts/").skip(1).map(str::to_string).collect();
+    let subcharts = keys.len();
+    keys.extend(chain.split('.').map(str::to_string));
+    Some(ValueRead { keys, subcharts })
 }
 
 /// The failure of the template that made the output too large.

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::gotpl::{Ctx, Func, FuncError, FuncTable, GoStr, TemplateError, Type, Val, quote};
+use crate::gotpl::{Ctx, Func, FuncError, FuncTable, GoStr, Limit, TemplateError, Type, Val, quote};
 use crate::render::Options;
 use crate::sprig::{self, Entry, Family, Outside, entry};
 
@@ -73,11 +73,13 @@ pub(super) struct HelmState {
     line: Option<Line>,
     /// How often each template is being included at the moment.
     included: HashMap<GoStr, usize>,
+    /// How many texts are being executed by `tpl` within one another. Helm has no bound and overflows its stack.
+    texts: usize,
 }
 
 impl HelmState {
     pub(super) fn new(options: Options, line: Option<Line>) -> Self {
-        HelmState { options, line, included: HashMap::new() }
+        HelmState { options, line, included: HashMap::new(), texts: 0 }
     }
 }
 
@@ -87,9 +89,12 @@ fn state<'c>(ctx: &'c mut Ctx<'_>) -> Result<&'c mut HelmState, FuncError> {
         .ok_or_else(|| FuncError::new("the execution does not render a chart"))
 }
 
+/// Go's text for a missing value.
+pub(super) const NO_VALUE: &str = "<no value>";
+
 /// Go's text for a missing value is not for manifests; Helm deletes it wherever it stands.
 pub(super) fn without_no_value(text: &str) -> String {
-    text.replace("<no value>", "")
+    text.replace(NO_VALUE, "")
 }
 
 fn include(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
@@ -129,7 +134,15 @@ fn text_of(error: &TemplateError) -> GoStr {
 fn tpl(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let [Val::Str(text), data] = args else { return Err(FuncError::arguments("tpl")) };
     ctx.spend(1 + text.len() as u64 / 8)?;
-    match ctx.execute_text(TPL, text.to_arc(), as_dot(data)) {
+    let state = state(ctx)?;
+    let most = state.options.limits.depth;
+    if state.texts >= most {
+        return Err(FuncError::Limit(Limit::Depth(most)));
+    }
+    state.texts += 1;
+    let result = ctx.execute_text(TPL, text.to_arc(), as_dot(data));
+    self::state(ctx)?.texts -= 1;
+    match result {
         Ok(out) => {
             let out = GoStr::from(out);
             Ok(match out.as_str() {

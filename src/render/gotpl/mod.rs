@@ -22,6 +22,7 @@ mod files;
 mod functions;
 mod lookups;
 mod name;
+mod recording;
 mod structured;
 mod toml_read;
 mod toml_write;
@@ -29,18 +30,21 @@ mod values_type;
 
 use std::sync::Arc;
 
-use crate::gotpl::{self, Ctx, MissingKey, ParsedFile, Set, TemplateError, Val};
+use crate::diag::SourceFile;
+use crate::gotpl::{self, Ctx, MissingKey, ParsedFile, Recorder, Set, TemplateError, Val};
 use crate::sprig::Outside;
 use crate::sys::parallel;
 
 pub use functions::FAMILIES;
 pub use name::name_from_template;
 
+use super::source_map::Shifts;
 use super::{
-    Engine, EngineKind, Job, RenderError, RenderedFile, Scope, TemplateFailure, TemplateFile, scopes,
+    Engine, EngineKind, Job, Record, RenderError, RenderedFile, Scope, TemplateFailure, TemplateFile, scopes,
 };
 use functions::HelmState;
 use lookups::Line;
+use recording::Recording;
 
 /// Renders Go templates as Helm does.
 #[derive(Debug, Clone, Copy, Default)]
@@ -108,7 +112,14 @@ impl Task<'_> {
             },
         };
         let dots = dot::all(&self.scopes, self.release, self.capabilities);
-        let mut ctx = Ctx::new(&set, &options, &mut outside, None);
+        let record = self.options.record;
+        let recording = (record != Record::default()).then(|| {
+            let values = dots.first().and_then(|dot| dot.get("Values"));
+            Recording::new(record, values.as_ref().and_then(Val::as_map))
+        });
+        let mut recorder = recording.clone();
+        let recorder = recorder.as_mut().map(|recorder| recorder as &mut dyn Recorder);
+        let mut ctx = Ctx::new(&set, &options, &mut outside, recorder);
         let mut rendered = Vec::new();
         let mut failures = Vec::new();
         let mut size = 0;
@@ -124,14 +135,21 @@ impl Task<'_> {
                         failures.push(failure::too_much(file, self.options.limits.output));
                         break;
                     }
+                    let damaged = damaged(&file.name, &bytes);
+                    let (text, shifts) = final_text(bytes, record.map);
+                    let (map, reads) =
+                        recording.as_ref().map_or((None, None), |recording| recording.take(shifts, &text));
                     rendered.push(RenderedFile {
                         name: Arc::clone(&file.name),
-                        text: text_of(bytes),
+                        text,
+                        damaged,
                         engine: EngineKind::Gotpl,
                         source: Arc::clone(&file.source),
+                        map,
+                        reads,
                     });
                 }
-                Err(error) => failures.push(failed(&error)),
+                Err(error) => failures.push(failed(&error, &scope.path)),
             }
         }
         if failures.is_empty() { Ok(rendered) } else { Err(RenderError::Templates(failures)) }
@@ -168,9 +186,46 @@ fn text_of(bytes: Vec<u8>) -> String {
     if text.contains("<no value>") { functions::without_no_value(&text) } else { text }
 }
 
-fn failed(error: &TemplateError) -> TemplateFailure {
+/// A file whose bytes are no UTF-8, without missing values.
+fn damaged(name: &Arc<str>, bytes: &[u8]) -> Option<Arc<SourceFile>> {
+    std::str::from_utf8(bytes).err()?;
+    let mut kept = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(byte) = rest.first() {
+        if let Some(behind) = rest.strip_prefix(functions::NO_VALUE.as_bytes()) {
+            rest = behind;
+            continue;
+        }
+        kept.push(*byte);
+        rest = rest.get(1..).unwrap_or_default();
+    }
+    Some(SourceFile::from_bytes(Arc::clone(name), &kept))
+}
+
+/// The text that Helm goes on with: nothing in place of a missing value. With `map` also how its bytes moved.
+fn final_text(bytes: Vec<u8>, map: bool) -> (String, Vec<Shifts>) {
+    if !map {
+        return (text_of(bytes), Vec::new());
+    }
+    let (mut repaired, mut by_repair, mut before) = (String::new(), Shifts::default(), 0);
+    for chunk in bytes.utf8_chunks() {
+        repaired.push_str(chunk.valid());
+        before += chunk.valid().len() + chunk.invalid().len();
+        if !chunk.invalid().is_empty() {
+            repaired.push(char::REPLACEMENT_CHARACTER);
+            by_repair.push(repaired.len(), before);
+        }
+    }
+    let mut by_removal = Shifts::default();
+    for (index, (at, found)) in repaired.match_indices(functions::NO_VALUE).enumerate() {
+        by_removal.push(at - index * found.len(), at + found.len());
+    }
+    (functions::without_no_value(&repaired), vec![by_removal, by_repair])
+}
+
+fn failed(error: &TemplateError, chart: &str) -> TemplateFailure {
     match error {
         TemplateError::Parse(error) => failure::parse(error),
-        TemplateError::Exec(error) => failure::exec(error),
+        TemplateError::Exec(error) => failure::exec(error, chart),
     }
 }

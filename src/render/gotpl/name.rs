@@ -26,7 +26,7 @@ pub fn name_from_template(template: &str, host: &Host) -> Result<String, RenderE
     match set.execute(NAME, Val::Nil, &Options::default(), &mut outside, None) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) => {
-            let failure = super::TemplateFailure { text: error.to_string(), ..failure::exec(&error) };
+            let failure = super::TemplateFailure { text: error.to_string(), ..failure::exec(&error, "") };
             Err(RenderError::Templates(vec![failure]))
         }
     }

@@ -138,8 +138,11 @@ fn work(
                 rendered.push(RenderedFile {
                     name: file.output_name().into(),
                     text,
+                    damaged: None,
                     engine: EngineKind::Tera,
                     source: Arc::clone(&file.source),
+                    map: None,
+                    reads: None,
                 });
             }
             Err(diagnostic) => failures.push(diagnostic.into()),
