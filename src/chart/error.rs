@@ -54,7 +54,7 @@ pub enum ChartError {
     #[error("{}", .0.message)]
     Ignore(Box<Diagnostic>),
     /// A file is neither a folder nor gzip data.
-    #[error("file '{path}' does not appear to be a gzipped archive")]
+    #[error("file '{path}' {}", not_gzip(path))]
     NotAnArchive {
         /// The file as given.
         path: String,
@@ -204,6 +204,16 @@ pub enum ArchiveProblem {
         /// The limit.
         limit: usize,
     },
+}
+
+/// What Helm says of a file that is no archive: it goes by the name.
+fn not_gzip(path: &str) -> &'static str {
+    let extension = std::path::Path::new(path).extension();
+    if extension.is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        "seems to be a YAML file, but expected a gzipped archive"
+    } else {
+        "does not appear to be a gzipped archive"
+    }
 }
 
 impl Hint for ChartError {

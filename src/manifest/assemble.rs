@@ -9,7 +9,7 @@ use super::Object;
 use super::error::ManifestError;
 use super::hook::{self, Hook, Role};
 use super::order;
-use super::split::split;
+use super::split::{Piece, split, split_as_helm3};
 use crate::diag::{Diagnostic, Severity, SourceFile};
 
 /// What stands before the path of the template in a stored document.
@@ -24,6 +24,8 @@ pub struct Manifest {
     pub hooks: Vec<Hook>,
     /// What was dropped and why (severity info).
     pub notes: Vec<Diagnostic>,
+    /// The events of the hooks that were dropped because one of them is unknown, as written.
+    pub unknown_hooks: Vec<String>,
 }
 
 impl Manifest {
@@ -35,6 +37,21 @@ impl Manifest {
     /// # Errors
     /// The first document, by path and place, that is not an object.
     pub fn from_rendered(files: &[Arc<SourceFile>]) -> Result<Self, ManifestError> {
+        Self::from_split(files, |text| split(text).collect())
+    }
+
+    /// As [`Manifest::from_rendered`], with documents split and trimmed as Helm 3 does it.
+    ///
+    /// # Errors
+    /// As [`Manifest::from_rendered`].
+    pub fn from_rendered_as_helm3(files: &[Arc<SourceFile>]) -> Result<Self, ManifestError> {
+        Self::from_split(files, split_as_helm3)
+    }
+
+    fn from_split(
+        files: &[Arc<SourceFile>],
+        split: impl Fn(&str) -> Vec<Piece<'_>>,
+    ) -> Result<Self, ManifestError> {
         let mut files: Vec<&Arc<SourceFile>> = files.iter().collect();
         files.sort_by(|a, b| a.name().cmp(b.name()));
         let mut manifest = Manifest::default();
@@ -58,6 +75,7 @@ impl Manifest {
             Role::Plain => self.objects.push(object),
             Role::Hook(events) => self.hooks.push(Hook::new(object, events)),
             Role::Unknown(list) => {
+                self.unknown_hooks.push(list.clone());
                 let start = file.line_start(object.line) as usize;
                 let span = crate::diag::Span::new(start, start + file.line_text(object.line).len());
                 let note = Diagnostic::new(

@@ -7,6 +7,7 @@ pub mod change;
 pub mod create;
 pub mod dependency;
 pub mod error;
+pub mod hub;
 pub mod install;
 pub mod lint;
 pub mod lookup;
@@ -14,6 +15,7 @@ pub mod objects;
 pub mod options;
 pub mod package;
 pub mod pipeline;
+mod post_render;
 pub mod pull;
 pub mod query;
 mod record;
@@ -22,6 +24,7 @@ pub mod rollback;
 pub mod show;
 mod source;
 pub mod template;
+pub mod text_template;
 pub mod uninstall;
 pub mod upgrade;
 
@@ -29,7 +32,9 @@ pub use error::OpsError;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::diag::Severity;
 use crate::fetch::FetchContext;
+use crate::render::Passed;
 use crate::repo::config::RepoPaths;
 use crate::sys::Host;
 
@@ -43,6 +48,28 @@ pub enum Event {
     Doing(String),
     /// A fact that only `--debug` shows.
     Debug(String),
+    /// A fact with named parts, as Helm logs it.
+    Fact {
+        /// How bad it is.
+        severity: Severity,
+        /// What happened.
+        text: &'static str,
+        /// The parts.
+        fields: Vec<(&'static str, String)>,
+    },
+    /// Text that was rendered and is no manifest: what `--debug` prints before the error.
+    Rendered(String),
+}
+
+impl Event {
+    /// What `lint` lets pass. The texts are Helm's.
+    fn let_pass(passed: &Passed) -> Self {
+        let (severity, text, message) = match passed {
+            Passed::Required(message) => (Severity::Warning, "missing required value", message),
+            Passed::Fail(message) => (Severity::Info, "funcMap fail", message),
+        };
+        Event::Fact { severity, text, fields: vec![("message", message.clone())] }
+    }
 }
 
 /// Hears of events; `cli` prints them, tests collect them.

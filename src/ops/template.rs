@@ -49,6 +49,8 @@ pub struct Piece {
     pub source: Arc<str>,
     /// The document.
     pub text: Arc<str>,
+    /// Whether it is the last one before the hooks, whose white space at the end Helm takes off.
+    pub is_last_object: bool,
 }
 
 /// What was rendered.
@@ -73,7 +75,7 @@ pub fn template(
     store: Option<&dyn Store>,
     options: &TemplateOptions,
 ) -> Result<TemplateReport, OpsError> {
-    let name = install::release_name(context, &options.name, &options.chart.reference)?;
+    let name = install::release_name(context, &options.name, &options.chart.reference, options.apply.seed)?;
     let chart = source::installable_chart(context, &options.chart, options.apply.dependency_update)?;
     let user = source::values(context, &options.values)?;
     let mut capabilities = Capabilities::default();
@@ -100,6 +102,8 @@ pub fn template(
             skip_schema: options.apply.skip_schema_validation,
             subchart_notes: false,
             compat: options.apply.compat,
+            seed: options.apply.seed,
+            post_renderer: options.apply.post_renderer.as_ref(),
         },
     )?;
     let mut report = output(&rendered, options);
@@ -111,10 +115,14 @@ pub fn template(
     Ok(report)
 }
 
+/// The pieces as `--show-only` prints them: Helm ends each with one line break more.
 fn text_of(pieces: &[Piece]) -> String {
     let mut text = String::new();
     for piece in pieces {
         manifest::write_document(&mut text, &piece.source, &piece.text);
+        if !piece.is_last_object {
+            text.push('\n');
+        }
     }
     text
 }
@@ -127,13 +135,18 @@ fn output(rendered: &Rendered, options: &TemplateOptions) -> TemplateReport {
         for crd in &rendered.crds {
             let text: Arc<str> = crd.file.text().into();
             manifest::write_document(&mut definitions, &crd.name, &text);
-            pieces.push(Piece { source: Arc::clone(&crd.name), text });
+            pieces.push(Piece { source: Arc::clone(&crd.name), text, is_last_object: false });
         }
     }
     let objects = rendered.manifest.objects.iter();
-    pieces.extend(
-        objects.map(|object| Piece { source: Arc::clone(&object.source), text: Arc::clone(&object.text) }),
-    );
+    pieces.extend(objects.map(|object| Piece {
+        source: Arc::clone(&object.source),
+        text: Arc::clone(&object.text),
+        is_last_object: false,
+    }));
+    if let Some(last) = pieces.last_mut() {
+        last.is_last_object = true;
+    }
     let mut text = definitions + &rendered.manifest.text();
     text.truncate(text.trim_end().len());
     let start = text.len() - text.trim_start().len();
@@ -149,6 +162,7 @@ fn output(rendered: &Rendered, options: &TemplateOptions) -> TemplateReport {
         pieces.extend(hooks.iter().map(|hook| Piece {
             source: Arc::clone(&hook.object.source),
             text: Arc::clone(&hook.object.text),
+            is_last_object: false,
         }));
         text.push_str(&Manifest::hooks_text(hooks));
     }

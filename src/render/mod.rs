@@ -190,6 +190,17 @@ pub struct RenderedFile {
     pub engine: EngineKind,
     /// The template.
     pub source: Arc<SourceFile>,
+    /// What `lint` let pass in it.
+    pub passed: Vec<Passed>,
+}
+
+/// A demand of a template that was let pass, as `lint` does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Passed {
+    /// `required` without a value, with its message.
+    Required(String),
+    /// `fail`, with its message.
+    Fail(String),
 }
 
 /// A template language at work.

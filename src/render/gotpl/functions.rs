@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use crate::gotpl::{Ctx, Func, FuncError, FuncTable, GoStr, TemplateError, Type, Val, quote};
-use crate::render::Options;
+use crate::render::{Options, Passed};
 use crate::sprig::{self, Entry, Family, Outside, entry};
 
 use super::lookups::Line;
@@ -73,11 +73,13 @@ pub(super) struct HelmState {
     line: Option<Line>,
     /// How often each template is being included at the moment.
     included: HashMap<GoStr, usize>,
+    /// What was let pass since it was last taken.
+    passed: Vec<Passed>,
 }
 
 impl HelmState {
     pub(super) fn new(options: Options, line: Option<Line>) -> Self {
-        HelmState { options, line, included: HashMap::new() }
+        HelmState { options, line, included: HashMap::new(), passed: Vec::new() }
     }
 }
 
@@ -85,6 +87,11 @@ fn state<'c>(ctx: &'c mut Ctx<'_>) -> Result<&'c mut HelmState, FuncError> {
     ctx.host::<Outside>()
         .and_then(|outside| outside.engine.downcast_mut())
         .ok_or_else(|| FuncError::new("the execution does not render a chart"))
+}
+
+/// What was let pass since the last call.
+pub(super) fn take_passed(ctx: &mut Ctx<'_>) -> Vec<Passed> {
+    state(ctx).map(|state| std::mem::take(&mut state.passed)).unwrap_or_default()
 }
 
 /// Go's text for a missing value is not for manifests; Helm deletes it wherever it stands.
@@ -154,7 +161,10 @@ fn required(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let absent = value.is_nil() || value.as_str().is_some_and(GoStr::is_empty);
     match absent {
         false => Ok(value.clone()),
-        true if state(ctx)?.options.lint => Ok(Val::Str(GoStr::EMPTY)),
+        true if state(ctx)?.options.lint => {
+            state(ctx)?.passed.push(Passed::Required(message.to_text().into_owned()));
+            Ok(Val::Str(GoStr::EMPTY))
+        }
         true => Err(FuncError::Stop(message.clone())),
     }
 }
@@ -162,6 +172,7 @@ fn required(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
 fn fail(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let [Val::Str(message)] = args else { return Err(FuncError::arguments("fail")) };
     if state(ctx)?.options.lint {
+        state(ctx)?.passed.push(Passed::Fail(message.to_text().into_owned()));
         return Ok(Val::Str(GoStr::EMPTY));
     }
     Err(FuncError::Stop(message.clone()))

@@ -113,6 +113,10 @@ impl Task<'_> {
                 continue;
             };
             dot::set_template(dot, &file.name, &scope.path);
+            // Of a seeded host each template draws from a stream of its own.
+            if let Some(outside) = ctx.host::<Outside>() {
+                outside.host.random = self.host.random.stream(&file.name);
+            }
             match ctx.execute(&file.name, Val::Map(dot.retyped(&values_type::VALUES))) {
                 Ok(bytes) => {
                     size += bytes.len();
@@ -125,6 +129,7 @@ impl Task<'_> {
                         text: functions::without_no_value(&String::from_utf8_lossy(&bytes)),
                         engine: EngineKind::Gotpl,
                         source: Arc::clone(&file.source),
+                        passed: functions::take_passed(&mut ctx),
                     });
                 }
                 Err(error) => failures.push(failed(&error)),

@@ -140,6 +140,7 @@ fn work(
                     text,
                     engine: EngineKind::Tera,
                     source: Arc::clone(&file.source),
+                    passed: Vec::new(),
                 });
             }
             Err(diagnostic) => failures.push(diagnostic.into()),
@@ -160,7 +161,7 @@ fn render_file(
     context: Arc<tera::Context>,
 ) -> Result<String, Diagnostic> {
     let Some(loaded) = lock(&run.files).get(index).cloned() else { return Ok(String::new()) };
-    run.start_file(Current { scope: file.scope, context: Arc::clone(&context) });
+    run.start_file(&file.name, Current { scope: file.scope, context: Arc::clone(&context) });
     let mut writer = run.writer();
     tera.render_to(&file.name, &context, &mut writer)
         .map_err(|error| errors::explain(run, &error, &loaded))?;
