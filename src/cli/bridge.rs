@@ -37,7 +37,7 @@ impl Progress for Shown<'_> {
                 let level = match severity {
                     Severity::Error => Level::Error,
                     Severity::Warning => Level::Warn,
-                    _ => Level::Info,
+                    Severity::Info => Level::Info,
                 };
                 let fields: Vec<(&str, &str)> =
                     fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -247,9 +247,10 @@ impl PostRenderer {
     fn find(&self, session: &Session, wait: WaitOptions) -> Result<ops_options::PostRenderer, Failure> {
         let Some(program) = process::find_program(session.host, &self.program) else {
             let name = &self.program;
-            let reason = match name.contains('/') {
-                true => format!("stat {name}: no such file or directory"),
-                false => "executable file not found in $PATH".to_string(),
+            let reason = if name.contains('/') {
+                format!("stat {name}: no such file or directory")
+            } else {
+                "executable file not found in $PATH".to_string()
             };
             return Err(Failure::usage(format!(
                 "invalid argument {quoted} for \"--post-renderer\" flag: unable to find binary at {name}: exec: {quoted}: \

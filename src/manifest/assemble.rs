@@ -111,8 +111,11 @@ impl Manifest {
     }
 }
 
-/// Writes one document below a separator and a line that names its template.
+/// Writes one document below a separator and a line that names its template, where that is known.
 pub fn write_document(out: &mut String, source: &str, text: &str) {
+    if source.is_empty() {
+        return out.extend(["---\n", text, "\n"]);
+    }
     for part in ["---\n", SOURCE, source, "\n", text, "\n"] {
         out.push_str(part);
     }

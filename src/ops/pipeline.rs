@@ -144,6 +144,8 @@ fn shown(files: &[Arc<SourceFile>]) -> String {
     for file in files.iter().filter(|file| !file.text().trim().is_empty()) {
         manifest::write_document(&mut text, file.name(), file.text());
     }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
     text
 }
 

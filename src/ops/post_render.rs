@@ -39,7 +39,7 @@ pub fn run(
     let mut input = String::new();
     for file in files.iter().filter(|file| !base(file.name()).starts_with('_')) {
         for piece in split::split(file.text()) {
-            if let Some(marked) = marked(file.name(), piece.text) {
+            for marked in marked(file.name(), piece.text) {
                 if !input.is_empty() {
                     input.push_str("---\n");
                 }
@@ -52,7 +52,6 @@ pub fn run(
         return Err(failure(format!("post-renderer {:?} produced empty output", renderer.name)));
     }
     let mut sorted: BTreeMap<String, String> = BTreeMap::new();
-    let mut lost = 0;
     for (index, piece) in split::split(&output).enumerate() {
         let name = format!("answer of {}", renderer.name);
         let answer = SourceFile::new(name.as_str(), piece.text);
@@ -62,8 +61,8 @@ pub fn run(
             Some(file) => (file.to_string(), unmarked(piece.text, &value)),
             None if value.is_null() => continue,
             None => {
-                lost += 1;
-                (format!("generated-by-postrender-{lost}.yaml"), piece.text.to_string())
+                // Helm counts all documents of the answer, from 0.
+                (format!("generated-by-postrender-{index}.yaml"), piece.text.to_string())
             }
         };
         let file = sorted.entry(file).or_default();
@@ -88,7 +87,7 @@ pub fn run_on_manifest(
     manifest: &mut Manifest,
 ) -> Result<(), OpsError> {
     let output = filter(context, renderer, manifest.text().into_bytes())?;
-    manifest.objects = crate::manifest::parse_stored("post-rendered manifest", &output)?;
+    manifest.objects = crate::manifest::parse_stored("", &output)?;
     Ok(())
 }
 
@@ -123,17 +122,26 @@ fn mark_of(value: &Value) -> Option<&str> {
     value.path(["metadata", "annotations", MARK])?.as_str()
 }
 
-/// A document with its mark; `None` when there is nothing in it but comments.
-fn marked(file: &str, document: &str) -> Option<String> {
-    let value = yaml::value_from_text(file, document).ok()?;
-    value.as_map()?;
+/// A document with its mark; each object of a `List` for itself, and nothing of a document of nothing but comments.
+fn marked(file: &str, document: &str) -> Vec<String> {
+    let value = yaml::value_from_text(file, document).unwrap_or_default();
+    let Some(map) = value.as_map() else { return Vec::new() };
+    match (map.get("kind").and_then(Value::as_str), map.get("items").and_then(Value::as_list)) {
+        (Some("List"), Some(items)) if !items.is_empty() && items.iter().all(|item| item.as_map().is_some()) => {
+            items.iter().map(|item| yaml::to_string(&with_mark(item, file))).collect()
+        }
+        _ => vec![marked_object(file, document, &value)],
+    }
+}
+
+fn marked_object(file: &str, document: &str, value: &Value) -> String {
     let carries_only_the_mark = |text: &str| {
         let read = yaml::value_from_text(file, text).ok();
-        read.is_some_and(|read| mark_of(&read) == Some(file) && without_mark(&read) == without_mark(&value))
+        read.is_some_and(|read| mark_of(&read) == Some(file) && without_mark(&read) == without_mark(value))
     };
     let text = with_line_end(document);
     let as_text = marked_text(file, &text).filter(|text| carries_only_the_mark(text));
-    Some(as_text.unwrap_or_else(|| yaml::to_string(&with_mark(&value, file))))
+    as_text.unwrap_or_else(|| yaml::to_string(&with_mark(value, file)))
 }
 
 fn with_line_end(text: &str) -> String {
@@ -157,6 +165,16 @@ fn marked_text(file: &str, text: &str) -> Option<String> {
     };
     let end = block_end(&lines, at);
     let indent = indent(lines.get(at + 1)?);
+    let flow = (at + 1..end).find(|line| {
+        lines.get(*line).is_some_and(|text| {
+            self::indent(text) == indent && text.trim_start().starts_with("annotations: {")
+        })
+    });
+    if let Some(flow) = flow {
+        let inner = lines.get(flow)?.trim_end().strip_suffix('}')?.trim_end();
+        let comma = if inner.ends_with('{') { "" } else { ", " };
+        return Some(replaced(&lines, flow, &format!("{inner}{comma}{entry}}}\n")));
+    }
     let own = (at + 1..end).find(|line| {
         lines.get(*line).is_some_and(|text| self::indent(text) == indent && text.trim() == "annotations:")
     });
@@ -313,10 +331,11 @@ mod tests {
             "metadata: {name: h}\nkind: A\n",
             "metadata: {name: h, annotations: {a: b}}\nkind: A\n",
             "kind: List\nitems: []\n",
+            "kind: A\nmetadata:\n  annotations: {\"a/b\": c}\n  name: a\n",
             "{kind: A, metadata: {name: a}}\n",
             "kind: A\nmetadata:\nspec: 1\n",
         ] {
-            let with = marked("c/templates/it's.yaml", text).expect("a map");
+            let with = marked("c/templates/it's.yaml", text).concat();
             let value = yaml::value_from_text("x", &with).expect("YAML");
             assert_eq!(mark_of(&value), Some("c/templates/it's.yaml"), "{with}");
             let back = unmarked(&with, &value);
@@ -327,7 +346,10 @@ mod tests {
                 assert_eq!(back, text);
             }
         }
-        assert_eq!(marked("f", "# nothing\n"), None);
+        assert!(marked("f", "# nothing\n").is_empty());
+        let items = marked("f", "kind: List\nitems:\n- kind: A\n- kind: B\n");
+        assert_eq!(items.len(), 2);
+        assert!(items.iter().all(|item| item.contains(MARK)));
         let reformatted = "kind: A\nmetadata:\n  annotations:\n    postrenderer.helm.sh/postrender-filename: f\n  name: a\n";
         let value = yaml::value_from_text("x", reformatted).expect("YAML");
         assert_eq!(unmarked(reformatted, &value), "kind: A\nmetadata:\n  name: a\n");

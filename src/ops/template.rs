@@ -11,7 +11,7 @@ use super::pipeline::{self, Rendered};
 use super::{Context, OpsError, install, source};
 use crate::cluster::Store;
 use crate::data::glob::PathPattern;
-use crate::manifest::{self, Event, Manifest};
+use crate::manifest::{self, Event, Manifest, split};
 use crate::render::{self, Capabilities, ReleaseInfo};
 use crate::sys::fs;
 
@@ -119,8 +119,11 @@ pub fn template(
 fn text_of(pieces: &[Piece]) -> String {
     let mut text = String::new();
     for piece in pieces {
-        manifest::write_document(&mut text, &piece.source, &piece.text);
-        if !piece.is_last_object {
+        // A file of crds/ may hold several documents; Helm shows the one that its source line stands at.
+        let first = split::split(&piece.text).next().map_or("", |found| found.text);
+        manifest::write_document(&mut text, &piece.source, first);
+        let is_cut = first.len() < piece.text.trim_start().len();
+        if !piece.is_last_object && !is_cut {
             text.push('\n');
         }
     }
