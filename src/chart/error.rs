@@ -236,6 +236,24 @@ impl Hint for ChartError {
             | ChartError::Archive { problem: ArchiveProblem::CutOff { .. }, .. } => {
                 one("the file is incomplete; fetch it again")
             }
+            ChartError::NotAnArchive { .. } => one(
+                "a chart is a folder or a .tgz file; was an error page saved in its place? Fetch it again, or make the \
+                 archive with `package`",
+            ),
+            ChartError::Archive {
+                problem: ArchiveProblem::Absolute { .. } | ArchiveProblem::Parent { .. },
+                ..
+            } => one(
+                "nothing was unpacked; such an archive may be meant to overwrite files: ask where it comes from, or make \
+                 it again with `package`",
+            ),
+            ChartError::Archive { problem: ArchiveProblem::FileTooLarge { .. }, .. }
+            | ChartError::TooLarge { .. } => one(
+                "if the chart is trusted, --max-chart-size allows more; large files do not belong into a chart",
+            ),
+            ChartError::Archive { problem: ArchiveProblem::Empty, .. } => {
+                one("make the archive with `package`")
+            }
             ChartError::Archive { problem: ArchiveProblem::ChartYamlAtTop, .. } => {
                 one("the files of a chart archive lie in one folder; make the archive with `package`")
             }

@@ -292,7 +292,11 @@ impl ApplyOptions {
             compat: session.settings.values_compat(),
             hide_secrets,
             seed: self.seed,
-            post_renderer: self.post_renderer.as_ref().map(|wanted| wanted.find(session, self.wait)).transpose()?,
+            post_renderer: self
+                .post_renderer
+                .as_ref()
+                .map(|wanted| wanted.find(session, self.wait))
+                .transpose()?,
         })
     }
 }

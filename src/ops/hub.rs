@@ -131,7 +131,9 @@ pub fn search(context: &Context<'_>, endpoint: &str, keyword: &str) -> Result<Ve
 fn query_escaped(text: &str) -> String {
     text.bytes()
         .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(byte).to_string()
+            }
             b' ' => "+".to_string(),
             _ => format!("%{byte:02X}"),
         })

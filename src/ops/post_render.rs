@@ -127,7 +127,9 @@ fn marked(file: &str, document: &str) -> Vec<String> {
     let value = yaml::value_from_text(file, document).unwrap_or_default();
     let Some(map) = value.as_map() else { return Vec::new() };
     match (map.get("kind").and_then(Value::as_str), map.get("items").and_then(Value::as_list)) {
-        (Some("List"), Some(items)) if !items.is_empty() && items.iter().all(|item| item.as_map().is_some()) => {
+        (Some("List"), Some(items))
+            if !items.is_empty() && items.iter().all(|item| item.as_map().is_some()) =>
+        {
             items.iter().map(|item| yaml::to_string(&with_mark(item, file))).collect()
         }
         _ => vec![marked_object(file, document, &value)],
@@ -231,7 +233,8 @@ fn block_end(lines: &[&str], at: usize) -> usize {
 fn unmarked(text: &str, value: &Value) -> String {
     let wanted = without_mark(value);
     let is_right = |text: &String| {
-        yaml::value_from_text("answer", text).is_ok_and(|read| without_mark(&read) == wanted && mark_of(&read).is_none())
+        yaml::value_from_text("answer", text)
+            .is_ok_and(|read| without_mark(&read) == wanted && mark_of(&read).is_none())
     };
     let cut = cut_flow(text).or_else(|| cut_block(text)).filter(is_right);
     cut.unwrap_or_else(|| yaml::to_string(&wanted))

@@ -148,7 +148,8 @@ fn missing_file(context: &Context<'_>, name: &str, error: FetchError) -> OpsErro
 fn near_file(context: &Context<'_>, name: &str) -> Option<String> {
     let (folder, base) = name.rsplit_once('/').map_or(("", name), |(folder, base)| (folder, base));
     let folder_at = context.host.resolve(folder);
-    let entries = fs::walk(&folder_at, MOST_NEIGHBOURS, |name, kind| kind == Kind::File && !name.contains('/')).ok()?;
+    let entries =
+        fs::walk(&folder_at, MOST_NEIGHBOURS, |name, kind| kind == Kind::File && !name.contains('/')).ok()?;
     let near = did_you_mean(base, entries.iter().map(|entry| &*entry.relative))?;
     Some(if folder.is_empty() { near.to_string() } else { format!("{folder}/{near}") })
 }

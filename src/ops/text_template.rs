@@ -15,7 +15,10 @@ const NAME: &str = "_";
 const DATA: &[&str] = &["config", "values", "annotations", "labels", "import-values"];
 /// Fields that templates may ask for although the record leaves them out when they are empty.
 const TEXTS: &[(&[&str], &[&str])] = &[
-    (&["Chart", "Metadata"], &["Name", "Version", "AppVersion", "Description", "Type", "Home", "KubeVersion"]),
+    (
+        &["Chart", "Metadata"],
+        &["Name", "Version", "AppVersion", "Description", "Type", "Home", "KubeVersion"],
+    ),
     (&["Info"], &["Description", "Notes", "Status", "FirstDeployed", "LastDeployed", "Deleted"]),
     (&[], &["Name", "Namespace", "Manifest", "ApplyMethod"]),
 ];
@@ -26,7 +29,10 @@ const TEXTS: &[(&[&str], &[&str])] = &[
 /// The template does not parse or fails; the text is Go's.
 pub fn text(template: &str, data: &Value) -> Result<String, OpsError> {
     let refused = |text: String| {
-        OpsError::refused_with(text, "the template language is Go's text/template: {{.Field}}, {{range …}}…{{end}}")
+        OpsError::refused_with(
+            text,
+            "the template language is Go's text/template: {{.Field}}, {{range …}}…{{end}}",
+        )
     };
     let file = SourceFile::new(NAME, template);
     let mut set = Set::new(NAME, FuncTable::builtins());
@@ -114,6 +120,8 @@ mod tests {
         assert_eq!(text("{{.Name}}-{{len .Config}}", &named).unwrap(), "r-1");
         assert_eq!(text("{{", &named).unwrap_err().to_string(), "template: _:1: unclosed action");
         assert!(text("{{.Nope}}", &named).is_err());
-        assert!(text("{{quote 1}}", &named).unwrap_err().to_string().contains("function \"quote\" not defined"));
+        assert!(
+            text("{{quote 1}}", &named).unwrap_err().to_string().contains("function \"quote\" not defined")
+        );
     }
 }

@@ -81,7 +81,10 @@ impl crate::diag::Hint for JsonPathError {
     fn hints(&self) -> Vec<String> {
         match self {
             JsonPathError::Syntax { .. } => {
-                vec!["expressions stand in braces: {.image.tag}, {.list[0]}, {range .list[*]}{.name}{end}".to_string()]
+                vec![
+                    "expressions stand in braces: {.image.tag}, {.list[0]}, {range .list[*]}{.name}{end}"
+                        .to_string(),
+                ]
             }
             JsonPathError::NoMatch(_) => Vec::new(),
         }
@@ -175,7 +178,8 @@ impl<'v> Run<'v> {
             }
             Step::Slice(start, end, step) => {
                 let items = items(value)?;
-                let clamp = |index: i64| usize::try_from(place(index, items.len())).unwrap_or(0).min(items.len());
+                let clamp =
+                    |index: i64| usize::try_from(place(index, items.len())).unwrap_or(0).min(items.len());
                 let (start, end) = (start.map_or(0, clamp), end.map_or(items.len(), clamp));
                 let Some(step) = usize::try_from(*step).ok().filter(|step| *step > 0) else {
                     return Err(no_match(format!("step must be > 0, got {step}")));
@@ -367,7 +371,9 @@ mod tests {
         ] {
             assert_eq!(text(expression), format!("! error parsing jsonpath X: {want}"), "{expression}");
         }
-        for expression in ["{.nope}", "{.users[9]}", "{.b.x}", "{.map[*].v}", "{.users[0:2:0]}", "{[0]}", "{foo}"] {
+        for expression in
+            ["{.nope}", "{.users[9]}", "{.b.x}", "{.map[*].v}", "{.users[0:2:0]}", "{[0]}", "{foo}"]
+        {
             assert!(text(expression).starts_with("! "), "{expression}");
         }
     }

@@ -113,7 +113,8 @@ impl<'t> Parser<'t> {
             Some('"' | '\'') => Ok(Node::Text(self.quoted()?)),
             Some('.' | '[' | '$' | '@') => Ok(Node::Path(self.path(depth)?)),
             Some(c) if c.is_ascii_digit() || c == '-' || c == '+' => {
-                let text = self.take_while(|c| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E'));
+                let text =
+                    self.take_while(|c| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E'));
                 text.parse().map(Node::Number).map_err(|_| format!("cannot parse number {text}"))
             }
             Some(c) if c.is_alphabetic() || c == '_' => {
@@ -284,8 +285,10 @@ impl<'t> Parser<'t> {
 }
 
 fn is_name(c: char) -> bool {
-    !matches!(c, '.' | '[' | ']' | '{' | '}' | '(' | ')' | '$' | '@' | '\'' | '"' | ',' | '=' | '!' | '<' | '>' | '*')
-        && !c.is_whitespace()
+    !matches!(
+        c,
+        '.' | '[' | ']' | '{' | '}' | '(' | ')' | '$' | '@' | '\'' | '"' | ',' | '=' | '!' | '<' | '>' | '*'
+    ) && !c.is_whitespace()
         && c != '|'
         && c != '&'
         && c != '~'
