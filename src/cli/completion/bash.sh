@@ -49,4 +49,4 @@ _PROGRAM_complete() {
         compopt -o default 2>/dev/null
     fi
 }
-complete -o default -F _PROGRAM_complete PROGRAM
+complete -F _PROGRAM_complete -o default PROGRAM
