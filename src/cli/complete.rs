@@ -17,6 +17,7 @@ use super::settings::{Program, Session, Settings};
 use super::ui::Ui;
 use crate::ops::query::{self, ListOptions};
 use crate::ops::repo::{self, SearchOptions};
+use crate::release::Statuses;
 use crate::sys::Host;
 
 /// The words that ask for candidates; the second one wants no descriptions.
@@ -127,6 +128,10 @@ impl<'a> Asked<'a> {
             } else if !(asked.path.is_empty() && word == "help") {
                 asked.positionals.push(word.clone());
             }
+        }
+        // A flag that still waits for its value is not among the settings.
+        if asked.pending.is_some() && asked.globals.last().is_some_and(|last| before.last() == Some(last)) {
+            asked.globals.pop();
         }
         asked
     }
@@ -266,8 +271,11 @@ impl<'a> Asked<'a> {
     fn releases(&mut self) {
         let listed = self.with_session(|session| {
             let store = session.store()?;
-            let options =
-                ListOptions { namespace: Some(session.namespace_or_default()), ..ListOptions::default() };
+            let options = ListOptions {
+                namespace: Some(session.namespace_or_default()),
+                statuses: Statuses::ALL,
+                ..ListOptions::default()
+            };
             session.with_context(|context| query::list(context, &*store, &options))
         });
         let given = self.positionals.clone();
@@ -293,7 +301,8 @@ impl<'a> Asked<'a> {
     fn namespaces(&mut self) {
         let listed = self.with_session(|session| {
             let store = session.store()?;
-            session.with_context(|context| query::list(context, &*store, &ListOptions::default()))
+            let options = ListOptions { statuses: Statuses::ALL, ..ListOptions::default() };
+            session.with_context(|context| query::list(context, &*store, &options))
         });
         let mut names: Vec<String> =
             listed.unwrap_or_default().into_iter().map(|row| row.namespace).collect();

@@ -64,6 +64,12 @@ pub fn of_release(template: &str, release: &Release) -> Result<String, OpsError>
             }
         }
     }
+    if let Some(map) = fields.as_map_mut() {
+        for name in ["Config", "Labels"] {
+            map.entry(name.into()).or_insert_with(Value::map);
+        }
+        map.entry("Hooks".into()).or_insert_with(|| Value::List(Vec::new()));
+    }
     text(template, &Value::from_iter([("Release", fields)]))
 }
 
