@@ -54,7 +54,7 @@ pub enum ChartError {
     #[error("{}", .0.message)]
     Ignore(Box<Diagnostic>),
     /// A file is neither a folder nor gzip data.
-    #[error("file '{path}' does not appear to be a gzipped archive")]
+    #[error("file '{path}' {}", not_gzip(path))]
     NotAnArchive {
         /// The file as given.
         path: String,
@@ -206,6 +206,16 @@ pub enum ArchiveProblem {
     },
 }
 
+/// What Helm says of a file that is no archive: it goes by the name.
+fn not_gzip(path: &str) -> &'static str {
+    let extension = std::path::Path::new(path).extension();
+    if extension.is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        "seems to be a YAML file, but expected a gzipped archive"
+    } else {
+        "does not appear to be a gzipped archive"
+    }
+}
+
 impl Hint for ChartError {
     fn hints(&self) -> Vec<String> {
         let one = |text: &str| vec![text.to_string()];
@@ -225,6 +235,24 @@ impl Hint for ChartError {
             ChartError::Archive { problem: ArchiveProblem::Gzip(GzipError::Truncated), .. }
             | ChartError::Archive { problem: ArchiveProblem::CutOff { .. }, .. } => {
                 one("the file is incomplete; fetch it again")
+            }
+            ChartError::NotAnArchive { .. } => one(
+                "a chart is a folder or a .tgz file; was an error page saved in its place? Fetch it again, or make the \
+                 archive with `package`",
+            ),
+            ChartError::Archive {
+                problem: ArchiveProblem::Absolute { .. } | ArchiveProblem::Parent { .. },
+                ..
+            } => one(
+                "nothing was unpacked; such an archive may be meant to overwrite files: ask where it comes from, or make \
+                 it again with `package`",
+            ),
+            ChartError::Archive { problem: ArchiveProblem::FileTooLarge { .. }, .. }
+            | ChartError::TooLarge { .. } => one(
+                "if the chart is trusted, --max-chart-size allows more; large files do not belong into a chart",
+            ),
+            ChartError::Archive { problem: ArchiveProblem::Empty, .. } => {
+                one("make the archive with `package`")
             }
             ChartError::Archive { problem: ArchiveProblem::ChartYamlAtTop, .. } => {
                 one("the files of a chart archive lie in one folder; make the archive with `package`")

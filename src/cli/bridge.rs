@@ -4,7 +4,9 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::args::{Access, ApplyOptions, ArchiveLimits, ChartRequest, DryRun, ValueSources, WaitOptions};
+use super::args::{
+    Access, ApplyOptions, ArchiveLimits, ChartRequest, DryRun, PostRenderer, ValueSources, WaitOptions,
+};
 use super::error::Failure;
 use super::interrupt::Interrupt;
 use super::parse::WaitStrategy;
@@ -12,12 +14,14 @@ use super::settings::{Compat, Session, Settings};
 use super::ui::{Level, Ui};
 use crate::chart::Limits;
 use crate::cluster::{self, Store};
+use crate::diag::Severity;
 use crate::fetch::FetchOptions;
 use crate::ops::change::Target;
 use crate::ops::options as ops_options;
 use crate::ops::repo::Repository;
 use crate::ops::{Context, Event, ObjectEvent, OpsError, Progress};
 use crate::repo::config::RepoPaths;
+use crate::sys::process;
 use crate::values;
 
 /// Shows the events of a verb: warnings as lines on stderr, the rest with `--debug`.
@@ -31,6 +35,21 @@ impl Progress for Shown<'_> {
             Event::Debug(text) => self.0.log(Level::Debug, &text, &[]),
             Event::Object(object) => self.0.note(told(&object)),
             Event::Log { pod, container, text } => self.0.note(log_block(&pod, &container, &text)),
+            Event::Fact { severity, text, fields } => {
+                let level = match severity {
+                    Severity::Error => Level::Error,
+                    Severity::Warning => Level::Warn,
+                    Severity::Info => Level::Info,
+                };
+                let fields: Vec<(&str, &str)> =
+                    fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                self.0.log(level, text, &fields);
+            }
+            // A reader that went away takes nothing from the error that follows.
+            Event::Rendered(text) if self.0.is_debug() => {
+                let _ = self.0.out(&text);
+            }
+            Event::Rendered(_) => {}
         }
     }
 }
@@ -237,15 +256,38 @@ pub fn wait(options: WaitOptions) -> ops_options::Wait {
     ops_options::Wait { strategy, timeout: options.timeout, jobs: options.jobs }
 }
 
+impl PostRenderer {
+    /// The program that is meant. The text of the failure is Helm's.
+    fn find(&self, session: &Session, wait: WaitOptions) -> Result<ops_options::PostRenderer, Failure> {
+        let Some(program) = process::find_program(session.host, &self.program) else {
+            let name = &self.program;
+            let reason = if name.contains('/') {
+                format!("stat {name}: no such file or directory")
+            } else {
+                "executable file not found in $PATH".to_string()
+            };
+            return Err(Failure::usage(format!(
+                "invalid argument {quoted} for \"--post-renderer\" flag: unable to find binary at {name}: exec: {quoted}: \
+                 {reason}",
+                quoted = super::parse::quote(name),
+            ))
+            .hint("give the path of an executable file, or a name that is found on PATH"));
+        };
+        Ok(ops_options::PostRenderer {
+            name: self.program.clone(),
+            program,
+            arguments: self.arguments.clone(),
+            timeout: wait.timeout,
+        })
+    }
+}
+
 impl ApplyOptions {
     /// For the library.
     ///
     /// # Errors
-    /// A post-renderer was asked for.
+    /// There is no such post-renderer.
     pub fn to_ops(&self, session: &Session, hide_secrets: bool) -> Result<ops_options::Apply, Failure> {
-        if self.post_renderer.is_some() {
-            return Err(Failure::unsupported("--post-renderer"));
-        }
         Ok(ops_options::Apply {
             dry_run: dry_run(self.dry_run),
             wait: wait(self.wait),
@@ -265,6 +307,12 @@ impl ApplyOptions {
             force_replace: self.force_replace,
             compat: session.settings.values_compat(),
             hide_secrets,
+            seed: self.seed,
+            post_renderer: self
+                .post_renderer
+                .as_ref()
+                .map(|wanted| wanted.find(session, self.wait))
+                .transpose()?,
         })
     }
 }

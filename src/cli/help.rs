@@ -14,6 +14,7 @@ use super::full_name;
 use super::settings::Program;
 use crate::sys::env_vars::VARIABLES;
 
+#[cfg(test)]
 const ABOUT: &str = "A package manager for Kubernetes";
 
 const LONG: &str = "\
@@ -125,8 +126,9 @@ fn described(program: Program, path: &[&'static Verb]) -> Command {
         .subcommands(children)
 }
 
-/// The whole tree, as completion scripts need it.
-pub fn tree(program: Program) -> Command {
+/// The whole tree, for clap's own checks of it.
+#[cfg(test)]
+fn tree(program: Program) -> Command {
     fn with_children(mut command: Command, verbs: &'static [&'static Verb]) -> Command {
         for verb in verbs {
             let child = verb.clap().visible_aliases(verb.aliases.iter().copied());

@@ -64,9 +64,16 @@ pub fn run(words: impl IntoIterator<Item = OsString>, host: Host, streams: Strea
     let typed: Result<Vec<String>, OsString> = words.map(OsString::into_string).collect();
     let asked = typed
         .map_err(|word| Failure::usage(format!("argument \"{}\" is not valid UTF-8", word.display())))
-        .and_then(|words| Asked::read(program, words));
+        .and_then(|words| Wanted::read(program, words));
     let asked = match asked {
-        Ok(asked) => asked,
+        Ok(Wanted::Candidates { words, descriptions }) => {
+            let ui = Ui::new(streams, ColourMode::Never, false);
+            return match complete::answer(program, &host, &ui, &words, descriptions) {
+                Ok(()) => Exit::Done.code(program.as_helm),
+                Err(failure) => report::failure(&ui, Format::Table, program.as_helm, &failure),
+            };
+        }
+        Ok(Wanted::Command(asked)) => asked,
         Err(failure) => {
             let ui = Ui::new(streams, environment, false);
             return report::failure(&ui, Format::Table, program.as_helm, &failure);
@@ -80,6 +87,26 @@ pub fn run(words: impl IntoIterator<Item = OsString>, host: Host, streams: Strea
     match asked.run(&host, &ui) {
         Ok(exit) => exit.code(program.as_helm),
         Err(failure) => report::failure(&ui, format, program.as_helm, &failure),
+    }
+}
+
+/// What the words are for.
+enum Wanted {
+    /// A command is to be run.
+    Command(Box<Asked>),
+    /// A shell asks how the last word could go on.
+    Candidates { words: Vec<String>, descriptions: bool },
+}
+
+impl Wanted {
+    fn read(program: Program, mut words: Vec<String>) -> Result<Self, Failure> {
+        match words.first().and_then(|first| complete::COMMANDS.iter().position(|name| name == first)) {
+            Some(which) => {
+                words.remove(0);
+                Ok(Wanted::Candidates { words, descriptions: which == 0 })
+            }
+            None => Ok(Wanted::Command(Box::new(Asked::read(program, words)?))),
+        }
     }
 }
 

@@ -55,6 +55,11 @@ fn number<N: std::str::FromStr<Err = std::num::ParseIntError>>(
     })
 }
 
+/// The number of `--seed`.
+pub fn seed(text: &str) -> Result<u64, String> {
+    number("ParseUint", text)
+}
+
 /// A signed decimal integer.
 pub fn integer(text: &str) -> Result<i64, String> {
     number("ParseInt", text)

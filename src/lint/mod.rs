@@ -30,7 +30,7 @@ pub use rules::{RULES, Rule, rule};
 use crate::chart::ChartError;
 use crate::data::Map;
 use crate::diag::{Diagnostic, Location, Severity, SourceFile, Span};
-use crate::render::Capabilities;
+use crate::render::{Capabilities, Passed};
 use crate::sys::Host;
 use crate::values::{Compat, Provenance};
 
@@ -98,6 +98,8 @@ pub struct Settings<'a> {
     pub skip_schema: bool,
     /// Which Helm's rules for values count.
     pub compat: Compat,
+    /// Hears of demands of templates that were let pass.
+    pub passed: &'a dyn Fn(&Passed),
 }
 
 /// Checks a chart.

@@ -122,7 +122,10 @@ fn render(
         options: render::Options { lint: true, ..render::Options::default() },
     };
     match render::render(&job) {
-        Ok(rendered) => Some(rendered.into_iter().map(|file| (file.name, file.text)).collect()),
+        Ok(rendered) => {
+            rendered.iter().flat_map(|file| &file.passed).for_each(|passed| (settings.passed)(passed));
+            Some(rendered.into_iter().map(|file| (file.name, file.text)).collect())
+        }
         Err(error) => {
             for failure in error.failures() {
                 let mut finding = Finding::new("template-render", PATH, &*failure.text);

@@ -9,7 +9,7 @@ use super::Object;
 use super::error::ManifestError;
 use super::hook::{self, Hook, Role};
 use super::order;
-use super::split::split;
+use super::split::{Piece, split, split_as_helm3};
 use crate::diag::{Diagnostic, Severity, SourceFile};
 use crate::sys::parallel;
 
@@ -28,6 +28,8 @@ pub struct Manifest {
     pub hooks: Vec<Hook>,
     /// What was dropped and why (severity info).
     pub notes: Vec<Diagnostic>,
+    /// The events of the hooks that were dropped because one of them is unknown, as written.
+    pub unknown_hooks: Vec<String>,
 }
 
 impl Manifest {
@@ -39,12 +41,28 @@ impl Manifest {
     /// # Errors
     /// The first document, by path and place, that is not an object; the others are in the same error.
     pub fn from_rendered(files: &[Arc<SourceFile>]) -> Result<Self, ManifestError> {
+        Self::from_split(files, |text| split(text).collect())
+    }
+
+    /// As [`Manifest::from_rendered`], with documents split and trimmed as Helm 3 does it.
+    ///
+    /// # Errors
+    /// As [`Manifest::from_rendered`].
+    pub fn from_rendered_as_helm3(files: &[Arc<SourceFile>]) -> Result<Self, ManifestError> {
+        Self::from_split(files, split_as_helm3)
+    }
+
+    fn from_split(
+        files: &[Arc<SourceFile>],
+        split: impl Fn(&str) -> Vec<Piece<'_>> + Sync,
+    ) -> Result<Self, ManifestError> {
         let mut files: Vec<&Arc<SourceFile>> = files.iter().collect();
         files.sort_by(|a, b| a.name().cmp(b.name()));
         files.retain(|file| !file.name().rsplit('/').next().unwrap_or("").starts_with('_'));
         let read = |file: &&Arc<SourceFile>| {
             let source: Arc<str> = file.name().into();
-            split(file.text()).map(|piece| Object::parse(&source, file, piece.offset, piece.text)).collect()
+            let pieces = split(file.text()).into_iter();
+            pieces.map(|piece| Object::parse(&source, file, piece.offset, piece.text)).collect()
         };
         let size: usize = files.iter().map(|file| file.text().len()).sum();
         let found: Vec<Vec<Result<Object, ManifestError>>> = parallel::map(&files, size > LARGE, read);
@@ -72,6 +90,7 @@ impl Manifest {
             Role::Plain => self.objects.push(object),
             Role::Hook(events) => self.hooks.push(Hook::new(object, events)),
             Role::Unknown(list) => {
+                self.unknown_hooks.push(list.clone());
                 let start = file.line_start(object.line) as usize;
                 let span = crate::diag::Span::new(start, start + file.line_text(object.line).len());
                 let note = Diagnostic::new(
@@ -107,8 +126,11 @@ impl Manifest {
     }
 }
 
-/// Writes one document below a separator and a line that names its template.
+/// Writes one document below a separator and a line that names its template, where that is known.
 pub fn write_document(out: &mut String, source: &str, text: &str) {
+    if source.is_empty() {
+        return out.extend(["---\n", text, "\n"]);
+    }
     for part in ["---\n", SOURCE, source, "\n", text, "\n"] {
         out.push_str(part);
     }

@@ -33,6 +33,40 @@ pub fn split(text: &str) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
+/// The documents of a text as Helm 3 splits them: a separator takes the white space on both sides along, so documents are
+/// trimmed, and of two separators in a row the second one is a document of its own.
+///
+/// Source of the rule: `helm template` 3.22.
+pub fn split_as_helm3(text: &str) -> Vec<Piece<'_>> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    let mut from = 0;
+    let whole = text.trim_end();
+    let first = text.len() - text.trim_start().len();
+    let mut add = |start: usize, end: usize| {
+        let raw = whole.get(start..end.max(start)).unwrap_or("");
+        let document = raw.trim();
+        if !document.is_empty() {
+            let offset = start + raw.len() - raw.trim_start().len();
+            pieces.push(Piece { offset, text: document });
+        }
+    };
+    while let Some(rest) = whole.get(from..) {
+        let found = if from == 0 && rest.trim_start().starts_with("---") {
+            Some(first)
+        } else {
+            rest.find("\n---").map(|found| from + found + 1)
+        };
+        let Some(separator) = found else { break };
+        add(start, separator);
+        let behind = whole.get(separator + 3..).unwrap_or("");
+        start = separator + 3 + behind.len() - behind.trim_start().len();
+        from = start;
+    }
+    add(start, whole.len());
+    pieces
+}
+
 /// The next line at or after `from` that starts with `---`. At `from` itself only the start of the text counts: behind a
 /// separator the line has begun already.
 fn separator(text: &str, from: usize) -> Option<usize> {
@@ -63,7 +97,23 @@ mod tests {
         assert_eq!(pieces("a\n---\u{a0}\n\tb  \n\n"), ["a\n", "b  \n\n"]);
     }
 
+    #[test]
+    fn helm_3_trims_and_takes_a_second_separator_for_a_document() {
+        let pieces = |text| split_as_helm3(text).into_iter().map(|piece| piece.text).collect::<Vec<_>>();
+        assert_eq!(pieces("\na\n---\nb\n\n"), ["a", "b"]);
+        assert_eq!(pieces("---\na\n---\n---\n---  \nb"), ["a", "---", "b"]);
+        assert_eq!(pieces("a: |\n  x\n--- # c\nb"), ["a: |\n  x", "# c\nb"]);
+        assert_eq!(pieces(" \n"), Vec::<&str>::new());
+    }
+
     proptest! {
+        #[test]
+        fn pieces_of_helm_3_are_parts_of_the_text(text in "(-|a|\n| |\r|---){0,40}") {
+            for piece in split_as_helm3(&text) {
+                prop_assert_eq!(text.get(piece.offset..piece.offset + piece.text.len()), Some(piece.text));
+            }
+        }
+
         #[test]
         fn pieces_are_parts_of_the_text(text in "(-|a|\n| |\r|---){0,40}") {
             for piece in split(&text) {

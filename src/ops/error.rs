@@ -10,6 +10,7 @@ use crate::plan::PlanError;
 use crate::release::ReleaseError;
 use crate::render::RenderError;
 use crate::sys::fs::FsError;
+use crate::sys::process::ProcessError;
 use crate::values::ValuesError;
 
 /// An error of a verb.
@@ -28,6 +29,12 @@ pub enum OpsError {
     /// What templates wrote is no manifest.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// A release cannot be called so.
+    #[error("release name check failed: {source}")]
+    Name {
+        /// Why not.
+        source: ManifestError,
+    },
     /// The change cannot be planned.
     #[error("unable to continue with {verb}: {source}")]
     Plan {
@@ -106,6 +113,12 @@ pub enum OpsError {
         /// Why.
         source: Box<OpsError>,
     },
+    /// The post-renderer failed. The words before are Helm's.
+    #[error("error while running post render on files: {source}")]
+    PostRender {
+        /// How.
+        source: Box<ProcessError>,
+    },
     /// The user interrupted.
     #[error("{done}: interrupted")]
     Interrupted {
@@ -135,6 +148,7 @@ impl OpsError {
             OpsError::Values(error) => error,
             OpsError::Render(error) => error,
             OpsError::Manifest(error) => error,
+            OpsError::Name { source } => source,
             OpsError::Plan { source, .. } => source,
             OpsError::Store(error) => error,
             OpsError::Release(error) => error,
@@ -146,6 +160,7 @@ impl OpsError {
             OpsError::Definition { source, .. } => source,
             OpsError::Objects { errors, .. } => errors.first()?,
             OpsError::NotReady { .. } => return None,
+            OpsError::PostRender { source } => source.as_ref(),
             OpsError::Refused { .. } | OpsError::Interrupted { .. } => return None,
         })
     }

@@ -63,13 +63,20 @@ impl ReleaseReport {
 ///
 /// # Errors
 /// A template cannot be rendered, or the name is not one that a release may have.
-pub fn release_name(context: &Context<'_>, name: &ReleaseName, chart: &str) -> Result<String, OpsError> {
+pub fn release_name(
+    context: &Context<'_>,
+    name: &ReleaseName,
+    chart: &str,
+    seed: Option<u64>,
+) -> Result<String, OpsError> {
+    let seeded = seed.map(|seed| context.host.seeded(seed));
+    let host = seeded.as_ref().unwrap_or(context.host);
     let name = match name {
         ReleaseName::Given(name) => name.clone(),
         ReleaseName::Generated => generated_name(context, chart),
-        ReleaseName::Template(template) => render::name_from_template(template, context.host)?,
+        ReleaseName::Template(template) => render::name_from_template(template, host)?,
     };
-    manifest::check_release(&name)?;
+    manifest::check_release(&name).map_err(|source| OpsError::Name { source })?;
     Ok(name)
 }
 
@@ -90,7 +97,7 @@ pub fn install(
     target: Target<'_>,
     options: &InstallOptions,
 ) -> Result<ReleaseReport, OpsError> {
-    let name = release_name(context, &options.name, &options.chart.reference)?;
+    let name = release_name(context, &options.name, &options.chart.reference, options.apply.seed)?;
     let history = target.history(context);
     let dry = options.apply.dry_run != DryRun::None;
     if !dry {
@@ -231,6 +238,8 @@ pub(super) fn render_chart(
             skip_schema: apply.skip_schema_validation,
             subchart_notes: apply.subchart_notes,
             compat: apply.compat,
+            seed: apply.seed,
+            post_renderer: apply.post_renderer.as_ref(),
         },
     )
 }

@@ -3,7 +3,7 @@
 //! Invariant: one chart that cannot be looked at does not keep the others from being checked.
 
 use super::options::ValueSources;
-use super::{Context, OpsError, source};
+use super::{Context, Event, OpsError, source};
 use crate::chart::Limits;
 use crate::diag::Severity;
 use crate::lint::{self, Files, Finding, LintError, Settings};
@@ -66,6 +66,7 @@ pub fn lint(context: &Context<'_>, options: &LintOptions) -> Result<Vec<Linted>,
         provenance: &user.provenance,
         skip_schema: options.skip_schema,
         compat: options.compat,
+        passed: &|passed| context.progress.event(Event::let_pass(passed)),
     };
     let mut paths = options.paths.clone();
     if options.with_subcharts {

@@ -11,6 +11,7 @@ pub mod dependency;
 pub mod diff;
 pub mod error;
 mod hooks;
+pub mod hub;
 pub mod install;
 pub mod lint;
 mod live;
@@ -19,6 +20,7 @@ pub mod objects;
 pub mod options;
 pub mod package;
 pub mod pipeline;
+mod post_render;
 pub mod pull;
 pub mod query;
 mod record;
@@ -29,6 +31,7 @@ pub mod show;
 mod source;
 pub mod template;
 pub mod test;
+pub mod text_template;
 pub mod uninstall;
 pub mod upgrade;
 pub mod why;
@@ -37,8 +40,10 @@ pub use error::OpsError;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::diag::Severity;
 use crate::fetch::FetchContext;
 use crate::manifest::ObjectRef;
+use crate::render::Passed;
 use crate::repo::config::RepoPaths;
 use crate::sys::Host;
 use crate::wait::{self, Readiness};
@@ -64,6 +69,17 @@ pub enum Event {
         /// What it said.
         text: String,
     },
+    /// A fact with named parts, as Helm logs it.
+    Fact {
+        /// How bad it is.
+        severity: Severity,
+        /// What happened.
+        text: &'static str,
+        /// The parts.
+        fields: Vec<(&'static str, String)>,
+    },
+    /// Text that was rendered and is no manifest: what `--debug` prints before the error.
+    Rendered(String),
 }
 
 /// What happened to an object.
@@ -90,6 +106,17 @@ impl ObjectEvent {
         };
         let message = change.trouble.clone().unwrap_or(message);
         ObjectEvent { id: change.id.clone(), what, message, count: Some((change.settled, change.total)) }
+    }
+}
+
+impl Event {
+    /// What `lint` lets pass. The texts are Helm's.
+    fn let_pass(passed: &Passed) -> Self {
+        let (severity, text, message) = match passed {
+            Passed::Required(message) => (Severity::Warning, "missing required value", message),
+            Passed::Fail(message) => (Severity::Info, "funcMap fail", message),
+        };
+        Event::Fact { severity, text, fields: vec![("message", message.clone())] }
     }
 }
 

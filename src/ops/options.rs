@@ -3,6 +3,7 @@
 //! Invariant: these are plain data, fully resolved: no environment, no defaults left to look up.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::chart::Limits;
@@ -115,6 +116,19 @@ pub enum Crds {
     Skip,
 }
 
+/// A program between rendering and applying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostRenderer {
+    /// What the user called it.
+    pub name: String,
+    /// The file to start.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// How long it may take.
+    pub timeout: Duration,
+}
+
 /// How install, upgrade and template render and apply a chart.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[allow(clippy::struct_field_names)]
@@ -155,4 +169,8 @@ pub struct Apply {
     pub compat: Compat,
     /// Leave secrets out of what a dry run shows.
     pub hide_secrets: bool,
+    /// Randomness and time of templates come from this number.
+    pub seed: Option<u64>,
+    /// A program between rendering and applying.
+    pub post_renderer: Option<PostRenderer>,
 }

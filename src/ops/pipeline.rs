@@ -8,12 +8,13 @@
 
 use std::sync::Arc;
 
-use super::{Context, OpsError, blame};
+use super::options::PostRenderer;
+use super::{Context, Event, OpsError, blame, post_render};
 use crate::chart::{Chart, ChartFile};
 use crate::data::version::{Constraint, Version};
 use crate::data::{Map, Value};
-use crate::diag::SourceFile;
-use crate::manifest::Manifest;
+use crate::diag::{Severity, SourceFile};
+use crate::manifest::{self, Manifest};
 use crate::render::{self, Capabilities, Job, Lookup, ReleaseInfo};
 use crate::values::{self, Compat, Processed, Provenance};
 
@@ -37,8 +38,12 @@ pub struct Request<'a> {
     pub skip_schema: bool,
     /// Render the notes of subcharts too.
     pub subchart_notes: bool,
-    /// Which Helm's rules for null count.
+    /// Which Helm's rules count, for null and for the split into documents.
     pub compat: Compat,
+    /// Randomness and time of templates come from this number.
+    pub seed: Option<u64>,
+    /// A program between rendering and applying.
+    pub post_renderer: Option<&'a PostRenderer>,
 }
 
 /// A CustomResourceDefinition file of a chart tree.
@@ -81,12 +86,13 @@ pub fn render(context: &Context<'_>, request: &Request<'_>) -> Result<Rendered, 
         values::schema::validate(&chart, &values, Some(request.provenance), None)?;
     }
     let values = Value::Map(values);
+    let seeded = request.seed.map(|seed| context.host.seeded(seed));
     let job = Job {
         chart: &chart,
         values: &values,
         release: request.release,
         capabilities: request.capabilities,
-        host: context.host,
+        host: seeded.as_ref().unwrap_or(context.host),
         lookup: request.lookup,
         options: request.options,
     };
@@ -96,12 +102,53 @@ pub fn render(context: &Context<'_>, request: &Request<'_>) -> Result<Rendered, 
     })?;
     let notes = take_notes(&mut files, chart.name(), request.subchart_notes);
     let texts: Vec<Arc<SourceFile>> = files.into_iter().map(render::RenderedFile::into_output).collect();
-    let manifest = Manifest::from_rendered(&texts).map_err(|error| blame::manifest(error, &job))?;
+    let manifest = manifest(context, request, &job, texts)?;
+    let crds = crds(&chart);
+    Ok(Rendered { chart, values, manifest, notes, crds })
+}
+
+/// The objects and hooks of rendered files, after the post-renderer.
+fn manifest(
+    context: &Context<'_>,
+    request: &Request<'_>,
+    job: &Job<'_>,
+    texts: Vec<Arc<SourceFile>>,
+) -> Result<Manifest, OpsError> {
+    let sort = |texts: &[Arc<SourceFile>]| {
+        let sorted = match request.compat {
+            Compat::Helm4 => Manifest::from_rendered(texts),
+            Compat::Helm3 => Manifest::from_rendered_as_helm3(texts),
+        };
+        sorted.inspect_err(|_| context.progress.event(Event::Rendered(shown(texts))))
+    };
+    let mut manifest = sort(&texts).map_err(|error| blame::manifest(error, job))?;
+    match (request.post_renderer, request.compat) {
+        (None, _) => {}
+        (Some(renderer), Compat::Helm4) => manifest = sort(&post_render::run(context, renderer, &texts)?)?,
+        (Some(renderer), Compat::Helm3) => post_render::run_on_manifest(context, renderer, &mut manifest)?,
+    }
     for note in &manifest.notes {
         context.debug(note.to_string());
     }
-    let crds = crds(&chart);
-    Ok(Rendered { chart, values, manifest, notes, crds })
+    for events in &manifest.unknown_hooks {
+        context.progress.event(Event::Fact {
+            severity: Severity::Info,
+            text: "skipping unknown hooks",
+            fields: vec![("hookTypes", events.clone())],
+        });
+    }
+    Ok(manifest)
+}
+
+/// Rendered files as `--debug` shows them when they are no manifest.
+fn shown(files: &[Arc<SourceFile>]) -> String {
+    let mut text = String::new();
+    for file in files.iter().filter(|file| !file.text().trim().is_empty()) {
+        manifest::write_document(&mut text, file.name(), file.text());
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
 }
 
 /// Refuses a chart whose `kubeVersion` the cluster does not satisfy. The text is Helm's.

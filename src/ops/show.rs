@@ -6,6 +6,7 @@ use super::options::ChartRequest;
 use super::{Context, OpsError, source};
 use crate::chart::Chart;
 use crate::data::Value;
+use crate::values::jsonpath::{JsonPath, JsonPathError};
 
 /// A part of a chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,14 @@ fn collect_crds(chart: &Chart, into: &mut Vec<String>) {
 }
 
 impl ShowReport {
+    /// What a JSONPath expression gives of the default values.
+    ///
+    /// # Errors
+    /// The expression cannot be read, or leads to nothing.
+    pub fn at_path(&self, expression: &str) -> Result<String, JsonPathError> {
+        JsonPath::parse(expression)?.text(&self.defaults)
+    }
+
     /// A part as `show` prints it.
     pub fn text(&self, part: Part) -> String {
         let mut out = String::new();

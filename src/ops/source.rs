@@ -8,11 +8,10 @@ use super::options::{ChartRequest, ValueSources};
 use super::{Context, Event, OpsError};
 use crate::chart::{self, Chart};
 use crate::data::Map;
-use crate::diag::SourceFile;
+use crate::diag::{SourceFile, did_you_mean};
 use crate::fetch::deps::{DepsEvent, DepsOptions};
-use crate::fetch::{self, FetchOptions, Source};
-use crate::sys::fs::FsError;
-use crate::sys::fs::Kind;
+use crate::fetch::{self, FetchError, FetchOptions, Source};
+use crate::sys::fs::{self, FsError, Kind};
 use crate::values::{Layers, Provenance};
 
 /// Loads the chart that a request names, with the warnings about it told.
@@ -125,9 +124,40 @@ pub fn values(context: &Context<'_>, sources: &ValueSources) -> Result<UserValue
     Ok(UserValues { values, provenance })
 }
 
+/// Most files that are looked at for a name that is close.
+const MOST_NEIGHBOURS: usize = 1_000;
+
+/// A file that is not there, in Helm's words, with the name as given.
+fn missing_file(context: &Context<'_>, name: &str, error: FetchError) -> OpsError {
+    match &error {
+        FetchError::Fs(cause) if cause.is_not_found() => {
+            let message = format!("open {name}: no such file or directory");
+            match near_file(context, name) {
+                Some(near) => OpsError::refused_with(message, format!("did you mean `{near}`?")),
+                None => OpsError::refused_with(
+                    message,
+                    format!("the path is looked up from {}", context.host.cwd.display()),
+                ),
+            }
+        }
+        _ => error.into(),
+    }
+}
+
+/// A file of the same folder whose name is close.
+fn near_file(context: &Context<'_>, name: &str) -> Option<String> {
+    let (folder, base) = name.rsplit_once('/').map_or(("", name), |(folder, base)| (folder, base));
+    let folder_at = context.host.resolve(folder);
+    let entries =
+        fs::walk(&folder_at, MOST_NEIGHBOURS, |name, kind| kind == Kind::File && !name.contains('/')).ok()?;
+    let near = did_you_mean(base, entries.iter().map(|entry| &*entry.relative))?;
+    Some(if folder.is_empty() { near.to_string() } else { format!("{folder}/{near}") })
+}
+
 /// Reads a values file: a path, a URL, or `-`.
 fn read_source(context: &Context<'_>, name: &str) -> Result<Arc<SourceFile>, OpsError> {
-    let (name, bytes) = fetch::read_values_source(name, &FetchOptions::default(), &context.fetch())?;
+    let (name, bytes) = fetch::read_values_source(name, &FetchOptions::default(), &context.fetch())
+        .map_err(|error| missing_file(context, name, error))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         OpsError::File(FsError::NotText { path: name.clone().into(), offset })

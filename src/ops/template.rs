@@ -13,7 +13,7 @@ use super::{Context, OpsError, install, source};
 use crate::chart::ChartFile;
 use crate::cluster::Store;
 use crate::data::glob::PathPattern;
-use crate::manifest::{self, Event, Hook, Manifest, Object};
+use crate::manifest::{self, Event, Hook, Manifest, Object, split};
 use crate::render::{self, Capabilities, ReleaseInfo};
 use crate::sys::fs;
 
@@ -50,6 +50,8 @@ pub struct Piece {
     /// The template that wrote it: `chart/templates/a.yaml`.
     pub source: Arc<str>,
     body: Body,
+    /// Whether it is the last one before the hooks, whose white space at the end Helm takes off.
+    is_last_object: bool,
 }
 
 /// Where the text of a piece is kept: definitions can be megabytes, so those stay in the chart's file.
@@ -61,7 +63,11 @@ enum Body {
 
 impl Piece {
     fn document(object: &Object) -> Self {
-        Piece { source: Arc::clone(&object.source), body: Body::Document(Arc::clone(&object.text)) }
+        Piece {
+            source: Arc::clone(&object.source),
+            body: Body::Document(Arc::clone(&object.text)),
+            is_last_object: false,
+        }
     }
 
     /// The document.
@@ -95,7 +101,7 @@ pub fn template(
     store: Option<&dyn Store>,
     options: &TemplateOptions,
 ) -> Result<TemplateReport, OpsError> {
-    let name = install::release_name(context, &options.name, &options.chart.reference)?;
+    let name = install::release_name(context, &options.name, &options.chart.reference, options.apply.seed)?;
     let chart = source::installable_chart(context, &options.chart, options.apply.dependency_update)?;
     let user = source::values(context, &options.values)?;
     let mut capabilities = Capabilities::default();
@@ -122,6 +128,8 @@ pub fn template(
             skip_schema: options.apply.skip_schema_validation,
             subchart_notes: false,
             compat: options.apply.compat,
+            seed: options.apply.seed,
+            post_renderer: options.apply.post_renderer.as_ref(),
         },
     )?;
     let mut report = output(&rendered, options);
@@ -133,7 +141,8 @@ pub fn template(
     Ok(report)
 }
 
-fn text_of(pieces: &[Piece]) -> String {
+/// The pieces as they follow each other in the output.
+fn joined(pieces: &[Piece]) -> String {
     let size = |piece: &Piece| {
         let text = match &piece.body {
             Body::Document(text) => text.len(),
@@ -148,14 +157,37 @@ fn text_of(pieces: &[Piece]) -> String {
     text
 }
 
+/// The pieces as `--show-only` prints them: Helm ends each with one line break more.
+fn text_of(pieces: &[Piece]) -> String {
+    let mut text = String::new();
+    for piece in pieces {
+        // A file of crds/ may hold several documents; Helm shows the one that its source line stands at.
+        let whole = piece.text();
+        let first = split::split(&whole).next().map_or("", |found| found.text);
+        manifest::write_document(&mut text, &piece.source, first);
+        let is_cut = first.len() < whole.trim_start().len();
+        if !piece.is_last_object && !is_cut {
+            text.push('\n');
+        }
+    }
+    text
+}
+
 /// Everything in the order of the output. Objects lose the white space at the end of them all, as Helm prints them.
 fn output(rendered: &Rendered, options: &TemplateOptions) -> TemplateReport {
     let definitions = rendered.crds.iter().filter(|_| options.include_crds);
     let mut pieces: Vec<Piece> = definitions
-        .map(|crd| Piece { source: Arc::clone(&crd.name), body: Body::File(crd.file.clone()) })
+        .map(|crd| Piece {
+            source: Arc::clone(&crd.name),
+            body: Body::File(crd.file.clone()),
+            is_last_object: false,
+        })
         .chain(rendered.manifest.objects.iter().map(Piece::document))
         .collect();
-    let mut text = text_of(&pieces);
+    if let Some(last) = pieces.last_mut() {
+        last.is_last_object = true;
+    }
+    let mut text = joined(&pieces);
     text.truncate(text.trim_end().len());
     let start = text.len() - text.trim_start().len();
     text.drain(..start);

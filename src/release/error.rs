@@ -148,6 +148,13 @@ impl Hint for ReleaseError {
                         .to_string(),
                 ]
             }
+            ReleaseError::NotFound { revision: None, .. } => vec![
+                "`bowline list --all-namespaces` shows every release; a release is looked for in one namespace (-n)"
+                    .to_string(),
+            ],
+            ReleaseError::NotFound { name, .. } => {
+                vec![format!("`bowline history {name}` shows the revisions that there are")]
+            }
             ReleaseError::Selector(diagnostic) => diagnostic.hints(),
             ReleaseError::Store(error) => error.hints(),
             ReleaseError::Prune { first, .. } => first.hints(),

@@ -212,6 +212,8 @@ pub struct RenderedFile {
     pub map: Option<SourceMap>,
     /// Which values were read for it, when that was recorded.
     pub reads: Option<Reads>,
+    /// What `lint` let pass in it.
+    pub passed: Vec<Passed>,
 }
 
 impl RenderedFile {
@@ -222,6 +224,15 @@ impl RenderedFile {
             None => SourceFile::new(self.name, self.text),
         }
     }
+}
+
+/// A demand of a template that was let pass, as `lint` does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Passed {
+    /// `required` without a value, with its message.
+    Required(String),
+    /// `fail`, with its message.
+    Fail(String),
 }
 
 /// A template language at work.

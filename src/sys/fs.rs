@@ -81,7 +81,7 @@ impl crate::diag::Hint for FsError {
 }
 
 /// The system's message without its `(os error N)`.
-fn plain(error: &io::Error) -> String {
+pub(crate) fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }

@@ -26,6 +26,9 @@ use sha2::{Digest, Sha256};
 pub use dirs::Dirs;
 pub use secret::Secret;
 
+/// The moment that a seeded run sees when nothing says another: 2025-01-01 00:00:00 UTC.
+const SEEDED_MOMENT: u64 = 1_735_689_600;
+
 /// Where time comes from.
 #[derive(Debug, Clone)]
 pub enum Clock {
@@ -33,6 +36,8 @@ pub enum Clock {
     System,
     /// A clock for tests: it starts at a moment and moves one second on at every reading, so that records differ.
     Ticking(Arc<AtomicU64>),
+    /// A clock that stands still, at seconds since the Unix epoch: what a seeded run sees.
+    Still(u64),
 }
 
 impl Clock {
@@ -46,6 +51,7 @@ impl Clock {
         match self {
             Clock::System => SystemTime::now(),
             Clock::Ticking(at) => UNIX_EPOCH + Duration::from_secs(at.fetch_add(1, Ordering::SeqCst)),
+            Clock::Still(at) => UNIX_EPOCH.checked_add(Duration::from_secs(*at)).unwrap_or(UNIX_EPOCH),
         }
     }
 }
@@ -73,6 +79,25 @@ impl Random {
     /// A reproducible source.
     pub fn seeded(seed: impl Into<Arc<[u8]>>) -> Self {
         Random::Seeded { seed: seed.into(), counter: Arc::new(AtomicU64::new(0)) }
+    }
+
+    /// A reproducible source of its own for a name, so that what one template draws does not depend on what others drew
+    /// before. The system's source stays what it is.
+    #[must_use]
+    pub fn stream(&self, name: &str) -> Self {
+        match self {
+            Random::System => Random::System,
+            Random::Seeded { seed, .. } => {
+                let length = (seed.len() as u64).to_le_bytes();
+                let derived = Sha256::new()
+                    .chain_update(b"stream")
+                    .chain_update(length)
+                    .chain_update(seed)
+                    .chain_update(name.as_bytes())
+                    .finalize();
+                Random::seeded(&derived[..])
+            }
+        }
     }
 
     /// Fills the buffer.
@@ -140,6 +165,18 @@ impl Host {
         self.clock.now()
     }
 
+    /// The same host for reproducible rendering: randomness from the seed, and a clock that stands still at
+    /// `SOURCE_DATE_EPOCH`, or at the start of 2025 (UTC) where that is not set.
+    #[must_use]
+    pub fn seeded(&self, seed: u64) -> Self {
+        let moment = self.var("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok());
+        Host {
+            random: Random::seeded(seed.to_le_bytes()),
+            clock: Clock::Still(moment.unwrap_or(SEEDED_MOMENT)),
+            ..self.clone()
+        }
+    }
+
     /// A path as seen from the host's working folder.
     pub fn resolve(&self, path: impl AsRef<Path>) -> PathBuf {
         self.cwd.join(path)
@@ -150,5 +187,27 @@ impl Host {
         let user = self.var("USER").or(self.var("LOGNAME")).unwrap_or("unknown");
         let host = fs::host_name().or_else(|| self.var("HOSTNAME").map(str::to_string));
         format!("{user}@{} pid {}", host.as_deref().unwrap_or("localhost"), std::process::id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draw(random: &Random) -> [u8; 40] {
+        let mut bytes = [0; 40];
+        random.fill(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_stream_depends_on_seed_and_name_alone() {
+        let root = Random::seeded(7u64.to_le_bytes());
+        let first = draw(&root.stream("a"));
+        draw(&root);
+        draw(&root.stream("b"));
+        assert_eq!(draw(&root.stream("a")), first);
+        assert_ne!(draw(&root.stream("b")), first);
+        assert_ne!(draw(&Random::seeded(8u64.to_le_bytes()).stream("a")), first);
     }
 }

@@ -323,7 +323,7 @@ fn as_go_bool(value: &Value) -> String {
 }
 
 /// A float as Go prints it with the fewest digits: with an exponent from 1e6 on and below 1e-4.
-fn short_float(number: f64) -> String {
+pub(super) fn short_float(number: f64) -> String {
     if number == 0.0 || (1e-4..1e6).contains(&number.abs()) {
         return number.to_string();
     }

@@ -204,7 +204,9 @@ fn import(
     }
     let mut defaults = coalesce_keeping_nulls(chart, &Map::new(), compat, &mut Vec::new())?;
     let mut imported = Map::new();
-    for dependency in &chart.metadata.dependencies {
+    for dependency in &mut chart.metadata.dependencies {
+        // Templates and the record see each wish in its long form.
+        let mut wishes = Vec::with_capacity(dependency.import_values.len());
         for wish in &dependency.import_values {
             let (source, target) = match wish {
                 Value::Map(pair) => {
@@ -214,6 +216,7 @@ fn import(
                 Value::Str(name) => (format!("exports.{name}"), "."),
                 _ => continue,
             };
+            wishes.push(long_form(&source, target));
             let path = format!("{}.{source}", dependency.name);
             match table_mut(&mut defaults, &path) {
                 Some(found) => {
@@ -229,10 +232,16 @@ fn import(
                 ))),
             }
         }
+        dependency.import_values = wishes;
     }
     coalesce::fill_table(&mut defaults, &imported, Nulls::keep(compat), &mut Vec::new());
     chart.values = Value::Map(defaults);
     Ok(())
+}
+
+/// A wish as the pair of paths that it stands for.
+fn long_form(child: &str, parent: &str) -> Value {
+    Value::from_iter([("child", Value::str(child)), ("parent", Value::str(parent))])
 }
 
 /// The map put at a dotted path; `.` is the root.

@@ -11,6 +11,7 @@
 pub mod coalesce;
 pub mod enable;
 pub mod error;
+pub mod jsonpath;
 pub mod layers;
 mod pointer;
 pub mod provenance;

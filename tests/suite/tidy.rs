@@ -17,7 +17,6 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("bigdecimal", &["sprig/decimals"]),
     ("cbc", &["sprig/"]),
     ("clap", &["cli/"]),
-    ("clap_complete", &["cli/"]),
     ("directories", &["sys/"]),
     ("ed25519_dalek", &["sprig/"]),
     ("flate2", &["data/gzip"]),

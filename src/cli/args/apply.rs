@@ -124,6 +124,10 @@ pub struct ApplyArgs {
     /// Take over fields that another manager owns
     #[arg(long)]
     pub force_conflicts: bool,
+    /// Make what templates draw at random (names, passwords, keys) depend on this number alone; time stands still, at
+    /// SOURCE_DATE_EPOCH or at the start of 2025
+    #[arg(long, value_name = "N", value_parser = parse::seed)]
+    pub seed: Option<u64>,
     /// Program that gets the rendered manifest on its input and prints the one to use
     #[arg(long, value_name = "PROGRAM")]
     pub post_renderer: Option<String>,
@@ -193,6 +197,8 @@ pub struct ApplyOptions {
     pub force_conflicts: bool,
     /// A program between rendering and applying.
     pub post_renderer: Option<PostRenderer>,
+    /// Where the randomness of templates comes from.
+    pub seed: Option<u64>,
 }
 
 /// Pairs of flags that exclude each other.
@@ -226,6 +232,7 @@ impl ApplyArgs {
             take_ownership: self.take_ownership,
             force_replace: self.force_replace,
             force_conflicts: self.force_conflicts,
+            seed: self.seed,
             post_renderer: self
                 .post_renderer
                 .clone()

@@ -1,10 +1,9 @@
 //! `bowline completion SHELL`.
 
 use clap::Args;
-use clap_complete::Shell;
 
 use super::{Body, Leaf, Run, Verb};
-use crate::cli::complete;
+use crate::cli::complete::{self, Shell};
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::settings::Session;
 
@@ -80,7 +79,7 @@ macro_rules! shell {
 
         impl Run for $args {
             fn run(self, session: &Session) -> Outcome {
-                session.ui.out(&complete::script(session.settings.program, $shell)?)?;
+                session.ui.out(&complete::script(session.settings.program, $shell))?;
                 Ok(Exit::Done)
             }
         }

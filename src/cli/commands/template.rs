@@ -126,6 +126,19 @@ impl TemplateArgs {
     /// What the flags mean.
     pub(crate) fn resolve(self, session: &Session) -> Result<TemplateOptions, Failure> {
         let (name, chart) = self.name.resolve(&self.words, Some("release-name"))?;
+        for flag in ["hide-notes", "render-subchart-notes"].into_iter().filter(|flag| session.was_given(flag))
+        {
+            session.ui.note(format!(
+                "Flag --{flag} has been deprecated, this flag has no effect for 'helm template' and will be removed in \
+                 Helm 5"
+            ));
+        }
+        let typed = self.apply.dry_run.dry_run.as_deref();
+        if typed.is_some_and(|typed| parse::boolean(typed) == Ok(false)) {
+            return Err(Failure::usage(
+                "invalid dry-run value (\"false\"). Must be \"server\" or \"client\"",
+            ));
+        }
         let mut apply = self.apply.resolve(session)?;
         if !session.was_given("dry-run") {
             apply.dry_run = if self.validate { DryRun::Server } else { DryRun::Client };

@@ -8,6 +8,8 @@ use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::Format;
 use crate::cli::settings::{Program, Session};
 use crate::cli::view;
+use crate::data::Value;
+use crate::ops::text_template;
 
 /// The version of Helm whose behaviour this one has.
 pub const HELM_VERSION: &str = "v4.3.1";
@@ -26,6 +28,7 @@ Started under the name helm it prints what Helm of that version prints, since ma
     examples: "\
 bowline version
 bowline version --short
+bowline version --template '{{.Version}}'
 bowline version -o json",
     positionals: "",
     exclusive: &[],
@@ -38,6 +41,9 @@ pub struct VersionArgs {
     /// Print the number alone
     #[arg(long)]
     pub short: bool,
+    /// Go template to print, over {Version, GitCommit, GitTreeState, GoVersion, KubeClientVersion, HelmVersion}
+    #[arg(long, value_name = "TEMPLATE")]
+    pub template: Option<String>,
     /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
@@ -54,6 +60,19 @@ struct VersionReport {
 /// The number alone, as `--short` prints it.
 pub fn short(program: Program) -> String {
     if program.as_helm { HELM_VERSION.to_string() } else { format!("v{}", env!("CARGO_PKG_VERSION")) }
+}
+
+/// What `--template` sees: Helm's fields, and the version of Helm that this one is compatible with.
+fn build_info(program: Program) -> Value {
+    let kubernetes = KUBERNETES_VERSION.rsplit_once('.').map_or(KUBERNETES_VERSION, |(minor, _)| minor);
+    Value::from_iter([
+        ("Version", Value::str(short(program))),
+        ("GitCommit", Value::str("")),
+        ("GitTreeState", Value::str("")),
+        ("GoVersion", Value::str("")),
+        ("KubeClientVersion", Value::str(kubernetes)),
+        ("HelmVersion", Value::str(HELM_VERSION)),
+    ])
 }
 
 /// The default text, in the form that Helm's has.
@@ -76,6 +95,11 @@ fn text(program: Program) -> String {
 impl Run for VersionArgs {
     fn run(self, session: &Session) -> Outcome {
         let program = session.settings.program;
+        if let Some(template) = self.template.as_deref().filter(|template| !template.is_empty()) {
+            let text = text_template::text(template, &build_info(program)).map_err(Failure::of_verb)?;
+            session.ui.out(&text)?;
+            return Ok(Exit::Done);
+        }
         let line = |text: String| -> Result<(), Failure> { session.ui.line(text) };
         match self.output.output {
             Format::Table if self.short => line(short(program))?,

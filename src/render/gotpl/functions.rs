@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use crate::gotpl::{Ctx, Func, FuncError, FuncTable, GoStr, Limit, TemplateError, Type, Val, quote};
-use crate::render::Options;
+use crate::render::{Options, Passed};
 use crate::sprig::{self, Entry, Family, Outside, entry};
 
 use super::lookups::Line;
@@ -75,11 +75,13 @@ pub(super) struct HelmState {
     included: HashMap<GoStr, usize>,
     /// How many texts are being executed by `tpl` within one another. Helm has no bound and overflows its stack.
     texts: usize,
+    /// What was let pass since it was last taken.
+    passed: Vec<Passed>,
 }
 
 impl HelmState {
     pub(super) fn new(options: Options, line: Option<Line>) -> Self {
-        HelmState { options, line, included: HashMap::new(), texts: 0 }
+        HelmState { options, line, included: HashMap::new(), texts: 0, passed: Vec::new() }
     }
 }
 
@@ -87,6 +89,11 @@ fn state<'c>(ctx: &'c mut Ctx<'_>) -> Result<&'c mut HelmState, FuncError> {
     ctx.host::<Outside>()
         .and_then(|outside| outside.engine.downcast_mut())
         .ok_or_else(|| FuncError::new("the execution does not render a chart"))
+}
+
+/// What was let pass since the last call.
+pub(super) fn take_passed(ctx: &mut Ctx<'_>) -> Vec<Passed> {
+    state(ctx).map(|state| std::mem::take(&mut state.passed)).unwrap_or_default()
 }
 
 /// Go's text for a missing value.
@@ -167,7 +174,10 @@ fn required(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let absent = value.is_nil() || value.as_str().is_some_and(GoStr::is_empty);
     match absent {
         false => Ok(value.clone()),
-        true if state(ctx)?.options.lint => Ok(Val::Str(GoStr::EMPTY)),
+        true if state(ctx)?.options.lint => {
+            state(ctx)?.passed.push(Passed::Required(message.to_text().into_owned()));
+            Ok(Val::Str(GoStr::EMPTY))
+        }
         true => Err(FuncError::Stop(message.clone())),
     }
 }
@@ -175,6 +185,7 @@ fn required(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
 fn fail(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let [Val::Str(message)] = args else { return Err(FuncError::arguments("fail")) };
     if state(ctx)?.options.lint {
+        state(ctx)?.passed.push(Passed::Fail(message.to_text().into_owned()));
         return Ok(Val::Str(GoStr::EMPTY));
     }
     Err(FuncError::Stop(message.clone()))

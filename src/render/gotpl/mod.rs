@@ -128,6 +128,10 @@ impl Task<'_> {
                 continue;
             };
             dot::set_template(dot, &file.name, &scope.path);
+            // Of a seeded host each template draws from a stream of its own.
+            if let Some(outside) = ctx.host::<Outside>() {
+                outside.host.random = self.host.random.stream(&file.name);
+            }
             match ctx.execute(&file.name, Val::Map(dot.retyped(&values_type::VALUES))) {
                 Ok(bytes) => {
                     size += bytes.len();
@@ -147,6 +151,7 @@ impl Task<'_> {
                         source: Arc::clone(&file.source),
                         map,
                         reads,
+                        passed: functions::take_passed(&mut ctx),
                     });
                 }
                 Err(error) => failures.push(failed(&error, &scope.path)),

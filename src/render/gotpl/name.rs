@@ -3,7 +3,7 @@
 //! Invariant: such a template sees no chart, only the function library.
 
 use crate::diag::SourceFile;
-use crate::gotpl::{FuncTable, Options, Set, Val};
+use crate::gotpl::{FuncTable, GoStr, Options, Set, Val};
 use crate::render::RenderError;
 use crate::sprig::{self, Outside};
 use crate::sys::Host;
@@ -23,7 +23,8 @@ pub fn name_from_template(template: &str, host: &Host) -> Result<String, RenderE
         RenderError::Templates(vec![failure])
     })?;
     let mut outside = Outside::new(host, Box::new(()));
-    match set.execute(NAME, Val::Nil, &Options::default(), &mut outside, None) {
+    // Helm hands an empty map, so that a field of it is no failure.
+    match set.execute(NAME, Val::map::<GoStr>([]), &Options::default(), &mut outside, None) {
         Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         Err(error) => {
             let failure = super::TemplateFailure { text: error.to_string(), ..failure::exec(&error, "") };

@@ -143,6 +143,7 @@ fn work(
                     source: Arc::clone(&file.source),
                     map: None,
                     reads: None,
+                    passed: Vec::new(),
                 });
             }
             Err(diagnostic) => failures.push(diagnostic.into()),
@@ -163,7 +164,7 @@ fn render_file(
     context: Arc<tera::Context>,
 ) -> Result<String, Diagnostic> {
     let Some(loaded) = lock(&run.files).get(index).cloned() else { return Ok(String::new()) };
-    run.start_file(Current { scope: file.scope, context: Arc::clone(&context) });
+    run.start_file(&file.name, Current { scope: file.scope, context: Arc::clone(&context) });
     let mut writer = run.writer();
     tera.render_to(&file.name, &context, &mut writer)
         .map_err(|error| errors::explain(run, &error, &loaded))?;

@@ -15,7 +15,7 @@ use tera::Tera;
 
 use crate::data::Value;
 use crate::diag::{Diagnostic, Location, SourceFile};
-use crate::sys::Host;
+use crate::sys::{Host, Random};
 
 use super::super::Options;
 use super::convert::{Unwritable, from_tera};
@@ -104,6 +104,8 @@ pub(super) struct Run {
     pub depth: AtomicUsize,
     /// Where lookups go.
     pub line: Option<Mutex<Line>>,
+    /// What the file at work draws from: of a seeded host each file has a stream of its own.
+    random: Mutex<Random>,
     table: Mutex<Vec<Entry>>,
     failure: Mutex<Option<Diagnostic>>,
     steps: AtomicU64,
@@ -120,6 +122,7 @@ impl Run {
     pub fn new(nonce: u64, host: Host, options: Options, tree: Tree, line: Option<Line>) -> Self {
         Run {
             shape: Shape::new(nonce),
+            random: Mutex::new(host.random.clone()),
             host,
             options,
             tree,
@@ -138,9 +141,15 @@ impl Run {
     }
 
     /// Starts on another file: the values of the last one are forgotten.
-    pub fn start_file(&self, current: Current) {
+    pub fn start_file(&self, name: &str, current: Current) {
         lock(&self.table).clear();
+        *lock(&self.random) = self.host.random.stream(name);
         *lock(&self.current) = Some(current);
+    }
+
+    /// Random bytes.
+    pub fn fill(&self, buffer: &mut [u8]) -> Result<(), String> {
+        lock(&self.random).fill(buffer).map_err(|error| error.to_string())
     }
 
     /// Takes off some of what the run may do.

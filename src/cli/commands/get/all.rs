@@ -8,7 +8,7 @@ use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::settings::Session;
 use crate::cli::view;
 use crate::cli::view::release::{Block, ReleaseReport};
-use crate::ops::query;
+use crate::ops::{query, text_template};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -40,10 +40,11 @@ pub struct AllArgs {
 impl Run for AllArgs {
     fn run(self, session: &Session) -> Outcome {
         let options = self.which.resolve(session)?;
-        if self.template.is_some() {
-            return Err(Failure::unsupported("get all --template"));
-        }
         let release = super::release(session, &options)?;
+        if let Some(template) = self.template.as_deref().filter(|template| !template.is_empty()) {
+            session.ui.out(&text_template::of_release(template, &release).map_err(Failure::of_verb)?)?;
+            return Ok(Exit::Done);
+        }
         let computed = query::values_of(&release, true).map_err(Failure::of_verb)?;
         let metadata = &release.chart.metadata;
         let block = Block {

@@ -4,9 +4,11 @@ use clap::Args;
 
 use crate::cli::args::OutputArg;
 use crate::cli::commands::{Body, Leaf, Run, Verb};
-use crate::cli::error::{Failure, Outcome};
+use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse;
 use crate::cli::settings::Session;
+use crate::cli::view::charts::{self, HubChart, RepositoryOfHub};
+use crate::ops::hub;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -46,8 +48,24 @@ pub struct HubArgs {
 }
 
 impl Run for HubArgs {
-    fn run(self, _: &Session) -> Outcome {
-        Err(Failure::unsupported("search hub")
-            .hint("`bowline search repo` finds charts in the repositories that you added"))
+    fn run(self, session: &Session) -> Outcome {
+        let keyword = self.keywords.join(" ");
+        let found = session.with_context(|context| hub::search(context, &self.endpoint, &keyword))?;
+        let rows: Vec<HubChart> = found
+            .into_iter()
+            .map(|hit| HubChart {
+                url: hit.url,
+                version: hit.version,
+                app_version: hit.app_version,
+                description: hit.description,
+                repository: RepositoryOfHub { url: hit.repository_url, name: hit.repository },
+            })
+            .collect();
+        if rows.is_empty() && self.fail_on_no_result {
+            return Err(Failure::new("no results found"));
+        }
+        let (format, width) = (self.output.output, self.max_col_width as usize);
+        session.ui.out(&charts::found_in_hub(&rows, format, width, self.list_repo_url, session.ui.paint)?)?;
+        Ok(Exit::Done)
     }
 }

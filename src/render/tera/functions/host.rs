@@ -20,7 +20,7 @@ fn drawn(call: &Call, alphabet: &str) -> Answer {
     let mut out = String::with_capacity(length);
     let mut buffer = [0; 64];
     while out.len() < length {
-        call.run.host.random.fill(&mut buffer).map_err(|error| error.to_string())?;
+        call.run.fill(&mut buffer)?;
         for byte in buffer.map(usize::from) {
             if byte < fair && out.len() < length {
                 out.push(char::from(letters[byte % letters.len()]));
@@ -48,14 +48,14 @@ pub(super) fn random_numeric(call: &Call) -> Answer {
 /// `random_bytes(length)`: base64.
 pub(super) fn random_bytes(call: &Call) -> Answer {
     let mut bytes = vec![0; call.must_length("length")?];
-    call.run.host.random.fill(&mut bytes).map_err(|error| error.to_string())?;
+    call.run.fill(&mut bytes)?;
     Ok(text(base64::encode(bytes)))
 }
 
 /// `uuid()`: version 4.
 pub(super) fn uuid(call: &Call) -> Answer {
     let mut bytes = [0; 16];
-    call.run.host.random.fill(&mut bytes).map_err(|error| error.to_string())?;
+    call.run.fill(&mut bytes)?;
     bytes[6] = (bytes[6] & 0x0F) | 0x40;
     bytes[8] = (bytes[8] & 0x3F) | 0x80;
     let hex = digest::hex(&bytes);
