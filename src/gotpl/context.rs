@@ -10,6 +10,7 @@ use crate::diag::SourceFile;
 
 use super::error::{FuncError, Limit, TemplateError};
 use super::exec;
+use super::format::{MAX_DEPTH, MAX_NODES};
 use super::funcs::{FuncTable, HostData};
 use super::set::{Limits, Options, ParsedFile, Recorder, Set};
 use super::value::Val;
@@ -28,6 +29,21 @@ pub struct Ctx<'h> {
     fuel: u64,
     /// Address of the stack where execution began.
     base: usize,
+}
+
+/// Takes the parts of a value off `left`; false when they do not suffice. What is nested deeper than any function goes
+/// counts no more: those functions have errors of their own for it.
+fn weigh(value: &Val, depth: usize, left: &mut usize) -> bool {
+    let Some(less) = left.checked_sub(1) else { return false };
+    *left = less;
+    if depth > MAX_DEPTH {
+        return true;
+    }
+    match value {
+        Val::List(list) => list.to_vec().iter().all(|item| weigh(item, depth + 1, left)),
+        Val::Map(map) => map.entries().iter().all(|(_, item)| weigh(item, depth + 1, left)),
+        _ => true,
+    }
 }
 
 /// Roughly where the stack ends now.
@@ -138,6 +154,36 @@ impl<'h> Ctx<'h> {
         if bytes > max { Err(FuncError::Limit(Limit::Size(max))) } else { self.spend(bytes as u64 / 64) }
     }
 
+    /// Checks that a function may go through all of a value, however deep, and charges for it: call it before. A value
+    /// that holds the same list many times, or itself, is small in memory and endless to write.
+    pub fn weigh(&mut self, value: &Val) -> Result<(), FuncError> {
+        let mut left = MAX_NODES;
+        if !weigh(value, 0, &mut left) {
+            return Err(FuncError::Limit(Limit::Parts(MAX_NODES)));
+        }
+        self.spend((MAX_NODES - left) as u64 / 4)
+    }
+
+    /// Charges for a call by the size of what goes in and comes out, so that cheap calls on large values end as well.
+    pub(super) fn charge_values(&mut self, values: &[Val]) -> Result<(), Limit> {
+        for value in values {
+            let (bytes, steps) = match value {
+                Val::Str(text) => (text.len(), text.len() / 64),
+                Val::Bytes(bytes) => (bytes.as_slice().len(), bytes.as_slice().len() / 64),
+                Val::List(list) => (list.len().saturating_mul(size_of::<Val>()), list.len() / 16),
+                Val::Map(map) => (map.len().saturating_mul(size_of::<Val>()), map.len() / 16),
+                _ => continue,
+            };
+            if bytes > self.options.limits.value {
+                return Err(Limit::Size(self.options.limits.value));
+            }
+            if steps > 0 {
+                self.charge(steps as u64)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn charge(&mut self, steps: u64) -> Result<(), Limit> {
         if steps > self.fuel {
             self.fuel = 0;
@@ -145,6 +191,12 @@ impl<'h> Ctx<'h> {
         }
         self.fuel -= steps;
         Ok(())
+    }
+
+    /// Bytes that the running template may write. What a function collects becomes a value.
+    pub(super) fn output_limit(&self) -> usize {
+        let Limits { output, value, .. } = self.options.limits;
+        if self.captures > 0 { output.min(value) } else { output }
     }
 
     /// Whether another level of recursion fits the stack.

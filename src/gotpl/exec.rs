@@ -207,7 +207,7 @@ impl<'t, 'c, 'h> Run<'t, 'c, 'h> {
     fn text(&mut self, span: Span) -> Eval<Flow> {
         let start = self.out.len();
         let text = self.template.file.text().get(span.range()).unwrap_or("");
-        let max = self.ctx.options.limits.output;
+        let max = self.ctx.output_limit();
         if start + text.len() > max {
             return Err(self.limit(Limit::Output(max)));
         }
@@ -218,7 +218,7 @@ impl<'t, 'c, 'h> Run<'t, 'c, 'h> {
 
     fn print(&mut self, value: &Val, span: Span) -> Eval<()> {
         let start = self.out.len();
-        write_action(self.out, value, self.ctx.options.limits.output).map_err(|limit| self.limit(limit))?;
+        write_action(self.out, value, self.ctx.output_limit()).map_err(|limit| self.limit(limit))?;
         self.record(start, span);
         Ok(())
     }

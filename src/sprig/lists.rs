@@ -166,7 +166,7 @@ fn concat(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
             elements(source)
                 .ok_or_else(|| FuncError::panic(format!("Cannot concat type {} as list", source.kind())))?,
         );
-        ctx.allow_size(all.len().saturating_mul(16))?;
+        ctx.allow_size(all.len().saturating_mul(size_of::<Val>()))?;
     }
     Ok(if all.is_empty() { nil_list() } else { list(all) })
 }

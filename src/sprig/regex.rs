@@ -256,7 +256,9 @@ fn replaced(ctx: &mut Ctx<'_>, pattern: &Pattern<'_>, args: &[Val], expand: bool
             out.push_str(&by);
         }
         copied = whole.end();
-        ctx.allow_size(out.len())?;
+        if out.len() > ctx.limits().value {
+            ctx.allow_size(out.len())?;
+        }
     }
     out.push_str(&text[copied..]);
     Ok(Val::str(out))
