@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout)] // tests say what they skipped and what they counted
 
 mod bad_input;
+mod bounds;
 mod chart_loading;
 mod classic_session;
 mod cli_cases;
