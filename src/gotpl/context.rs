@@ -15,6 +15,11 @@ use super::funcs::{FuncTable, HostData};
 use super::set::{Limits, Options, ParsedFile, Recorder, Set};
 use super::value::Val;
 
+/// How deep functions may call templates (`include`, `tpl`) in all. The error of each level holds the text of those below
+/// it, so the memory for them grows with the square of the depth. Two templates that include each other still reach
+/// Helm's own bound of a thousand for each.
+const MAX_CAPTURES: usize = 2_100;
+
 /// One execution, as functions see it.
 pub struct Ctx<'h> {
     pub(super) options: Options,
@@ -137,6 +142,10 @@ impl<'h> Ctx<'h> {
         &mut self,
         run: impl FnOnce(&mut Self) -> exec::Eval<Vec<u8>>,
     ) -> Result<Vec<u8>, Box<TemplateError>> {
+        if self.captures >= MAX_CAPTURES {
+            let limit = exec::too_many_captures(self, MAX_CAPTURES);
+            return Err(Box::new(TemplateError::Exec(*limit)));
+        }
         self.captures += 1;
         let result = run(self);
         self.captures -= 1;

@@ -83,6 +83,24 @@ pub(super) fn execute_template(ctx: &mut Ctx<'_>, template: &Template, data: Val
     Ok(out)
 }
 
+/// The error of a template that a function would call too deep in others.
+pub(super) fn too_many_captures(ctx: &Ctx<'_>, max: usize) -> Box<ExecError> {
+    let limit = Limit::Depth(max);
+    Box::new(ExecError {
+        kind: ExecErrorKind::Limit(limit),
+        template: Arc::from(ctx.set.name()),
+        file_name: Arc::from(""),
+        file: None,
+        span: Span::default(),
+        line: 0,
+        column: 0,
+        context: GoStr::EMPTY,
+        message: limit.to_string().into(),
+        trace: Vec::new(),
+        lookup: None,
+    })
+}
+
 fn not_found(ctx: &Ctx<'_>, name: &str) -> Box<ExecError> {
     let mut names: Vec<&str> = ctx.set.names().collect();
     names.sort_unstable();

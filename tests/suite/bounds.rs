@@ -28,7 +28,9 @@ fn host() -> Host {
 /// A text with its repetitions written out.
 fn expanded(text: &str) -> String {
     let repetition = Regex::new(r"(?s)@@(\d+)\*(.+?)@@").unwrap();
-    repetition.replace_all(text, |found: &regex::Captures<'_>| found[2].repeat(found[1].parse().unwrap())).into_owned()
+    repetition
+        .replace_all(text, |found: &regex::Captures<'_>| found[2].repeat(found[1].parse().unwrap()))
+        .into_owned()
 }
 
 /// What rendering the chart says.

@@ -45,7 +45,9 @@ pub fn tar(description: &str) -> Vec<u8> {
     let mut lines = description.split('\n');
     while let Some(line) = lines.next() {
         let mut words = line.splitn(4, ' ');
-        let (Some(kind), Some(size), Some(path)) = (words.next(), words.next(), words.next()) else { continue };
+        let (Some(kind), Some(size), Some(path)) = (words.next(), words.next(), words.next()) else {
+            continue;
+        };
         let mut content = String::new();
         let size = if size == "=" {
             for line in lines.by_ref().take_while(|line| *line != ".") {

@@ -87,8 +87,12 @@ pub fn manifest(data: &[u8]) {
             let stored = manifest.text();
             let again = manifest::parse_stored("stored", &stored)
                 .unwrap_or_else(|error| panic!("a stored manifest cannot be read: {error}\n{stored}"));
-            let ids: Vec<_> = manifest.objects.iter().map(|object| &object.id).collect();
-            assert_eq!(again.iter().map(|object| &object.id).collect::<Vec<_>>(), ids);
+            // Documents of nothing but comments are kept for people; they are not told from the line that names a template.
+            let ids = |objects: &[manifest::Object]| -> Vec<_> {
+                let all = objects.iter().filter(|object| !object.body.is_null());
+                all.map(|object| object.id.clone()).collect()
+            };
+            assert_eq!(ids(&again), ids(&manifest.objects));
         }
     }
 }
@@ -101,8 +105,10 @@ pub fn readers(data: &[u8]) {
         b'i' => index(rest),
         b'r' => repositories(rest),
         b'l' => {
-            if let Ok(lock) = Lock::read(chart::lock::CHART_LOCK, &SourceFile::new("Chart.lock", text(rest))) {
-                let written = SourceFile::new("Chart.lock", lock.to_yaml().expect("a lock that was read is written"));
+            if let Ok(lock) = Lock::read(chart::lock::CHART_LOCK, &SourceFile::new("Chart.lock", text(rest)))
+            {
+                let written =
+                    SourceFile::new("Chart.lock", lock.to_yaml().expect("a lock that was read is written"));
                 let again = Lock::read(chart::lock::CHART_LOCK, &written).expect("a written lock is read");
                 assert_eq!(written.text(), again.to_yaml().expect("and again"));
             }
@@ -119,10 +125,15 @@ pub fn readers(data: &[u8]) {
         }
         _ => {
             let text = text(rest);
-            if let Ok(chart) = chart::from_files("c", vec![build::file("Chart.yaml", &text)], &Limits::default()) {
+            if let Ok(chart) =
+                chart::from_files("c", vec![build::file("Chart.yaml", &text)], &Limits::default())
+            {
                 let written = chart.metadata.to_yaml().expect("metadata that were read are written");
-                let again = chart::from_files("c", vec![build::file("Chart.yaml", &written)], &Limits::default())
-                    .unwrap_or_else(|error| panic!("written metadata cannot be read: {error}\n{written}"));
+                let again =
+                    chart::from_files("c", vec![build::file("Chart.yaml", &written)], &Limits::default())
+                        .unwrap_or_else(|error| {
+                            panic!("written metadata cannot be read: {error}\n{written}")
+                        });
                 assert_eq!(written, again.metadata.to_yaml().expect("and again"));
             }
         }
@@ -140,7 +151,9 @@ fn index(data: &[u8]) {
             if let Ok(written) = loaded.index.to_yaml() {
                 let again = Index::parse(written.as_bytes(), "index.yaml", Only::All)
                     .unwrap_or_else(|error| panic!("a written index cannot be read: {error}\n{written}"));
-                let versions = |index: &Index| -> Vec<usize> { index.entries.values().map(Vec::len).filter(|count| *count > 0).collect() };
+                let versions = |index: &Index| -> Vec<usize> {
+                    index.entries.values().map(Vec::len).filter(|count| *count > 0).collect()
+                };
                 assert_eq!(versions(&loaded.index), versions(&again.index), "{written}");
             }
         }
@@ -148,7 +161,11 @@ fn index(data: &[u8]) {
 }
 
 fn repositories(data: &[u8]) {
-    let path = std::env::temp_dir().join(format!("bowline-fuzz-{}-{:?}", std::process::id(), std::thread::current().id()));
+    let path = std::env::temp_dir().join(format!(
+        "bowline-fuzz-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    ));
     std::fs::write(&path, data).expect("the folder for temporary files can be written");
     if let Ok(file) = RepoFile::load(&path) {
         if let Ok(written) = file.to_yaml() {
@@ -197,7 +214,11 @@ pub fn set(data: &[u8]) {
     let argument = SourceFile::new("argument", text(rest));
     let run = || {
         let mut values = Map::new();
-        for (key, value) in [("a", Value::from(1)), ("list", Value::List(vec![Value::map(), Value::Null])), ("m", Value::map())] {
+        for (key, value) in [
+            ("a", Value::from(1)),
+            ("list", Value::List(vec![Value::map(), Value::Null])),
+            ("m", Value::map()),
+        ] {
             values.insert(key.into(), value);
         }
         let done = set::apply(flag, &argument, &mut values, &mut |path| Ok(format!("content of {path}")));
@@ -222,7 +243,8 @@ pub fn version(data: &[u8]) {
     let text = text(data);
     let (first, rest) = text.split_once('\n').unwrap_or((text.as_str(), "*"));
     let (second, request) = rest.split_once('\n').unwrap_or(("1.2.3-rc.1", rest));
-    let read: Vec<Version> = [first, second].into_iter().filter_map(|text| Version::parse(text).ok()).collect();
+    let read: Vec<Version> =
+        [first, second].into_iter().filter_map(|text| Version::parse(text).ok()).collect();
     for version in &read {
         let written = version.to_string();
         let again = Version::parse(&written).unwrap_or_else(|error| panic!("{written}: {error}"));
@@ -230,7 +252,11 @@ pub fn version(data: &[u8]) {
         assert!(Version::parse_strict(&written).is_ok(), "{written}");
         assert_eq!(version.cmp(&again), std::cmp::Ordering::Equal);
         if let Ok(constraint) = Constraint::parse(request) {
-            assert_eq!(constraint.check(version), constraint.validate(version).is_ok(), "{request} of {version}");
+            assert_eq!(
+                constraint.check(version),
+                constraint.validate(version).is_ok(),
+                "{request} of {version}"
+            );
         }
         if let Ok(exact) = Constraint::parse(&format!("={written}")) {
             assert!(exact.check(version), "={written}");
@@ -264,14 +290,16 @@ pub fn yaml(data: &[u8]) {
         }
     };
     let written = yaml::to_string_in_order(&value);
-    let again = yaml::value_from_text("b.yaml", &written).unwrap_or_else(|error| panic!("{error}\n{written}"));
+    let again =
+        yaml::value_from_text("b.yaml", &written).unwrap_or_else(|error| panic!("{error}\n{written}"));
     assert!(same(&value, &again), "{value:?}\nwas written as\n{written}\nand read as\n{again:?}");
     assert_eq!(yaml::to_string_in_order(&again), written);
     if let Ok(written) = yaml::try_to_string(&value)
         && !text.contains("<<")
         && !has_next_line(&value)
     {
-        let again = yaml::value_from_text("c.yaml", &written).unwrap_or_else(|error| panic!("{error}\n{written}"));
+        let again =
+            yaml::value_from_text("c.yaml", &written).unwrap_or_else(|error| panic!("{error}\n{written}"));
         assert!(same(&value, &again), "{value:?}\nwas written as\n{written}\nand read as\n{again:?}");
         assert_eq!(yaml::to_string(&again), written);
     }
@@ -297,7 +325,8 @@ fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
         (Value::Map(a), Value::Map(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same(value, other)))
+            a.len() == b.len()
+                && a.iter().all(|(key, value)| b.get(key).is_some_and(|other| same(value, other)))
         }
         (Value::Float(a), Value::Float(b)) => a == b || (a.is_nan() && b.is_nan()),
         (Value::Float(float), Value::Int(int)) => *float == *int as f64,

@@ -37,7 +37,13 @@ pub fn gotpl_parse(data: &[u8]) {
         Ok(parsed) => {
             let mut set = Set::new("t", functions);
             set.add(&parsed);
-            let limits = gotpl::Limits { steps: 20_000, output: OUTPUT, value: OUTPUT, depth: 50, ..Default::default() };
+            let limits = gotpl::Limits {
+                steps: 20_000,
+                output: OUTPUT,
+                value: OUTPUT,
+                depth: 50,
+                ..Default::default()
+            };
             let options = gotpl::Options { limits, ..Default::default() };
             let context = Val::from_data(&values("x"));
             match set.execute("t", context, &options, &mut (), None) {
@@ -54,7 +60,8 @@ pub fn gotpl_parse(data: &[u8]) {
 }
 
 /// Functions that are slow on purpose. They charge for it; here they would only take the time of the others.
-const SLOW: &[&str] = &["genPrivateKey", "genCA", "genSelf", "genSigned", "bcrypt", "htpasswd", "derivePassword"];
+const SLOW: &[&str] =
+    &["genPrivateKey", "genCA", "genSelf", "genSigned", "bcrypt", "htpasswd", "derivePassword"];
 
 /// A rendered template keeps to its limits and comes out the same again; an error has a text and points into the template.
 pub fn gotpl_render(data: &[u8]) {
@@ -114,7 +121,8 @@ pub fn tera(data: &[u8]) {
 fn documents(files: &[RenderedFile]) -> Result<Vec<Value>, String> {
     let mut found = Vec::new();
     for file in files {
-        let nodes = yaml::parse_all(&SourceFile::new("out", file.text.as_str())).map_err(|error| error.to_string())?;
+        let nodes = yaml::parse_all(&SourceFile::new("out", file.text.as_str()))
+            .map_err(|error| error.to_string())?;
         for node in nodes {
             found.push(node.to_value().map_err(|error| error.to_string())?);
         }
@@ -167,6 +175,9 @@ fn rendered(path: &str, template: &str, values: &Value) -> Result<Vec<RenderedFi
         capabilities: &Capabilities::default(),
         host: &build::host(),
         lookup: None,
-        options: Options { limits: Limits { depth: 20, output: OUTPUT, steps: 20_000 }, ..Options::default() },
+        options: Options {
+            limits: Limits { depth: 20, output: OUTPUT, steps: 20_000 },
+            ..Options::default()
+        },
     })
 }
