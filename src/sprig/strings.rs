@@ -469,7 +469,6 @@ fn allow_parts(ctx: &mut Ctx<'_>, separator: &[u8], text: &[u8]) -> Result<(), F
     }
     let count = match separator {
         [] => text.len(),
-        [byte] => text.iter().filter(|found| *found == byte).count(),
         longer => text.windows(longer.len()).filter(|found| found == &longer).count(),
     };
     ctx.allow_size(count.saturating_mul(size_of::<Val>()))
