@@ -136,12 +136,16 @@ fn shape(documents: &[Value]) -> Vec<String> {
         match value {
             Value::List(items) => {
                 out.push('[');
-                items.iter().for_each(|item| walk(item, out));
+                for item in items {
+                    walk(item, out);
+                }
                 out.push(']');
             }
             Value::Map(map) => {
                 out.push('{');
-                map.values().for_each(|value| walk(value, out));
+                for value in map.values() {
+                    walk(value, out);
+                }
                 out.push('}');
             }
             _ => out.push('.'),
