@@ -318,6 +318,10 @@ fn append(
         return Err(std::io::Error::other("the path is not relative, or has empty parts or dots"));
     }
     if header.set_path(path).is_err() {
+        // Records end with a line; readers, ours too, would cut the path there.
+        if path.contains('\n') {
+            return Err(std::io::Error::other("the path is long and has a line break"));
+        }
         builder.append_pax_extensions([("path", path.as_bytes())])?;
         header.set_path(LONG_NAME)?;
     }
@@ -341,7 +345,8 @@ mod tests {
         let path = format!("c/{}/..abc/{}", "a".repeat(96), "b".repeat(150));
         let archive = gzip::deflate(&write([(path.clone(), b"x".as_slice())], 7).unwrap());
         assert_eq!(format!("c/{}", files_of(&archive).unwrap()[0].path), path);
-        for bad in ["", "/a", "a/../b", "a//b", "a/."] {
+        let broken = format!("c/{}\n", "a/".repeat(200));
+        for bad in ["", "/a", "a/../b", "a//b", "a/.", &format!("{broken}a")] {
             assert!(write([(bad.to_string(), b"".as_slice())], 7).is_err(), "{bad}");
         }
     }

@@ -11,9 +11,15 @@ use crate::diag::SourceFile;
 
 use super::error::{FuncError, Limit, TemplateError};
 use super::exec;
+use super::format::{MAX_DEPTH, MAX_NODES};
 use super::funcs::{FuncTable, HostData};
 use super::set::{Limits, Options, ParsedFile, Recorder, Set};
 use super::value::Val;
+
+/// How deep functions may call templates (`include`, `tpl`) in all. The error of each level holds the text of those below
+/// it, so the memory for them grows with the square of the depth. Two templates that include each other still reach
+/// Helm's own bound of a thousand for each.
+const MAX_CAPTURES: usize = 2_100;
 
 /// One execution, as functions see it.
 pub struct Ctx<'h> {
@@ -22,6 +28,8 @@ pub struct Ctx<'h> {
     pub(super) recorder: Option<&'h mut dyn Recorder>,
     /// Nested template calls.
     pub(super) depth: usize,
+    /// How many functions are collecting the output of a template.
+    pub(super) captures: usize,
     host: HostData<'h>,
     /// Steps left.
     fuel: u64,
@@ -35,6 +43,21 @@ pub struct Ctx<'h> {
 /// How many parsed texts are kept, and how long one may be; beyond that they are parsed again.
 const KEPT_TEXTS: usize = 256;
 const KEPT_LENGTH: usize = 4096;
+
+/// Takes the parts of a value off `left`; false when they do not suffice. What is nested deeper than any function goes
+/// counts no more: those functions have errors of their own for it.
+fn weigh(value: &Val, depth: usize, left: &mut usize) -> bool {
+    let Some(less) = left.checked_sub(1) else { return false };
+    *left = less;
+    if depth > MAX_DEPTH {
+        return true;
+    }
+    match value {
+        Val::List(list) => list.to_vec().iter().all(|item| weigh(item, depth + 1, left)),
+        Val::Map(map) => map.entries().iter().all(|(_, item)| weigh(item, depth + 1, left)),
+        _ => true,
+    }
+}
 
 /// Roughly where the stack ends now.
 #[inline(never)]
@@ -56,6 +79,7 @@ impl<'h> Ctx<'h> {
             set: set.clone(),
             recorder,
             depth: 0,
+            captures: 0,
             host,
             fuel: options.limits.steps,
             base: stack_address(),
@@ -143,10 +167,16 @@ impl<'h> Ctx<'h> {
         &mut self,
         run: impl FnOnce(&mut Self) -> exec::Eval<Vec<u8>>,
     ) -> Result<Vec<u8>, Box<TemplateError>> {
+        if self.captures >= MAX_CAPTURES {
+            let limit = exec::too_many_captures(self, MAX_CAPTURES);
+            return Err(Box::new(TemplateError::Exec(*limit)));
+        }
+        self.captures += 1;
         if let Some(recorder) = &mut self.recorder {
             recorder.collecting();
         }
         let result = run(self);
+        self.captures -= 1;
         if let Some(recorder) = &mut self.recorder {
             recorder.collected(result.as_deref().ok());
         }
@@ -164,6 +194,36 @@ impl<'h> Ctx<'h> {
         if bytes > max { Err(FuncError::Limit(Limit::Size(max))) } else { self.spend(bytes as u64 / 64) }
     }
 
+    /// Checks that a function may go through all of a value, however deep, and charges for it: call it before. A value
+    /// that holds the same list many times, or itself, is small in memory and endless to write.
+    pub fn weigh(&mut self, value: &Val) -> Result<(), FuncError> {
+        let mut left = MAX_NODES;
+        if !weigh(value, 0, &mut left) {
+            return Err(FuncError::Limit(Limit::Parts(MAX_NODES)));
+        }
+        self.spend((MAX_NODES - left) as u64 / 4)
+    }
+
+    /// Charges for a call by the size of what goes in and comes out, so that cheap calls on large values end as well.
+    pub(super) fn charge_values(&mut self, values: &[Val]) -> Result<(), Limit> {
+        for value in values {
+            let (bytes, steps) = match value {
+                Val::Str(text) => (text.len(), text.len() / 64),
+                Val::Bytes(bytes) => (bytes.as_slice().len(), bytes.as_slice().len() / 64),
+                Val::List(list) => (list.len().saturating_mul(size_of::<Val>()), list.len() / 16),
+                Val::Map(map) => (map.len().saturating_mul(size_of::<Val>()), map.len() / 16),
+                _ => continue,
+            };
+            if bytes > self.options.limits.value {
+                return Err(Limit::Size(self.options.limits.value));
+            }
+            if steps > 0 {
+                self.charge(steps as u64)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn charge(&mut self, steps: u64) -> Result<(), Limit> {
         if steps > self.fuel {
             self.fuel = 0;
@@ -171,6 +231,12 @@ impl<'h> Ctx<'h> {
         }
         self.fuel -= steps;
         Ok(())
+    }
+
+    /// Bytes that the running template may write. What a function collects becomes a value.
+    pub(super) fn output_limit(&self) -> usize {
+        let Limits { output, value, .. } = self.options.limits;
+        if self.captures > 0 { output.min(value) } else { output }
     }
 
     /// Whether another level of recursion fits the stack.

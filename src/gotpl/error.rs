@@ -89,6 +89,9 @@ pub enum Limit {
     Depth(usize),
     /// A single value (a padded string, a list) larger than allowed.
     Size(usize),
+    /// A value that is to be written out or gone through has more parts than allowed; lists and maps that it holds twice
+    /// count twice.
+    Parts(usize),
 }
 
 impl fmt::Display for Limit {
@@ -98,6 +101,7 @@ impl fmt::Display for Limit {
             Limit::Output(max) => write!(f, "output exceeded {max} bytes"),
             Limit::Depth(max) => write!(f, "exceeded maximum template depth ({max})"),
             Limit::Size(max) => write!(f, "a value exceeded {max} bytes"),
+            Limit::Parts(max) => write!(f, "a value exceeded {max} parts"),
         }
     }
 }

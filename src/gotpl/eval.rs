@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::diag::did_you_mean;
 
 use super::ast::{At, Command, Declared, Expr, ExprKind, Pipe};
-use super::error::{ExecError, FuncError, Lookup};
+use super::error::{ExecError, FuncError, Limit, Lookup};
 use super::exec::{Eval, Run, Slot};
 use super::funcs::{Calling, Func, Method, Signature};
 use super::number::Number;
@@ -327,12 +327,18 @@ impl<'t> Run<'t, '_, '_> {
         if let Some(recorder) = &mut self.ctx.recorder {
             recorder.used(callee.name, &values);
         }
+        let charged = self.ctx.charge_values(&values);
+        charged.map_err(|limit| self.limit_at(node, limit))?;
         let outcome = match callee.target {
             Target::Func(func) => (func.body)(self.ctx, &values),
             Target::Method(method, receiver) => (method.body)(self.ctx, receiver, &values),
         };
         match outcome {
-            Ok(value) => Ok(Slot::element(value, result)),
+            Ok(value) => {
+                let charged = self.ctx.charge_values(std::slice::from_ref(&value));
+                charged.map_err(|limit| self.limit_at(node, limit))?;
+                Ok(Slot::element(value, result))
+            }
             Err(cause) => {
                 // A refusal is told where evaluation stands; an error of the function where it was called.
                 if !matches!(cause, FuncError::Language(_)) {
@@ -341,6 +347,11 @@ impl<'t> Run<'t, '_, '_> {
                 Err(self.call_failed(callee.name, cause))
             }
         }
+    }
+
+    fn limit_at(&mut self, node: At<'t>, limit: Limit) -> Box<ExecError> {
+        self.at = node;
+        self.limit(limit)
     }
 
     fn check_count(&self, callee: &Callee<'_>, written: usize, has_last: bool) -> Eval<()> {

@@ -83,6 +83,24 @@ pub(super) fn execute_template(ctx: &mut Ctx<'_>, template: &Template, data: Val
     Ok(out)
 }
 
+/// The error of a template that a function would call too deep in others.
+pub(super) fn too_many_captures(ctx: &Ctx<'_>, max: usize) -> Box<ExecError> {
+    let limit = Limit::Depth(max);
+    Box::new(ExecError {
+        kind: ExecErrorKind::Limit(limit),
+        template: Arc::from(ctx.set.name()),
+        file_name: Arc::from(""),
+        file: None,
+        span: Span::default(),
+        line: 0,
+        column: 0,
+        context: GoStr::EMPTY,
+        message: limit.to_string().into(),
+        trace: Vec::new(),
+        lookup: None,
+    })
+}
+
 fn not_found(ctx: &Ctx<'_>, name: &str) -> Box<ExecError> {
     let mut names: Vec<&str> = ctx.set.names().collect();
     names.sort_unstable();
@@ -207,7 +225,7 @@ impl<'t, 'c, 'h> Run<'t, 'c, 'h> {
     fn text(&mut self, span: Span) -> Eval<Flow> {
         let start = self.out.len();
         let text = self.template.file.bytes(span);
-        let max = self.ctx.options.limits.output;
+        let max = self.ctx.output_limit();
         if start + text.len() > max {
             return Err(self.limit(Limit::Output(max)));
         }
@@ -219,7 +237,7 @@ impl<'t, 'c, 'h> Run<'t, 'c, 'h> {
     fn print(&mut self, value: &Val, span: Span) -> Eval<()> {
         self.note_use("print", value);
         let start = self.out.len();
-        write_action(self.out, value, self.ctx.options.limits.output).map_err(|limit| self.limit(limit))?;
+        write_action(self.out, value, self.ctx.output_limit()).map_err(|limit| self.limit(limit))?;
         self.record(start, span);
         Ok(())
     }

@@ -28,26 +28,28 @@ fn deep_copy(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
         [value] if value.is_nil() => {
             Err(FuncError::panic("reflect: call of reflect.Value.Type on zero Value"))
         }
-        [value] => copied(ctx, value, 0),
+        [value] => {
+            ctx.weigh(value)?;
+            copied(value, 0)
+        }
         _ => Err(FuncError::arguments("deepCopy")),
     }
 }
 
-fn copied(ctx: &mut Ctx<'_>, value: &Val, depth: usize) -> Answer {
+fn copied(value: &Val, depth: usize) -> Answer {
     if depth > MAX_DEPTH {
         return Err(FuncError::new(format!("value nested deeper than {MAX_DEPTH} levels")));
     }
-    ctx.spend(1)?;
     Ok(match value {
         Val::List(list) if !list.is_nil() => {
             let items = list.to_vec();
-            let items: Result<_, _> = items.iter().map(|item| copied(ctx, item, depth + 1)).collect();
+            let items: Result<_, _> = items.iter().map(|item| copied(item, depth + 1)).collect();
             Val::List(List::typed(list.ty(), items?))
         }
         Val::Map(map) if !map.is_nil() => {
             let entries = map.entries().into_iter();
             let entries: Result<_, FuncError> =
-                entries.map(|(key, item)| Ok((key, copied(ctx, &item, depth + 1)?))).collect();
+                entries.map(|(key, item)| Ok((key, copied(&item, depth + 1)?))).collect();
             Val::Map(Map::typed(map.ty(), entries?))
         }
         Val::Object(object) => object.copied().unwrap_or_else(|| value.clone()),

@@ -152,19 +152,25 @@ fn omit(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
     Ok(Val::Map(map.entries().into_iter().filter(|(key, _)| keep(key)).collect()))
 }
 
-fn merge(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    merged(args, &mut |into, from| fill(into, from, 0))
+fn merge(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    merged(ctx, args, &mut |into, from| fill(into, from, 0))
 }
 
-fn merge_overwrite(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    merged(args, &mut |into, from| overwrite(into, from, 0))
+fn merge_overwrite(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    merged(ctx, args, &mut |into, from| overwrite(into, from, 0))
 }
 
-fn merged(args: &[Val], step: &mut dyn FnMut(&Map, &Map) -> Result<(), FuncError>) -> Answer {
+fn merged(
+    ctx: &mut Ctx<'_>,
+    args: &[Val],
+    step: &mut dyn FnMut(&Map, &Map) -> Result<(), FuncError>,
+) -> Answer {
     let [Val::Map(into), others @ ..] = args else { return Err(FuncError::arguments("merge")) };
     // Go makes a map where none was given.
     let into = if into.is_nil() { Map::new() } else { into.clone() };
-    for from in others.iter().filter_map(Val::as_map) {
+    for value in others {
+        let Some(from) = value.as_map() else { continue };
+        ctx.weigh(value)?;
         step(&into, from)?;
     }
     Ok(Val::Map(into))

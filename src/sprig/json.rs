@@ -50,12 +50,25 @@ pub(super) static ENTRIES: &[Entry] = &[
     ),
 ];
 
-fn written(args: &[Val], html: bool, indent: Option<&str>) -> Result<Val, GoStr> {
-    to_json(args.first().unwrap_or(&Val::Nil), html, indent).map(Val::str)
+/// The argument as JSON; `failed` makes the answer of the encoder's text.
+fn written(
+    ctx: &mut Ctx<'_>,
+    args: &[Val],
+    html: bool,
+    indent: Option<&str>,
+    failed: impl FnOnce(GoStr) -> Answer,
+) -> Answer {
+    let value = args.first().unwrap_or(&Val::Nil);
+    ctx.weigh(value)?;
+    to_json(value, html, indent).map(Val::str).or_else(failed)
 }
 
-fn or_empty(result: Result<Val, GoStr>) -> Answer {
-    Ok(result.unwrap_or(Val::Str(GoStr::EMPTY)))
+fn empty(_: GoStr) -> Answer {
+    Ok(Val::Str(GoStr::EMPTY))
+}
+
+fn error(text: GoStr) -> Answer {
+    Err(FuncError::new(text))
 }
 
 fn must_from_json(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
@@ -63,26 +76,26 @@ fn must_from_json(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
     from_json(text).map_err(FuncError::new)
 }
 
-fn json(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    or_empty(written(args, true, None))
+fn json(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    written(ctx, args, true, None, empty)
 }
 
-fn must_to_json(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    written(args, true, None).map_err(FuncError::new)
+fn must_to_json(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    written(ctx, args, true, None, error)
 }
 
-fn pretty_json(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    or_empty(written(args, true, Some("  ")))
+fn pretty_json(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    written(ctx, args, true, Some("  "), empty)
 }
 
-fn must_to_pretty_json(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    written(args, true, Some("  ")).map_err(FuncError::new)
+fn must_to_pretty_json(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    written(ctx, args, true, Some("  "), error)
 }
 
-fn raw_json(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    written(args, false, None).map_err(FuncError::panic)
+fn raw_json(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    written(ctx, args, false, None, |text| Err(FuncError::panic(text)))
 }
 
-fn must_to_raw_json(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    written(args, false, None).map_err(FuncError::new)
+fn must_to_raw_json(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    written(ctx, args, false, None, error)
 }

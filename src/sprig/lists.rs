@@ -166,7 +166,7 @@ fn concat(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
             elements(source)
                 .ok_or_else(|| FuncError::panic(format!("Cannot concat type {} as list", source.kind())))?,
         );
-        ctx.allow_size(all.len().saturating_mul(16))?;
+        ctx.allow_size(all.len().saturating_mul(size_of::<Val>()))?;
     }
     Ok(if all.is_empty() { nil_list() } else { list(all) })
 }
@@ -210,6 +210,7 @@ fn compact(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
 
 fn uniq(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let [source] = args else { return Err(FuncError::arguments("uniq")) };
+    ctx.weigh(source)?;
     let mut kept: Vec<Val> = Vec::new();
     for value in items(source, "find uniq")? {
         ctx.spend(kept.len() as u64 / 16)?;
@@ -220,17 +221,19 @@ fn uniq(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     Ok(list(kept))
 }
 
-fn without(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
+fn without(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let [source, unwanted @ ..] = args else { return Err(FuncError::arguments("without")) };
+    ctx.weigh(source)?;
     let kept = items(source, "find without")?.into_iter();
     Ok(list(kept.filter(|value| !unwanted.iter().any(|other| deep_equal(other, value))).collect()))
 }
 
-fn has(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
+fn has(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let [needle, hay] = args else { return Err(FuncError::arguments("has")) };
     if hay.is_nil() {
         return Ok(Val::Bool(false));
     }
+    ctx.weigh(hay)?;
     Ok(Val::Bool(items(hay, "find has")?.iter().any(|value| deep_equal(needle, value))))
 }
 

@@ -63,7 +63,9 @@ fn kind_is(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
     Ok(Val::Bool(name.as_bytes() == value.kind().name().as_bytes()))
 }
 
-fn deep_equal_values(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
+fn deep_equal_values(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let [a, b] = args else { return Err(FuncError::arguments("deepEqual")) };
+    ctx.weigh(a)?;
+    ctx.weigh(b)?;
     Ok(Val::Bool(deep_equal(a, b)))
 }

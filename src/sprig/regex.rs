@@ -302,7 +302,9 @@ fn replaced(ctx: &mut Ctx<'_>, pattern: &Pattern<'_>, args: &[Val], expand: bool
             out.extend_from_slice(by);
         }
         copied = whole.end();
-        ctx.allow_size(out.len())?;
+        if out.len() > ctx.limits().value {
+            ctx.allow_size(out.len())?;
+        }
     }
     out.extend_from_slice(pattern.bytes(copied..text.len()));
     Ok(Val::Str(GoStr::from(out)))

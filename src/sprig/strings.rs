@@ -460,15 +460,31 @@ fn numbered(parts: Vec<GoStr>) -> Val {
     Val::Map(crate::gotpl::Map::typed(&crate::gotpl::STRING_MAP, entries))
 }
 
-fn split(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
+/// Refuses a text of so many parts that the list of them would be too large.
+fn allow_parts(ctx: &mut Ctx<'_>, separator: &[u8], text: &[u8]) -> Result<(), FuncError> {
+    let most = ctx.limits().value / size_of::<Val>();
+    if text.len() < most {
+        return Ok(());
+    }
+    let count = match separator {
+        [] => text.len(),
+        longer => text.windows(longer.len()).filter(|found| found == &longer).count(),
+    };
+    ctx.allow_size(count.saturating_mul(size_of::<Val>()))
+}
+
+fn split(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    allow_parts(ctx, text(args, 0, "split")?.as_bytes(), text(args, 1, "split")?.as_bytes())?;
     Ok(numbered(parts(text(args, 0, "split")?, text(args, 1, "split")?, -1)))
 }
 
-fn splitn(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
+fn splitn(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    allow_parts(ctx, text(args, 0, "splitn")?.as_bytes(), text(args, 2, "splitn")?.as_bytes())?;
     Ok(numbered(parts(text(args, 0, "splitn")?, text(args, 2, "splitn")?, int(args, 1, "splitn")?)))
 }
 
-fn split_list(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
+fn split_list(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    allow_parts(ctx, text(args, 0, "splitList")?.as_bytes(), text(args, 1, "splitList")?.as_bytes())?;
     Ok(Val::strings(parts(text(args, 0, "splitList")?, text(args, 1, "splitList")?, -1)))
 }
 

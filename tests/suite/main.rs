@@ -4,11 +4,13 @@
 #![allow(clippy::print_stdout)] // tests say what they skipped and what they counted
 
 mod bad_input;
+mod bounds;
 mod chart_loading;
 mod classic_session;
 mod cli_cases;
 mod cli_streams;
 mod functions_cases;
+mod fuzz_seeds;
 mod gotpl_cases;
 mod index_repository;
 mod ingress_session;

@@ -84,20 +84,23 @@ pub(super) fn yaml(value: &Val) -> Result<String, GoStr> {
     Ok(text)
 }
 
-fn argument<'a>(args: &'a [Val], name: &str) -> Result<&'a Val, FuncError> {
-    args.first().ok_or_else(|| FuncError::arguments(name))
+/// The argument, when it may be written out.
+fn weighed<'a>(ctx: &mut Ctx<'_>, args: &'a [Val], name: &str) -> Result<&'a Val, FuncError> {
+    let value = args.first().ok_or_else(|| FuncError::arguments(name))?;
+    ctx.weigh(value)?;
+    Ok(value)
 }
 
-fn to_yaml(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    Ok(Val::str(yaml(argument(args, "toYaml")?).unwrap_or_default()))
+fn to_yaml(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    Ok(Val::str(yaml(weighed(ctx, args, "toYaml")?).unwrap_or_default()))
 }
 
-fn must_to_yaml(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    yaml(argument(args, "mustToYaml")?).map(Val::str).map_err(FuncError::panic)
+fn must_to_yaml(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    yaml(weighed(ctx, args, "mustToYaml")?).map(Val::str).map_err(FuncError::panic)
 }
 
-fn to_yaml_pretty(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    let data = pretty(argument(args, "toYamlPretty")?).map_err(FuncError::panic)?;
+fn to_yaml_pretty(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let data = pretty(weighed(ctx, args, "toYamlPretty")?).map_err(FuncError::panic)?;
     let mut text = yaml::to_string_pretty(&data);
     if text.ends_with('\n') {
         text.pop();
@@ -143,16 +146,16 @@ fn from_yaml_array(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     })
 }
 
-fn to_toml(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    let value = argument(args, "toToml")?;
+fn to_toml(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    let value = weighed(ctx, args, "toToml")?;
     if value.is_nil() {
         return must_to_toml_of(value);
     }
     Ok(Val::Str(toml_write::write(value).map_or_else(|message| message, GoStr::from)))
 }
 
-fn must_to_toml(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    must_to_toml_of(argument(args, "mustToToml")?)
+fn must_to_toml(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
+    must_to_toml_of(weighed(ctx, args, "mustToToml")?)
 }
 
 fn must_to_toml_of(value: &Val) -> Answer {
