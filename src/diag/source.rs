@@ -194,7 +194,7 @@ impl SourceFile {
             && self.lines.get().is_none()
             && let Some(before) = self.text.as_bytes().get(..offset as usize)
         {
-            return before.iter().filter(|byte| **byte == b'\n').count() as u32 + 1;
+            return before.iter().copied().filter(|byte| *byte == b'\n').count() as u32 + 1;
         }
         self.lines().partition_point(|start| *start <= offset) as u32
     }

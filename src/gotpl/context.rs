@@ -244,3 +244,19 @@ impl<'h> Ctx<'h> {
         self.base.abs_diff(stack_address()) < self.options.limits.stack
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_known_under_another_name_is_parsed_again() {
+        Ctx::bare(&mut (), |ctx| {
+            for name in ["a", "b", "a"] {
+                let error = ctx.execute_text(name, "{{ .x }}", Val::Int(1)).unwrap_err();
+                assert!(error.to_string().contains(&format!("{name}:1:")), "{error}");
+                assert_eq!(ctx.execute_text(name, "{{ . }}", Val::Int(2)).unwrap(), b"2");
+            }
+        });
+    }
+}

@@ -29,7 +29,7 @@ pub fn map<T: Sync, R: Send>(items: &[T], worth_it: bool, work: impl Fn(&T) -> R
     };
     let mut done = thread::scope(|threads| {
         let helper = thread::Builder::new().name("helper".to_string()).stack_size(STACK);
-        let helper = helper.spawn_scoped(threads, &run);
+        let helper = helper.spawn_scoped(threads, run);
         let mut done = run();
         // Without a helper, all was done here.
         match helper.map(thread::ScopedJoinHandle::join) {
