@@ -4,6 +4,7 @@
 //! bytes are base64, invalid UTF-8 is U+FFFD, structs have their declared fields in order.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -12,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::data::json::{self, Style};
 use crate::data::yaml::Pretty;
 use crate::data::{Map as DataMap, Value};
-use crate::gotpl::{DataForm, GoStr, MAX_DEPTH, Num, Object, Rune, Val, runes};
+use crate::gotpl::{DataForm, GoStr, MAX_DEPTH, MAX_NODES, Num, Object, Rune, Val, runes};
 
 use super::moments::rfc3339;
 
@@ -40,7 +41,7 @@ fn decoded(text: &GoStr, bad: char) -> Cow<'_, str> {
 /// # Errors
 /// The encoder's text: a value that contains itself, or a type that the encoder cannot say.
 pub fn encodable(value: &Val, form: DataForm) -> Result<Value, GoStr> {
-    Encoder { form, bad: char::REPLACEMENT_CHARACTER }.value(value, 0)
+    Encoder { form, bad: char::REPLACEMENT_CHARACTER, left: &Cell::new(MAX_NODES) }.value(value, 0)
 }
 
 /// A value as `toYamlPretty` writes it: moments are not quoted, texts that are not UTF-8 are marked as bytes, structs keep
@@ -49,14 +50,15 @@ pub fn encodable(value: &Val, form: DataForm) -> Result<Value, GoStr> {
 /// # Errors
 /// As [`encodable`].
 pub fn pretty(value: &Val) -> Result<Pretty, GoStr> {
-    pretty_at(value, 0)
+    pretty_at(value, 0, &Cell::new(MAX_NODES))
 }
 
-fn pretty_at(value: &Val, depth: usize) -> Result<Pretty, GoStr> {
-    if depth > MAX_DEPTH {
-        return Err("yaml: value contains itself".into());
+fn pretty_at(value: &Val, depth: usize, left: &Cell<usize>) -> Result<Pretty, GoStr> {
+    left.set(left.get().saturating_sub(1));
+    if depth > MAX_DEPTH || left.get() == 0 {
+        return Err("yaml: value contains itself, or is too large".into());
     }
-    let inner = |value: &Val| pretty_at(value, depth + 1);
+    let inner = |value: &Val| pretty_at(value, depth + 1, left);
     Ok(match value {
         Val::Str(text) if text.as_str().is_none() => Pretty::Binary(text.as_bytes().to_vec()),
         Val::List(list) => Pretty::List(list.to_vec().iter().map(inner).collect::<Result<_, _>>()?),
@@ -79,18 +81,24 @@ fn pretty_at(value: &Val, depth: usize) -> Result<Pretty, GoStr> {
 }
 
 #[derive(Clone, Copy)]
-struct Encoder {
+struct Encoder<'c> {
     form: DataForm,
     /// What stands for a byte that is not part of UTF-8.
     bad: char,
+    /// How many parts may still be written: a small value can hold itself so often that it is huge when written out.
+    left: &'c Cell<usize>,
 }
 
-impl Encoder {
+impl Encoder<'_> {
     fn value(self, value: &Val, depth: usize) -> Result<Value, GoStr> {
         let form = self.form;
         if depth > MAX_DEPTH {
             let text = format!("json: unsupported value: encountered a cycle via {}", value.type_name());
             return Err(text.into());
+        }
+        self.left.set(self.left.get().saturating_sub(1));
+        if self.left.get() == 0 {
+            return Err(format!("a value exceeded {MAX_NODES} parts").into());
         }
         Ok(match value {
             Val::Missing | Val::Nil => Value::Null,
@@ -157,7 +165,7 @@ fn number(value: &Val) -> Value {
 pub fn to_json(value: &Val, html_escape: bool, indent: Option<&str>) -> Result<String, GoStr> {
     // Go escapes what it puts in the place of a bad byte, but not the same character in good text.
     const MARK: char = '\u{10FFFE}';
-    let data = Encoder { form: DataForm::Json, bad: MARK }.value(value, 0)?;
+    let data = Encoder { form: DataForm::Json, bad: MARK, left: &Cell::new(MAX_NODES) }.value(value, 0)?;
     // Maps arrive sorted, and structs have to keep their order.
     let style = Style { html_escape, sort_keys: false, indent };
     let text = json::to_string_with(&data, style).map_err(|error| GoStr::from(error.to_string()))?;

@@ -87,7 +87,7 @@ fn no_template_costs_more_than_it_may() {
         r#"{{ $s := "x" }}{{ range until 64 }}{{ $s = cat $s $s }}{{ end }}"#,
         r#"{{ $s := "ab" }}{{ range until 64 }}{{ $s = replace "a" $s $s }}{{ end }}"#,
         r#"{{ $l := list 1 }}{{ range until 64 }}{{ $l = concat $l $l }}{{ end }}"#,
-        r#"{{ $l := list 1 }}{{ range until 64 }}{{ $l = list $l $l }}{{ end }}{{ $l | toJson }}"#,
+        r#"{{ $l := list 1 }}{{ range until 64 }}{{ $l = list $l $l }}{{ end }}{{ $l | mustToJson }}"#,
         r#"{{ $d := dict }}{{ $_ := set $d "d" $d }}{{ $d | mustToJson }}"#,
         r#"{{ define "a" }}{{ include "a" . }}{{ end }}{{ include "a" . }}"#,
         r#"{{ define "a" }}{{ template "a" . }}{{ end }}{{ template "a" . }}"#,

@@ -28,6 +28,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("p256", &["sprig/"]),
     ("pulldown_cmark", &["repo/serve"]),
     ("reqwest", &["sys/http"]),
+    ("dsa", &["sprig/"]),
     ("rsa", &["sprig/"]),
     ("rusqlite", &["cluster/sqlite"]),
     ("rustls", &["sys/http"]),

@@ -1,6 +1,8 @@
 //! TOML documents to values, with the messages of Go's BurntSushi library.
 //!
-//! Integers stay `int64` and dates are times, unlike what YAML and JSON give.
+//! Integers stay `int64` and dates are times, unlike what YAML and JSON give. The reader is our own because templates see
+//! the messages (`.Error`), which name the last key and what the library's lexer expected there; a TOML crate has others,
+//! and refuses documents that Go's library takes (`a = {b = 1}` followed by `a.c = 2`).
 //!
 //! Invariant: reading is bounded in depth and looks at every byte once; no text panics.
 
