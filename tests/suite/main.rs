@@ -8,6 +8,7 @@ mod chart_loading;
 mod classic_session;
 mod cli_cases;
 mod cli_streams;
+mod etcd;
 mod gotpl_cases;
 mod index_repository;
 mod ingress_session;
