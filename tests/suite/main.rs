@@ -9,6 +9,8 @@ mod classic_session;
 mod cli_cases;
 mod cli_streams;
 mod etcd;
+mod etcd_program;
+mod etcd_servers;
 mod gotpl_cases;
 mod index_repository;
 mod ingress_session;
