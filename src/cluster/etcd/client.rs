@@ -8,6 +8,7 @@
 //! Invariant: no request is sent without a bound on its time and on the size of its answer, and no text of an error holds a
 //! password or a token.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -207,11 +208,11 @@ impl Client {
     ) -> Result<T, Failed> {
         let start = monotonic();
         let count = self.settings.members.len();
-        let mut round = 0;
+        let (mut round, mut reasons) = (0, BTreeMap::new());
         loop {
             round += 1;
             let first = self.current.load(Ordering::Relaxed);
-            let (mut reasons, mut all_refused) = (Vec::new(), true);
+            let mut all_refused = true;
             for offset in 0..count {
                 let index = (first + offset) % count;
                 let Some(member) = self.settings.members.get(index) else { continue };
@@ -229,7 +230,7 @@ impl Client {
                     }
                     Err(other) => return Err(other),
                 };
-                reasons.push(if count == 1 { reason } else { format!("{member}: {reason}") });
+                reasons.insert(index, if count == 1 { reason } else { format!("{member}: {reason}") });
                 if start.elapsed() > PATIENCE {
                     break;
                 }
@@ -242,7 +243,7 @@ impl Client {
                 start.elapsed() > PATIENCE
             };
             if enough {
-                let reason = reasons.join("; ");
+                let reason = reasons.into_values().collect::<Vec<_>>().join("; ");
                 return Err(Failed::Before(reason));
             }
             std::thread::sleep(Duration::from_millis(50) * 2u32.pow(round.min(4)));

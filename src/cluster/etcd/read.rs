@@ -261,7 +261,7 @@ impl Etcd {
             }
             match found.kvs.last() {
                 Some(last) if found.more => {
-                    found = self.range(range(span.after(&last.key), snapshot.revision))?
+                    found = self.range(range(span.after(&last.key), snapshot.revision))?;
                 }
                 _ => break,
             }

@@ -137,7 +137,7 @@ impl Etcd {
 
     /// Carries out the log of an open write. Any number of clients may do it at once, and each may stop anywhere: each
     /// step demands that the write is still open, and doing it twice does nothing more.
-    pub(super) fn carry_out(&self, open: &Open, committed: i64, revision: i64) -> Result<(), Fault> {
+    pub(super) fn carry_out(&self, open: &Open, committed: i64, log: Vec<Change>) -> Result<(), Fault> {
         let still_open = || vec![Compare::Created { key: self.keys.open(), revision: committed }];
         let mut ops: Vec<Op> = Vec::new();
         let mut size = 0;
@@ -145,7 +145,7 @@ impl Etcd {
             let txn = Txn { compare: still_open(), success: ops, failure: Vec::new() };
             Ok(self.client.txn(&txn, &mut Attempts::default())?.succeeded)
         };
-        for change in self.log(open, revision)? {
+        for change in log {
             let more = change.operations(&self.keys, Some(committed))?;
             let more_size: usize = more.iter().map(Op::size).sum();
             let full =

@@ -101,7 +101,8 @@ impl Etcd {
     ) -> Result<Option<Vec<Option<Stored>>>, Fault> {
         let (snapshot, entries) = self.look_at(steps)?;
         if let Some((open, committed)) = &snapshot.open {
-            self.carry_out(open, *committed, snapshot.revision)?;
+            let log = self.log(open, snapshot.revision)?;
+            self.carry_out(open, *committed, log)?;
             return Ok(None);
         }
         self.clear_up(&snapshot.abandoned);
@@ -109,7 +110,7 @@ impl Etcd {
         if !decided.changed {
             return Ok(Some(told(steps, decided.results, 0)));
         }
-        let mut changes = self.changes(steps, &decided, &entries, kept)?;
+        let changes = self.changes(steps, &decided, &entries, kept)?;
         let mut ops = self.leftovers(kept, &changes);
         for change in &changes {
             ops.extend(change.operations(&self.keys, None)?);
@@ -123,7 +124,6 @@ impl Etcd {
             ops = self.leftovers(kept, &changes);
             ops.push(Op::put(self.keys.open(), json));
             open = Some(log);
-            changes.clear();
         }
         match self.commit(snapshot.head, ops, kept.staged.as_ref())? {
             Committed::Lost => Ok(None),
@@ -131,7 +131,7 @@ impl Etcd {
                 kept.staged = None;
                 if let Some(open) = open {
                     // The batch is done, whatever becomes of this: readers see it, and the next writer goes on.
-                    let _ = self.carry_out(&open, revision, revision);
+                    let _ = self.carry_out(&open, revision, changes);
                 }
                 Ok(Some(told(steps, decided.results, u64::try_from(revision).unwrap_or(0))))
             }
