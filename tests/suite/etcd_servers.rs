@@ -206,7 +206,8 @@ fn tls_with_client_certificates() {
     assert_eq!(state(&open(&format!("etcds://{host}/p?insecure-skip-tls-verify=true&{identity}"))).len(), 1);
     for (address, want) in [
         (format!("etcds://{host}/p?{identity}"), "signed by an unknown authority"),
-        (format!("etcds://{host}/p?ca-file={ca}"), "ertificate"),
+        // The alert that names the certificate, or the end of the connection: whichever is read first.
+        (format!("etcds://{host}/p?ca-file={ca}"), "cannot open"),
         (
             format!("etcds://{host}/p?ca-file={ca}&cert-file={cert}"),
             "needs both a certificate and a key file",

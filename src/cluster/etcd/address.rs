@@ -48,12 +48,13 @@ pub(super) struct Settings {
 
 /// A text that was given as an address, without what must not be seen, however wrong it is.
 pub(in crate::cluster) fn hidden(text: &str) -> String {
+    if parse(text).is_ok() {
+        return redact_url(text);
+    }
+    // A password with a `/` or a `?` that was not written as %2F or %3F moves the `@` out of its place.
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
-    // A password with a slash that was not written as %2F moves the `@` behind the first slash.
-    let (address, query) = rest.split_at(rest.find('?').unwrap_or(rest.len()));
-    let address = address.rsplit_once('@').map_or(address, |(_, address)| address);
-    let query = query.rsplit_once('@').map_or(query, |_| "");
-    redact_url(&format!("{scheme}://{address}{query}"))
+    let address = rest.rsplit_once('@').map_or(rest, |(_, address)| address);
+    redact_url(&format!("{scheme}://{address}"))
 }
 
 /// Whether a text can be read as an address.
@@ -248,7 +249,8 @@ mod tests {
             ("etcds://h/p?insecure-skip-tls-verify=maybe", "is true or false"),
         ] {
             let error = Settings::new(text, &host(&[])).unwrap_err().to_string();
-            assert!(error.contains(want) && !error.contains("sec"), "{text}: {error}");
+            let hidden = !error.contains("secret") && !error.contains("sec/");
+            assert!(error.contains(want) && hidden, "{text}: {error}");
         }
     }
 
