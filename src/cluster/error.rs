@@ -220,14 +220,15 @@ impl Hint for StoreError {
                 "the file was not changed; name another file with --store sqlite:PATH, or restore it if it was a store"
             }
             StoreError::InvalidChoice { .. } => {
-                "the forms are sqlite:PATH, memory, kube[:CONTEXT] and etcd://HOST:PORT[,HOST:PORT]/PREFIX"
+                "the forms are sqlite:PATH, memory, kube[:CONTEXT] and etcd://HOST:PORT[,HOST:PORT]/PREFIX (etcds:// for TLS)"
             }
             StoreError::Fields { .. } => {
                 "leave the fields to their managers (take them out of the chart's values), or take them over with \
                  --force-conflicts"
             }
             StoreError::Unauthorized { .. } => {
-                "renew the credentials of the kubeconfig's user; nothing was changed"
+                "check the credentials: those of the kubeconfig's user, or user and password of etcd and the rights of its \
+                 roles; nothing was changed"
             }
             StoreError::NoKind { .. } => {
                 "install the CustomResourceDefinition first, or use an API version that the cluster serves"

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{Memory, Sqlite, Store, StoreError, StoreOptions};
+use super::{Etcd, Memory, Sqlite, Store, StoreError, StoreOptions, etcd};
 use crate::diag::did_you_mean;
 use crate::sys::Host;
 use crate::sys::secret::redact_url;
@@ -14,7 +14,7 @@ use crate::sys::secret::redact_url;
 const DEFAULT_FILE: &str = "store.sqlite";
 
 /// A store that can be named.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum StoreChoice {
     /// A file on this machine; an empty path is the default one, `store.sqlite` in the data folder.
     Sqlite(PathBuf),
@@ -25,7 +25,7 @@ pub enum StoreChoice {
         /// A context of the kubeconfig; its current one when `None`.
         context: Option<String>,
     },
-    /// etcd, by the whole URL as given: `etcd://host:2379[,host…]/prefix`.
+    /// etcd, by the whole URL as given: `etcd://host:2379[,host…]/prefix`, or `etcds://` with TLS.
     Etcd(String),
 }
 
@@ -64,7 +64,8 @@ impl StoreChoice {
     /// # Errors
     /// [`StoreError::InvalidChoice`] for anything else.
     pub fn parse(text: &str) -> Result<Self, StoreError> {
-        let invalid = |reason: String| StoreError::InvalidChoice { given: redact_url(text), reason };
+        let given = || if text.contains("://") { etcd::hidden(text) } else { redact_url(text) };
+        let invalid = |reason: String| StoreError::InvalidChoice { given: given(), reason };
         let (scheme, rest) = match text.split_once(':') {
             Some((scheme, rest)) => (scheme, Some(rest)),
             None => (text, None),
@@ -79,16 +80,13 @@ impl StoreChoice {
             ("kube", None) => Ok(StoreChoice::Kube { context: None }),
             ("kube", Some("")) => Err(invalid("the context after `kube:` is empty".into())),
             ("kube", Some(context)) => Ok(StoreChoice::Kube { context: Some(context.to_string()) }),
-            ("etcd", Some(rest)) => {
-                let hosts = rest.strip_prefix("//").and_then(|rest| rest.split('/').next()).unwrap_or("");
-                if hosts.is_empty() || hosts.split(',').any(str::is_empty) {
-                    return Err(invalid("an etcd store is named etcd://HOST:PORT[,HOST:PORT]/PREFIX".into()));
-                }
+            ("etcd" | "etcds", Some(_)) => {
+                etcd::check(text).map_err(invalid)?;
                 Ok(StoreChoice::Etcd(text.to_string()))
             }
             ("", _) => Err(invalid("it is empty".into())),
             _ => {
-                let near = did_you_mean(scheme, ["sqlite", "memory", "kube", "etcd"]);
+                let near = did_you_mean(scheme, ["sqlite", "memory", "kube", "etcd", "etcds"]);
                 let near = near.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
                 Err(invalid(format!("unknown kind of store `{scheme}`{near}")))
             }
@@ -112,6 +110,13 @@ impl StoreChoice {
     }
 }
 
+impl fmt::Debug for StoreChoice {
+    /// As [`fmt::Display`]: the address of an etcd store may have a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreChoice({self})")
+    }
+}
+
 impl fmt::Display for StoreChoice {
     /// As it is given on the command line, without credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -121,7 +126,7 @@ impl fmt::Display for StoreChoice {
             StoreChoice::Memory => f.write_str("memory"),
             StoreChoice::Kube { context: None } => f.write_str("kube"),
             StoreChoice::Kube { context: Some(context) } => write!(f, "kube:{context}"),
-            StoreChoice::Etcd(url) => f.write_str(&redact_url(url)),
+            StoreChoice::Etcd(url) => f.write_str(&etcd::hidden(url)),
         }
     }
 }
@@ -160,7 +165,7 @@ pub fn open(choice: &StoreChoice, host: &Host) -> Result<Box<dyn Store>, StoreEr
         }
         StoreChoice::Memory => Ok(Box::new(Memory::new(host))),
         StoreChoice::Kube { .. } => Err(missing("Kubernetes")),
-        StoreChoice::Etcd(_) => Err(missing("etcd")),
+        StoreChoice::Etcd(address) => Ok(Box::new(Etcd::new(address, host)?)),
     }
 }
 

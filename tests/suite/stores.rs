@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bowline::cluster::memory::{Failure, MemoryOptions, When};
-use bowline::cluster::{Memory, Query, Sqlite, Store, StoreError, StoreOptions, Stored, Write};
+use bowline::cluster::{Etcd, Memory, Query, Sqlite, Store, StoreError, StoreOptions, Stored, Write};
 use bowline::data::Value;
 use bowline::manifest::ObjectRef;
 use bowline::sys::{Clock, Dirs, Host, Random};
@@ -51,6 +51,10 @@ fn each_store(run: impl Fn(&dyn Store)) {
     run(&Memory::new(&host()));
     let folder = tempfile::tempdir().unwrap();
     run(&Sqlite::new(&folder.path().join("a/b/store.sqlite"), &host(), StoreOptions::default()));
+    match crate::etcd::prefix_of_its_own() {
+        Some(address) => run(&Etcd::new(&address, &host()).unwrap()),
+        None => println!("skipped for etcd: BOWLINE_TEST_ETCD names none"),
+    }
 }
 
 #[test]

@@ -88,9 +88,10 @@ fn parse_spec(
     namespace: &mut Option<String>,
 ) -> Result<StoreChoice, Failure> {
     let choice = StoreChoice::parse(spec).map_err(|error| match error {
-        StoreError::InvalidChoice { given, .. } => {
-            Failure::usage(format!("invalid store {} in {origin}", parse::quote(&given)))
-                .hint("a store is sqlite:PATH, kube, kube:CONTEXT, etcd://HOST:PORT/PREFIX or memory")
+        StoreError::InvalidChoice { given, reason } => {
+            Failure::usage(format!("invalid store {} in {origin}: {reason}", parse::quote(&given))).hint(
+                "a store is sqlite:PATH, kube, kube:CONTEXT, etcd://HOST:PORT/PREFIX, etcds://… or memory",
+            )
         }
         other => other.into(),
     })?;

@@ -84,6 +84,23 @@ pub enum HttpError {
     },
 }
 
+impl HttpError {
+    /// Whether the server cannot have seen the request: nobody listened, the name is not known, TLS was not agreed on, or
+    /// the request could not even be made.
+    pub fn was_not_sent(&self) -> bool {
+        match self {
+            HttpError::InvalidUrl { .. }
+            | HttpError::UnsupportedScheme { .. }
+            | HttpError::TlsFile { .. }
+            | HttpError::Setup { .. } => true,
+            HttpError::Connection { kind, .. } => {
+                matches!(kind, ConnectionFailure::Refused | ConnectionFailure::Name | ConnectionFailure::Tls)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// Kinds of failed connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

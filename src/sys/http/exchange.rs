@@ -76,15 +76,21 @@ impl Exchange {
         }
     }
 
-    /// Checks the status and reads the body up to the limit.
+    /// Checks the status and reads the body up to the request's limit.
     pub(super) fn finish(self, head: AnswerHead, request: &Request) -> Result<Response, HttpError> {
         let status = head.status;
         if !(status.is_success() || (status.as_u16() == 304 && request.etag.is_some())) {
             let reason = status.canonical_reason().unwrap_or("").to_string();
             return Err(HttpError::Status { url: self.shown, status: status.as_u16(), reason });
         }
-        if head.length.is_some_and(|length| length > request.limit) {
-            return Err(HttpError::TooLarge { url: self.shown, limit: request.limit });
+        self.read(head, request.limit)
+    }
+
+    /// Reads the body up to the limit, whatever the status.
+    pub(super) fn read(self, head: AnswerHead, limit: u64) -> Result<Response, HttpError> {
+        let status = head.status;
+        if head.length.is_some_and(|length| length > limit) {
+            return Err(HttpError::TooLarge { url: self.shown, limit });
         }
         // What a server claims is only a hint: memory is taken as bytes arrive.
         let mut body = Vec::with_capacity(head.length.unwrap_or(0).min(1 << 20) as usize);
@@ -93,8 +99,8 @@ impl Exchange {
                 let bytes = bytes.map_err(|error| body_failure(&self.shown, &error, self.start))?;
                 body.extend_from_slice(&bytes);
             }
-            if body.len() as u64 > request.limit {
-                return Err(HttpError::TooLarge { url: self.shown, limit: request.limit });
+            if body.len() as u64 > limit {
+                return Err(HttpError::TooLarge { url: self.shown, limit });
             }
         }
         let text = |(name, value): (&HeaderName, &HeaderValue)| {

@@ -8,8 +8,9 @@
 //! - Credentials go to the scheme, host and port of the first URL only, unless the caller asks for more; a redirect to
 //!   another place loses them.
 //! - `file://` and every other scheme but `http` and `https` are refused, also as the target of a redirect.
-//! - Only GET and HEAD exist here; both are idempotent, and both are tried again (twice at most) when a connection breaks
-//!   or a server answers 5xx.
+//! - GET and HEAD are idempotent, and are tried again (twice at most) when a connection breaks or a server answers 5xx.
+//! - A POST ([`Http::post`]) is sent once, follows no redirect, and any status is an answer: only the caller knows what
+//!   sending it twice would do.
 //!
 //! Trust: the roots of the system (the platform's verifier), plus those of [`HttpOptions::ca_file`]. Proxies come from
 //! `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` of the host's environment in either case, as Go reads them: the machine
@@ -28,7 +29,8 @@ use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, ClientBuilder};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH,
+    LOCATION,
 };
 use reqwest::{Certificate, Identity, Method, NoProxy, Proxy, Url};
 
@@ -180,6 +182,38 @@ impl Http {
     /// As [`Http::get`].
     pub fn head(&self, url: &str, request: &Request) -> Result<Response, HttpError> {
         self.send(&Method::HEAD, url, request)
+    }
+
+    /// Sends a JSON text, once, and returns the answer whatever its status: a body of at most `limit` bytes. `token`
+    /// becomes the `Authorization` header as it is.
+    ///
+    /// # Errors
+    /// The URL is unusable, no whole answer comes in time, or it is too large. Only
+    /// [`HttpError::was_not_sent`] tells that the server cannot have seen the request.
+    pub fn post(
+        &self,
+        url: &str,
+        json: Vec<u8>,
+        token: Option<&Secret>,
+        limit: u64,
+    ) -> Result<Response, HttpError> {
+        let start = Instant::now();
+        let mut target = parse(url)?;
+        strip_user(&mut target);
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(token) = token {
+            let mut value = HeaderValue::from_str(token.reveal())
+                .map_err(|error| HttpError::Setup { reason: error.to_string() })?;
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        let shown = redact_url(target.as_str());
+        let client = self.client(target.scheme() == "https", false)?;
+        let asked = client.post(target).headers(headers).body(json).timeout(self.options.total_timeout);
+        let exchange = Exchange::start(asked, shown, start, &self.options)?;
+        let head = exchange.head()?;
+        exchange.read(head, limit)
     }
 
     fn send(&self, method: &Method, url: &str, request: &Request) -> Result<Response, HttpError> {
