@@ -26,6 +26,7 @@
 
 pub mod apply;
 pub mod error;
+pub mod kube;
 pub mod live;
 pub mod memory;
 mod object;
@@ -36,6 +37,7 @@ pub mod sqlite;
 use std::collections::BTreeMap;
 
 pub use error::StoreError;
+pub use kube::{Kube, KubeOptions};
 pub use live::Cluster;
 pub use memory::Memory;
 pub use open::{Reason, StoreChoice, choose, open};

@@ -53,10 +53,7 @@ pub(super) fn prepare(body: &Value, store: &str, limit: usize) -> Result<Prepare
     let invalid = |reason: String| StoreError::Invalid { what: id.to_string(), reason };
     let labels = strings(body, "labels").map_err(invalid)?;
     let annotations = strings(body, "annotations").map_err(invalid)?;
-    let mut body = plain(body, 0).map_err(invalid)?;
-    if let Some(Value::Map(metadata)) = body.as_map_mut().and_then(|map| map.get_mut("metadata")) {
-        metadata.retain(|field, _| !GIVEN.contains(&&**field));
-    }
+    let body = without_given(body).map_err(invalid)?;
     let json = serde_json::to_string(&body).map_err(|error| invalid(error.to_string()))?;
     if json.len() > limit {
         return Err(StoreError::TooLarge {
@@ -67,6 +64,15 @@ pub(super) fn prepare(body: &Value, store: &str, limit: usize) -> Result<Prepare
         });
     }
     Ok(Prepared { id, labels, annotations, body, json })
+}
+
+/// The body as JSON reads it back, without the fields that a store gives.
+pub(super) fn without_given(body: &Value) -> Result<Value, String> {
+    let mut body = plain(body, 0)?;
+    if let Some(Value::Map(metadata)) = body.as_map_mut().and_then(|map| map.get_mut("metadata")) {
+        metadata.retain(|field, _| !GIVEN.contains(&&**field));
+    }
+    Ok(body)
 }
 
 /// Reads the identity of a body.

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{Memory, Sqlite, Store, StoreError, StoreOptions};
+use super::{Kube, KubeOptions, Memory, Sqlite, Store, StoreError, StoreOptions};
 use crate::diag::did_you_mean;
 use crate::sys::Host;
 use crate::sys::secret::redact_url;
@@ -144,11 +144,12 @@ pub fn choose<E>(
     })
 }
 
-/// Opens a store. Nothing is read or made yet: that is for the first call that needs it.
+/// Opens a store. Nothing is read or made yet: that is for the first call that needs it. `kube` says how to reach an API
+/// server; the context of the choice goes over its own.
 ///
 /// # Errors
 /// This build has no store of that kind.
-pub fn open(choice: &StoreChoice, host: &Host) -> Result<Box<dyn Store>, StoreError> {
+pub fn open(choice: &StoreChoice, host: &Host, kube: &KubeOptions) -> Result<Box<dyn Store>, StoreError> {
     let missing = |what: &str| StoreError::Unsupported {
         store: choice.to_string(),
         reason: format!("this build has no {what} store yet"),
@@ -159,7 +160,11 @@ pub fn open(choice: &StoreChoice, host: &Host) -> Result<Box<dyn Store>, StoreEr
             Ok(Box::new(Sqlite::new(&path, host, StoreOptions::default())))
         }
         StoreChoice::Memory => Ok(Box::new(Memory::new(host))),
-        StoreChoice::Kube { .. } => Err(missing("Kubernetes")),
+        StoreChoice::Kube { context } => {
+            let mut options = kube.clone();
+            options.context = context.clone().or(options.context);
+            Ok(Box::new(Kube::new(options, host)))
+        }
         StoreChoice::Etcd(_) => Err(missing("etcd")),
     }
 }
