@@ -149,7 +149,8 @@ pub trait Cluster: Send + Sync {
     /// There is no such object, or the cluster cannot be asked.
     fn adopt_fields(&self, id: &ObjectRef) -> Result<bool, StoreError>;
 
-    /// What the cluster warned of since the last call of this, each once: unknown fields, deprecated versions.
+    /// What the cluster warned of, when something was changed, since the last call of this, each once: unknown fields,
+    /// deprecated versions.
     fn warnings(&self) -> Vec<String> {
         Vec::new()
     }

@@ -99,6 +99,15 @@ pub(super) fn identity(body: &Value) -> Result<ObjectRef, StoreError> {
     Ok(ObjectRef { group: group.to_string(), version: version.to_string(), kind, namespace, name })
 }
 
+/// Checks that labels and annotations are texts.
+///
+/// # Errors
+/// One is not.
+pub(super) fn check_texts(body: &Value, id: &ObjectRef) -> Result<(), StoreError> {
+    let checked = strings(body, "labels").and_then(|_| strings(body, "annotations"));
+    checked.map(drop).map_err(|reason| StoreError::Invalid { what: id.to_string(), reason })
+}
+
 /// A map of strings below `metadata`.
 fn strings(body: &Value, field: &str) -> Result<BTreeMap<String, String>, String> {
     match body.path(["metadata", field]) {

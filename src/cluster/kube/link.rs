@@ -220,7 +220,10 @@ impl Link {
         let sent = self.client.0.send(Request::from_parts(parts, Body::from(body))).await;
         let response = sent.map_err(|error| self.not_sent(ask, &error))?;
         self.heard.store(true, Ordering::Relaxed);
-        self.keep_warnings(response.headers());
+        // Whoever lists all kinds need not be told which of them are old.
+        if ask.method() != Method::GET {
+            self.keep_warnings(response.headers());
+        }
         if response.status().is_success() {
             return Ok(response);
         }

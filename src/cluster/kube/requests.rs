@@ -16,7 +16,7 @@ use super::link::{APPLY, Ask, Link, Trouble};
 use super::objects::{get, stored};
 use super::refusals::Asked;
 use crate::cluster::live::{FIELD_MANAGER, Propagation, Request};
-use crate::cluster::object::{identity, without_given};
+use crate::cluster::object::{check_texts, identity, without_given};
 use crate::cluster::{StoreError, Stored, Write};
 use crate::data::{Map, Value};
 use crate::manifest::ObjectRef;
@@ -149,7 +149,9 @@ impl Kube {
 
     fn create_object(&self, body: &Value, how: Validation, dry_run: bool) -> Result<Stored, StoreError> {
         let link = self.link()?;
-        let place = self.place(&link, identity_to_create(body)?)?;
+        let id = identity_to_create(body)?;
+        check_texts(body, &id)?;
+        let place = self.place(&link, id)?;
         let params = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.into()) };
         let ask = built(place.request().create(&params, bytes(body, &place.id, None)?), &place.id)?;
         self.change(&link, &place, "create", with(ask, how)?)
@@ -163,7 +165,9 @@ impl Kube {
         dry_run: bool,
     ) -> Result<Stored, StoreError> {
         let link = self.link()?;
-        let place = self.place(&link, identity(body)?)?;
+        let id = identity(body)?;
+        check_texts(body, &id)?;
+        let place = self.place(&link, id)?;
         let params = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.into()) };
         let send = |version: u64| {
             let body = bytes(body, &place.id, Some(version))?;
