@@ -236,7 +236,9 @@ fn told_fields(fields: &[FieldConflict]) -> String {
 impl Hint for StoreError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
-            StoreError::Conflict { .. } => "run the command again: it starts from the current state",
+            StoreError::Conflict { .. } | StoreError::Unanswered { .. } => {
+                "run the command again: it starts from the current state"
+            }
             StoreError::Corrupt { .. } => {
                 "the file was not changed; restore it from a copy, or move it away to start with an empty store"
             }
@@ -273,7 +275,6 @@ impl Hint for StoreError {
             StoreError::Configuration { .. } => {
                 "check the kubeconfig and the --kube flags; `bowline env` shows which store is chosen"
             }
-            StoreError::Unanswered { .. } => "run the command again: it starts from the current state",
             _ => return Vec::new(),
         };
         vec![hint.to_string()]

@@ -123,8 +123,8 @@ fn strings(body: &Value, field: &str) -> Result<BTreeMap<String, String>, String
     }
 }
 
-/// The body as JSON reads it back.
-fn plain(value: &Value, level: usize) -> Result<Value, String> {
+/// The body as JSON reads it back; `level` is 0 for a whole one.
+pub(super) fn plain(value: &Value, level: usize) -> Result<Value, String> {
     if level > MOST_LEVELS {
         return Err(format!("it is nested more than {MOST_LEVELS} levels deep"));
     }

@@ -75,8 +75,7 @@ impl Own {
     }
 
     fn back(&self, mut stored: Stored) -> Stored {
-        let name = |full: &str| full.strip_prefix(&format!("{}-", self.prefix)).unwrap_or(full).to_string();
-        stored.id.namespace = name(&stored.id.namespace);
+        stored.id.namespace = stored.id.namespace.replace(&format!("{}-", self.prefix), "");
         if let Some(Value::Map(metadata)) =
             stored.body.as_mut().and_then(Value::as_map_mut).and_then(|map| map.get_mut("metadata"))
         {

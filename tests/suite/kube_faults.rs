@@ -182,7 +182,6 @@ fn a_server_that_is_not_there_is_told_at_once() {
 fn a_read_survives_resets_and_a_write_is_sent_once() {
     let fake = Fake::start(|_, number| match number {
         1 => ok(object("a", 1)),
-        2 | 3 => Reaction::Reset,
         4 => ok(object("a", 2)),
         _ => Reaction::Reset,
     });
@@ -419,6 +418,34 @@ fn renewable_credentials_are_renewed_once() {
     let error = kube.get(&config("a")).unwrap_err();
     assert!(matches!(error, StoreError::Unauthorized { .. }), "{error}");
     assert_eq!(fake.asked().len(), 4);
+}
+
+#[test]
+fn proxies_are_those_of_the_host_and_the_cluster() {
+    let fake = Fake::start(|_, _| ok(object("a", 1)));
+    let options =
+        || KubeOptions { server: Some("http://cluster.invalid/k8s".into()), ..KubeOptions::default() };
+    let with = |env: [(&str, &str); 2]| {
+        let env = env.map(|(key, value)| (key.to_string(), value.to_string()));
+        bowline::sys::Host { env: Arc::new(env.into()), ..host() }
+    };
+    let proxied = with([("http_proxy", &fake.address), ("NO_PROXY", "other.invalid")]);
+    assert!(Kube::new(options(), &proxied).get(&config("a")).unwrap().is_some());
+    let asked = "GET http://cluster.invalid/k8s/api/v1/namespaces/n/configmaps/a";
+    assert_eq!(fake.asked(), [asked]);
+    let direct = with([("HTTP_PROXY", &fake.address), ("NO_PROXY", ".invalid")]);
+    let error = Kube::new(options(), &direct).get(&config("a")).unwrap_err();
+    assert!(is_unreachable(&error), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config");
+    let text = format!(
+        "current-context: c\ncontexts: [{{name: c, context: {{cluster: k}}}}]\nclusters: [{{name: k, cluster: {{server: 'http://cluster.invalid/k8s', proxy-url: '{}'}}}}]\n",
+        fake.address
+    );
+    std::fs::write(&path, text).unwrap();
+    let kube = Kube::new(KubeOptions { kubeconfig: vec![path], ..KubeOptions::default() }, &host());
+    assert!(kube.get(&config("a")).unwrap().is_some());
+    assert_eq!(fake.asked(), [asked, asked]);
 }
 
 #[test]

@@ -250,7 +250,9 @@ fn impersonation(user: &Entry, options: &KubeOptions) -> Vec<(String, String)> {
     } else {
         options.as_groups.clone()
     };
-    groups.into_iter().for_each(|group| add("impersonate-group".into(), group));
+    for group in groups {
+        add("impersonate-group".into(), group);
+    }
     for (key, values) in user.value.get("as-user-extra").and_then(Value::as_map).into_iter().flatten() {
         for value in texts(Some(values)) {
             add(format!("impersonate-extra-{}", header_part(key)), value);

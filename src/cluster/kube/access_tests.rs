@@ -144,9 +144,7 @@ fn a_plugin_gives_a_token_until_it_runs_out() {
     let run = |script: &str| {
         std::fs::write(&plugin, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&plugin, std::fs::Permissions::from_mode(0o700)).unwrap();
-        let exec = format!(
-            "{{command: ./plugin, args: [one], env: [{{name: WHO, value: me}}], provideClusterInfo: true, apiVersion: client.authentication.k8s.io/v1}}"
-        );
+        let exec = "{command: ./plugin, args: [one], env: [{name: WHO, value: me}], provideClusterInfo: true, apiVersion: client.authentication.k8s.io/v1}";
         let config = ONE.replace("token: hush", &format!("exec: {exec}")).replace("ca.pem", "1.config");
         let path = folder.path().join("1.config");
         std::fs::write(&path, config).unwrap();

@@ -8,7 +8,8 @@
 //! | 5xx that ends in `leader changed` or `proposal dropped` | any request, as Helm does | once |
 //! | 409 from a quota that others write | any request, as Helm does | five times |
 //! | 401 with credentials that can be renewed | any request | once |
-//! | no answer, 503, 504 | requests that change nothing twice, once the server has been heard of | three times |
+//! | no connection, once the server has been heard of | any request | three times |
+//! | no answer, 502 to 504 | requests that change nothing twice, once the server has been heard of | three times |
 //!
 //! Invariant: a request that may have been carried out is never sent again, unless twice is the same as once.
 
@@ -179,12 +180,9 @@ impl Link {
     pub(super) async fn exchange(&self, ask: &Ask) -> Result<Reply, Trouble> {
         let mut tries = Tries::new(ask);
         loop {
-            let trouble = match tokio::time::timeout(self.limit, self.attempt(ask)).await {
-                Ok(Ok(reply)) => return Ok(reply),
-                Ok(Err(trouble)) => trouble,
-                Err(_) => {
-                    self.lost(ask, format!("no answer within {} s", self.limit.as_secs_f32()), true, true)
-                }
+            let trouble = match self.attempt(ask).await {
+                Ok(reply) => return Ok(reply),
+                Err(trouble) => trouble,
             };
             match tries.pause(&trouble, self) {
                 Some(pause) => tokio::time::sleep(pause).await,
@@ -194,7 +192,7 @@ impl Link {
     }
 
     async fn attempt(&self, ask: &Ask) -> Result<Reply, Trouble> {
-        let response = self.open(ask).await?;
+        let response = self.in_time(ask, self.open(ask)).await??;
         let content_type = header(response.headers(), CONTENT_TYPE.as_str());
         let body = self.read(response.into_body(), MOST_BYTES, ask).await?;
         Ok(Reply { content_type, body })
@@ -234,9 +232,16 @@ impl Link {
         Err(Trouble::Refused(Box::new(Refusal { status: status(code, &body), retry_after })))
     }
 
+    /// Waits no longer than the options allow.
+    async fn in_time<T>(&self, ask: &Ask, work: impl Future<Output = T>) -> Result<T, Trouble> {
+        let limit = self.limit.as_secs_f32();
+        let late = || self.lost(ask, format!("no answer within {limit} s"), true, true);
+        tokio::time::timeout(self.limit, work).await.map_err(|_| late())
+    }
+
     async fn read(&self, mut body: Body, limit: usize, ask: &Ask) -> Result<Vec<u8>, Trouble> {
         let mut bytes = Vec::new();
-        while let Some(frame) = body.frame().await {
+        while let Some(frame) = self.in_time(ask, body.frame()).await? {
             let frame = frame.map_err(|error| self.lost(ask, innermost(&error), true, false))?;
             if let Ok(data) = frame.into_data() {
                 bytes.extend_from_slice(&data);
@@ -346,7 +351,7 @@ impl Tries {
     fn pause(&mut self, trouble: &Trouble, link: &Link) -> Option<Duration> {
         let refusal = match trouble {
             Trouble::Refused(refusal) => refusal,
-            Trouble::Lost { late: false, .. } if self.repeatable => {
+            Trouble::Lost { late: false, unknown, .. } if self.repeatable || !unknown => {
                 return if link.heard.load(Ordering::Relaxed) { self.after_a_loss() } else { None };
             }
             _ => return None,

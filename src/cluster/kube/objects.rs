@@ -121,7 +121,7 @@ pub(super) async fn list(link: &Link, resource: &Resource, selection: &Selection
     loop {
         match pages(link, resource, selection).await {
             Err(Trouble::Refused(refusal)) if refusal.status.code == 410 && restarts < MOST_RESTARTS => {
-                restarts += 1
+                restarts += 1;
             }
             done => return done,
         }
@@ -188,7 +188,7 @@ impl Kube {
         };
         let mut found = match &query.group_kind {
             Some((group, kind)) => match self.discovery.preferred(&link, group, kind)? {
-                Some(resource) => self.of_kind(&link, &resource, &selection)?,
+                Some(resource) => of_kind(&link, &resource, &selection)?,
                 None => Vec::new(),
             },
             None => self.of_all_kinds(&link, query, &selection)?,
@@ -200,18 +200,6 @@ impl Kube {
             found.truncate(query.limit);
         }
         Ok(found)
-    }
-
-    fn of_kind(
-        &self,
-        link: &Link,
-        resource: &Resource,
-        selection: &Selection,
-    ) -> Result<Vec<Stored>, StoreError> {
-        let id = kind_as_id(resource, &selection.namespace);
-        let asked = Asked { store: &link.store, id: &id, verb: "list", size: 0 };
-        let listed = link.wait(list(link, resource, selection));
-        Ok(listed.map_err(|trouble| asked.error(trouble))?.objects)
     }
 
     /// Every kind that the server lists, in the version that it likes best, several at once. Kinds that the caller may not
@@ -238,16 +226,27 @@ impl Kube {
             }
         }
         let mut found = Vec::new();
-        for objects in parallel(&kinds, |resource| self.of_kind(link, resource, selection)) {
+        for objects in parallel(&kinds, |resource| of_kind(link, resource, selection)) {
             match objects {
                 Ok(objects) => found.extend(objects),
-                Err(StoreError::Forbidden { .. } | StoreError::NoKind { .. }) => {}
-                Err(StoreError::Refused { code: 405 | 503, .. }) => {}
+                Err(
+                    StoreError::Forbidden { .. }
+                    | StoreError::NoKind { .. }
+                    | StoreError::Refused { code: 405 | 503, .. },
+                ) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(found)
     }
+}
+
+/// The objects of one kind.
+fn of_kind(link: &Link, resource: &Resource, selection: &Selection) -> Result<Vec<Stored>, StoreError> {
+    let id = kind_as_id(resource, &selection.namespace);
+    let asked = Asked { store: &link.store, id: &id, verb: "list", size: 0 };
+    let listed = link.wait(list(link, resource, selection));
+    Ok(listed.map_err(|trouble| asked.error(trouble))?.objects)
 }
 
 fn key(object: &Stored) -> (&str, &str, &str, &str) {

@@ -35,7 +35,8 @@ pub struct KubeOptions {
     pub qps: f32,
     /// Longest time to wait for a connection.
     pub connect_timeout: Duration,
-    /// Longest time for one request with its answer (not for a watch). API servers give up after a minute themselves.
+    /// Longest time to wait for an answer, and then for each piece of it (not in a watch). API servers give up after a minute
+    /// themselves.
     pub request_timeout: Duration,
 }
 

@@ -16,7 +16,7 @@ use super::link::{APPLY, Ask, Link, Trouble};
 use super::objects::{get, stored};
 use super::refusals::Asked;
 use crate::cluster::live::{FIELD_MANAGER, Propagation, Request};
-use crate::cluster::object::{check_texts, identity, without_given};
+use crate::cluster::object::{check_texts, identity, plain, without_given};
 use crate::cluster::{StoreError, Stored, Write};
 use crate::data::{Map, Value};
 use crate::manifest::ObjectRef;
@@ -105,18 +105,7 @@ impl Kube {
         else {
             return Ok(None);
         };
-        self.look(&link, &Place { resource, id: id.clone() })
-    }
-
-    fn look(&self, link: &Link, place: &Place) -> Result<Option<Stored>, StoreError> {
-        let ask = get(&place.resource, &place.id)?;
-        match link.call(&ask) {
-            Ok(reply) => stored(reply.value()?, &place.resource, true).map(Some),
-            Err(trouble) => match asked(link, &place.id, "get", &ask).error(trouble) {
-                StoreError::NotFound { .. } | StoreError::NoKind { .. } => Ok(None),
-                error => Err(error),
-            },
-        }
+        look(&link, &Place { resource, id: id.clone() })
     }
 
     /// One write of a batch.
@@ -175,15 +164,15 @@ impl Kube {
             self.change(&link, &place, "update", with(ask, how)?)
         };
         if let Some(expected) = expected {
-            return self.with_versions(&link, &place, expected, send(expected));
+            return with_versions(&link, &place, expected, send(expected));
         }
         let mut races = 0;
         loop {
             // Most kinds can be replaced without a version, but a few are then created where there is none.
-            let Some(found) = self.look(&link, &place)? else {
+            let Some(found) = look(&link, &place)? else {
                 return Err(StoreError::NotFound { id: place.id.clone().into() });
             };
-            match self.with_versions(&link, &place, found.resource_version, send(found.resource_version)) {
+            match with_versions(&link, &place, found.resource_version, send(found.resource_version)) {
                 Err(StoreError::Conflict { .. }) if races < MOST_RACES => races += 1,
                 done => return done,
             }
@@ -215,14 +204,16 @@ impl Kube {
         self.note_definition(id);
         let answer = answer.map_err(|trouble| asked(&link, id, "delete", &ask).error(trouble));
         match expected {
-            Some(expected) => self.with_versions(&link, &place, expected, answer),
+            Some(expected) => with_versions(&link, &place, expected, answer),
             None => answer,
         }
     }
 
     fn apply(&self, body: &Value, force: bool, dry_run: bool) -> Result<Stored, StoreError> {
         let link = self.link()?;
-        let place = self.place(&link, identity(body)?)?;
+        let id = identity(body)?;
+        let body = &plain(body, 0).map_err(|reason| StoreError::Invalid { what: id.to_string(), reason })?;
+        let place = self.place(&link, id)?;
         let params = PatchParams {
             dry_run,
             force,
@@ -234,7 +225,7 @@ impl Kube {
         match self.change(&link, &place, "patch", ask) {
             Err(StoreError::Fields { id, mut fields }) => {
                 // The values are only for people: without them the conflict is as true.
-                let live = self.look(&link, &place).ok().flatten().and_then(|live| live.body);
+                let live = look(&link, &place).ok().flatten().and_then(|live| live.body);
                 for conflict in &mut fields {
                     let shown = |body: &Value| serde_json::to_string(fields::at(body, &conflict.field)?).ok();
                     conflict.found = live.as_ref().and_then(shown);
@@ -264,7 +255,7 @@ impl Kube {
         let ask = built(place.request().patch(&id.name, &params, &Patch::Merge(patch)), id)?;
         let answer = self.change(&link, &place, "patch", ask);
         match expected {
-            Some(expected) => self.with_versions(&link, &place, expected, answer),
+            Some(expected) => with_versions(&link, &place, expected, answer),
             None => answer,
         }
     }
@@ -284,23 +275,6 @@ impl Kube {
         }
     }
 
-    /// Puts the version that is there now into a conflict.
-    fn with_versions<T>(
-        &self,
-        link: &Link,
-        place: &Place,
-        expected: u64,
-        answer: Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        let Err(StoreError::Refused { code: 409, .. }) = &answer else { return answer };
-        let id = Box::new(place.id.clone());
-        match self.look(link, place)? {
-            None => Err(StoreError::NotFound { id }),
-            Some(found) if found.resource_version == expected => answer,
-            Some(found) => Err(StoreError::Conflict { id, expected, found: found.resource_version }),
-        }
-    }
-
     /// See [`crate::cluster::Cluster::adopt_fields`].
     pub(super) fn move_fields(&self, id: &ObjectRef) -> Result<bool, StoreError> {
         let link = self.link()?;
@@ -308,7 +282,7 @@ impl Kube {
         let mut races = 0;
         loop {
             let not_found = || StoreError::NotFound { id: id.clone().into() };
-            let found = self.look(&link, &place)?.ok_or_else(not_found)?;
+            let found = look(&link, &place)?.ok_or_else(not_found)?;
             let entries = found.body.as_ref().and_then(|body| body.path(["metadata", "managedFields"]));
             let entries = entries.and_then(Value::as_list).unwrap_or_default();
             let Some(moved) = fields::as_applied(entries, FIELD_MANAGER) else { return Ok(false) };
@@ -319,7 +293,7 @@ impl Kube {
             let version = Value::str(found.resource_version.to_string());
             let patch = [step("managedFields", Value::List(moved)), step("resourceVersion", version)];
             let ask = json_patch(&place, &patch)?;
-            match self.with_versions(
+            match with_versions(
                 &link,
                 &place,
                 found.resource_version,
@@ -330,6 +304,34 @@ impl Kube {
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+/// The object as it is now.
+fn look(link: &Link, place: &Place) -> Result<Option<Stored>, StoreError> {
+    let ask = get(&place.resource, &place.id)?;
+    match link.call(&ask) {
+        Ok(reply) => stored(reply.value()?, &place.resource, true).map(Some),
+        Err(trouble) => match asked(link, &place.id, "get", &ask).error(trouble) {
+            StoreError::NotFound { .. } | StoreError::NoKind { .. } => Ok(None),
+            error => Err(error),
+        },
+    }
+}
+
+/// Puts the version that is there now into a conflict.
+fn with_versions<T>(
+    link: &Link,
+    place: &Place,
+    expected: u64,
+    answer: Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let Err(StoreError::Refused { code: 409, .. }) = &answer else { return answer };
+    let id = Box::new(place.id.clone());
+    match look(link, place)? {
+        None => Err(StoreError::NotFound { id }),
+        Some(found) if found.resource_version == expected => answer,
+        Some(found) => Err(StoreError::Conflict { id, expected, found: found.resource_version }),
     }
 }
 

@@ -212,14 +212,15 @@ impl Group {
             Ok(ask) => ask,
             Err(error) => return End::Broken(Trouble::Failed(StoreError::Internal(error.to_string()))),
         };
-        let mut body = match self.link.open(&ask).await {
-            Ok(response) => response.into_body(),
-            Err(Trouble::Refused(refusal)) if refusal.status.code == 410 => return End::Stale,
-            Err(trouble) => return End::Broken(trouble),
+        let broken = |reason: String| End::Broken(self.link.lost(&ask, reason, false, false));
+        let mut body = match tokio::time::timeout(SILENCE, self.link.open(&ask)).await {
+            Ok(Ok(response)) => response.into_body(),
+            Ok(Err(Trouble::Refused(refusal))) if refusal.status.code == 410 => return End::Stale,
+            Ok(Err(trouble)) => return End::Broken(trouble),
+            Err(_) => return broken("no answer".into()),
         };
         let mut buffer: Vec<u8> = Vec::new();
         loop {
-            let broken = |reason: String| End::Broken(self.link.lost(&ask, reason, false, false));
             let frame = match tokio::time::timeout(SILENCE, body.frame()).await {
                 Ok(Some(Ok(frame))) => frame,
                 Ok(Some(Err(error))) => return broken(innermost(&error)),
