@@ -23,7 +23,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("flate2", &["data/gzip"]),
     ("getrandom", &["sys/"]),
     ("hmac", &["sprig/"]),
-    ("http", &["cluster/kube/"]),
+    ("http1", &["cluster/kube/"]),
     ("http_body_util", &["cluster/kube/"]),
     ("jiff", &["data/time"]),
     ("jsonschema", &["values/schema"]),

@@ -181,8 +181,8 @@ pub(super) fn told(resource: Resource) -> Kind {
 }
 
 pub(super) fn ask(path: &str, accept: &'static str) -> Result<Ask, StoreError> {
-    http::Request::get(path)
-        .header(http::header::ACCEPT, accept)
+    http1::Request::get(path)
+        .header(http1::header::ACCEPT, accept)
         .body(Vec::new())
         .map_err(|error| StoreError::Internal(format!("{path}: {error}")))
 }

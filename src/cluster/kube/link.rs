@@ -17,9 +17,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WARNING};
-use http::{Method, Request, Response};
 use http_body_util::BodyExt;
+use http1::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WARNING};
+use http1::{Method, Request, Response};
 use kube::client::Body;
 use kube::core::Status;
 use tokio::runtime::{Builder, Handle};

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use http::Request;
-use http::header::ACCEPT;
+use http1::Request;
+use http1::header::ACCEPT;
 use kube::core::params::ListParams;
 
 use super::Kube;
@@ -148,7 +148,7 @@ async fn pages(link: &Link, resource: &Resource, selection: &Selection) -> Resul
         let mut request =
             request.map_err(|error| Trouble::Failed(StoreError::Internal(error.to_string())))?;
         if selection.metadata_only {
-            request.headers_mut().insert(ACCEPT, http::HeaderValue::from_static(METADATA));
+            request.headers_mut().insert(ACCEPT, http1::HeaderValue::from_static(METADATA));
         }
         let mut answer = link.exchange(&request).await?.value().map_err(Trouble::Failed)?;
         if let Some(Value::List(items)) = answer.as_map_mut().and_then(|map| map.get_mut("items")) {

@@ -5,8 +5,8 @@
 //! Invariant: a body is sent as it was given; only what the server gives itself is taken out, and the expected version is
 //! put in.
 
-use http::Method;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http1::Method;
+use http1::header::{CONTENT_TYPE, HeaderValue};
 use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, ValidationDirective};
 
 use super::Kube;
@@ -343,7 +343,7 @@ fn json_patch(place: &Place, patch: &[Value]) -> Result<Ask, StoreError> {
         place.id.name
     );
     let body = serde_json::to_vec(patch).map_err(|error| failed(error.to_string()))?;
-    http::Request::builder()
+    http1::Request::builder()
         .method(Method::PATCH)
         .uri(path)
         .header(CONTENT_TYPE, HeaderValue::from_static("application/json-patch+json"))

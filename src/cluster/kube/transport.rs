@@ -156,8 +156,8 @@ impl Resolve for Leading {
     }
 }
 
-impl tower_service::Service<http::Request<Body>> for Transport {
-    type Response = http::Response<reqwest::Body>;
+impl tower_service::Service<http1::Request<Body>> for Transport {
+    type Response = http1::Response<reqwest::Body>;
     type Error = Failure;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Failure>> + Send>>;
 
@@ -165,7 +165,7 @@ impl tower_service::Service<http::Request<Body>> for Transport {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+    fn call(&mut self, request: http1::Request<Body>) -> Self::Future {
         let Transport { client, base, headers } = self.clone();
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
