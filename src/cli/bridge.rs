@@ -129,7 +129,11 @@ impl Session<'_> {
     /// # Errors
     /// It cannot be opened.
     pub fn store(&self) -> Result<Box<dyn Store>, Failure> {
-        Ok(cluster::open(&self.settings.store(self.host)?.choice, self.host)?)
+        Ok(cluster::open(
+            &self.settings.store(self.host)?.choice,
+            self.host,
+            &self.settings.kube_options(self.host),
+        )?)
     }
 
     /// Opens the store for a change in a dry-run mode: with `client` nothing is opened at all.
@@ -149,7 +153,7 @@ impl Session<'_> {
     /// # Errors
     /// It cannot be opened.
     pub fn changing_store(&self) -> Result<Box<dyn Store>, Failure> {
-        Ok(cluster::open(&self.store_to_change()?.choice, self.host)?)
+        Ok(cluster::open(&self.store_to_change()?.choice, self.host, &self.settings.kube_options(self.host))?)
     }
 }
 

@@ -94,6 +94,32 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// The API server cannot be reached.
+    #[error("Kubernetes cluster unreachable: {reason}")]
+    ClusterUnreachable {
+        /// The request and what became of it: `Get "https://host/version": Connection refused`.
+        reason: String,
+    },
+    /// What says how to reach the store cannot be used: a kubeconfig, a certificate.
+    #[error("cannot use {store}: {reason}")]
+    Configuration {
+        /// The store.
+        store: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A change was sent and no answer came.
+    #[error("{id}: no answer to {verb}, which may have been carried out: {request}: {reason}")]
+    Unanswered {
+        /// The object.
+        id: Box<ObjectRef>,
+        /// `create`, `update`, …
+        verb: String,
+        /// The request: `Post "https://host/api/v1/namespaces"`.
+        request: String,
+        /// What became of it.
+        reason: String,
+    },
     /// The store's file is damaged.
     #[error("{store} is damaged: {reason}")]
     Corrupt {
@@ -196,7 +222,13 @@ pub enum StoreError {
 fn told_fields(fields: &[FieldConflict]) -> String {
     let told: Vec<String> = fields
         .iter()
-        .map(|conflict| format!("{} is managed by {:?}", conflict.field, conflict.manager))
+        .map(|conflict| {
+            let values = match (&conflict.found, &conflict.wanted) {
+                (Some(found), Some(wanted)) => format!(" (it is {found}, not {wanted})"),
+                _ => String::new(),
+            };
+            format!("{} is managed by {:?}{values}", conflict.field, conflict.manager)
+        })
         .collect();
     format!("{}: {}", crate::diag::plural(fields.len(), "conflict"), told.join("; "))
 }
@@ -204,7 +236,9 @@ fn told_fields(fields: &[FieldConflict]) -> String {
 impl Hint for StoreError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
-            StoreError::Conflict { .. } => "run the command again: it starts from the current state",
+            StoreError::Conflict { .. } | StoreError::Unanswered { .. } => {
+                "run the command again: it starts from the current state"
+            }
             StoreError::Corrupt { .. } => {
                 "the file was not changed; restore it from a copy, or move it away to start with an empty store"
             }
@@ -236,6 +270,12 @@ impl Hint for StoreError {
             StoreError::Unsupported { .. } => "choose the store in a file with --store sqlite:PATH",
             StoreError::Partial { source, .. } => return source.hints(),
             StoreError::Unreachable { .. } => "check --store; `bowline env` shows which store is chosen",
+            StoreError::ClusterUnreachable { .. } => {
+                "check that the cluster runs and that the context is the right one; `--store sqlite` works without a cluster"
+            }
+            StoreError::Configuration { .. } => {
+                "check the kubeconfig and the --kube flags; `bowline env` shows which store is chosen"
+            }
             _ => return Vec::new(),
         };
         vec![hint.to_string()]

@@ -74,6 +74,10 @@ pub struct FieldConflict {
     pub manager: String,
     /// What the server said about it.
     pub message: String,
+    /// The value that it has, as JSON, where it can be told.
+    pub found: Option<String>,
+    /// The value that it was to have, as JSON, where it can be told.
+    pub wanted: Option<String>,
 }
 
 /// What a cluster is.
@@ -136,6 +140,20 @@ pub trait Cluster: Send + Sync {
     /// Carries out requests that do not depend on each other, several at once. All are tried; the answers are in their
     /// order.
     fn send_each(&self, requests: &[Request], dry_run: bool) -> Vec<Result<Option<Stored>, StoreError>>;
+
+    /// Makes fields that [`FIELD_MANAGER`] set by client-side apply its own in the sense of server-side apply, so that what a
+    /// later manifest leaves out goes. Needed once before the first [`Request::Apply`] to an object that was made without.
+    /// Tells whether there was anything to do.
+    ///
+    /// # Errors
+    /// There is no such object, or the cluster cannot be asked.
+    fn adopt_fields(&self, id: &ObjectRef) -> Result<bool, StoreError>;
+
+    /// What the cluster warned of, when something was changed, since the last call of this, each once: unknown fields,
+    /// deprecated versions.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Version and kinds. Asked once.
     ///

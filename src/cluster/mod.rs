@@ -9,7 +9,7 @@
 //! 2. **Metadata.** `create` gives a new `uid` (a random UUID), a `creationTimestamp` and a `resourceVersion`. Each change
 //!    gives a `resourceVersion` that the store never gave before, larger than all earlier ones. What a caller writes into
 //!    those three fields of a body is ignored. `generation` starts at 1 and grows when anything but metadata and status
-//!    changes.
+//!    changes; in a cluster, kinds without a status have none. What a cluster's controllers change gives versions too.
 //! 3. **Optimistic concurrency.** `replace` and `delete` with a version succeed only when it is still the current one
 //!    ([`StoreError::Conflict`] otherwise). A replace that changes nothing keeps the version.
 //! 4. **Atomicity.** One call is all or nothing, and durable when it returns: a process killed at any moment leaves
@@ -17,9 +17,12 @@
 //!    elsewhere it stops at the first failure and tells how many were done ([`StoreError::Partial`], unless it was none).
 //! 5. **Not found** is `None` for `get`, [`StoreError::NotFound`] for `replace` and `delete`. `create` of what exists is
 //!    [`StoreError::AlreadyExists`].
-//! 6. **Listing** is ordered by group, kind, namespace, name. A [`Query`] with `metadata_only` never reads bodies.
+//! 6. **Listing** is ordered by group, kind, namespace, name. A [`Query`] with `metadata_only` never reads bodies. One without
+//!    a kind asks a cluster for every kind that it serves and that the caller may list.
 //! 7. **Bodies.** A body is JSON: a number that JSON cannot say, more than 100 levels, or more than
 //!    [`Capabilities::largest_object`] bytes are refused. An integer keeps its digits; that it came from `--set` is forgotten.
+//!    A cluster takes each kind as its server does, fills in what is left out, and knows no kind that it does not serve
+//!    ([`StoreError::NoKind`]); `get` and `list` of such a kind find nothing.
 //! 8. Stores that run nothing say so in their capabilities; hooks and waits are then recorded as not run.
 //!
 //! One test suite (`tests/suite/stores.rs`) runs over every store.
@@ -27,6 +30,7 @@
 pub mod apply;
 pub mod error;
 pub mod etcd;
+pub mod kube;
 pub mod live;
 pub mod memory;
 mod object;
@@ -38,6 +42,7 @@ use std::collections::BTreeMap;
 
 pub use error::StoreError;
 pub use etcd::Etcd;
+pub use kube::{Kube, KubeOptions};
 pub use live::Cluster;
 pub use memory::Memory;
 pub use open::{Reason, StoreChoice, choose, open};

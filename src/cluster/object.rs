@@ -53,10 +53,7 @@ pub(super) fn prepare(body: &Value, store: &str, limit: usize) -> Result<Prepare
     let invalid = |reason: String| StoreError::Invalid { what: id.to_string(), reason };
     let labels = strings(body, "labels").map_err(invalid)?;
     let annotations = strings(body, "annotations").map_err(invalid)?;
-    let mut body = plain(body, 0).map_err(invalid)?;
-    if let Some(Value::Map(metadata)) = body.as_map_mut().and_then(|map| map.get_mut("metadata")) {
-        metadata.retain(|field, _| !GIVEN.contains(&&**field));
-    }
+    let body = without_given(body).map_err(invalid)?;
     let json = serde_json::to_string(&body).map_err(|error| invalid(error.to_string()))?;
     if json.len() > limit {
         return Err(StoreError::TooLarge {
@@ -67,6 +64,15 @@ pub(super) fn prepare(body: &Value, store: &str, limit: usize) -> Result<Prepare
         });
     }
     Ok(Prepared { id, labels, annotations, body, json })
+}
+
+/// The body as JSON reads it back, without the fields that a store gives.
+pub(super) fn without_given(body: &Value) -> Result<Value, String> {
+    let mut body = plain(body, 0)?;
+    if let Some(Value::Map(metadata)) = body.as_map_mut().and_then(|map| map.get_mut("metadata")) {
+        metadata.retain(|field, _| !GIVEN.contains(&&**field));
+    }
+    Ok(body)
 }
 
 /// Reads the identity of a body.
@@ -93,6 +99,15 @@ pub(super) fn identity(body: &Value) -> Result<ObjectRef, StoreError> {
     Ok(ObjectRef { group: group.to_string(), version: version.to_string(), kind, namespace, name })
 }
 
+/// Checks that labels and annotations are texts.
+///
+/// # Errors
+/// One is not.
+pub(super) fn check_texts(body: &Value, id: &ObjectRef) -> Result<(), StoreError> {
+    let checked = strings(body, "labels").and_then(|_| strings(body, "annotations"));
+    checked.map(drop).map_err(|reason| StoreError::Invalid { what: id.to_string(), reason })
+}
+
 /// A map of strings below `metadata`.
 fn strings(body: &Value, field: &str) -> Result<BTreeMap<String, String>, String> {
     match body.path(["metadata", field]) {
@@ -108,8 +123,8 @@ fn strings(body: &Value, field: &str) -> Result<BTreeMap<String, String>, String
     }
 }
 
-/// The body as JSON reads it back.
-fn plain(value: &Value, level: usize) -> Result<Value, String> {
+/// The body as JSON reads it back; `level` is 0 for a whole one.
+pub(super) fn plain(value: &Value, level: usize) -> Result<Value, String> {
     if level > MOST_LEVELS {
         return Err(format!("it is nested more than {MOST_LEVELS} levels deep"));
     }

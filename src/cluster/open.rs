@@ -5,7 +5,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use super::{Etcd, Memory, Sqlite, Store, StoreError, StoreOptions, etcd};
+use super::{Etcd, Kube, KubeOptions, Memory, Sqlite, Store, StoreError, StoreOptions, etcd};
 use crate::diag::did_you_mean;
 use crate::sys::Host;
 use crate::sys::secret::redact_url;
@@ -149,22 +149,23 @@ pub fn choose<E>(
     })
 }
 
-/// Opens a store. Nothing is read or made yet: that is for the first call that needs it.
+/// Opens a store. Nothing is read or made yet: that is for the first call that needs it. `kube` says how to reach an API
+/// server; the context of the choice goes over its own.
 ///
 /// # Errors
-/// This build has no store of that kind.
-pub fn open(choice: &StoreChoice, host: &Host) -> Result<Box<dyn Store>, StoreError> {
-    let missing = |what: &str| StoreError::Unsupported {
-        store: choice.to_string(),
-        reason: format!("this build has no {what} store yet"),
-    };
+/// The address of an etcd store cannot be used.
+pub fn open(choice: &StoreChoice, host: &Host, kube: &KubeOptions) -> Result<Box<dyn Store>, StoreError> {
     match choice {
         StoreChoice::Sqlite(_) => {
             let path = choice.path(host).unwrap_or_default();
             Ok(Box::new(Sqlite::new(&path, host, StoreOptions::default())))
         }
         StoreChoice::Memory => Ok(Box::new(Memory::new(host))),
-        StoreChoice::Kube { .. } => Err(missing("Kubernetes")),
+        StoreChoice::Kube { context } => {
+            let mut options = kube.clone();
+            options.context = context.clone().or(options.context);
+            Ok(Box::new(Kube::new(options, host)))
+        }
         StoreChoice::Etcd(address) => Ok(Box::new(Etcd::new(address, host)?)),
     }
 }

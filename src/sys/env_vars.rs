@@ -71,6 +71,11 @@ pub const VARIABLES: &[Variable] = &[
         "KUBERNETES_SERVICE_HOST",
         "Set in pods of a cluster, whose service account is then used.",
     ),
+    variable(
+        "KUBERNETES_SERVICE_PORT",
+        "KUBERNETES_SERVICE_PORT",
+        "Port that goes with KUBERNETES_SERVICE_HOST.",
+    ),
     variable("NO_COLOR", "NO_COLOR", "Any value but the empty one turns colour off."),
     variable("NO_PROXY", "NO_PROXY", "Hosts reached without a proxy; the lower-case name counts too."),
     variable("SOURCE_DATE_EPOCH", "SOURCE_DATE_EPOCH", "Unix seconds written as the time of packaged files."),

@@ -18,6 +18,8 @@ mod gotpl_cases;
 mod index_repository;
 mod ingress_session;
 mod kills;
+mod kube;
+mod kube_faults;
 mod lint_cases;
 mod manifest_cases;
 mod packaging;

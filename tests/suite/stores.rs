@@ -57,9 +57,17 @@ fn each_store(run: impl Fn(&dyn Store)) {
     }
 }
 
+/// As [`each_store`], and over a Kubernetes cluster where there is one; for tests of what it does as well.
+fn each_store_and_cluster(run: impl Fn(&dyn Store)) {
+    each_store(&run);
+    if let Some(own) = crate::kube::own(&["ns", "n"]) {
+        run(&own);
+    }
+}
+
 #[test]
 fn an_empty_store_has_nothing() {
-    each_store(|store| {
+    each_store_and_cluster(|store| {
         assert_eq!(store.get(&id("ns", "a")).unwrap(), None);
         assert!(store.list(&Query::default()).unwrap().is_empty());
         assert!(matches!(store.delete(&id("ns", "a"), None), Err(StoreError::NotFound { .. })));
@@ -118,7 +126,7 @@ fn an_identity_is_unique_whatever_its_version() {
 
 #[test]
 fn replace_and_delete_are_optimistic() {
-    each_store(|store| {
+    each_store_and_cluster(|store| {
         let first = store.create(config("ns", "a", "1")).unwrap();
         let second = store.replace(config("ns", "a", "2"), Some(first.resource_version)).unwrap();
         assert!(second.resource_version > first.resource_version);
@@ -200,7 +208,7 @@ fn listings_are_ordered_and_filtered() {
 
 #[test]
 fn labels_follow_their_object() {
-    each_store(|store| {
+    each_store_and_cluster(|store| {
         let mut object = config("ns", "a", "1");
         store.create(object.clone()).unwrap();
         set(&mut object, &["metadata", "labels", "app"], "new");
@@ -244,7 +252,7 @@ fn a_batch_is_all_or_nothing_and_sees_itself() {
 
 #[test]
 fn unacceptable_objects_are_refused() {
-    each_store(|store| {
+    each_store_and_cluster(|store| {
         for (json, want) in [
             ("{}", "invalid object /: apiVersion is missing or no string"),
             (r#"{"apiVersion":"v1","kind":"A"}"#, "invalid object A/: metadata.name is missing or no string"),
@@ -279,6 +287,23 @@ fn steps() -> impl Strategy<Value = Vec<Vec<Step>>> {
         (0u8..5, any::<bool>()).prop_map(|(name, stale)| Step::Delete(name, stale)),
     ];
     prop::collection::vec(prop::collection::vec(step, 1..4), 1..20)
+}
+
+/// The model after steps that all were carried out.
+fn after(model: &BTreeMap<u8, (u8, u64)>, steps: &[Step]) -> BTreeMap<u8, (u8, u64)> {
+    let mut next = model.clone();
+    for step in steps {
+        match *step {
+            Step::Create(name, data) => drop(next.insert(name, (data, 0))),
+            Step::Replace(name, data, _) => {
+                if let Some(entry) = next.get_mut(&name).filter(|entry| entry.0 != data) {
+                    *entry = (data, 0);
+                }
+            }
+            Step::Delete(name, _) => drop(next.remove(&name)),
+        }
+    }
+    next
 }
 
 /// Runs batches on a store and on a plain map, and compares after each.
@@ -325,6 +350,9 @@ fn run_against_model(store: &dyn Store, batches: &[Vec<Step>]) {
         assert_eq!(result.is_ok(), fits, "{batch:?}: {result:?}");
         if fits {
             model = next;
+        } else if let Err(StoreError::Partial { done, total, .. }) = &result {
+            assert!(!store.capabilities().atomic_batches && *done > 0 && *total == batch.len(), "{result:?}");
+            model = after(&model, &batch[..*done]);
         }
         let found = store.list(&Query::default()).unwrap();
         assert_eq!(found.len(), model.len());
@@ -349,6 +377,17 @@ proptest! {
     #[test]
     fn stores_agree_with_a_model(batches in steps()) {
         each_store(|store| run_against_model(store, &batches));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_cluster_agrees_with_the_model(batches in steps()) {
+        if let Some(own) = crate::kube::own(&["n"]) {
+            run_against_model(&own, &batches);
+        }
     }
 }
 

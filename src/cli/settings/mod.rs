@@ -15,6 +15,7 @@ use super::args::GlobalArgs;
 use super::error::Failure;
 use super::parse;
 use super::ui::{ColourMode, Level, Ui};
+use crate::cluster::KubeOptions;
 use crate::sys::env_vars::VARIABLES;
 use crate::sys::{Dirs, Host, Secret};
 
@@ -261,6 +262,11 @@ impl Settings {
         }
         let store = self.store(host)?;
         Ok(store.namespace.unwrap_or_else(|| "default".to_string()))
+    }
+
+    /// How to reach an API server: the flags, the variables and the kubeconfig files that there are.
+    pub fn kube_options(&self, host: &Host) -> KubeOptions {
+        store::kube_options(host, &self.kube)
     }
 
     /// Which store to work on, and why.

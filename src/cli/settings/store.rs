@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use super::KubeSettings;
 use crate::cli::error::Failure;
 use crate::cli::parse;
-use crate::cluster::{self, Reason, StoreChoice, StoreError};
+use crate::cluster::{self, KubeOptions, Reason, StoreChoice, StoreError};
 use crate::data::{Map, Value, yaml};
 use crate::diag::{SourceFile, did_you_mean};
 use crate::sys::{Host, fs};
@@ -123,6 +123,32 @@ fn kubeconfig_files(host: &Host, kube: &KubeSettings) -> Vec<PathBuf> {
     home.map(|home| vec![Path::new(home).join(".kube").join("config")]).unwrap_or_default()
 }
 
+/// The files that there are; one that was named must be there, or its absence is told when it is read.
+fn existing_files(host: &Host, kube: &KubeSettings) -> Vec<PathBuf> {
+    kubeconfig_files(host, kube)
+        .into_iter()
+        .filter(|path| kube.kubeconfig.is_some() || fs::kind(path) == fs::Kind::File)
+        .collect()
+}
+
+/// How to reach an API server.
+pub(super) fn kube_options(host: &Host, kube: &KubeSettings) -> KubeOptions {
+    KubeOptions {
+        kubeconfig: existing_files(host, kube),
+        context: kube.context.clone(),
+        server: kube.server.clone(),
+        token: kube.token.clone(),
+        as_user: kube.as_user.clone(),
+        as_groups: kube.as_groups.clone(),
+        ca_file: kube.ca_file.as_ref().map(|path| host.resolve(path)),
+        tls_server_name: kube.tls_server_name.clone(),
+        insecure_skip_tls_verify: kube.insecure_skip_tls_verify,
+        burst: kube.burst_limit,
+        qps: kube.qps,
+        ..KubeOptions::default()
+    }
+}
+
 fn current_context(map: &Map) -> Option<String> {
     let name = map.get("current-context").and_then(Value::as_str)?;
     Some(name.to_string()).filter(|name| !name.is_empty())
@@ -130,10 +156,7 @@ fn current_context(map: &Map) -> Option<String> {
 
 /// Reads the files that count. Later ones add to earlier ones and replace nothing, as in kubectl.
 fn kubeconfig(host: &Host, kube: &KubeSettings) -> Result<Option<Current>, Failure> {
-    let files: Vec<PathBuf> = kubeconfig_files(host, kube)
-        .into_iter()
-        .filter(|path| kube.kubeconfig.is_some() || fs::kind(path) == fs::Kind::File)
-        .collect();
+    let files = existing_files(host, kube);
     let mut documents = Vec::new();
     for path in &files {
         let text = fs::read_text(path, KUBECONFIG_LIMIT)?;

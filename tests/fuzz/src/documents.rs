@@ -303,7 +303,7 @@ pub fn yaml(data: &[u8]) {
         assert!(same(&value, &again), "{value:?}\nwas written as\n{written}\nand read as\n{again:?}");
         assert_eq!(yaml::to_string(&again), written);
     }
-    let _ = yaml::to_string_pretty(&value);
+    let _ = yaml::to_string_pretty(&yaml::Pretty::from(&value));
     if let Ok(written) = json::to_string(&value) {
         let again = json::parse(&written).unwrap_or_else(|error| panic!("{error}\n{written}"));
         assert!(same(&value, &again), "{value:?}\nwas written as\n{written}\nand read as\n{again:?}");

@@ -1,0 +1,192 @@
+//! The Kubernetes API as a store and as a cluster, through kube-rs.
+//!
+//! ```text
+//! KubeOptions ─► access (kubeconfig, flags) ─► link (runtime, rate, credentials, tries) ─► kube-rs ─► transport ─► server
+//!                                                 ▲
+//!      objects (get, list) · requests (changes) · watch · discovery (kinds) · refusals (what an error answer means)
+//! ```
+//!
+//! Async stops here: callers block, and the runtime lives on one thread, started with the first request. Objects stay
+//! dynamic values; none of the types of the API's kinds is in the program.
+//!
+//! Invariant: nothing is read and nobody is asked before the first call that needs it.
+
+mod access;
+mod credentials;
+mod discovery;
+mod fields;
+mod link;
+mod objects;
+mod options;
+mod parallel;
+mod refusals;
+mod requests;
+mod transport;
+mod watch;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kube::core::subresource::LogParams;
+
+use super::live::{Cluster, Kind, LogOptions, Request, Seen, Server};
+use super::{Capabilities, Query, Store, StoreError, Stored, Write};
+use crate::data::Value;
+use crate::manifest::ObjectRef;
+use crate::sys::Host;
+use discovery::Discovery;
+use link::Link;
+use parallel::parallel;
+
+pub use options::{DEFAULT_QPS, KubeOptions};
+
+/// Largest object: what Kubernetes takes as the data of one Secret.
+const LARGEST: usize = 1024 * 1024;
+
+/// A Kubernetes cluster.
+#[derive(Debug)]
+pub struct Kube {
+    options: KubeOptions,
+    host: Host,
+    link: Mutex<Option<Arc<Link>>>,
+    discovery: Discovery,
+    server: Mutex<Option<Server>>,
+}
+
+impl Kube {
+    /// A store that talks to the server which the options name. Nothing is read yet.
+    pub fn new(options: KubeOptions, host: &Host) -> Self {
+        Kube {
+            options,
+            host: host.clone(),
+            link: Mutex::default(),
+            discovery: Discovery::default(),
+            server: Mutex::default(),
+        }
+    }
+
+    /// The connection, made at the first call.
+    fn link(&self) -> Result<Arc<Link>, StoreError> {
+        let mut slot = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(link) = &*slot {
+            return Ok(Arc::clone(link));
+        }
+        let link = Arc::new(Link::new(&self.options, &self.host, self.describe())?);
+        *slot = Some(Arc::clone(&link));
+        Ok(link)
+    }
+}
+
+impl Store for Kube {
+    fn describe(&self) -> String {
+        match &self.options.context {
+            Some(context) => format!("kube:{context}"),
+            None => "kube".to_string(),
+        }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { atomic_batches: false, runs_workloads: true, largest_object: LARGEST }
+    }
+
+    fn cluster(&self) -> Option<&dyn Cluster> {
+        Some(self)
+    }
+
+    fn get(&self, id: &ObjectRef) -> Result<Option<Stored>, StoreError> {
+        self.read(id)
+    }
+
+    fn get_each(&self, ids: &[ObjectRef]) -> Result<Vec<Option<Stored>>, StoreError> {
+        parallel(ids, |id| self.read(id)).into_iter().collect()
+    }
+
+    fn list(&self, query: &Query) -> Result<Vec<Stored>, StoreError> {
+        self.query(query)
+    }
+
+    fn batch(&self, writes: &[Write]) -> Result<Vec<Option<Stored>>, StoreError> {
+        let mut results = Vec::with_capacity(writes.len());
+        for write in writes {
+            match self.write(write) {
+                Ok(result) => results.push(result),
+                Err(source) if results.is_empty() => return Err(source),
+                Err(source) => {
+                    let (done, total) = (results.len(), writes.len());
+                    return Err(StoreError::Partial { done, total, source: Box::new(source) });
+                }
+            }
+        }
+        Ok(results)
+    }
+}
+
+impl Cluster for Kube {
+    fn send(&self, request: &Request, dry_run: bool) -> Result<Option<Stored>, StoreError> {
+        self.carry_out(request, dry_run)
+    }
+
+    fn send_each(&self, requests: &[Request], dry_run: bool) -> Vec<Result<Option<Stored>, StoreError>> {
+        parallel(requests, |request| self.carry_out(request, dry_run))
+    }
+
+    fn adopt_fields(&self, id: &ObjectRef) -> Result<bool, StoreError> {
+        self.move_fields(id)
+    }
+
+    fn server(&self) -> Result<Server, StoreError> {
+        let mut known = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(server) = &*known {
+            return Ok(server.clone());
+        }
+        let link = self.link()?;
+        let answer = link.call(&discovery::ask("/version", "application/json")?);
+        let answer = answer.map_err(|trouble| discovery::general(&link, trouble))?.value()?;
+        let text = |field: &str| answer.get(field).and_then(Value::as_str).unwrap_or("").to_string();
+        let server = Server {
+            version: text("gitVersion"),
+            major: text("major"),
+            minor: text("minor"),
+            api_versions: self.discovery.catalog(&link)?.api_versions.clone(),
+        };
+        *known = Some(server.clone());
+        Ok(server)
+    }
+
+    fn kind(&self, group: &str, version: &str, kind: &str) -> Result<Option<Kind>, StoreError> {
+        let link = self.link()?;
+        Ok(self.discovery.find(&link, group, version, kind)?.map(discovery::told))
+    }
+
+    fn watch(
+        &self,
+        objects: &[ObjectRef],
+        beat: Duration,
+        on: &mut dyn FnMut(Seen) -> bool,
+    ) -> Result<(), StoreError> {
+        self.observe(objects, beat, on)
+    }
+
+    fn logs(&self, pod: &ObjectRef, options: &LogOptions) -> Result<String, StoreError> {
+        let link = self.link()?;
+        let most = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        let params = LogParams {
+            container: Some(options.container.clone()).filter(|name| !name.is_empty()),
+            tail_lines: options.tail.map(most),
+            limit_bytes: options.limit_bytes.map(most),
+            previous: options.previous,
+            ..LogParams::default()
+        };
+        let path = format!("/api/v1/namespaces/{}/pods", pod.namespace);
+        let ask = kube::core::Request::new(path).logs(&pod.name, &params);
+        let ask =
+            ask.map_err(|error| StoreError::Invalid { what: pod.to_string(), reason: error.to_string() })?;
+        let reply = link.call(&ask).map_err(|trouble| requests::error_of(&link, pod, "log", trouble))?;
+        Ok(String::from_utf8_lossy(&reply.body).into_owned())
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        let slot = self.link.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.as_ref().map(|link| link.warnings()).unwrap_or_default()
+    }
+}

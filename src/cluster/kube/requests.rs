@@ -1,0 +1,371 @@
+//! Changes: the requests of a store and of a cluster, one object each.
+//!
+//! Source: how Helm 4 sends them: server-side apply and replace with strict field validation, create and patch without.
+//!
+//! Invariant: a body is sent as it was given; only what the server gives itself is taken out, and the expected version is
+//! put in.
+
+use http1::Method;
+use http1::header::{CONTENT_TYPE, HeaderValue};
+use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, ValidationDirective};
+
+use super::Kube;
+use super::discovery::Resource;
+use super::fields;
+use super::link::{APPLY, Ask, Link, Trouble};
+use super::objects::{get, stored};
+use super::refusals::Asked;
+use crate::cluster::live::{FIELD_MANAGER, Propagation, Request};
+use crate::cluster::object::{check_texts, identity, plain, without_given};
+use crate::cluster::{StoreError, Stored, Write};
+use crate::data::{Map, Value};
+use crate::manifest::ObjectRef;
+
+/// How often a change of whatever version is tried when others change the object at the same time.
+const MOST_RACES: u32 = 5;
+
+/// Whether fields that no schema has are an error.
+#[derive(Clone, Copy, PartialEq)]
+enum Validation {
+    /// The server warns.
+    Lenient,
+    /// The server refuses.
+    Strict,
+}
+
+fn built(request: Result<Ask, kube::core::request::Error>, id: &ObjectRef) -> Result<Ask, StoreError> {
+    request.map_err(|error| StoreError::Invalid { what: id.to_string(), reason: error.to_string() })
+}
+
+/// The identity of an object to be created; it may have a name that the server makes.
+fn identity_to_create(body: &Value) -> Result<ObjectRef, StoreError> {
+    let prefix = body.path(["metadata", "generateName"]).and_then(Value::as_str).unwrap_or("");
+    let name = body.path(["metadata", "name"]).and_then(Value::as_str).unwrap_or("");
+    if prefix.is_empty() || !name.is_empty() {
+        return identity(body);
+    }
+    let mut named = body.clone();
+    if let Some(Value::Map(metadata)) = named.as_map_mut().and_then(|map| map.get_mut("metadata")) {
+        metadata.insert("name".into(), Value::str(prefix));
+    }
+    identity(&named)
+}
+
+/// The body as bytes, with a version to be met.
+fn bytes(body: &Value, id: &ObjectRef, expected: Option<u64>) -> Result<Vec<u8>, StoreError> {
+    let mut body =
+        without_given(body).map_err(|reason| StoreError::Invalid { what: id.to_string(), reason })?;
+    if let Some(expected) = expected {
+        expect(&mut body, expected);
+    }
+    serde_json::to_vec(&body)
+        .map_err(|error| StoreError::Invalid { what: id.to_string(), reason: error.to_string() })
+}
+
+fn expect(body: &mut Value, version: u64) {
+    let Some(map) = body.as_map_mut() else { return };
+    let metadata = map.entry("metadata".into()).or_insert_with(|| Value::Map(Map::new()));
+    if let Some(metadata) = metadata.as_map_mut() {
+        metadata.insert("resourceVersion".into(), Value::str(version.to_string()));
+    }
+}
+
+/// A kind with an object of it.
+struct Place {
+    resource: Resource,
+    id: ObjectRef,
+}
+
+impl Place {
+    fn request(&self) -> kube::core::Request {
+        kube::core::Request::new(self.resource.path(&self.id.namespace))
+    }
+}
+
+impl Kube {
+    /// Where an object is in the API.
+    fn place(&self, link: &Link, id: ObjectRef) -> Result<Place, StoreError> {
+        let resource = self.discovery.of(link, &id)?;
+        if resource.namespaced && id.namespace.is_empty() {
+            let reason = "its kind lives in namespaces, and it names none".to_string();
+            return Err(StoreError::Invalid { what: id.to_string(), reason });
+        }
+        Ok(Place { resource, id })
+    }
+
+    /// One object; the version does not matter when it is not served any more.
+    pub(super) fn read(&self, id: &ObjectRef) -> Result<Option<Stored>, StoreError> {
+        let link = self.link()?;
+        let exact = self.discovery.find(&link, &id.group, &id.version, &id.kind)?;
+        let resource = match exact {
+            Some(resource) => Some(resource),
+            None => self.discovery.preferred(&link, &id.group, &id.kind)?,
+        };
+        let Some(resource) = resource.filter(|resource| !resource.namespaced || !id.namespace.is_empty())
+        else {
+            return Ok(None);
+        };
+        look(&link, &Place { resource, id: id.clone() })
+    }
+
+    /// One write of a batch.
+    pub(super) fn write(&self, write: &Write) -> Result<Option<Stored>, StoreError> {
+        match write {
+            Write::Create { body } => self.create_object(body, Validation::Lenient, false).map(Some),
+            Write::Replace { body, expected } => {
+                self.replace_object(body, *expected, Validation::Lenient, false).map(Some)
+            }
+            Write::Delete { id, expected } => {
+                self.delete_object(id, *expected, Propagation::Background, false).map(|()| None)
+            }
+        }
+    }
+
+    /// One request to a cluster.
+    pub(super) fn carry_out(&self, request: &Request, dry_run: bool) -> Result<Option<Stored>, StoreError> {
+        match request {
+            Request::Create { body } => self.create_object(body, Validation::Lenient, dry_run).map(Some),
+            Request::Apply { body, force } => self.apply(body, *force, dry_run).map(Some),
+            Request::Patch { id, patch, expected } => self.patch(id, patch, *expected, dry_run).map(Some),
+            Request::Replace { body, expected } => {
+                self.replace_object(body, *expected, Validation::Strict, dry_run).map(Some)
+            }
+            Request::Delete { id, propagation } => {
+                self.delete_object(id, None, *propagation, dry_run).map(|()| None)
+            }
+        }
+    }
+
+    fn create_object(&self, body: &Value, how: Validation, dry_run: bool) -> Result<Stored, StoreError> {
+        let link = self.link()?;
+        let id = identity_to_create(body)?;
+        check_texts(body, &id)?;
+        let place = self.place(&link, id)?;
+        let params = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.into()) };
+        let ask = built(place.request().create(&params, bytes(body, &place.id, None)?), &place.id)?;
+        self.change(&link, &place, "create", with(ask, how)?)
+    }
+
+    fn replace_object(
+        &self,
+        body: &Value,
+        expected: Option<u64>,
+        how: Validation,
+        dry_run: bool,
+    ) -> Result<Stored, StoreError> {
+        let link = self.link()?;
+        let id = identity(body)?;
+        check_texts(body, &id)?;
+        let place = self.place(&link, id)?;
+        let params = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.into()) };
+        let send = |version: u64| {
+            let body = bytes(body, &place.id, Some(version))?;
+            let ask = built(place.request().replace(&place.id.name, &params, body), &place.id)?;
+            self.change(&link, &place, "update", with(ask, how)?)
+        };
+        if let Some(expected) = expected {
+            return with_versions(&link, &place, expected, send(expected));
+        }
+        let mut races = 0;
+        loop {
+            // Most kinds can be replaced without a version, but a few are then created where there is none.
+            let Some(found) = look(&link, &place)? else {
+                return Err(StoreError::NotFound { id: place.id.clone().into() });
+            };
+            match with_versions(&link, &place, found.resource_version, send(found.resource_version)) {
+                Err(StoreError::Conflict { .. }) if races < MOST_RACES => races += 1,
+                done => return done,
+            }
+        }
+    }
+
+    fn delete_object(
+        &self,
+        id: &ObjectRef,
+        expected: Option<u64>,
+        propagation: Propagation,
+        dry_run: bool,
+    ) -> Result<(), StoreError> {
+        let link = self.link()?;
+        let place = match self.place(&link, id.clone()) {
+            Err(StoreError::NoKind { .. }) => return Err(StoreError::NotFound { id: id.clone().into() }),
+            place => place?,
+        };
+        let mut params = match propagation {
+            Propagation::Background => DeleteParams::background(),
+            Propagation::Foreground => DeleteParams::foreground(),
+            Propagation::Orphan => DeleteParams::orphan(),
+        };
+        params.dry_run = dry_run;
+        params.preconditions =
+            expected.map(|version| Preconditions { resource_version: Some(version.to_string()), uid: None });
+        let ask = built(place.request().delete(&id.name, &params), id)?;
+        let answer = link.call(&ask).map(drop);
+        self.note_definition(id);
+        let answer = answer.map_err(|trouble| asked(&link, id, "delete", &ask).error(trouble));
+        match expected {
+            Some(expected) => with_versions(&link, &place, expected, answer),
+            None => answer,
+        }
+    }
+
+    fn apply(&self, body: &Value, force: bool, dry_run: bool) -> Result<Stored, StoreError> {
+        let link = self.link()?;
+        let id = identity(body)?;
+        let body = &plain(body, 0).map_err(|reason| StoreError::Invalid { what: id.to_string(), reason })?;
+        let place = self.place(&link, id)?;
+        let params = PatchParams {
+            dry_run,
+            force,
+            field_manager: Some(FIELD_MANAGER.into()),
+            field_validation: Some(ValidationDirective::Strict),
+        };
+        let ask = built(place.request().patch(&place.id.name, &params, &Patch::Apply(body)), &place.id)?;
+        debug_assert!(ask.headers().get(CONTENT_TYPE).is_some_and(|value| value == APPLY));
+        match self.change(&link, &place, "patch", ask) {
+            Err(StoreError::Fields { id, mut fields }) => {
+                // The values are only for people: without them the conflict is as true.
+                let live = look(&link, &place).ok().flatten().and_then(|live| live.body);
+                for conflict in &mut fields {
+                    let shown = |body: &Value| serde_json::to_string(fields::at(body, &conflict.field)?).ok();
+                    conflict.found = live.as_ref().and_then(shown);
+                    conflict.wanted = shown(body);
+                }
+                Err(StoreError::Fields { id, fields })
+            }
+            done => done,
+        }
+    }
+
+    fn patch(
+        &self,
+        id: &ObjectRef,
+        patch: &Value,
+        expected: Option<u64>,
+        dry_run: bool,
+    ) -> Result<Stored, StoreError> {
+        let link = self.link()?;
+        let place = self.place(&link, id.clone())?;
+        let params =
+            PatchParams { dry_run, field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        let mut patch = patch.clone();
+        if let Some(expected) = expected {
+            expect(&mut patch, expected);
+        }
+        let ask = built(place.request().patch(&id.name, &params, &Patch::Merge(patch)), id)?;
+        let answer = self.change(&link, &place, "patch", ask);
+        match expected {
+            Some(expected) => with_versions(&link, &place, expected, answer),
+            None => answer,
+        }
+    }
+
+    /// Sends a change and reads the object that it made.
+    fn change(&self, link: &Link, place: &Place, verb: &str, ask: Ask) -> Result<Stored, StoreError> {
+        let answer = link.call(&ask);
+        self.note_definition(&place.id);
+        let reply = answer.map_err(|trouble| asked(link, &place.id, verb, &ask).error(trouble))?;
+        stored(reply.value()?, &place.resource, true)
+    }
+
+    /// A definition changes what kinds there are.
+    fn note_definition(&self, id: &ObjectRef) {
+        if matches!(id.kind.as_str(), "CustomResourceDefinition" | "APIService") {
+            self.discovery.forget();
+        }
+    }
+
+    /// See [`crate::cluster::Cluster::adopt_fields`].
+    pub(super) fn move_fields(&self, id: &ObjectRef) -> Result<bool, StoreError> {
+        let link = self.link()?;
+        let place = self.place(&link, id.clone())?;
+        let mut races = 0;
+        loop {
+            let not_found = || StoreError::NotFound { id: id.clone().into() };
+            let found = look(&link, &place)?.ok_or_else(not_found)?;
+            let entries = found.body.as_ref().and_then(|body| body.path(["metadata", "managedFields"]));
+            let entries = entries.and_then(Value::as_list).unwrap_or_default();
+            let Some(moved) = fields::as_applied(entries, FIELD_MANAGER) else { return Ok(false) };
+            let step = |field: &str, value: Value| -> Value {
+                let path = Value::str(format!("/metadata/{field}"));
+                [("op", Value::str("replace")), ("path", path), ("value", value)].into_iter().collect()
+            };
+            let version = Value::str(found.resource_version.to_string());
+            let patch = [step("managedFields", Value::List(moved)), step("resourceVersion", version)];
+            let ask = json_patch(&place, &patch)?;
+            match with_versions(
+                &link,
+                &place,
+                found.resource_version,
+                self.change(&link, &place, "patch", ask),
+            ) {
+                Ok(_) => return Ok(true),
+                Err(StoreError::Conflict { .. }) if races < MOST_RACES => races += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// The object as it is now.
+fn look(link: &Link, place: &Place) -> Result<Option<Stored>, StoreError> {
+    let ask = get(&place.resource, &place.id)?;
+    match link.call(&ask) {
+        Ok(reply) => stored(reply.value()?, &place.resource, true).map(Some),
+        Err(trouble) => match asked(link, &place.id, "get", &ask).error(trouble) {
+            StoreError::NotFound { .. } | StoreError::NoKind { .. } => Ok(None),
+            error => Err(error),
+        },
+    }
+}
+
+/// Puts the version that is there now into a conflict.
+fn with_versions<T>(
+    link: &Link,
+    place: &Place,
+    expected: u64,
+    answer: Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let Err(StoreError::Refused { code: 409, .. }) = &answer else { return answer };
+    let id = Box::new(place.id.clone());
+    match look(link, place)? {
+        None => Err(StoreError::NotFound { id }),
+        Some(found) if found.resource_version == expected => answer,
+        Some(found) => Err(StoreError::Conflict { id, expected, found: found.resource_version }),
+    }
+}
+
+fn json_patch(place: &Place, patch: &[Value]) -> Result<Ask, StoreError> {
+    let failed = |error: String| StoreError::Internal(error);
+    let path = format!(
+        "{}/{}?fieldManager={FIELD_MANAGER}",
+        place.resource.path(&place.id.namespace),
+        place.id.name
+    );
+    let body = serde_json::to_vec(patch).map_err(|error| failed(error.to_string()))?;
+    http1::Request::builder()
+        .method(Method::PATCH)
+        .uri(path)
+        .header(CONTENT_TYPE, HeaderValue::from_static("application/json-patch+json"))
+        .body(body)
+        .map_err(|error| failed(error.to_string()))
+}
+
+/// The request with what kube-rs has no parameter for.
+fn with(mut ask: Ask, how: Validation) -> Result<Ask, StoreError> {
+    if how == Validation::Strict {
+        let strict = format!("{}&fieldValidation=Strict", ask.uri());
+        *ask.uri_mut() =
+            strict.parse().map_err(|error| StoreError::Internal(format!("{}: {error}", ask.uri())))?;
+    }
+    Ok(ask)
+}
+
+fn asked<'a>(link: &'a Link, id: &'a ObjectRef, verb: &'a str, ask: &Ask) -> Asked<'a> {
+    Asked { store: &link.store, id, verb, size: ask.body().len() }
+}
+
+/// The error of some trouble with an object.
+pub(super) fn error_of(link: &Link, id: &ObjectRef, verb: &str, trouble: Trouble) -> StoreError {
+    Asked { store: &link.store, id, verb, size: 0 }.error(trouble)
+}

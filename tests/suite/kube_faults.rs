@@ -1,0 +1,478 @@
+//! The Kubernetes store against an API server that misbehaves: it refuses, resets, hangs, answers with nonsense, or cuts a
+//! watch. No real server is needed.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use bowline::cluster::live::{Request, Seen};
+use bowline::cluster::{Cluster, Kube, KubeOptions, Query, Store, StoreError};
+use bowline::manifest::ObjectRef;
+use bowline::sys::Secret;
+
+use crate::stores::{body, host};
+
+/// What the server does with a request.
+enum Reaction {
+    /// Code, further headers, body.
+    Answer(u16, &'static str, String),
+    /// The connection is closed without an answer.
+    Reset,
+    /// Nothing is said for so long, then it is closed.
+    Hang(Duration),
+    /// A good answer's beginning, which never ends; the connection is cut after so long.
+    Cut(String, Duration),
+}
+
+fn ok(body: impl Into<String>) -> Reaction {
+    Reaction::Answer(200, "", body.into())
+}
+
+fn refused(code: u16, reason: &str, message: &str) -> Reaction {
+    let body = format!(
+        r#"{{"kind":"Status","apiVersion":"v1","status":"Failure","code":{code},"reason":"{reason}","message":"{message}"}}"#
+    );
+    Reaction::Answer(code, "", body)
+}
+
+/// A server on a port of its own; it knows what it was asked.
+struct Fake {
+    address: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Fake {
+    /// `react` is given method and path with the number of the request, from 1.
+    fn start(react: impl Fn(&str, usize) -> Reaction + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (react, number) = (Arc::new(react), Arc::new(AtomicUsize::new(0)));
+        let log = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let Ok(stream) = stream else { return };
+                let (react, number, log) = (Arc::clone(&react), Arc::clone(&number), Arc::clone(&log));
+                std::thread::spawn(move || serve(stream, &*react, &number, &log));
+            }
+        });
+        Fake { address, asked }
+    }
+
+    fn kube(&self) -> Kube {
+        self.kube_with(|_| ())
+    }
+
+    fn kube_with(&self, change: impl Fn(&mut KubeOptions)) -> Kube {
+        let mut options = KubeOptions {
+            server: Some(self.address.clone()),
+            token: Some(Secret::new("hush-hush")),
+            request_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(2),
+            ..KubeOptions::default()
+        };
+        change(&mut options);
+        Kube::new(options, &host())
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn serve(
+    stream: TcpStream,
+    react: &(dyn Fn(&str, usize) -> Reaction + Send + Sync),
+    number: &AtomicUsize,
+    log: &Mutex<Vec<String>>,
+) -> Option<()> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut stream = stream;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+        let mut length = 0;
+        loop {
+            let mut header = String::new();
+            reader.read_line(&mut header).ok()?;
+            if let Some(value) = header.to_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().ok()?;
+            }
+            if header.trim().is_empty() {
+                break;
+            }
+        }
+        let mut sent = vec![0; length];
+        reader.read_exact(&mut sent).ok()?;
+        let asked = line.rsplit_once(' ')?.0.to_string();
+        log.lock().unwrap().push(asked.clone());
+        match react(&asked, number.fetch_add(1, Ordering::SeqCst) + 1) {
+            Reaction::Answer(code, headers, body) => {
+                let length = body.len();
+                let head = format!(
+                    "HTTP/1.1 {code} X\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n"
+                );
+                stream.write_all(format!("{head}{headers}\r\n{body}").as_bytes()).ok()?;
+            }
+            Reaction::Reset => return None,
+            Reaction::Hang(time) => {
+                std::thread::sleep(time);
+                return None;
+            }
+            Reaction::Cut(body, time) => {
+                let length = body.len();
+                let head =
+                    "HTTP/1.1 200 X\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n";
+                stream.write_all(format!("{head}\r\n{length:x}\r\n{body}\r\n").as_bytes()).ok()?;
+                stream.flush().ok()?;
+                std::thread::sleep(time);
+                return None;
+            }
+        }
+    }
+}
+
+fn config(name: &str) -> ObjectRef {
+    ObjectRef {
+        group: String::new(),
+        version: "v1".into(),
+        kind: "ConfigMap".into(),
+        namespace: "n".into(),
+        name: name.into(),
+    }
+}
+
+fn object(name: &str, version: u64) -> String {
+    format!(
+        r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"{name}","namespace":"n","uid":"u","resourceVersion":"{version}","creationTimestamp":"2024-01-01T00:00:00Z"}}}}"#
+    )
+}
+
+fn wanted(name: &str) -> bowline::data::Value {
+    body(&format!(
+        r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"{name}","namespace":"n"}}}}"#
+    ))
+}
+
+fn is_unreachable(error: &StoreError) -> bool {
+    matches!(error, StoreError::ClusterUnreachable { .. })
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_at_once() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let options = KubeOptions { server: Some(format!("http://127.0.0.1:{port}")), ..KubeOptions::default() };
+    let start = Instant::now();
+    let error = Kube::new(options, &host()).server().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "Kubernetes cluster unreachable: Get \"http://127.0.0.1:{port}/version\": Connection refused"
+        )
+    );
+    assert!(start.elapsed() < Duration::from_secs(2));
+    let options = KubeOptions { server: Some("https://nothing.invalid".into()), ..KubeOptions::default() };
+    let error = Kube::new(options, &host()).get(&config("a")).unwrap_err();
+    assert!(is_unreachable(&error), "{error}");
+}
+
+#[test]
+fn a_read_survives_resets_and_a_write_is_sent_once() {
+    let fake = Fake::start(|_, number| match number {
+        1 => ok(object("a", 1)),
+        4 => ok(object("a", 2)),
+        _ => Reaction::Reset,
+    });
+    let kube = fake.kube();
+    assert_eq!(kube.get(&config("a")).unwrap().unwrap().resource_version, 1);
+    assert_eq!(kube.get(&config("a")).unwrap().unwrap().resource_version, 2);
+    let before = fake.asked().len();
+    let error = kube.create(wanted("b")).unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with(
+            "ConfigMap/n/b: no answer to create, which may have been carried out: Post \"http://"
+        ),
+        "{text}"
+    );
+    assert_eq!(fake.asked().len(), before + 1, "{:?}", fake.asked());
+    assert!(!format!("{error:?} {kube:?}").contains("hush"), "tokens do not print");
+    let error = kube.get(&config("a")).unwrap_err();
+    assert!(is_unreachable(&error), "{error}");
+    assert_eq!(fake.asked().len(), before + 5, "three more tries");
+}
+
+#[test]
+fn too_many_requests_are_waited_for() {
+    let fake = Fake::start(|_, number| match number {
+        1 | 3 => Reaction::Answer(429, "retry-after: 1\r\n", r#"{"message":"slow down"}"#.into()),
+        2 => ok(object("a", 1)),
+        4 => Reaction::Answer(201, "", object("b", 2)),
+        _ => Reaction::Answer(429, "retry-after: 3600\r\n", r#"{"message":"slow down"}"#.into()),
+    });
+    let kube = fake.kube();
+    let start = Instant::now();
+    assert!(kube.get(&config("a")).unwrap().is_some());
+    assert!(kube.create(wanted("b")).is_ok(), "a refused write was not carried out, so it is sent again");
+    assert!(start.elapsed() >= Duration::from_secs(2), "{:?}", start.elapsed());
+    let error = kube.get(&config("a")).unwrap_err();
+    assert_eq!(error.to_string(), "kube is busy: slow down");
+}
+
+#[test]
+fn errors_inside_the_server_are_retried_as_helm_does() {
+    let fake = Fake::start(|_, number| {
+        match number {
+        1 => refused(500, "", "etcdserver: leader changed"),
+        2 => Reaction::Answer(201, "", object("a", 1)),
+        3 | 4 => refused(500, "", "rpc error: code = Unknown desc = raft proposal dropped"),
+        5 => Reaction::Answer(
+            500,
+            "",
+            r#"{"reason":"InternalError","code":500,"message":"Internal error occurred: failed calling webhook \"w\": connect: connection refused"}"#
+                .into(),
+        ),
+        6..=8 => Reaction::Answer(503, "", "no healthy upstream".into()),
+        9 => ok(object("a", 2)),
+        10.. => Reaction::Answer(200, "", "<html>".into()),
+        0 => Reaction::Reset,
+    }
+    });
+    let kube = fake.kube();
+    kube.create(wanted("a")).unwrap();
+    let error = kube.create(wanted("a")).unwrap_err();
+    assert!(matches!(&error, StoreError::Refused { code: 500, .. }), "{error}");
+    assert_eq!(fake.asked().len(), 4);
+    let error = kube.create(wanted("a")).unwrap_err().to_string();
+    assert!(error.contains("failed calling webhook \"w\""), "{error}");
+    assert_eq!(kube.get(&config("a")).unwrap().unwrap().resource_version, 2);
+    let error = kube.get(&config("a")).unwrap_err().to_string();
+    assert!(error.contains("is no JSON"), "{error}");
+}
+
+#[test]
+fn a_slow_answer_ends_at_the_limit() {
+    let fake = Fake::start(|_, number| match number {
+        1 => Reaction::Hang(Duration::from_secs(3)),
+        _ => Reaction::Cut(r#"{"apiVersion":"#.into(), Duration::from_secs(3)),
+    });
+    let kube = fake.kube_with(|options| options.request_timeout = Duration::from_millis(300));
+    for what in ["silent", "half an answer"] {
+        let start = Instant::now();
+        let error = kube.get(&config("a")).unwrap_err();
+        assert!(error.to_string().ends_with("/configmaps/a\": no answer within 0.3 s"), "{what}: {error}");
+        assert!(start.elapsed() < Duration::from_secs(2), "{what}");
+    }
+}
+
+#[test]
+fn a_conflict_names_both_versions() {
+    let fake = Fake::start(|asked, _| match asked.split(' ').next() {
+        Some("GET") => ok(object("a", 9)),
+        _ => refused(409, "Conflict", "the object has been modified"),
+    });
+    let kube = fake.kube();
+    let error = kube.replace(wanted("a"), Some(3)).unwrap_err();
+    assert_eq!(error.to_string(), "ConfigMap/n/a has changed: expected resourceVersion 3, found 9");
+    let error = kube.delete(&config("a"), Some(3)).unwrap_err();
+    assert!(matches!(error, StoreError::Conflict { expected: 3, found: 9, .. }), "{error}");
+}
+
+#[test]
+fn an_old_server_is_asked_group_by_group_and_a_group_that_is_down_is_left_out() {
+    let fake = Fake::start(|asked, _| match asked {
+        "GET /api" => ok(r#"{"kind":"APIVersions","versions":["v1"]}"#),
+        "GET /apis" => ok(
+            r#"{"kind":"APIGroupList","groups":[{"name":"apps","versions":[{"version":"v1beta1"},{"version":"v1"}],"preferredVersion":{"version":"v1"}},{"name":"down.io","versions":[{"version":"v1"}],"preferredVersion":{"version":"v1"}}]}"#,
+        ),
+        "GET /api/v1" => ok(
+            r#"{"resources":[{"name":"pods","kind":"Pod","namespaced":true,"verbs":["list"]},{"name":"pods/log","kind":"Pod","namespaced":true,"verbs":["get"]}]}"#,
+        ),
+        "GET /apis/apps/v1" | "GET /apis/apps/v1beta1" => ok(
+            r#"{"resources":[{"name":"deployments","kind":"Deployment","namespaced":true,"verbs":["list"]}]}"#,
+        ),
+        "GET /version" => ok(r#"{"major":"1","minor":"20+","gitVersion":"v1.20.1"}"#),
+        asked if asked.starts_with("GET /apis/apps/v1/deployments?") => ok(r#"{"metadata":{},"items":[]}"#),
+        _ => refused(503, "ServiceUnavailable", "down"),
+    });
+    let kube = fake.kube();
+    let server = kube.server().unwrap();
+    assert_eq!((server.version.as_str(), server.minor.as_str()), ("v1.20.1", "20+"));
+    let versions =
+        ["apps/v1", "apps/v1/Deployment", "apps/v1beta1", "apps/v1beta1/Deployment", "v1", "v1/Pod"];
+    assert_eq!(server.api_versions, versions);
+    assert_eq!(kube.kind("apps", "v1beta1", "Deployment").unwrap().unwrap().plural, "deployments");
+    assert!(kube.kind("apps", "v1", "Pod").unwrap().is_none());
+    let group_kind = Some(("apps".to_string(), "Deployment".to_string()));
+    assert!(kube.list(&Query { group_kind, ..Query::default() }).unwrap().is_empty());
+    assert!(
+        fake.asked().iter().any(|asked| asked.starts_with("GET /apis/apps/v1/deployments?")),
+        "preferred"
+    );
+}
+
+#[test]
+fn a_list_that_the_server_forgot_is_begun_again() {
+    let fake = Fake::start(|_, number| match number {
+        1 => ok(format!(
+            r#"{{"metadata":{{"resourceVersion":"5","continue":"t"}},"items":[{}]}}"#,
+            object("a", 1)
+        )),
+        2 => refused(410, "Expired", "too old"),
+        3 => ok(format!(
+            r#"{{"metadata":{{"resourceVersion":"6","continue":"t"}},"items":[{}]}}"#,
+            object("a", 1)
+        )),
+        _ => ok(format!(r#"{{"metadata":{{"resourceVersion":"6"}},"items":[{}]}}"#, object("b", 2))),
+    });
+    let group_kind = Some((String::new(), "ConfigMap".to_string()));
+    let found = fake.kube().list(&Query { group_kind, ..Query::default() }).unwrap();
+    let names: Vec<&str> = found.iter().map(|found| found.id.name.as_str()).collect();
+    assert_eq!(names, ["a", "b"]);
+    assert!(fake.asked()[1].contains("continue=t"), "{:?}", fake.asked());
+}
+
+#[test]
+fn a_watch_goes_on_after_a_cut_and_after_the_server_forgot() {
+    let event =
+        |what: &str, version: u64| format!("{{\"type\":\"{what}\",\"object\":{}}}\n", object("a", version));
+    let listed = |version: u64, items: &str| {
+        ok(format!(r#"{{"metadata":{{"resourceVersion":"{version}"}},"items":[{items}]}}"#))
+    };
+    let fake = Fake::start(move |asked, number| match number {
+        1 => listed(10, &object("a", 10)),
+        2 => Reaction::Cut(event("MODIFIED", 11), Duration::from_millis(50)),
+        3 => {
+            assert!(asked.contains("resourceVersion=11"), "it goes on from what it saw: {asked}");
+            Reaction::Reset
+        }
+        4 => ok("{\"type\":\"ERROR\",\"object\":{\"code\":410,\"message\":\"too old\"}}\n"),
+        5 => listed(20, ""),
+        6 => Reaction::Cut(event("ADDED", 21), Duration::from_secs(20)),
+        _ => Reaction::Reset,
+    });
+    let kube = fake.kube();
+    let mut seen = Vec::new();
+    kube.watch(&[config("a")], Duration::from_secs(10), &mut |what| {
+        seen.push(match &what {
+            Seen::Is(object) => format!("is {}", object.resource_version),
+            Seen::Gone(_) => "gone".to_string(),
+            Seen::Reconnecting(_) => "reconnecting".to_string(),
+            Seen::Quiet => "quiet".to_string(),
+        });
+        seen.last().is_some_and(|last| last != "is 21")
+    })
+    .unwrap();
+    assert_eq!(seen, ["is 10", "is 11", "reconnecting", "reconnecting", "gone", "is 21"]);
+    assert!(fake.asked()[0].contains("fieldSelector=metadata.name%3Da"), "{:?}", fake.asked());
+}
+
+#[test]
+fn a_watch_that_is_not_allowed_ends_at_once_and_a_quiet_one_is_told() {
+    let fake = Fake::start(|_, _| refused(403, "Forbidden", "User \\\"u\\\" cannot list resource"));
+    let start = Instant::now();
+    let error = fake.kube().watch(&[config("a")], Duration::from_secs(5), &mut |_| true).unwrap_err();
+    assert!(matches!(error, StoreError::Forbidden { .. }), "{error}");
+    let fake = Fake::start(|_, number| match number {
+        1 => ok(r#"{"metadata":{"resourceVersion":"1"},"items":[]}"#),
+        _ => Reaction::Hang(Duration::from_secs(20)),
+    });
+    let mut quiet = 0;
+    fake.kube()
+        .watch(&[config("a")], Duration::from_millis(50), &mut |what| {
+            quiet += usize::from(matches!(what, Seen::Quiet));
+            quiet < 3
+        })
+        .unwrap();
+    assert!(start.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn renewable_credentials_are_renewed_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "old").unwrap();
+    let path = token.clone();
+    let fake = Fake::start(move |_, number| match number {
+        1 => {
+            std::fs::write(&path, "new").unwrap();
+            refused(401, "Unauthorized", "Unauthorized")
+        }
+        2 => ok(object("a", 1)),
+        _ => refused(401, "Unauthorized", "Unauthorized"),
+    });
+    let config_file = folder.path().join("config");
+    let text = format!(
+        "current-context: c\ncontexts: [{{name: c, context: {{cluster: k, user: u}}}}]\nclusters: [{{name: k, cluster: {{server: '{}'}}}}]\nusers: [{{name: u, user: {{tokenFile: token}}}}]\n",
+        fake.address
+    );
+    std::fs::write(&config_file, text).unwrap();
+    let kube = fake.kube_with(|options| {
+        options.kubeconfig = vec![config_file.clone()];
+        options.server = None;
+        options.token = None;
+    });
+    assert!(kube.get(&config("a")).unwrap().is_some());
+    let error = kube.get(&config("a")).unwrap_err();
+    assert!(matches!(error, StoreError::Unauthorized { .. }), "{error}");
+    assert_eq!(fake.asked().len(), 4);
+}
+
+#[test]
+fn proxies_are_those_of_the_host_and_the_cluster() {
+    let fake = Fake::start(|_, _| ok(object("a", 1)));
+    let options =
+        || KubeOptions { server: Some("http://cluster.invalid/k8s".into()), ..KubeOptions::default() };
+    let with = |env: [(&str, &str); 2]| {
+        let env = env.map(|(key, value)| (key.to_string(), value.to_string()));
+        bowline::sys::Host { env: Arc::new(env.into()), ..host() }
+    };
+    let proxied = with([("http_proxy", &fake.address), ("NO_PROXY", "other.invalid")]);
+    assert!(Kube::new(options(), &proxied).get(&config("a")).unwrap().is_some());
+    let asked = "GET http://cluster.invalid/k8s/api/v1/namespaces/n/configmaps/a";
+    assert_eq!(fake.asked(), [asked]);
+    let direct = with([("HTTP_PROXY", &fake.address), ("NO_PROXY", ".invalid")]);
+    let error = Kube::new(options(), &direct).get(&config("a")).unwrap_err();
+    assert!(is_unreachable(&error), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("config");
+    let text = format!(
+        "current-context: c\ncontexts: [{{name: c, context: {{cluster: k}}}}]\nclusters: [{{name: k, cluster: {{server: 'http://cluster.invalid/k8s', proxy-url: '{}'}}}}]\n",
+        fake.address
+    );
+    std::fs::write(&path, text).unwrap();
+    let kube = Kube::new(KubeOptions { kubeconfig: vec![path], ..KubeOptions::default() }, &host());
+    assert!(kube.get(&config("a")).unwrap().is_some());
+    assert_eq!(fake.asked(), [asked, asked]);
+}
+
+#[test]
+fn independent_requests_are_under_way_together() {
+    let fake = Fake::start(|asked, _| {
+        std::thread::sleep(Duration::from_millis(200));
+        let name = asked.rsplit('/').next().unwrap_or("");
+        if name == "n3" { refused(500, "", "no") } else { ok(object(name, 1)) }
+    });
+    let kube = fake.kube();
+    let ids: Vec<ObjectRef> = (0..8).map(|number| config(&format!("n{number}"))).collect();
+    let start = Instant::now();
+    let answers = kube.get_each(&ids[4..]).unwrap();
+    let names: Vec<String> = answers.into_iter().map(|found| found.unwrap().id.name).collect();
+    assert_eq!(names, ["n4", "n5", "n6", "n7"]);
+    let requests: Vec<Request> =
+        ids.iter().map(|id| Request::Patch { id: id.clone(), patch: body("{}"), expected: None }).collect();
+    let answers = kube.send_each(&requests, true);
+    let good: Vec<bool> = answers.iter().map(Result::is_ok).collect();
+    assert_eq!(answers.len(), 8);
+    assert_eq!(good.iter().filter(|good| **good).count(), 8, "{answers:?}");
+    assert!(
+        fake.asked()
+            .iter()
+            .filter(|asked| asked.starts_with("PATCH"))
+            .all(|asked| asked.contains("dryRun=All"))
+    );
+    assert!(kube.get_each(&ids).is_err(), "one of them cannot be read");
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+}
