@@ -30,13 +30,14 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
         .map_err(|_| format!("error parsing regexp: expression too large: `{pattern}`"))
 }
 
+/// How the messages begin about what the text after such a byte might still close or finish.
+const OPEN: [&str; 5] =
+    ["missing closing", "invalid named", "trailing", "invalid or unsupported", "invalid character"];
+
 /// Go's message about a pattern that is not UTF-8: what is wrong with it before the first such byte, or that byte.
 pub(super) fn compile_bytes(pattern: &[u8]) -> String {
     let before = pattern.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let rest = String::from_utf8_lossy(&pattern[before.len()..]);
-    // What the text after the byte might still close or finish is not wrong yet.
-    const OPEN: [&str; 5] =
-        ["missing closing", "invalid named", "trailing", "invalid or unsupported", "invalid character"];
     let message = match translate(before) {
         Err(message) if !OPEN.iter().any(|open| message.starts_with(open)) => message,
         _ => problem("invalid UTF-8", &rest),

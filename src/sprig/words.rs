@@ -81,12 +81,15 @@ enum Class {
 fn class(c: char) -> Class {
     match c {
         c if is_connector(c) => Class::Connector,
-        '$' | '+' | '<' | '=' | '>' | '^' | '`' | '|' | '~' => Class::Other,
-        c if c.is_ascii_punctuation() => Class::Punctuation,
+        c if c.is_ascii_punctuation() && !"$+<=>^`|~".contains(c) => Class::Punctuation,
         // Circled letters are symbols, and ideographs stand for themselves.
-        '\u{24b6}'..='\u{24e9}' | '\u{1f130}'..='\u{1f189}' => Class::Other,
-        '\u{3007}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' => Class::Other,
-        '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}' => Class::Other,
+        '\u{24b6}'..='\u{24e9}'
+        | '\u{1f130}'..='\u{1f189}'
+        | '\u{3007}'
+        | '\u{3400}'..='\u{4dbf}'
+        | '\u{4e00}'..='\u{9fff}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{20000}'..='\u{3ffff}' => Class::Other,
         c if c.is_numeric() => Class::Digit,
         c if c.is_uppercase() => Class::Upper,
         c if c.is_alphabetic() => Class::Letter,

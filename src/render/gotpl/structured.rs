@@ -191,12 +191,11 @@ fn from_json_array(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let text = text_bytes(ctx, args, "fromJsonArray")?;
     Ok(match json::parse_bytes(text) {
         Ok((Value::Null, _)) => Val::List(crate::gotpl::List::nil(&crate::gotpl::ANY_LIST)),
-        Ok((Value::List(_), Some(error))) => error_list(error.to_string()),
+        Ok((Value::List(_), Some(error))) | Err(error) => error_list(error.to_string()),
         Ok((value @ Value::List(_), None)) => Val::from_data(&value),
         Ok((other, _)) => error_list(format!(
             "json: cannot unmarshal {} into Go value of type []interface {{}}",
             other.json_kind()
         )),
-        Err(error) => error_list(error.to_string()),
     })
 }

@@ -86,7 +86,7 @@ mod tests {
         keys.reverse();
         let mut entries: Vec<(&str, ())> = keys.iter().map(|key| (*key, ())).collect();
         sort(&mut entries, before);
-        entries.iter().map(|(key, _)| *keys.iter().find(|k| *k == key).unwrap()).collect()
+        entries.iter().map(|(key, ())| *keys.iter().find(|k| *k == key).unwrap()).collect()
     }
 
     #[test]
