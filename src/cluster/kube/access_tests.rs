@@ -43,7 +43,7 @@ users:
 const TWO: &str = "
 current-context: b
 clusters: [{name: c, cluster: {server: 'https://two'}}]
-users: [{name: other, user: {username: n, password: hush}}]
+users: [{name: other, user: {username: name, password: hush}}]
 ";
 
 #[test]
@@ -69,7 +69,7 @@ fn files_are_merged_and_the_first_entry_counts() {
     );
     assert!(!format!("{access:?}").contains("hush"), "secrets do not print");
     let access = find(&files, |options| options.context = Some("b".into())).unwrap();
-    assert_eq!(access.credentials.header().unwrap().unwrap().reveal(), "Basic bjpodXNo");
+    assert_eq!(access.credentials.header().unwrap().unwrap().reveal(), "Basic bmFtZTpodXNo");
 }
 
 #[test]
