@@ -116,6 +116,9 @@ fn from_a_folder_of_charts_to_a_release_and_back() {
     assert_eq!(say("delete --purge web"), "release \"web\" uninstalled\n");
     assert_eq!(say("list --all -o json"), "[]\n");
     assert_eq!(say("objects list -o json"), "[]\n");
-    env.run("history web").exits(1).complains("Error: release: not found\n");
+    env.run("history web").exits(1).complains(
+        "Error: release: not found\nhint: `bowline list --all-namespaces` shows every release; a release is looked for in one \
+         namespace (-n)\n",
+    );
     assert_eq!(say("repo remove examples"), "\"examples\" has been removed from your repositories\n");
 }

@@ -147,7 +147,7 @@ fn reads_are_paths_and_whole_maps() {
             "/r",
             "/w",
             "/w/x",
-            "/y"
+            "/yy"
         ]
     );
     let whole: Vec<&str> = reads.whole.iter().map(String::as_str).collect();
