@@ -141,12 +141,11 @@ fn describe(value: &Value) -> String {
 
 /// `values.yaml:3:1 (defaults of chart web)`, `prod.yaml:2:1 (values file)`.
 fn origin(read: &ValueRead, count: usize, provenance: &Provenance) -> Option<String> {
-    let pointer: String = read
-        .keys
-        .iter()
-        .take(count)
-        .map(|key| format!("/{}", key.replace('~', "~0").replace('/', "~1")))
-        .collect();
+    let mut pointer = String::new();
+    for key in read.keys.iter().take(count) {
+        pointer.push('/');
+        pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+    }
     let origin = provenance.origin(&pointer)?;
     let at = match &origin.layer {
         // Its folder is clear from the chart, and long.

@@ -193,7 +193,9 @@ pub(super) fn served_only(
     mut scopes: Scopes,
 ) -> Result<Scopes, OpsError> {
     let Some(cluster) = store.cluster() else {
-        old.iter().for_each(|object| scopes.learn(&object.body));
+        for object in old.iter() {
+            scopes.learn(&object.body);
+        }
         return Ok(scopes);
     };
     let mut served = Vec::with_capacity(old.len());

@@ -159,9 +159,10 @@ impl OpsError {
             OpsError::Undone { source, .. } | OpsError::Hook { source, .. } => source.as_ref(),
             OpsError::Definition { source, .. } => source,
             OpsError::Objects { errors, .. } => errors.first()?,
-            OpsError::NotReady { .. } => return None,
             OpsError::PostRender { source } => source.as_ref(),
-            OpsError::Refused { .. } | OpsError::Interrupted { .. } => return None,
+            OpsError::NotReady { .. } | OpsError::Refused { .. } | OpsError::Interrupted { .. } => {
+                return None;
+            }
         })
     }
 }

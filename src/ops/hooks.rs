@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::live::{Failed, Live, Run, not_ready, still_there};
 use super::{Event as Told, OpsError, change, record};
-use crate::cluster::live::{LogOptions, Request};
+use crate::cluster::live::{LogOptions, Propagation, Request};
 use crate::cluster::{Query, StoreError};
 use crate::manifest::{self, Event, Object, ObjectRef};
 use crate::plan::{self, Method};
@@ -168,7 +168,7 @@ pub(super) fn delete(run: &mut Run<'_>, hook: &Hook) -> Result<(), Failed> {
         return Ok(());
     }
     let id = object_of(live, hook)?.id;
-    let request = Request::Delete { id: id.clone(), propagation: Default::default() };
+    let request = Request::Delete { id: id.clone(), propagation: Propagation::default() };
     match live.cluster.send(&request, false) {
         Ok(_) => {}
         Err(StoreError::NotFound { .. }) => return Ok(()),

@@ -228,7 +228,7 @@ impl<'a> Live<'a> {
         let requests: Vec<Request> = created
             .iter()
             .rev()
-            .map(|step| Request::Delete { id: step.id.clone(), propagation: Default::default() })
+            .map(|step| Request::Delete { id: step.id.clone(), propagation: Propagation::default() })
             .collect();
         for (step, result) in created.iter().rev().zip(self.cluster.send_each(&requests, false)) {
             match result {

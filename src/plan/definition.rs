@@ -103,8 +103,6 @@ fn keyword(
     let here = format!("{at}.{key}");
     match (key, was, is) {
         ("properties", Some(Value::Map(was)), Some(Value::Map(is))) => properties(at, was, is, level, found),
-        // Fields where there were none named before.
-        ("properties", None, Some(_)) => {}
         ("items" | "additionalProperties", Some(was), Some(is)) => compare(&here, was, is, level + 1, found),
         ("required", was, is) => {
             let names = |value: Option<&Value>| value.and_then(Value::as_list).unwrap_or_default().to_vec();
@@ -118,17 +116,18 @@ fn keyword(
                 found.push(format!("{here}: the value {} goes", shown(gone)));
             }
         }
-        (
-            "nullable" | "x-kubernetes-preserve-unknown-fields" | "x-kubernetes-int-or-string",
-            _,
-            Some(Value::Bool(true)),
-        ) => {}
         ("minimum" | "minLength" | "minItems" | "minProperties", Some(was), Some(is))
             if number(is) <= number(was) => {}
         ("maximum" | "maxLength" | "maxItems" | "maxProperties", Some(was), Some(is))
             if number(is) >= number(was) => {}
-        // A limit that goes lets more through.
-        (
+        // Fields where there were none named before, a rule that lets more through, and a limit that goes.
+        ("properties", None, Some(_))
+        | (
+            "nullable" | "x-kubernetes-preserve-unknown-fields" | "x-kubernetes-int-or-string",
+            _,
+            Some(Value::Bool(true)),
+        )
+        | (
             "minimum"
             | "minLength"
             | "minItems"

@@ -242,9 +242,8 @@ impl Recorder for Recording {
             return;
         }
         match (by, values) {
-            ("index", [from, keys @ ..]) => state.read_chain(from, keys),
+            ("index", [from, keys @ ..]) | ("dig", [keys @ .., _, from]) => state.read_chain(from, keys),
             ("get" | "hasKey" | "unset", [from, key, ..]) => state.read_chain(from, [key]),
-            ("dig", [keys @ .., _, from]) => state.read_chain(from, keys),
             _ => values.iter().for_each(|value| state.read_whole(value)),
         }
     }

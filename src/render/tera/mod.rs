@@ -146,7 +146,7 @@ fn work(
                     passed: Vec::new(),
                 });
             }
-            Err(diagnostic) => failures.push(diagnostic.into()),
+            Err(diagnostic) => failures.push((*diagnostic).into()),
         }
     }
     // The engine and its functions hold the run, and the run holds the engine: let go of one.
@@ -162,17 +162,18 @@ fn render_file(
     index: usize,
     file: &TemplateFile,
     context: Arc<tera::Context>,
-) -> Result<String, Diagnostic> {
+) -> Result<String, Box<Diagnostic>> {
     let Some(loaded) = lock(&run.files).get(index).cloned() else { return Ok(String::new()) };
     run.start_file(&file.name, Current { scope: file.scope, context: Arc::clone(&context) });
     let mut writer = run.writer();
     tera.render_to(&file.name, &context, &mut writer)
-        .map_err(|error| errors::explain(run, &error, &loaded))?;
-    run.settle(&writer.into_text(), form(file.output_name())).map_err(|mut diagnostic| {
-        if diagnostic.at.is_none() {
-            diagnostic = diagnostic.at(&file.source, Span::default());
+        .map_err(|error| Box::new(errors::explain(run, &error, &loaded)))?;
+    run.settle(&writer.into_text(), form(file.output_name())).map_err(|diagnostic| {
+        if diagnostic.at.is_some() {
+            diagnostic
+        } else {
+            Box::new(diagnostic.at(&file.source, Span::default()))
         }
-        diagnostic
     })
 }
 

@@ -195,7 +195,7 @@ impl Run {
     }
 
     /// A text with its marks written in a form.
-    pub fn settle(&self, text: &str, form: Form) -> Result<String, Diagnostic> {
+    pub fn settle(&self, text: &str, form: Form) -> Result<String, Box<Diagnostic>> {
         if !self.shape.occurs_in(text) {
             return Ok(text.to_string());
         }
@@ -212,13 +212,13 @@ impl Run {
         };
         drop(table);
         match resolved {
-            Ok(text) if text.len() > limit => Err(Diagnostic::error(too_large(limit))),
+            Ok(text) if text.len() > limit => Err(Box::new(Diagnostic::error(too_large(limit)))),
             Ok(text) => Ok(text),
             Err(misplaced) => {
                 let mut diagnostic = Diagnostic::error(misplaced.message);
                 diagnostic.at = self.place(misplaced.site);
                 diagnostic.hints.extend(misplaced.hint);
-                Err(diagnostic)
+                Err(Box::new(diagnostic))
             }
         }
     }

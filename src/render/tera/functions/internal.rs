@@ -58,7 +58,7 @@ pub(super) fn register(tera: &mut Tera, run: &Arc<Run>) {
 
 fn settle(run: &Run, value: &tera::Value, form: Form) -> tera::TeraResult<tera::Value> {
     match value.as_str() {
-        Some(found) => run.settle(found, form).map(text).map_err(|diagnostic| run.fail(diagnostic)),
+        Some(found) => run.settle(found, form).map(text).map_err(|diagnostic| run.fail(*diagnostic)),
         None => Ok(value.clone()),
     }
 }

@@ -104,7 +104,7 @@ fn one_text(run: &Arc<Run>, current: &Current, template: &str, as_yaml: bool) ->
         Ok(rendered) => Ok(Value::str(rendered)),
         Err(diagnostic) => {
             let message = diagnostic.message.clone();
-            run.fail(diagnostic);
+            run.fail(*diagnostic);
             Err(message)
         }
     }
@@ -115,7 +115,7 @@ fn render(
     current: &Current,
     spare: &mut Spare,
     template: &str,
-) -> Result<String, Diagnostic> {
+) -> Result<String, Box<Diagnostic>> {
     let key = (current.scope, template.to_string());
     let name = if let Some(name) = spare.known.get(&key) {
         name.clone()
@@ -131,12 +131,17 @@ fn render(
     let loaded = lock(&run.files).iter().find(|loaded| *loaded.name == *name).cloned();
     match (result, loaded) {
         (Ok(()), _) => Ok(writer.into_text()),
-        (Err(error), Some(loaded)) => Err(errors::explain(run, &error, &loaded)),
-        (Err(error), None) => Err(Diagnostic::error(error.to_string())),
+        (Err(error), Some(loaded)) => Err(Box::new(errors::explain(run, &error, &loaded))),
+        (Err(error), None) => Err(Box::new(Diagnostic::error(error.to_string()))),
     }
 }
 
-fn load(run: &Arc<Run>, current: &Current, spare: &mut Spare, template: &str) -> Result<String, Diagnostic> {
+fn load(
+    run: &Arc<Run>,
+    current: &Current,
+    spare: &mut Spare,
+    template: &str,
+) -> Result<String, Box<Diagnostic>> {
     let (name, index) = {
         let files = lock(&run.files);
         (format!("tpl {}", files.len()), files.len())
@@ -151,7 +156,8 @@ fn load(run: &Arc<Run>, current: &Current, spare: &mut Spare, template: &str) ->
         Ok(()) => Ok(name),
         Err(error) => {
             let problems = super::super::problems_of(run, &source, current.scope, &loaded.rewritten);
-            Err(problems.into_iter().next().unwrap_or_else(|| errors::explain(run, &error, &loaded)))
+            let problem = problems.into_iter().next();
+            Err(Box::new(problem.unwrap_or_else(|| errors::explain(run, &error, &loaded))))
         }
     }
 }
