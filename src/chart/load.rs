@@ -14,6 +14,7 @@ use super::{Chart, ChartError, ChartFile, IgnoreRules, Lock, Metadata, archive, 
 use crate::data::Value;
 use crate::diag::SourceFile;
 use crate::sys::fs::{self, FsError, Kind};
+use crate::sys::parallel;
 
 /// How much a chart may hold. The default of `total_bytes` is Helm's; the others keep a hostile archive from hanging us.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,9 @@ impl Default for Limits {
         Limits { total_bytes: 100 << 20, file_bytes: 100 << 20, files: 20_000, subchart_depth: 32 }
     }
 }
+
+/// From so many files on a second thread helps to read them: each costs some ten microseconds of the system's time.
+const MANY: usize = 64;
 
 /// A limit that a file goes over, with its value.
 #[derive(Debug, Clone, Copy)]
@@ -226,7 +230,7 @@ fn read_folder(root: &Path, budget: &mut Budget) -> Result<Vec<ChartFile>, Chart
         FsError::TooLarge { .. } => ChartError::TooManyFiles { chart: name.clone(), limit: most },
         other => ChartError::Fs(other),
     })?;
-    let mut files = Vec::with_capacity(entries.len());
+    let mut wanted = Vec::with_capacity(entries.len());
     for entry in entries {
         match entry.kind {
             Kind::Folder => continue,
@@ -234,11 +238,14 @@ fn read_folder(root: &Path, budget: &mut Budget) -> Result<Vec<ChartFile>, Chart
             _ => return Err(ChartError::Irregular { path: entry.path }),
         }
         charge(&name, &entry.relative, entry.size, budget)?;
+        wanted.push(entry);
+    }
+    let read = |entry: &fs::Entry| {
         // The file may have grown since the walk; then it may be as large as it was counted.
         let data = without_byte_order_mark(fs::read(&entry.path, entry.size)?);
-        files.push(ChartFile { path: entry.relative.into(), data, modified: entry.modified });
-    }
-    Ok(files)
+        Ok(ChartFile { path: entry.relative.as_str().into(), data, modified: entry.modified })
+    };
+    parallel::map(&wanted, wanted.len() > MANY, read).into_iter().collect()
 }
 
 /// Reads Chart.yaml without checking what it says.

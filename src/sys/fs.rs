@@ -91,14 +91,29 @@ pub(crate) fn plain(error: &io::Error) -> String {
 /// # Errors
 /// The file cannot be read, or is larger.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FsError> {
-    let file = File::open(path).map_err(FsError::io("read", path))?;
+    let mut file = File::open(path).map_err(FsError::io("read", path))?;
     let size = file.metadata().map_err(FsError::io("read", path))?.len();
     if size > limit {
         return Err(FsError::TooLarge { path: path.to_path_buf(), limit });
     }
-    let mut bytes = Vec::with_capacity(size as usize);
+    let mut bytes = vec![0; size as usize];
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(FsError::io("read", path)(error)),
+        }
+    }
+    bytes.truncate(filled);
+    if filled > 0 && filled as u64 == size {
+        // The file as it was when it was opened; to ask for its end would be a call more for each of hundreds of files.
+        return Ok(bytes);
+    }
     // One byte more than allowed tells a file that grows (or a device without a size) from one that fits.
-    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(FsError::io("read", path))?;
+    let room = (limit - filled as u64).saturating_add(1);
+    file.take(room).read_to_end(&mut bytes).map_err(FsError::io("read", path))?;
     if bytes.len() as u64 > limit {
         return Err(FsError::TooLarge { path: path.to_path_buf(), limit });
     }
