@@ -2,7 +2,7 @@
 //!
 //! The scripts know nothing of the commands: they hand the words to the hidden command `__complete`, which prints one
 //! candidate a line (value, tab, description) and a last line `:N`, as the completion of Helm does. N is a sum of
-//! [`NO_SPACE`] and [`NO_FILES`].
+//! `NO_SPACE` and `NO_FILES`.
 //!
 //! Invariant: completing changes nothing, and what goes wrong on the way gives fewer candidates, never a message.
 

@@ -9,7 +9,7 @@ use crate::cli::parse;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = GLOBAL_HEADING)]
 pub struct GlobalArgs {
-    /// Store to work on: sqlite:PATH, kube, kube:CONTEXT, etcd://[USER@]HOST:PORT[,HOST:PORT]/PREFIX (etcds:// for TLS) or memory
+    /// Store to work on: sqlite:PATH, kube, kube:CONTEXT, memory, or etcd://HOST:PORT,…/PREFIX (etcds:// for TLS; USER@ before the hosts)
     #[arg(long, value_name = "STORE")]
     pub store: Option<String>,
     /// Namespace to work in

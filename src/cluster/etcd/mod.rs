@@ -2,7 +2,7 @@
 //!
 //! # What is where
 //!
-//! An object is a small key with its metadata and a key with its body ([`keys`]); a body above half a MiB is cut into pieces.
+//! An object is a small key with its metadata and a key with its body (`keys`); a body above half a MiB is cut into pieces.
 //! Its resourceVersion is the etcd revision of the commit that wrote it. All keys of a store are below one prefix, and two
 //! prefixes never meet.
 //!
