@@ -34,9 +34,7 @@ pub(crate) fn no_namespace() -> Option<Place> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let path = crate::kube::kubeconfig()?;
     let namespace = format!("v{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-    let env = Env::new()
-        .with("KUBECONFIG", path.to_str().expect("the path is text"))
-        .with("HELM_NAMESPACE", &namespace);
+    let env = Env::new().with("KUBECONFIG", path.to_str().expect("the path is text"));
     let options = KubeOptions { kubeconfig: vec![path], burst: -1, ..KubeOptions::default() };
     Some(Place { env, namespace, kube: Kube::new(options, &crate::kube::real_host()) })
 }
@@ -67,7 +65,7 @@ impl Place {
 
     /// Runs a command of the program in the namespace.
     pub fn run(&self, line: &str) -> Ran {
-        self.env.run(line)
+        self.env.run(&format!("{line} -n {}", self.namespace))
     }
 
     /// A chart `app` of these templates; `values` are its defaults.
