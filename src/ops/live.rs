@@ -55,6 +55,8 @@ pub struct Run<'a> {
     pub live: Live<'a>,
     /// The record, pending.
     pub record: Record,
+    /// Pod, container and log of the hooks that ran, when they are asked for.
+    pub logs: Option<Vec<(String, String, String)>>,
     holder: Holder,
     renewed: Instant,
 }
@@ -363,12 +365,12 @@ impl<'a> Run<'a> {
     fn begin(live: Live<'a>, release: Release) -> Result<Self, OpsError> {
         let holder = Holder::of(live.context.host);
         let record = lock::acquire(&live.history(), release, &Terms::new(&holder))?;
-        Ok(Run { live, record, holder, renewed: monotonic() })
+        Ok(Run { live, record, logs: None, holder, renewed: monotonic() })
     }
 
     /// Works on a record that is there already and holds the lease.
     pub fn on(live: Live<'a>, record: Record) -> Self {
-        Run { live, record, holder: Holder::of(live.context.host), renewed: monotonic() }
+        Run { live, record, logs: None, holder: Holder::of(live.context.host), renewed: monotonic() }
     }
 
     /// Prolongs the lease now and then.
