@@ -17,7 +17,7 @@ use super::hooks;
 use super::options::{Wait, WaitStrategy};
 use super::{Context, Event, ObjectEvent, OpsError};
 use crate::cluster::live::{FIELD_MANAGER, Propagation, Request};
-use crate::cluster::{Cluster, StoreError};
+use crate::cluster::{Cluster, StoreError, Stored};
 use crate::data::Value;
 use crate::manifest::ObjectRef;
 use crate::plan::{self, Action, Method, Plan, Step};
@@ -31,6 +31,8 @@ const RENEW: Duration = Duration::from_secs(60);
 const ESTABLISHED_WITHIN: Duration = Duration::from_secs(60);
 /// A pause before a new kind is asked for again.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// How often a patch is sent again to an object that others change meanwhile.
+const MOST_RACES: u32 = 5;
 /// How long a watcher waits when no time is given. Source: Helm.
 const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 
@@ -189,7 +191,14 @@ impl<'a> Live<'a> {
         let unchanged = group.len() - requests.len();
         let (steps, requests): (Vec<&Step>, Vec<Request>) = requests.into_iter().unzip();
         let mut done = unchanged;
-        for (step, result) in steps.iter().zip(self.cluster.send_each(&requests, false)) {
+        let results = self.cluster.send_each(&requests, false);
+        for ((step, request), result) in steps.iter().zip(&requests).zip(results) {
+            let result = match (result, request) {
+                (Err(conflict @ StoreError::Conflict { .. }), Request::Patch { patch, .. }) => {
+                    self.patch_again(step, patch, conflict)
+                }
+                (result, _) => result,
+            };
             match result {
                 Ok(_) => {
                     done += 1;
@@ -207,6 +216,31 @@ impl<'a> Live<'a> {
             }
         }
         done
+    }
+
+    /// Sends a patch again to an object that changed since it was read, when nothing changed of what the patch is about:
+    /// controllers write into objects all the time.
+    fn patch_again(
+        &self,
+        step: &Step,
+        patch: &Value,
+        conflict: StoreError,
+    ) -> Result<Option<Stored>, StoreError> {
+        let mut last = conflict;
+        for _ in 0..MOST_RACES {
+            let Some(now) = self.target.store.get(&step.id)? else { return Err(last) };
+            let same = plan::concerns_the_same(patch, step.live.as_ref(), now.body.as_ref());
+            if !same {
+                return Err(last);
+            }
+            let expected = Some(now.resource_version);
+            let request = Request::Patch { id: step.id.clone(), patch: patch.clone(), expected };
+            match self.cluster.send(&request, false) {
+                Err(conflict @ StoreError::Conflict { .. }) => last = conflict,
+                result => return result,
+            }
+        }
+        Err(last)
     }
 
     /// Deletes the objects that a plan deletes, kind by kind. All are tried.

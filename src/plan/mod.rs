@@ -17,7 +17,7 @@ mod scope;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-pub use request::{Method, request};
+pub use request::{Method, concerns_the_same, request};
 pub use scope::Scopes;
 
 use crate::cluster::ownership::{self, NotOwned, Policy};
