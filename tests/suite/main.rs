@@ -21,6 +21,7 @@ mod kills;
 mod kube;
 mod kube_faults;
 mod kube_hooks;
+mod kube_kills;
 mod kube_round_trip;
 mod kube_support;
 mod kube_verbs;
