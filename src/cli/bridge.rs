@@ -5,7 +5,8 @@
 use std::sync::atomic::AtomicBool;
 
 use super::args::{
-    Access, ApplyOptions, ArchiveLimits, ChartRequest, DryRun, PostRenderer, ValueSources, WaitOptions,
+    Access, ApplyOptions, ArchiveLimits, ChartRequest, CrdPolicy, DryRun, PostRenderer, ValueSources,
+    WaitOptions,
 };
 use super::error::Failure;
 use super::interrupt::Interrupt;
@@ -300,7 +301,12 @@ impl ApplyOptions {
             description: self.description.clone(),
             labels: self.labels.clone(),
             dependency_update: self.dependency_update,
-            crds: if self.crds { ops_options::Crds::Helm } else { ops_options::Crds::Skip },
+            crds: match self.crds {
+                CrdPolicy::Helm => ops_options::Crds::Helm,
+                CrdPolicy::Safe => ops_options::Crds::Safe,
+                CrdPolicy::All => ops_options::Crds::All,
+                CrdPolicy::Skip => ops_options::Crds::Skip,
+            },
             force_conflicts: self.force_conflicts,
             cleanup_on_fail: false,
             no_hooks: !self.hooks,

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::args::DryRun;
+use super::args::{CrdPolicy, DryRun};
 use super::commands::create::CreateArgs;
 use super::commands::delete::DeleteArgs;
 use super::commands::get::all::AllArgs;
@@ -244,7 +244,7 @@ fn installs_take_helm_2s_and_helm_3s_flags() {
     let (options, said) = install("install ./web --name r --dep-up --no-crd-hook -f a,b -f c --set x=1,y=2");
     let (options, _) = options.unwrap();
     assert_eq!(options.name, ReleaseName::Given("r".into()));
-    assert!(options.apply.dependency_update && !options.apply.crds && said.is_empty());
+    assert!(options.apply.dependency_update && options.apply.crds == CrdPolicy::Skip && said.is_empty());
     assert_eq!(
         (options.values.files.join(" "), options.values.set.join(" ")),
         ("a b c".into(), "x=1,y=2".into())

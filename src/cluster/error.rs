@@ -267,6 +267,9 @@ impl Hint for StoreError {
             StoreError::NoKind { .. } => {
                 "install the CustomResourceDefinition first, or use an API version that the cluster serves"
             }
+            StoreError::NotFound { id } if id.kind == "Namespace" && id.group.is_empty() => {
+                "make the namespace first; install and `upgrade --install` make it with --create-namespace"
+            }
             StoreError::Unsupported { .. } => "choose the store in a file with --store sqlite:PATH",
             StoreError::Partial { source, .. } => return source.hints(),
             StoreError::Unreachable { .. } => "check --store; `bowline env` shows which store is chosen",

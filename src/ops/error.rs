@@ -97,11 +97,31 @@ pub enum OpsError {
         /// Of how many.
         total: usize,
     },
+    /// Some objects of an uninstalled release could not be deleted.
+    #[error("{}", told_all(errors))]
+    NotDeleted {
+        /// Why, one for each.
+        errors: Vec<StoreError>,
+        /// How many objects are gone.
+        done: usize,
+        /// Of how many.
+        total: usize,
+    },
+    /// An uninstall deleted the objects and the records; what followed went wrong. The text is Helm's.
+    #[error("uninstallation completed with {} error(s): {}", errors.len(), joined(errors))]
+    Afterwards {
+        /// The release.
+        release: String,
+        /// What went wrong.
+        errors: Vec<OpsError>,
+    },
     /// Objects did not become what they should. The lines are Helm's.
     #[error("{}{}", lines.join("\n"), if *timed_out { "\ncontext deadline exceeded" } else { "" })]
     NotReady {
         /// What is missing of each.
         lines: Vec<String>,
+        /// Why their pods do not come up.
+        troubles: Vec<String>,
         /// Whether the time was over.
         timed_out: bool,
     },
@@ -125,6 +145,13 @@ pub enum OpsError {
         /// What was done until then.
         done: String,
     },
+}
+
+/// Where more is told about objects that were not ready.
+const WHY: &str = "`bowline why RELEASE` shows conditions, events and logs of what was not ready";
+
+fn joined(errors: &[OpsError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn told_all(errors: &[StoreError]) -> String {
@@ -158,9 +185,12 @@ impl OpsError {
             OpsError::Package(error) => error,
             OpsError::Undone { source, .. } | OpsError::Hook { source, .. } => source.as_ref(),
             OpsError::Definition { source, .. } => source,
-            OpsError::Objects { errors, .. } => errors.first()?,
+            OpsError::Objects { errors, .. } | OpsError::NotDeleted { errors, .. } => errors.first()?,
             OpsError::PostRender { source } => source.as_ref(),
-            OpsError::NotReady { .. } | OpsError::Refused { .. } | OpsError::Interrupted { .. } => {
+            OpsError::NotReady { .. }
+            | OpsError::Afterwards { .. }
+            | OpsError::Refused { .. }
+            | OpsError::Interrupted { .. } => {
                 return None;
             }
         })
@@ -182,9 +212,25 @@ impl Hint for OpsError {
                 }
                 hints
             }
-            OpsError::NotReady { .. } => vec![
-                "`bowline why RELEASE` shows conditions, events and logs of what was not ready".to_string(),
-            ],
+            OpsError::NotReady { troubles, .. } => {
+                troubles.iter().cloned().chain(std::iter::once(WHY.to_string())).collect()
+            }
+            OpsError::NotDeleted { errors, done, total } => {
+                let mut hints = vec![format!(
+                    "{done} of {total} objects were deleted; the next uninstall goes on from here"
+                )];
+                hints.extend(errors.iter().flat_map(Hint::hints));
+                hints.dedup();
+                hints
+            }
+            OpsError::Afterwards { release, errors } => {
+                let hints = errors.iter().flat_map(Hint::hints).filter(|hint| hint != WHY);
+                hints.chain(std::iter::once(format!("the objects of {release} were deleted"))).collect()
+            }
+            // Its records are gone.
+            OpsError::Undone { undone: "uninstalled", source, .. } => {
+                source.hints().into_iter().filter(|hint| hint != WHY).collect()
+            }
             other => other.inner().map(Hint::hints).unwrap_or_default(),
         }
     }

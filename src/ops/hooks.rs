@@ -34,11 +34,13 @@ pub fn run(run: &mut Run<'_>, event: Event, failure: fn(Event) -> String) -> Res
     let due = due(&run.record.release.hooks, event);
     for (done, at) in due.iter().enumerate() {
         if let Err(failed) = run_one(run, *at) {
+            collect_logs(run, &due[..=done]);
             end_failed(run, *at, &due[..done]);
             let error = OpsError::Hook { prefix: failure(event), source: Box::new(failed.error) };
             return Err(Failed { error, missing: failed.missing });
         }
     }
+    collect_logs(run, &due);
     for at in due.iter().rev() {
         let hook = run.record.release.hooks[*at].clone();
         if asks(&hook.output_log_policies, SUCCEEDED) {
@@ -178,8 +180,23 @@ pub(super) fn delete(run: &mut Run<'_>, hook: &Hook) -> Result<(), Failed> {
     if outcome.is_success() { Ok(()) } else { Err(still_there(&outcome).into()) }
 }
 
+/// Keeps the logs of some hooks for the report, before a policy deletes their pods.
+fn collect_logs(run: &mut Run<'_>, due: &[usize]) {
+    let Some(mut kept) = run.logs.take() else { return };
+    for at in due {
+        let hook = &run.record.release.hooks[*at];
+        match logs(run.live, hook) {
+            Ok(logs) => kept.extend(logs),
+            Err(error) => {
+                run.live.context.warn(format!("the logs of hook {} cannot be read: {error}", hook.name));
+            }
+        }
+    }
+    run.logs = Some(kept);
+}
+
 /// Tells the logs of a hook's pods.
-pub(super) fn tell_logs(run: &Run<'_>, hook: &Hook) {
+fn tell_logs(run: &Run<'_>, hook: &Hook) {
     let live = run.live;
     match logs(live, hook) {
         Ok(logs) => {
@@ -192,7 +209,7 @@ pub(super) fn tell_logs(run: &Run<'_>, hook: &Hook) {
 }
 
 /// The logs of a hook's pods, by pod and container.
-pub(super) fn logs(live: Live<'_>, hook: &Hook) -> Result<Vec<(String, String, String)>, OpsError> {
+fn logs(live: Live<'_>, hook: &Hook) -> Result<Vec<(String, String, String)>, OpsError> {
     let id = object_of(live, hook)?.id;
     let pods = match id.kind.as_str() {
         "Pod" => live.target.store.get(&id)?.into_iter().collect(),
@@ -206,9 +223,12 @@ pub(super) fn logs(live: Live<'_>, hook: &Hook) -> Result<Vec<(String, String, S
     };
     let mut found = Vec::new();
     for pod in pods {
-        let containers = pod.body.as_ref().and_then(|body| body.path(["spec", "containers"])?.as_list());
-        let names = containers.unwrap_or_default().iter().filter_map(|one| one.get("name")?.as_str());
-        for container in names {
+        let body = pod.body.as_ref();
+        let containers = |field: &'static str| {
+            body.and_then(|body| body.path(["spec", field])?.as_list()).unwrap_or_default()
+        };
+        let all = containers("initContainers").iter().chain(containers("containers"));
+        for container in all.filter_map(|one| one.get("name")?.as_str()) {
             let options = LogOptions {
                 container: container.to_string(),
                 tail: Some(LOG_LINES),

@@ -16,8 +16,9 @@ use super::change::{self, Change, Done, Target};
 use super::hooks;
 use super::options::{Wait, WaitStrategy};
 use super::{Context, Event, ObjectEvent, OpsError};
-use crate::cluster::live::{Propagation, Request};
-use crate::cluster::{Cluster, StoreError};
+use crate::cluster::live::{FIELD_MANAGER, Propagation, Request};
+use crate::cluster::{Cluster, StoreError, Stored};
+use crate::data::Value;
 use crate::manifest::ObjectRef;
 use crate::plan::{self, Action, Method, Plan, Step};
 use crate::release::{History, Holder, Record, Release, Status, Terms, lock};
@@ -28,6 +29,10 @@ use crate::wait::{self, Change as Seen, Outcome, Readiness, Rules};
 const RENEW: Duration = Duration::from_secs(60);
 /// How long definitions may take until their kinds are served. Source: Helm.
 const ESTABLISHED_WITHIN: Duration = Duration::from_secs(60);
+/// A pause before a new kind is asked for again.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// How often a patch is sent again to an object that others change meanwhile.
+const MOST_RACES: u32 = 5;
 /// How long a watcher waits when no time is given. Source: Helm.
 const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 
@@ -52,6 +57,8 @@ pub struct Run<'a> {
     pub live: Live<'a>,
     /// The record, pending.
     pub record: Record,
+    /// Pod, container and log of the hooks that ran, when they are asked for.
+    pub logs: Option<Vec<(String, String, String)>>,
     holder: Holder,
     renewed: Instant,
 }
@@ -129,11 +136,10 @@ impl<'a> Live<'a> {
             self.told(&definition.id, if definition.merged.is_some() { "configured" } else { "created" }, "");
         }
         let ids: Vec<ObjectRef> = change.definitions.iter().map(|definition| definition.id.clone()).collect();
-        let outcome = self.ready(&ids, Rules::Watcher, false, ESTABLISHED_WITHIN, &mut || Ok(()))?;
-        if outcome.is_success() { Ok(()) } else { Err(not_ready(&outcome)) }
+        self.served(&ids, change.definitions.iter().map(|definition| &definition.wanted))
     }
 
-    fn make_namespace(&self, body: &crate::data::Value) -> Result<(), OpsError> {
+    fn make_namespace(&self, body: &Value) -> Result<(), OpsError> {
         match self.cluster.send(&Request::Create { body: body.clone() }, false) {
             Ok(_) | Err(StoreError::AlreadyExists { .. }) => Ok(()),
             Err(error) => Err(error.into()),
@@ -146,6 +152,7 @@ impl<'a> Live<'a> {
         let mut done = 0;
         let (wanted, unwanted): (Vec<&Step>, Vec<&Step>) =
             plan.steps.iter().partition(|step| !matches!(step.action, Action::Delete | Action::Keep));
+        self.adopt_fields(&wanted)?;
         for group in by_kind(&wanted) {
             self.context.check_interrupt(&format!("{done} of {} objects were written", wanted.len()))?;
             done += self.send_group(group, &mut errors);
@@ -161,6 +168,22 @@ impl<'a> Live<'a> {
         if errors.is_empty() { Ok(()) } else { Err(OpsError::Objects { errors, done, total: wanted.len() }) }
     }
 
+    /// Makes what a client-side release set its own in the sense of server-side apply, so that what the new manifest leaves
+    /// out goes. Objects that this release applied before need nothing, which their bodies tell.
+    fn adopt_fields(&self, wanted: &[&Step]) -> Result<(), OpsError> {
+        if !matches!(self.method, Method::Server { .. }) {
+            return Ok(());
+        }
+        for step in wanted.iter().filter(|step| step.live.as_ref().is_some_and(was_updated)) {
+            self.context.check_interrupt("no object was changed")?;
+            match self.cluster.adopt_fields(&step.id) {
+                Ok(_) | Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+
     /// Sends the requests of steps that do not depend on each other; returns how many objects are as they should be.
     fn send_group(&self, group: &[&Step], errors: &mut Vec<StoreError>) -> usize {
         let requests: Vec<(&Step, Request)> =
@@ -168,13 +191,24 @@ impl<'a> Live<'a> {
         let unchanged = group.len() - requests.len();
         let (steps, requests): (Vec<&Step>, Vec<Request>) = requests.into_iter().unzip();
         let mut done = unchanged;
-        for (step, result) in steps.iter().zip(self.cluster.send_each(&requests, false)) {
+        let results = self.cluster.send_each(&requests, false);
+        for ((step, request), result) in steps.iter().zip(&requests).zip(results) {
+            let result = match (result, request) {
+                (Err(conflict @ StoreError::Conflict { .. }), Request::Patch { patch, .. }) => {
+                    self.patch_again(step, patch, conflict)
+                }
+                (result, _) => result,
+            };
             match result {
                 Ok(_) => {
                     done += 1;
                     self.told(&step.id, done_word(step.action), "");
                 }
-                Err(StoreError::NotFound { .. }) if step.action == Action::Delete => done += 1,
+                Err(StoreError::NotFound { .. } | StoreError::NoKind { .. })
+                    if step.action == Action::Delete =>
+                {
+                    done += 1;
+                }
                 Err(error) => {
                     self.told(&step.id, "failed", error.to_string());
                     errors.push(error);
@@ -182,6 +216,31 @@ impl<'a> Live<'a> {
             }
         }
         done
+    }
+
+    /// Sends a patch again to an object that changed since it was read, when nothing changed of what the patch is about:
+    /// controllers write into objects all the time.
+    fn patch_again(
+        &self,
+        step: &Step,
+        patch: &Value,
+        conflict: StoreError,
+    ) -> Result<Option<Stored>, StoreError> {
+        let mut last = conflict;
+        for _ in 0..MOST_RACES {
+            let Some(now) = self.target.store.get(&step.id)? else { return Err(last) };
+            let same = plan::concerns_the_same(patch, step.live.as_ref(), now.body.as_ref());
+            if !same {
+                return Err(last);
+            }
+            let expected = Some(now.resource_version);
+            let request = Request::Patch { id: step.id.clone(), patch: patch.clone(), expected };
+            match self.cluster.send(&request, false) {
+                Err(conflict @ StoreError::Conflict { .. }) => last = conflict,
+                result => return result,
+            }
+        }
+        Err(last)
     }
 
     /// Deletes the objects that a plan deletes, kind by kind. All are tried.
@@ -197,7 +256,8 @@ impl<'a> Live<'a> {
                 group.iter().map(|step| Request::Delete { id: step.id.clone(), propagation }).collect();
             for (step, result) in group.iter().zip(self.cluster.send_each(&requests, false)) {
                 match result {
-                    Ok(_) | Err(StoreError::NotFound { .. }) => {
+                    // With its definition every object of a kind goes.
+                    Ok(_) | Err(StoreError::NotFound { .. } | StoreError::NoKind { .. }) => {
                         done += 1;
                         self.told(&step.id, "deleted", "");
                     }
@@ -208,7 +268,11 @@ impl<'a> Live<'a> {
                 }
             }
         }
-        if errors.is_empty() { Ok(()) } else { Err(OpsError::Objects { errors, done, total: doomed.len() }) }
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(OpsError::NotDeleted { errors, done, total: doomed.len() })
+        }
     }
 
     /// Waits for definitions among the release's own objects, since others may be of their kinds.
@@ -218,8 +282,36 @@ impl<'a> Live<'a> {
             .filter(|step| step.id.kind == "CustomResourceDefinition" && step.action == Action::Create)
             .map(|step| step.id.clone())
             .collect();
-        let outcome = self.ready(&made, Rules::Watcher, false, ESTABLISHED_WITHIN, &mut || Ok(()))?;
-        if outcome.is_success() { Ok(()) } else { Err(not_ready(&outcome)) }
+        let bodies =
+            group.iter().filter(|step| made.contains(&step.id)).filter_map(|step| step.body.as_ref());
+        self.served(&made, bodies)
+    }
+
+    /// Waits until definitions are established and their kinds can be asked for, which is a moment later.
+    fn served<'b>(
+        &self,
+        made: &[ObjectRef],
+        bodies: impl Iterator<Item = &'b Value>,
+    ) -> Result<(), OpsError> {
+        let end = monotonic() + ESTABLISHED_WITHIN;
+        let outcome = self.ready(made, Rules::Watcher, false, ESTABLISHED_WITHIN, &mut || Ok(()))?;
+        if !outcome.is_success() {
+            return Err(not_ready(&outcome));
+        }
+        for body in bodies {
+            for served in plan::definition::served_versions(body) {
+                let mut parts = served.splitn(3, '/');
+                let (Some(group), Some(version), Some(kind)) = (parts.next(), parts.next(), parts.next())
+                else {
+                    continue;
+                };
+                while self.cluster.kind(group, version, kind)?.is_none() && monotonic() < end {
+                    self.context.check_interrupt("it was waited for a new kind")?;
+                    std::thread::sleep(ASK_AGAIN);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Deletes what a failed upgrade created.
@@ -307,12 +399,12 @@ impl<'a> Run<'a> {
     fn begin(live: Live<'a>, release: Release) -> Result<Self, OpsError> {
         let holder = Holder::of(live.context.host);
         let record = lock::acquire(&live.history(), release, &Terms::new(&holder))?;
-        Ok(Run { live, record, holder, renewed: monotonic() })
+        Ok(Run { live, record, logs: None, holder, renewed: monotonic() })
     }
 
     /// Works on a record that is there already and holds the lease.
     pub fn on(live: Live<'a>, record: Record) -> Self {
-        Run { live, record, holder: Holder::of(live.context.host), renewed: monotonic() }
+        Run { live, record, logs: None, holder: Holder::of(live.context.host), renewed: monotonic() }
     }
 
     /// Prolongs the lease now and then.
@@ -397,8 +489,12 @@ impl<'a> Run<'a> {
         change::record_failure(live.context, &live.history(), &mut self.record, description);
     }
 
-    /// Closes a record that neither failed nor ended: nobody is at it any more.
-    pub fn let_go(&mut self, status: Status) {
+    /// Closes a record that neither failed nor ended: nobody is at it any more. What stopped it is kept with it.
+    pub fn let_go(&mut self, status: Status, failed: &Failed) {
+        let live = self.live;
+        let error = failed.error.to_string();
+        let evidence = wait::collect(live.target.store, live.cluster, &error, &failed.missing);
+        self.record.evidence = serde_json::to_string(&evidence).ok();
         self.record.release.info.status = status;
         if let Err(error) = lock::release(&self.live.history(), &mut self.record) {
             self.live.context.debug(format!("the record still names this process as its holder: {error}"));
@@ -409,6 +505,15 @@ impl<'a> Run<'a> {
 /// Consecutive steps of one kind.
 fn by_kind<'s, 'p>(steps: &'s [&'p Step]) -> impl Iterator<Item = &'s [&'p Step]> {
     steps.chunk_by(|one, two| (&one.id.group, &one.id.kind) == (&two.id.group, &two.id.kind))
+}
+
+/// Whether fields of an object were set by client-side apply under the name that releases use.
+fn was_updated(live: &Value) -> bool {
+    let entries = live.path(["metadata", "managedFields"]).and_then(Value::as_list).unwrap_or_default();
+    entries.iter().any(|entry| {
+        let text = |field: &str| entry.get(field).and_then(Value::as_str).unwrap_or("");
+        text("manager") == FIELD_MANAGER && text("operation") == "Update" && text("subresource").is_empty()
+    })
 }
 
 fn done_word(action: Action) -> &'static str {
@@ -426,7 +531,11 @@ pub fn not_ready(outcome: &Outcome) -> OpsError {
     let lines = outcome.missing.iter().map(|(id, readiness)| {
         format!("resource {id} not ready. status: {}, message: {}", readiness.word(), readiness.message())
     });
-    OpsError::NotReady { lines: lines.collect(), timed_out: outcome.timed_out }
+    OpsError::NotReady {
+        lines: lines.collect(),
+        troubles: outcome.troubles.clone(),
+        timed_out: outcome.timed_out,
+    }
 }
 
 /// The same for objects that should be gone.
@@ -434,5 +543,5 @@ pub fn still_there(outcome: &Outcome) -> OpsError {
     let lines = outcome.missing.iter().map(|(id, readiness)| {
         format!("resource {id} still exists. status: {}, message: {}", readiness.word(), readiness.message())
     });
-    OpsError::NotReady { lines: lines.collect(), timed_out: outcome.timed_out }
+    OpsError::NotReady { lines: lines.collect(), troubles: Vec::new(), timed_out: outcome.timed_out }
 }

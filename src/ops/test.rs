@@ -34,8 +34,21 @@ pub struct TestReport {
     pub release: Release,
     /// Why a test failed; `None` when all succeeded.
     pub failure: Option<OpsError>,
+    /// The logs of the tests' pods, when they were asked for, in the order in which the tests ran.
+    pub logs: Vec<TestLog>,
     /// Tests that a store which runs nothing left alone.
     pub not_run: Vec<String>,
+}
+
+/// What a container of a test said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestLog {
+    /// The pod.
+    pub pod: String,
+    /// The container.
+    pub container: String,
+    /// Its log.
+    pub text: String,
 }
 
 /// Runs the tests of a release.
@@ -54,7 +67,7 @@ pub fn test(
     let record = history.last(&options.release)?.ok_or_else(missing)?;
     let Some(cluster) = target.store.cluster() else {
         let not_run = change::hooks_not_run(context, target.store, &record.release, &[Event::Test], false);
-        return Ok(TestReport { release: record.release, failure: None, not_run });
+        return Ok(TestReport { release: record.release, failure: None, logs: Vec::new(), not_run });
     };
     let method = match record.release.apply_method {
         Some(ApplyMethod::ServerSide) => Method::Server { force: true },
@@ -64,23 +77,18 @@ pub fn test(
     let live = Live { context, target, cluster, wait, method };
     let (record, skipped) = set_aside(record, options);
     let mut run = Run::on(live, record);
+    run.logs = options.logs.then(Vec::new);
     let ended = hooks::run(&mut run, Event::Test, |_| String::new());
-    if options.logs {
-        let tests = run.record.release.hooks.iter().filter(|hook| is_test(hook));
-        tests.for_each(|hook| hooks::tell_logs(&run, hook));
-    }
     // Those that were left out come first in the record. Source: Helm.
     run.record.release.hooks.splice(0..0, skipped);
     run.save()?;
+    let logs = run.logs.unwrap_or_default();
     Ok(TestReport {
+        logs: logs.into_iter().map(|(pod, container, text)| TestLog { pod, container, text }).collect(),
         release: run.record.release,
         failure: ended.err().map(|failed| failed.error),
         not_run: Vec::new(),
     })
-}
-
-fn is_test(hook: &Hook) -> bool {
-    hook.events.iter().any(|event| Event::parse(event) == Some(Event::Test))
 }
 
 /// Takes the hooks out of a record that are not to run.

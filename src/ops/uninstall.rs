@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::change::{self, Target};
-use super::live::{self, Live, Run};
+use super::live::{self, Failed, Live, Run};
 use super::options::{Wait, WaitStrategy};
 use super::{Context, OpsError, hooks, record};
 use crate::cluster::Write;
@@ -202,7 +202,8 @@ fn remove(
 }
 
 /// The same in a running cluster: hooks, deletions kind by kind, and the wait for their end. What cannot be deleted is told
-/// and stays in the record, so that the next uninstall tries again.
+/// and stays in the record, so that the next uninstall tries again. What goes wrong once the objects are deleted is told at
+/// the end. Source: Helm.
 fn remove_live(
     live: Live<'_>,
     history: &History<'_>,
@@ -212,37 +213,55 @@ fn remove_live(
 ) -> Result<UninstallReport, OpsError> {
     let name = last.release.name.clone();
     let mut run = Run::on(live, last);
-    if let Err(error) = remove_objects(&mut run, &plan, options) {
-        run.let_go(Status::Uninstalling);
-        return Err(error);
-    }
+    let after = match remove_objects(&mut run, &plan, options) {
+        Ok(after) => after,
+        Err(failed) => {
+            run.let_go(Status::Uninstalling, &failed);
+            return Err(failed.error);
+        }
+    };
     let mut last = run.record;
     delete_objects(history, &mut last, Vec::new(), options)?;
     if !options.keep_history {
         purge(history, &name)?;
     }
+    if !after.is_empty() {
+        return Err(OpsError::Afterwards { release: name, errors: after });
+    }
     Ok(UninstallReport { name, release: Some(last.release), plan })
 }
 
-fn remove_objects(run: &mut Run<'_>, plan: &Plan, options: &UninstallOptions) -> Result<(), OpsError> {
-    let failure = |event: Event| format!("failed {}: ", event.name());
+/// What went wrong after the objects were deleted is returned beside.
+fn remove_objects(
+    run: &mut Run<'_>,
+    plan: &Plan,
+    options: &UninstallOptions,
+) -> Result<Vec<OpsError>, Failed> {
+    let failure = |_: Event| String::new();
     if !options.no_hooks {
-        hooks::run(run, Event::PreDelete, failure).map_err(|failed| failed.error)?;
+        hooks::run(run, Event::PreDelete, failure)?;
     }
+    let mut after = Vec::new();
     let live = run.live;
     live.delete(plan, options.propagation)?;
     if options.wait.strategy != WaitStrategy::HookOnly {
         let doomed = plan.steps.iter().filter(|step| step.action == Action::Delete);
         let ids: Vec<ObjectRef> = doomed.map(|step| step.id.clone()).collect();
-        let outcome = live.gone(&ids, live.timeout(), &mut || run.keep_lease())?;
-        if !outcome.is_success() {
-            return Err(live::still_there(&outcome));
+        match live.gone(&ids, live.timeout(), &mut || run.keep_lease()) {
+            Ok(outcome) if outcome.is_success() => {}
+            Ok(outcome) => after.push(live::still_there(&outcome)),
+            Err(error @ OpsError::Interrupted { .. }) => return Err(error.into()),
+            Err(error) => after.push(error),
         }
     }
     if !options.no_hooks {
-        hooks::run(run, Event::PostDelete, failure).map_err(|failed| failed.error)?;
+        match hooks::run(run, Event::PostDelete, failure) {
+            Ok(()) => {}
+            Err(failed) if matches!(failed.error, OpsError::Interrupted { .. }) => return Err(failed),
+            Err(failed) => after.push(failed.error),
+        }
     }
-    Ok(())
+    Ok(after)
 }
 
 /// Deletes the objects and writes the state that tells of it as one batch. Records go later, so that the next uninstall

@@ -76,6 +76,8 @@ fn upgrade_once(
         return install::install(context, target, &as_install(options));
     }
     let Some(last) = last else { return Err(not_deployed(&options.release, None)) };
+    // What a failed or killed operation made is there too, and goes when nobody wants it.
+    let live = change::live_manifest(&history, &last.release)?;
     let current = current(&history, last)?;
     let prepared = prepare(context, target, &history, options, &current)?;
     if options.apply.dry_run == DryRun::Client {
@@ -92,7 +94,7 @@ fn upgrade_once(
     )?;
     let wanted = Wanted {
         name: &options.release,
-        old: &current.release.manifest,
+        old: &live,
         new: &prepared.objects,
         definitions: &prepared.definitions,
         take_ownership: options.apply.take_ownership,
@@ -121,7 +123,7 @@ fn upgrade_once(
         method,
         hook_failure: |event| format!("{} hooks failed: ", event.name()),
         cleanup_on_fail: options.apply.cleanup_on_fail,
-        superseded: vec![current],
+        superseded: superseded(&history, current)?,
         events: &[Event::PreUpgrade, Event::PostUpgrade],
         no_hooks: options.apply.no_hooks,
         done: options.apply.description.clone().unwrap_or_else(|| "Upgrade complete".to_string()),
@@ -192,6 +194,18 @@ fn current(history: &History<'_>, last: Record) -> Result<Record, OpsError> {
         Status::Failed | Status::Superseded => Ok(last),
         status => Err(not_deployed(&last.release.name, Some(status))),
     }
+}
+
+/// The revisions that give way to a new one: the current one, and those that a killed process left deployed beside it.
+fn superseded(history: &History<'_>, current: Record) -> Result<Vec<Record>, OpsError> {
+    let (name, revision) = (current.release.name.clone(), current.release.version);
+    let mut all = vec![current];
+    for row in history.revisions(&name)? {
+        if row.status == Status::Deployed && row.revision != revision {
+            all.push(history.get(&name, row.revision)?);
+        }
+    }
+    Ok(all)
 }
 
 /// The new revision and the objects that it wants.

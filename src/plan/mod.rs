@@ -17,7 +17,7 @@ mod scope;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-pub use request::{Method, request};
+pub use request::{Method, concerns_the_same, request};
 pub use scope::Scopes;
 
 use crate::cluster::ownership::{self, NotOwned, Policy};
@@ -314,8 +314,12 @@ fn unwanted_step(input: &Input<'_>, id: &ObjectRef, object: &Object, found: &Sto
                     .then_some(KeepReason::NotOwned)
             }
         }
+    } else if ownership::kept_on_upgrade(&found.annotations) {
+        Some(KeepReason::Policy)
     } else {
-        ownership::kept_on_upgrade(&found.annotations).then_some(KeepReason::Policy)
+        // The old manifest may be that of an operation that failed before it wrote this object.
+        let owner = ownership::check(id, &found.labels, &found.annotations, input.release, input.namespace);
+        owner.is_err().then_some(KeepReason::NotOwned)
     };
     Step {
         action: if keep.is_some() { Action::Keep } else { Action::Delete },

@@ -32,6 +32,12 @@ use crate::sys::{Clock, monotonic};
 /// How often the clock and the pods behind objects that are not ready are looked at.
 const BEAT: Duration = Duration::from_secs(1);
 
+/// A pause before a kind that goes away is asked for again.
+const AGAIN: Duration = Duration::from_millis(400);
+
+/// Most reasons that an outcome tells.
+const MOST_TROUBLES: usize = 5;
+
 /// How to wait.
 #[derive(Clone, Copy)]
 pub struct Terms<'a> {
@@ -78,6 +84,8 @@ pub struct Change {
 pub struct Outcome {
     /// What is not as it should be, in the order given.
     pub missing: Vec<(ObjectRef, Readiness)>,
+    /// Why pods of those do not come up: `Deployment/ns/web: ImagePullBackOff …`.
+    pub troubles: Vec<String>,
     /// Whether the time was over first.
     pub timed_out: bool,
     /// Whether the listener ended it.
@@ -134,7 +142,7 @@ impl Track {
     fn outcome(self, fine: impl Fn(&Readiness) -> bool, timed_out: bool, stopped: bool) -> Outcome {
         let states = self.last.into_iter().map(|state| state.unwrap_or(Readiness::NotFound));
         let missing = self.ids.into_iter().zip(states).filter(|(_, state)| !fine(state)).collect();
-        Outcome { missing, timed_out, stopped }
+        Outcome { missing, troubles: Vec::new(), timed_out, stopped }
     }
 }
 
@@ -192,7 +200,32 @@ pub fn until_ready(
         timed_out = monotonic() >= end;
         !(stopped || timed_out || track.settled(is_settled) == track.ids.len())
     })?;
-    Ok(track.outcome(|state| *state == Readiness::Current, timed_out, stopped))
+    let mut outcome = track.outcome(|state| *state == Readiness::Current, timed_out, stopped);
+    if !stopped {
+        outcome.troubles = troubles_of(store, objects, &bodies, &outcome.missing);
+    }
+    Ok(outcome)
+}
+
+/// Why the pods of what is missing do not come up, where they say so.
+fn troubles_of(
+    store: &dyn Store,
+    objects: &[ObjectRef],
+    bodies: &BTreeMap<usize, Value>,
+    missing: &[(ObjectRef, Readiness)],
+) -> Vec<String> {
+    let is_missing = |id: &ObjectRef| missing.iter().any(|(lost, _)| lost.same_object(id));
+    let mut found = Vec::new();
+    for (at, body) in bodies {
+        let Some(id) = objects.get(*at).filter(|id| is_missing(id)).filter(|_| found.len() < MOST_TROUBLES)
+        else {
+            continue;
+        };
+        let Ok(told) = troubles(store, id, body) else { continue };
+        found.extend(told.iter().map(|trouble| format!("{id}: {trouble}")));
+    }
+    found.truncate(MOST_TROUBLES);
+    found
 }
 
 /// Looks at the pods of what is not ready, and tells what is new about them. A cluster that cannot be asked for pods is no
@@ -241,24 +274,45 @@ pub fn until_gone(
     let mut track = Track::new(objects);
     let end: Instant = monotonic() + timeout;
     let (mut timed_out, mut stopped) = (false, false);
-    cluster.watch(objects, BEAT, &mut |seen| {
-        let change = match seen {
-            Seen::Is(stored) => {
-                let deleted =
-                    stored.body.as_ref().and_then(|body| body.path(["metadata", "deletionTimestamp"]));
-                let state = match deleted {
-                    Some(_) => Readiness::Terminating,
-                    None => Readiness::InProgress("Resource is not being deleted".to_string()),
-                };
-                track.at(&stored.id).and_then(|at| track.take(at, state, is_gone))
+    let mut left = objects.to_vec();
+    loop {
+        // With its definition every object of a kind is gone, and the kind cannot be asked for any more.
+        let mut served = Vec::with_capacity(left.len());
+        for id in left {
+            if cluster.kind(&id.group, &id.version, &id.kind)?.is_some() {
+                served.push(id);
+            } else if let Some(at) = track.at(&id) {
+                stopped |= !heard(track.take(at, Readiness::NotFound, is_gone));
             }
-            Seen::Gone(id) => track.at(&id).and_then(|at| track.take(at, Readiness::NotFound, is_gone)),
-            Seen::Reconnecting(_) | Seen::Quiet => None,
-        };
-        stopped = !heard(change);
-        timed_out = monotonic() >= end;
-        !(stopped || timed_out || track.settled(is_gone) == track.ids.len())
-    })?;
+        }
+        left = served;
+        if stopped || left.is_empty() {
+            break;
+        }
+        let watched = cluster.watch(&left, BEAT, &mut |seen| {
+            let change = match seen {
+                Seen::Is(stored) => {
+                    let deleted =
+                        stored.body.as_ref().and_then(|body| body.path(["metadata", "deletionTimestamp"]));
+                    let state = match deleted {
+                        Some(_) => Readiness::Terminating,
+                        None => Readiness::InProgress("Resource is not being deleted".to_string()),
+                    };
+                    track.at(&stored.id).and_then(|at| track.take(at, state, is_gone))
+                }
+                Seen::Gone(id) => track.at(&id).and_then(|at| track.take(at, Readiness::NotFound, is_gone)),
+                Seen::Reconnecting(_) | Seen::Quiet => None,
+            };
+            stopped = !heard(change);
+            timed_out = monotonic() >= end;
+            !(stopped || timed_out || track.settled(is_gone) == track.ids.len())
+        });
+        match watched {
+            Err(StoreError::NoKind { .. }) if monotonic() < end => std::thread::sleep(AGAIN),
+            Err(error) => return Err(error),
+            Ok(()) => break,
+        }
+    }
     Ok(track.outcome(is_gone, timed_out, stopped))
 }
 

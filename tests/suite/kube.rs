@@ -17,7 +17,7 @@ use bowline::sys::{Host, Random, Secret};
 use crate::stores::{body, host};
 
 /// The kubeconfig of the cluster, if there is one.
-fn kubeconfig() -> Option<PathBuf> {
+pub(crate) fn kubeconfig() -> Option<PathBuf> {
     let path = std::env::var_os("BOWLINE_TEST_KUBECONFIG").map(PathBuf::from);
     if path.is_none() {
         println!("skipped: BOWLINE_TEST_KUBECONFIG names no cluster");
@@ -26,7 +26,7 @@ fn kubeconfig() -> Option<PathBuf> {
 }
 
 /// A host with a `PATH`, for plugins, and true randomness, for names that no other run has.
-fn real_host() -> Host {
+pub(crate) fn real_host() -> Host {
     let env = BTreeMap::from([("PATH".to_string(), "/usr/bin:/bin".to_string())]);
     Host { env: Arc::new(env), random: Random::System, ..host() }
 }
@@ -156,7 +156,7 @@ impl Store for Own {
     }
 }
 
-fn id(api_version: &str, kind: &str, namespace: &str, name: &str) -> ObjectRef {
+pub(crate) fn id(api_version: &str, kind: &str, namespace: &str, name: &str) -> ObjectRef {
     let (group, version) = ObjectRef::split_api_version(api_version);
     ObjectRef {
         group: group.into(),
@@ -327,7 +327,7 @@ fn apply_takes_over_what_nobody_else_manages() {
     assert_eq!(replicas(&apply(2, true).unwrap().unwrap()), Some(Value::Int(2)));
 }
 
-fn set(value: &mut Value, path: &[&str], to: Value) {
+pub(crate) fn set(value: &mut Value, path: &[&str], to: Value) {
     let (last, parents) = path.split_last().unwrap();
     let parent = parents.iter().fold(value, |at, key| at.as_map_mut().unwrap().get_mut(*key).unwrap());
     parent.as_map_mut().unwrap().insert((*last).into(), to);

@@ -22,6 +22,20 @@ pub enum DryRun {
     Server,
 }
 
+/// What becomes of the definitions in crds/.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum CrdPolicy {
+    /// Install makes them, upgrade leaves them alone.
+    #[default]
+    Helm,
+    /// Make them, and change those that are there when that takes nothing away from them
+    Safe,
+    /// Make them, and change those that are there
+    All,
+    /// Leave them alone
+    Skip,
+}
+
 /// `--dry-run`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DryRunArg {
@@ -94,6 +108,10 @@ pub struct ApplyArgs {
     /// Fetch dependencies that are missing before anything else
     #[arg(long, alias = "dep-up")]
     pub dependency_update: bool,
+    /// What becomes of the definitions in crds/: helm makes those that are missing at install and leaves them alone at
+    /// upgrade, safe also changes those that only grow, all changes all, skip leaves all alone
+    #[arg(long, value_enum, hide_possible_values = true, value_name = "HOW", default_value = "helm")]
+    pub crds: CrdPolicy,
     /// Leave out the objects of crds/
     #[arg(long, alias = "no-crd-hook")]
     pub skip_crds: bool,
@@ -179,8 +197,8 @@ pub struct ApplyOptions {
     pub labels: BTreeMap<String, String>,
     /// Fetch missing dependencies first.
     pub dependency_update: bool,
-    /// Apply crds/.
-    pub crds: bool,
+    /// What becomes of crds/.
+    pub crds: CrdPolicy,
     /// Run hooks.
     pub hooks: bool,
     /// Check values against the schema.
@@ -202,7 +220,7 @@ pub struct ApplyOptions {
 }
 
 /// Pairs of flags that exclude each other.
-pub const EXCLUSIVE: &[&[&str]] = &[&["force-replace", "force-conflicts"]];
+pub const EXCLUSIVE: &[&[&str]] = &[&["force-replace", "force-conflicts"], &["crds", "skip-crds"]];
 
 impl ApplyArgs {
     /// What the flags mean.
@@ -224,7 +242,7 @@ impl ApplyArgs {
             description: self.description.clone().filter(|text| !text.is_empty()),
             labels: pairs.collect(),
             dependency_update: self.dependency_update,
-            crds: !self.skip_crds,
+            crds: if self.skip_crds { CrdPolicy::Skip } else { self.crds },
             hooks: !self.no_hooks,
             schema_validation: !self.skip_schema_validation,
             dns: self.enable_dns,

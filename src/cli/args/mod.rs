@@ -10,7 +10,7 @@ pub mod output;
 pub mod values;
 pub mod wait;
 
-pub use apply::{ApplyArgs, ApplyOptions, DeprecatedApplyArgs, DryRun, DryRunArg, PostRenderer};
+pub use apply::{ApplyArgs, ApplyOptions, CrdPolicy, DeprecatedApplyArgs, DryRun, DryRunArg, PostRenderer};
 pub use chart::{ArchiveLimits, ChartArgs, ChartRequest, LimitArgs};
 pub use global::GlobalArgs;
 pub use net::{Access, NetArgs};

@@ -122,8 +122,9 @@ pub struct InstallArgs {
     #[arg(long)]
     pub hide_secret: bool,
     /// Let the server merge changes (server-side apply); =false merges here
-    #[arg(long, num_args = 0..=1, require_equals = true, default_value = "true",
-          default_missing_value = "true", value_parser = parse::boolean, value_name = "BOOL")]
+    #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true,
+          default_value = "true", default_missing_value = "true", value_parser = parse::boolean,
+          value_name = "BOOL")]
     pub server_side: bool,
     /// How to render and apply.
     #[command(flatten)]

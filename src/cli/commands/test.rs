@@ -80,6 +80,9 @@ impl Run for TestArgs {
         let shown = ReleaseReport::of(&report.release, true)?;
         let block = Block { everything: session.settings.debug, ..Block::default() };
         session.ui.out(&view::release::text(&shown, self.output.output, &block, session.ui.paint)?)?;
+        for log in &report.logs {
+            session.ui.out(&format!("\nPOD LOGS: {} ({})\n{}\n", log.pod, log.container, log.text))?;
+        }
         match report.failure {
             None => Ok(Exit::Done),
             Some(error) => Err(Failure::of_verb(error)),

@@ -100,7 +100,13 @@ impl Kube {
                         return Ok(());
                     }
                 }
-                Ok(Err(error)) => return Err(error),
+                Ok(Err(error)) => {
+                    // The kind went away: what is known of kinds is old.
+                    if matches!(error, StoreError::NoKind { .. }) {
+                        self.discovery.forget();
+                    }
+                    return Err(error);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 // Nothing is watched: there are no objects.
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),

@@ -1,0 +1,221 @@
+//! Hooks and tests of a release on a real API server: when they run, what a failure leaves, what their policies delete.
+
+use bowline::cluster::{Query, Store};
+
+use crate::kube_support::{Place, place};
+
+/// A chart with a Job for each event; the one of `.Values.fail` fails.
+fn with_jobs() -> Option<Place> {
+    let place = place()?;
+    let job = r#"apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}-one}
+data: {x: {{ .Values.x | quote }}}
+{{- range $e := list "pre-install" "post-install" "pre-upgrade" "post-upgrade" "pre-rollback" "post-rollback" "pre-delete" "post-delete" }}
+---
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ $.Release.Name }}-{{ $e }}
+  annotations: {helm.sh/hook: {{ $e }}}
+spec:
+  backoffLimit: 0
+  template:
+    metadata:
+      annotations: {bowline.test/pod: {{ ternary "fail" "ok" (eq $.Values.fail $e) }}}
+    spec:
+      restartPolicy: Never
+      containers: [{name: c, image: busybox}]
+{{- end }}
+"#;
+    place.chart("jobs", "x: 1\nfail: none\n", job);
+    Some(place)
+}
+
+fn x(place: &Place) -> String {
+    place.text("v1", "ConfigMap", "r-one", &["data", "x"])
+}
+
+/// The Jobs that are there.
+fn jobs(place: &Place) -> Vec<String> {
+    let query = Query {
+        group_kind: Some(("batch".into(), "Job".into())),
+        namespace: Some(place.namespace.clone()),
+        ..Query::default()
+    };
+    place.store().list(&query).unwrap().into_iter().map(|job| job.id.name).collect()
+}
+
+#[test]
+fn hooks_that_end_well_run_at_their_events() {
+    let Some(place) = with_jobs() else { return };
+    place.run("install r jobs").ok();
+    assert_eq!(jobs(&place), ["r-post-install", "r-pre-install"]);
+    place.run("upgrade r jobs --set x=2").ok();
+    place.run("rollback r 1").ok();
+    place.run("upgrade r jobs --no-hooks").ok();
+    place.run("uninstall r --keep-history").ok();
+    let all = jobs(&place);
+    assert_eq!(all.len(), 8, "nobody deletes them: {all:?}");
+    place.run("rollback r 1").ok();
+    place.run("uninstall r").ok();
+}
+
+#[test]
+fn a_hook_that_fails_fails_its_operation() {
+    let Some(place) = with_jobs() else { return };
+    let failure = |hook: &str| {
+        format!(
+            "resource Job/{}/r-{hook} not ready. status: Failed, message: Job Failed. failed: 1",
+            place.namespace
+        )
+    };
+    for (hook, map) in [("pre-install", ""), ("post-install", "1")] {
+        let failed = place.run(&format!("install r jobs --set fail={hook}")).exits(1).stderr;
+        let told = format!("Error: INSTALLATION FAILED: failed {hook}: {}", failure(hook));
+        assert!(failed.contains(&told) && failed.contains("exit code 3"), "{failed}");
+        assert_eq!((place.states("r").as_str(), x(&place).as_str()), ("1 failed", map));
+        assert!(place.description("r", 1).starts_with(&format!("Release \"r\" failed: failed {hook}: ")));
+        place.run("uninstall r").ok();
+    }
+    place.run("install r jobs").ok();
+    for (hook, map, states) in [
+        ("pre-upgrade", "1", "1 deployed, 2 failed"),
+        ("post-upgrade", "2", "1 deployed, 2 failed, 3 failed"),
+    ] {
+        let failed = place.run(&format!("upgrade r jobs --set x=2,fail={hook}")).exits(1).stderr;
+        assert!(failed.contains(&format!("{hook} hooks failed: {}", failure(hook))), "{failed}");
+        assert_eq!((place.states("r").as_str(), x(&place).as_str()), (states, map));
+    }
+    place.run("uninstall r --no-hooks").ok();
+    for (hook, map) in [("pre-rollback", "2"), ("post-rollback", "1")] {
+        place.run(&format!("install r jobs --set fail={hook}")).ok();
+        place.run("upgrade r jobs --set x=2").ok();
+        let failed = place.run("rollback r 1").exits(1).stderr;
+        assert!(failed.contains(&failure(hook)), "{failed}");
+        // Not as Helm, which leaves it pending, so that no upgrade goes on.
+        assert_eq!(place.states("r"), "1 superseded, 2 deployed, 3 failed");
+        assert_eq!(x(&place), map);
+        place.run("upgrade r jobs --set x=3").ok();
+        place.run("uninstall r").ok();
+    }
+    place.run("install r jobs --set fail=pre-delete").ok();
+    let failed = place.run("uninstall r").exits(1).stderr;
+    assert!(failed.contains(&failure("pre-delete")), "{failed}");
+    assert_eq!((place.states("r").as_str(), x(&place).as_str()), ("1 uninstalling", "1"));
+    assert!(place.run("why r").stdout.contains("r-pre-delete"), "{}", place.run("why r").stdout);
+    place.run("uninstall r --no-hooks").ok();
+    assert_eq!((place.states("r"), x(&place)), (String::new(), String::new()));
+    place.run("install r jobs --set fail=post-delete").ok();
+    let failed = place.run("uninstall r").exits(1).stderr;
+    assert!(failed.contains("uninstallation completed with 1 error(s): resource Job/"), "{failed}");
+    assert_eq!((place.states("r"), x(&place)), (String::new(), String::new()));
+}
+
+fn pod(name: &str, annotations: &str, what: &str) -> String {
+    format!(
+        "---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: {name}\n  annotations: {{bowline.test/pod: {what}, {annotations}}}\n\
+         spec:\n  restartPolicy: Never\n  containers: [{{name: c, image: busybox}}]\n"
+    )
+}
+
+#[test]
+fn weights_order_and_policies_delete() {
+    let Some(place) = place() else { return };
+    let hook = |name: &str, weight: i32, policy: &str, what: &str| {
+        let delete = if policy.is_empty() {
+            String::new()
+        } else {
+            format!(", helm.sh/hook-delete-policy: '{policy}'")
+        };
+        pod(name, &format!("helm.sh/hook: pre-install, helm.sh/hook-weight: '{weight}'{delete}"), what)
+    };
+    let chart = |last: &str| {
+        let templates = [
+            hook("c", 5, "hook-succeeded", "ok"),
+            hook("a", 5, "", "ok"),
+            hook("z", -1, "hook-succeeded,hook-failed", "ok"),
+            hook("last", 9, "hook-failed,before-hook-creation", last),
+        ];
+        place.chart("p", "", &templates.concat());
+    };
+    let there = || ["a", "c", "last", "z"].map(|name| place.get("v1", "Pod", name).is_some());
+    chart("ok");
+    let told = place.run("install r p").ok().stderr;
+    let order: Vec<&str> = told
+        .lines()
+        .filter(|line| line.ends_with(": ready"))
+        .filter_map(|line| line.split("/").last()?.strip_suffix(": ready"))
+        .collect();
+    assert_eq!(order, ["z", "a", "c", "last"]);
+    assert_eq!(there(), [true, false, true, false]);
+    place.run("uninstall r").ok();
+    assert_eq!(there(), [true, false, true, false], "hooks are nobody's");
+    chart("fail");
+    let before = place.get("v1", "Pod", "a").unwrap().uid;
+    let failed = place.run("install r p").exits(1).stderr;
+    assert!(failed.contains("failed pre-install"), "{failed}");
+    // The one that failed goes, those before it as they ask; `a` was made anew.
+    assert_eq!(there(), [true, false, false, false]);
+    assert_ne!(place.get("v1", "Pod", "a").unwrap().uid, before);
+}
+
+#[test]
+fn logs_are_told_as_asked() {
+    let Some(place) = place() else { return };
+    let hook = |name: &str, policy: &str, what: &str| {
+        pod(name, &format!("helm.sh/hook: post-install, helm.sh/hook-output-log-policy: '{policy}'"), what)
+    };
+    place.chart("l", "", &[hook("a", "hook-succeeded", "ok"), hook("b", "hook-failed", "ok")].concat());
+    let ran = place.run("install r l").ok();
+    assert_eq!(ran.stderr.matches("line 200").count(), 1, "{}", ran.stderr);
+    assert!(!ran.stdout.contains("line 200"));
+    place.chart("l", "", &[hook("a", "hook-succeeded", "fail"), hook("b", "hook-failed", "ok")].concat());
+    let ran = place.run("install s l --no-hooks").ok();
+    assert!(!ran.stderr.contains("line"));
+    place.run("uninstall s").ok();
+    place.chart("l", "", &hook("b", "hook-failed", "fail"));
+    let ran = place.run("install s l").exits(1);
+    assert_eq!(ran.stderr.matches("line 200\n").count(), 1, "{}", ran.stderr);
+}
+
+#[test]
+fn tests_run_when_asked_for() {
+    let Some(place) = place() else { return };
+    let test = |name: &str, what: &str| pod(name, "helm.sh/hook: test", what);
+    place.chart("t", "", &[test("good", "ok"), test("bad", "fail")].concat());
+    place.run("install r t").ok();
+    assert!(place.get("v1", "Pod", "good").is_none());
+    let ran = place.run("test r").exits(1);
+    assert!(
+        ran.stdout.contains("TEST SUITE:     bad") && ran.stdout.contains("Phase:          Failed"),
+        "{}",
+        ran.stdout
+    );
+    let told = format!("resource Pod/{}/bad not ready. status: Failed", place.namespace);
+    assert!(ran.stderr.contains(&told), "{}", ran.stderr);
+    let ran = place.run("test r --filter name=good --logs").ok();
+    assert!(ran.stdout.contains("Phase:          Succeeded"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("POD LOGS: good (c)\nline 1\n") && ran.stdout.contains("line 200"),
+        "{}",
+        ran.stdout
+    );
+    assert!(!ran.stdout.contains("POD LOGS: bad"), "{}", ran.stdout);
+    place.run("test r --filter '!name=bad'").ok();
+    assert_eq!(place.states("r"), "1 deployed");
+    // Run again, a test is made anew.
+    place.run("test r --filter name=good").ok();
+}
+
+#[test]
+fn a_hook_that_never_ends_is_given_up() {
+    let Some(place) = place() else { return };
+    place.chart("h", "", &pod("a", "helm.sh/hook: pre-install", "run"));
+    let failed = place.run("install r h --timeout 2s").exits(1).stderr;
+    assert!(
+        failed.contains("failed pre-install: resource Pod/") && failed.contains("context deadline exceeded"),
+        "{failed}"
+    );
+    assert_eq!(place.states("r"), "1 failed");
+}
