@@ -73,7 +73,7 @@ pub fn pull(
     }
     let unpacked = chart::unpack(&bytes, &part, &request.limits)
         .map_err(OpsError::from)
-        .and_then(|_| Ok(fs::rename(&part, &target)?));
+        .and_then(|()| Ok(fs::rename(&part, &target)?));
     if let Err(error) = unpacked {
         // What failed is worth more than that the rest of it cannot be removed.
         let _ = fs::remove_dir_all(&part);
