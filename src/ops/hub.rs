@@ -2,7 +2,7 @@
 //!
 //! Invariant: one request, whose answer is bounded; nothing of it is kept.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{Context, OpsError};
 use crate::sys::http::{Http, HttpOptions, Request};
@@ -32,58 +32,74 @@ pub struct HubHit {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Answer {
+    #[serde(deserialize_with = "or_nothing")]
     data: Vec<Found>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Found {
+    #[serde(deserialize_with = "or_nothing")]
     id: String,
-    #[serde(rename = "artifactHub")]
+    #[serde(rename = "artifactHub", deserialize_with = "or_nothing")]
     artifact_hub: Page,
+    #[serde(deserialize_with = "or_nothing")]
     attributes: Attributes,
+    #[serde(deserialize_with = "or_nothing")]
     relationships: Relationships,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Page {
-    #[serde(rename = "packageUrl")]
+    #[serde(rename = "packageUrl", deserialize_with = "or_nothing")]
     package_url: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Attributes {
+    #[serde(deserialize_with = "or_nothing")]
     description: String,
+    #[serde(deserialize_with = "or_nothing")]
     repo: Repo,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Repo {
+    #[serde(deserialize_with = "or_nothing")]
     name: String,
+    #[serde(deserialize_with = "or_nothing")]
     url: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Relationships {
-    #[serde(rename = "latestChartVersion")]
+    #[serde(rename = "latestChartVersion", deserialize_with = "or_nothing")]
     latest: Latest,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Latest {
+    #[serde(deserialize_with = "or_nothing")]
     data: Version,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Version {
+    #[serde(deserialize_with = "or_nothing")]
     version: String,
+    #[serde(deserialize_with = "or_nothing")]
     app_version: String,
+}
+
+/// A value that may be null, which means what its absence does: servers in Go write the empty list so.
+fn or_nothing<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(value: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or_default())
 }
 
 /// Asks a catalogue for charts.

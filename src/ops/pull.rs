@@ -66,6 +66,18 @@ pub fn pull(
             "choose another folder with --untardir",
         ));
     }
-    chart::unpack(&bytes, &target, &request.limits)?;
+    // Beside its place first: a disk that fills up, or a kill, leaves no half of a chart under the chart's name.
+    let part = target.with_file_name(format!(".{name}.part"));
+    if fs::kind(&part) != fs::Kind::Missing {
+        fs::remove_dir_all(&part)?;
+    }
+    let unpacked = chart::unpack(&bytes, &part, &request.limits)
+        .map_err(OpsError::from)
+        .and_then(|()| Ok(fs::rename(&part, &target)?));
+    if let Err(error) = unpacked {
+        // What failed is worth more than that the rest of it cannot be removed.
+        let _ = fs::remove_dir_all(&part);
+        return Err(error);
+    }
     Ok(PullReport { path: folder.join(name), digest })
 }

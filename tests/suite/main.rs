@@ -15,6 +15,7 @@ mod etcd_servers;
 mod functions_cases;
 mod fuzz_seeds;
 mod gotpl_cases;
+mod hub;
 mod index_repository;
 mod ingress_session;
 mod kills;

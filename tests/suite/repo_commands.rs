@@ -129,3 +129,33 @@ fn serve_stops_when_asked() {
     child.stderr.take().expect("it was asked for").read_to_string(&mut said).expect("text");
     assert!(said.ends_with("Stopped.\n"), "{said}");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_chart_that_cannot_be_unpacked_whole_is_not_there_at_all() {
+    let env = Env::new();
+    env.write("web/Chart.yaml", CHART);
+    env.write("web/a-large-file.txt", &"0".repeat(200_000));
+    env.run("package web -d dist").ok();
+    let server = env.serve("serve dist --address 127.0.0.1:0");
+    // A limit on the size of files stands for a full disk.
+    let limited = "trap '' XFSZ; ulimit -f 16; exec \"$0\" \"$@\"";
+    let pull = env.command(["pull", "web", "--untar", "-d", "got", "--repo", &server.url()]);
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .args(["-c", limited])
+        .arg(pull.get_program())
+        .args(pull.get_args())
+        .current_dir(env.work())
+        .env_clear();
+    shell.envs(pull.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = shell.output().expect("there is a shell");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("a-large-file.txt"), "{said}");
+    let left: Vec<_> = std::fs::read_dir(env.path("got")).map_or_else(|_| Vec::new(), Iterator::collect);
+    assert!(left.is_empty(), "{left:?}");
+    env.run(&format!("pull web --untar -d got --repo {}", server.url())).ok();
+    assert_eq!(env.read("got/web/a-large-file.txt").len(), 200_000);
+    assert!(!env.path("got/.web.part").exists());
+}

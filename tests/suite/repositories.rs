@@ -341,13 +341,15 @@ fn values_come_from_files_and_urls() {
 }
 
 /// A server that answers each connection's first request as it likes, and remembers what it was asked.
-struct Hostile {
-    url: String,
+pub struct Hostile {
+    /// Where it listens.
+    pub url: String,
     seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Hostile {
-    fn start(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
+    /// A server whose answer, head and body, follows from the head of the request.
+    pub fn start(answer: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Self {
         Self::streaming(move |request, stream| stream.write_all(&answer(request)))
     }
 
@@ -379,7 +381,8 @@ impl Hostile {
         Hostile { url, seen }
     }
 
-    fn page(status: &str, body: &str) -> Vec<u8> {
+    /// An answer with a status line and a body.
+    pub fn page(status: &str, body: &str) -> Vec<u8> {
         format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
             .into_bytes()
     }
@@ -388,7 +391,8 @@ impl Hostile {
         self.seen.lock().unwrap().len()
     }
 
-    fn saw(&self, text: &str) -> bool {
+    /// Whether the head of some request had a text in it, in small letters.
+    pub fn saw(&self, text: &str) -> bool {
         self.seen.lock().unwrap().iter().any(|head| head.to_lowercase().contains(text))
     }
 }

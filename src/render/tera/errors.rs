@@ -10,6 +10,7 @@ use tera::{ErrorKind, ReportError};
 
 use crate::diag::{Diagnostic, Location, SourceFile, Span, did_you_mean};
 
+use super::blocks;
 use super::load::without_prefixes;
 use super::run::{Loaded, Run, lock};
 
@@ -40,7 +41,7 @@ pub(super) fn explain(run: &Run, error: &tera::Error, file: &Loaded) -> Diagnost
             }
             kept
         }
-        (None, Some(report)) => of_report(run, report),
+        (None, Some(report)) => of_structure(run, error, report).unwrap_or_else(|| of_report(run, report)),
         (None, None) => of_kind(error.kind()),
     };
     if diagnostic.at.is_none() {
@@ -56,6 +57,12 @@ pub(super) fn explain(run: &Run, error: &tera::Error, file: &Loaded) -> Diagnost
         }
     }
     diagnostic
+}
+
+/// What is open or closed at the wrong place, when Tera could not read a template because of that.
+fn of_structure(run: &Run, error: &tera::Error, report: &ReportError) -> Option<Diagnostic> {
+    let at = location(run, report).filter(|_| matches!(error.kind(), ErrorKind::SyntaxError(_)))?;
+    blocks::explain(&at.file, report.message(), at.span)
 }
 
 fn same_place(a: &Location, b: &Location) -> bool {

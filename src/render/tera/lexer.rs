@@ -53,11 +53,19 @@ impl Token {
 
 /// The tokens of a template; `None` when it is not well formed.
 pub(super) fn lex(source: &str) -> Option<Vec<Token>> {
+    let (tokens, stopped) = lex_far(source);
+    stopped.is_none().then_some(tokens)
+}
+
+/// The tokens of a template as far as it is well formed, and the byte from which on it is not.
+pub(super) fn lex_far(source: &str) -> (Vec<Token>, Option<usize>) {
     let mut lexer = Lexer { source, at: 0, tokens: Vec::new() };
     while lexer.at < source.len() {
-        lexer.outside()?;
+        if lexer.outside().is_none() {
+            return (lexer.tokens, Some(lexer.at));
+        }
     }
-    Some(lexer.tokens)
+    (lexer.tokens, None)
 }
 
 struct Lexer<'s> {
@@ -125,6 +133,10 @@ impl Lexer<'_> {
             if rest.strip_prefix('-').is_some_and(|rest| rest.starts_with(close)) {
                 self.push(kind, 3);
                 return Some(());
+            }
+            // No expression has these: what was opened before is not closed.
+            if ["{{", "{%"].iter().any(|opener| rest.starts_with(opener)) {
+                return None;
             }
             let (kind, length) = token(rest)?;
             self.push(kind, length);

@@ -21,6 +21,7 @@
 //!
 //! Invariant: see the `yaml` module; and no template can take more time, memory or depth than the job's limits say.
 
+mod blocks;
 mod context;
 mod convert;
 mod errors;
@@ -229,9 +230,10 @@ fn problems_of(run: &Run, source: &Arc<SourceFile>, scope: usize, rewritten: &Re
     if let Err(error) = Tera::default().add_raw_template(source.name(), source.text())
         && let tera::ErrorKind::SyntaxError(report) = error.kind()
     {
-        let range = &report.span().range;
-        let message = report.message().trim_end_matches('.').to_string();
-        return vec![Diagnostic::error(message).at(source, Span::new(range.start, range.end))];
+        let span = Span::new(report.span().range.start, report.span().range.end);
+        let message = report.message().trim_end_matches('.');
+        let told = blocks::explain(source, message, span);
+        return vec![told.unwrap_or_else(|| Diagnostic::error(message).at(source, span))];
     }
     let uses = &rewritten.uses;
     let mut found = Vec::new();
