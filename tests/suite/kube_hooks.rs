@@ -145,7 +145,7 @@ fn weights_order_and_policies_delete() {
     let order: Vec<&str> = told
         .lines()
         .filter(|line| line.ends_with(": ready"))
-        .filter_map(|line| line.split("/").last()?.strip_suffix(": ready"))
+        .filter_map(|line| line.split('/').next_back()?.strip_suffix(": ready"))
         .collect();
     assert_eq!(order, ["z", "a", "c", "last"]);
     assert_eq!(there(), [true, false, true, false]);

@@ -219,7 +219,7 @@ fn a_namespace_that_goes_away_takes_nothing_new() {
 fn definition(group: &str, kind: &str, fields: &str) -> String {
     let plural = format!("{}s", kind.to_lowercase());
     format!(
-        r#"apiVersion: apiextensions.k8s.io/v1
+        r"apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
 metadata: {{name: {plural}.{group}}}
 spec:
@@ -231,7 +231,7 @@ spec:
     served: true
     storage: true
     schema: {{openAPIV3Schema: {{type: object, properties: {{spec: {{type: object, properties: {{{fields}}}}}}}}}}}
-"#,
+",
         kind.to_lowercase()
     )
 }
