@@ -9,7 +9,7 @@ use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
 use crate::cli::view;
-use crate::cli::view::release::{Block, ReleaseReport};
+use crate::cli::view::release::Block;
 use crate::ops::install::{self as ops, InstallOptions};
 use crate::ops::options::{DryRun, ReleaseName};
 use crate::release::Release;
@@ -178,10 +178,9 @@ impl ReleaseOutput {
     /// # Errors
     /// The output cannot be written.
     pub fn print(self, session: &Session, release: &Release) -> Result<(), Failure> {
-        let report = ReleaseReport::of(release, self.format != Format::Table)?;
         let block =
             Block { hide_notes: self.hide_notes, everything: session.settings.debug, ..Block::default() };
-        session.ui.out(&view::release::text(&report, self.format, &block, session.ui.paint)?)
+        session.ui.out(&view::release::text(release, self.format, &block, session.ui.paint)?)
     }
 }
 
