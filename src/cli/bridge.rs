@@ -1,28 +1,21 @@
-//! From what was typed to the library: the context of a verb, the chosen store, and the conversions of shared options.
+//! From what was typed to the library: the context of a verb, the chosen store, and how progress is shown.
 //!
-//! Invariant: nothing is decided here; each conversion only carries what `args` and `settings` resolved.
+//! Invariant: nothing is decided here; what `args` and `settings` resolved is only carried on.
 
 use std::sync::atomic::AtomicBool;
 
-use super::args::{
-    Access, ApplyOptions, ArchiveLimits, ChartRequest, CrdPolicy, DryRun, PostRenderer, ValueSources,
-    WaitOptions,
-};
 use super::error::Failure;
 use super::interrupt::Interrupt;
-use super::parse::WaitStrategy;
 use super::settings::{Compat, Session, Settings};
 use super::ui::{Level, Ui};
-use crate::chart::Limits;
 use crate::cluster::{self, Store};
 use crate::diag::Severity;
 use crate::fetch::FetchOptions;
 use crate::ops::change::Target;
-use crate::ops::options as ops_options;
+use crate::ops::options::DryRun;
 use crate::ops::repo::Repository;
 use crate::ops::{Context, Event, ObjectEvent, OpsError, Progress};
 use crate::repo::config::RepoPaths;
-use crate::sys::process;
 use crate::values;
 
 /// Shows the events of a verb: warnings as lines on stderr, the rest with `--debug`.
@@ -163,166 +156,17 @@ pub fn target<'a>(store: &'a dyn Store, namespace: &'a str) -> Target<'a> {
     Target { store, namespace }
 }
 
-impl Access {
-    /// For the library; version and repository are still to be said.
-    pub fn to_ops(&self) -> FetchOptions {
-        let file = |path: &Option<std::path::PathBuf>| {
-            path.as_ref().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
-        };
-        let (username, password) = self.credentials.clone().unwrap_or_default();
-        FetchOptions {
-            username,
-            password,
-            cert_file: file(&self.cert_file),
-            key_file: file(&self.key_file),
-            ca_file: file(&self.ca_file),
-            insecure_skip_tls_verify: self.insecure_skip_tls_verify,
-            pass_credentials: self.pass_credentials,
-            ..FetchOptions::default()
-        }
-    }
-
-    /// A repository that is reached so.
-    pub fn to_repository(&self, name: &str, url: &str) -> Repository {
-        let options = self.to_ops();
-        Repository {
-            name: name.to_string(),
-            url: url.to_string(),
-            username: options.username,
-            password: options.password,
-            cert_file: options.cert_file,
-            key_file: options.key_file,
-            ca_file: options.ca_file,
-            insecure_skip_tls_verify: options.insecure_skip_tls_verify,
-            pass_credentials_all: options.pass_credentials,
-        }
-    }
-}
-
-impl ArchiveLimits {
-    /// For the library, its own bounds where none was given.
-    pub fn to_ops(self) -> Limits {
-        let mut limits = Limits::default();
-        if let Some(bytes) = self.bytes {
-            limits.total_bytes = bytes;
-        }
-        if let Some(files) = self.files {
-            limits.files = files as usize;
-        }
-        limits
-    }
-}
-
-impl ChartRequest {
-    /// For the library.
-    pub fn to_ops(&self) -> ops_options::ChartRequest {
-        ops_options::ChartRequest {
-            reference: self.reference.clone(),
-            fetch: FetchOptions {
-                version: self.version.clone().unwrap_or_default(),
-                repo: self.repository.clone().unwrap_or_default(),
-                ..self.access.to_ops()
-            },
-            limits: self.limits.to_ops(),
-        }
-    }
-}
-
-impl ValueSources {
-    /// For the library.
-    pub fn to_ops(&self) -> ops_options::ValueSources {
-        ops_options::ValueSources {
-            files: self.files.clone(),
-            json: self.json.clone(),
-            set: self.set.clone(),
-            strings: self.strings.clone(),
-            from_files: self.from_files.clone(),
-            literals: self.literals.clone(),
-        }
-    }
-}
-
-/// The dry-run mode for the library.
-pub fn dry_run(mode: DryRun) -> ops_options::DryRun {
-    match mode {
-        DryRun::None => ops_options::DryRun::None,
-        DryRun::Client => ops_options::DryRun::Client,
-        DryRun::Server => ops_options::DryRun::Server,
-    }
-}
-
-/// What to wait for, for the library.
-pub fn wait(options: WaitOptions) -> ops_options::Wait {
-    let strategy = match options.strategy {
-        WaitStrategy::Watcher | WaitStrategy::True => ops_options::WaitStrategy::Watcher,
-        WaitStrategy::Legacy => ops_options::WaitStrategy::Legacy,
-        WaitStrategy::HookOnly | WaitStrategy::False => ops_options::WaitStrategy::HookOnly,
-    };
-    ops_options::Wait { strategy, timeout: options.timeout, jobs: options.jobs }
-}
-
-impl PostRenderer {
-    /// The program that is meant. The text of the failure is Helm's.
-    fn find(&self, session: &Session, wait: WaitOptions) -> Result<ops_options::PostRenderer, Failure> {
-        let Some(program) = process::find_program(session.host, &self.program) else {
-            let name = &self.program;
-            let reason = if name.contains('/') {
-                format!("stat {name}: no such file or directory")
-            } else {
-                "executable file not found in $PATH".to_string()
-            };
-            return Err(Failure::usage(format!(
-                "invalid argument {quoted} for \"--post-renderer\" flag: unable to find binary at {name}: exec: {quoted}: \
-                 {reason}",
-                quoted = super::parse::quote(name),
-            ))
-            .hint("give the path of an executable file, or a name that is found on PATH"));
-        };
-        Ok(ops_options::PostRenderer {
-            name: self.program.clone(),
-            program,
-            arguments: self.arguments.clone(),
-            timeout: wait.timeout,
-        })
-    }
-}
-
-impl ApplyOptions {
-    /// For the library.
-    ///
-    /// # Errors
-    /// There is no such post-renderer.
-    pub fn to_ops(&self, session: &Session, hide_secrets: bool) -> Result<ops_options::Apply, Failure> {
-        Ok(ops_options::Apply {
-            dry_run: dry_run(self.dry_run),
-            wait: wait(self.wait),
-            wait_lock: self.wait_lock,
-            rollback_on_failure: self.rollback_on_failure,
-            description: self.description.clone(),
-            labels: self.labels.clone(),
-            dependency_update: self.dependency_update,
-            crds: match self.crds {
-                CrdPolicy::Helm => ops_options::Crds::Helm,
-                CrdPolicy::Safe => ops_options::Crds::Safe,
-                CrdPolicy::All => ops_options::Crds::All,
-                CrdPolicy::Skip => ops_options::Crds::Skip,
-            },
-            force_conflicts: self.force_conflicts,
-            cleanup_on_fail: false,
-            no_hooks: !self.hooks,
-            skip_schema_validation: !self.schema_validation,
-            enable_dns: self.dns,
-            subchart_notes: self.subchart_notes,
-            take_ownership: self.take_ownership,
-            force_replace: self.force_replace,
-            compat: session.settings.values_compat(),
-            hide_secrets,
-            seed: self.seed,
-            post_renderer: self
-                .post_renderer
-                .as_ref()
-                .map(|wanted| wanted.find(session, self.wait))
-                .transpose()?,
-        })
+/// A repository that is reached as the options say.
+pub fn repository(name: &str, url: &str, access: FetchOptions) -> Repository {
+    Repository {
+        name: name.to_string(),
+        url: url.to_string(),
+        username: access.username,
+        password: access.password,
+        cert_file: access.cert_file,
+        key_file: access.key_file,
+        ca_file: access.ca_file,
+        insecure_skip_tls_verify: access.insecure_skip_tls_verify,
+        pass_credentials_all: access.pass_credentials,
     }
 }

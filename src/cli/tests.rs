@@ -2,11 +2,10 @@
 
 use std::ffi::OsString;
 
-use super::args::{CrdPolicy, DryRun};
 use super::commands::create::CreateArgs;
 use super::commands::delete::DeleteArgs;
 use super::commands::get::all::AllArgs;
-use super::commands::install::{InstallArgs, ReleaseName};
+use super::commands::install::InstallArgs;
 use super::commands::list::ListArgs;
 use super::commands::pull::PullArgs;
 use super::commands::search::repo::RepoArgs;
@@ -14,12 +13,13 @@ use super::commands::serve::ServeArgs;
 use super::commands::show::all::ShowAllArgs;
 use super::commands::template::TemplateArgs;
 use super::commands::uninstall::UninstallArgs;
-use super::commands::upgrade::{OldValues, ServerSide, UpgradeArgs};
-use super::parse::WaitStrategy;
+use super::commands::upgrade::UpgradeArgs;
 use super::settings::fixed;
 use super::ui::captured;
 use super::*;
 use crate::chart::scaffold::Language;
+use crate::ops::options::{Crds, DryRun, ReleaseName, WaitStrategy};
+use crate::values::Reuse;
 
 fn run_as(name: &str, line: &[&str], variables: &[(&str, &str)]) -> (u8, String, String) {
     let (streams, out, err) = captured::streams();
@@ -244,7 +244,7 @@ fn installs_take_helm_2s_and_helm_3s_flags() {
     let (options, said) = install("install ./web --name r --dep-up --no-crd-hook -f a,b -f c --set x=1,y=2");
     let (options, _) = options.unwrap();
     assert_eq!(options.name, ReleaseName::Given("r".into()));
-    assert!(options.apply.dependency_update && options.apply.crds == CrdPolicy::Skip && said.is_empty());
+    assert!(options.apply.dependency_update && options.apply.crds == Crds::Skip && said.is_empty());
     assert_eq!(
         (options.values.files.join(" "), options.values.set.join(" ")),
         ("a b c".into(), "x=1,y=2".into())
@@ -259,9 +259,13 @@ fn installs_take_helm_2s_and_helm_3s_flags() {
     let upgrade = |line: &str| typed(line, |args: UpgradeArgs, session| args.resolve(session));
     let (options, said) = upgrade("upgrade a b --atomic --force --reuse-values --server-side=false");
     let (options, _) = options.unwrap();
-    assert_eq!(options.apply.wait.strategy, WaitStrategy::Watcher, "undoing needs to know what failed");
+    assert_eq!(
+        options.apply.effective_wait().strategy,
+        WaitStrategy::Watcher,
+        "undoing needs to know what failed"
+    );
     assert!(options.apply.force_replace && options.apply.rollback_on_failure);
-    assert_eq!((options.old_values, options.server_side), (OldValues::Reuse, ServerSide::Off));
+    assert_eq!((options.reuse, options.server_side), (Reuse::Reuse, Some(false)));
     assert_eq!(
         said,
         "Flag --atomic has been deprecated, use --rollback-on-failure instead\n\
@@ -272,13 +276,13 @@ fn installs_take_helm_2s_and_helm_3s_flags() {
 #[test]
 fn templates_render_without_a_store_unless_asked_to() {
     let template = |line: &str| typed(line, |args: TemplateArgs, session| args.resolve(session)).0;
-    let options = template("template ./web -a x/v1,y/v1 -s a.yaml -s b.yaml").unwrap();
+    let (options, _) = template("template ./web -a x/v1,y/v1 -s a.yaml -s b.yaml").unwrap();
     assert_eq!(options.name, ReleaseName::Given("release-name".into()));
     assert_eq!((options.apply.dry_run, options.api_versions.len()), (DryRun::Client, 2));
     assert_eq!(options.show_only, ["a.yaml", "b.yaml"]);
-    assert_eq!(template("template r ./web --validate").unwrap().apply.dry_run, DryRun::Server);
-    let named = template("template r ./web --output-dir o --release-name").unwrap();
-    assert_eq!(named.output_folder, Some("/w/o/r".into()));
+    assert_eq!(template("template r ./web --validate").unwrap().0.apply.dry_run, DryRun::Server);
+    let (_, folder) = template("template r ./web --output-dir o --release-name").unwrap();
+    assert_eq!(folder, Some("/w/o/r".into()));
     assert_eq!(
         template("template r ./web --dry-run=none").unwrap_err().message(),
         "invalid dry-run value (\"none\"). Must be \"server\" or \"client\""
@@ -292,7 +296,7 @@ fn a_broken_kubeconfig_stops_only_what_needs_the_store() {
     std::fs::write(&path, "contexts: [").unwrap();
     let line = format!("template ./web --kubeconfig {}", path.display());
     let (options, _) = typed(&line, |args: TemplateArgs, session| args.resolve(session));
-    assert_eq!(options.unwrap().namespace, "default");
+    assert_eq!(options.unwrap().0.namespace, "default");
     let (options, _) =
         typed(&format!("{line} --dry-run=server"), |args: TemplateArgs, session| args.resolve(session));
     assert!(options.is_err());

@@ -21,7 +21,8 @@ pub struct ChartRequest {
     pub limits: Limits,
 }
 
-/// Where values come from; each list in the order of the command line.
+/// Where values come from. They apply in the order of the fields, whatever the order on the command line: that is Helm's
+/// rule.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ValueSources {
     /// `-f`: paths, URLs, `-`.

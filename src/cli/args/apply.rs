@@ -1,40 +1,16 @@
 //! What install, upgrade and template share about how a chart is rendered and applied.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::wait::{LockArgs, WaitArgs, WaitOptions};
+use super::wait::{LockArgs, WaitArgs};
 use crate::cli::error::Failure;
-use crate::cli::parse::{self, Pairs, WaitStrategy};
+use crate::cli::parse::{self, Pairs};
 use crate::cli::settings::Session;
-
-/// How far to go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DryRun {
-    /// All the way.
-    #[default]
-    None,
-    /// Render only, without the store.
-    Client,
-    /// Read the store, write nothing.
-    Server,
-}
-
-/// What becomes of the definitions in crds/.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
-pub enum CrdPolicy {
-    /// Install makes them, upgrade leaves them alone.
-    #[default]
-    Helm,
-    /// Make them, and change those that are there when that takes nothing away from them
-    Safe,
-    /// Make them, and change those that are there
-    All,
-    /// Leave them alone
-    Skip,
-}
+use crate::ops::options::{Apply, Crds, DryRun, PostRenderer};
+use crate::sys::process;
 
 /// `--dry-run`.
 #[derive(Debug, Clone, Default, Args)]
@@ -110,8 +86,8 @@ pub struct ApplyArgs {
     pub dependency_update: bool,
     /// What becomes of the definitions in crds/: helm makes those that are missing at install and leaves them alone at
     /// upgrade, safe also changes those that only grow, all changes all, skip leaves all alone
-    #[arg(long, value_enum, hide_possible_values = true, value_name = "HOW", default_value = "helm")]
-    pub crds: CrdPolicy,
+    #[arg(long, value_parser = crds(), hide_possible_values = true, value_name = "HOW", default_value = "helm")]
+    pub crds: Crds,
     /// Leave out the objects of crds/
     #[arg(long, alias = "no-crd-hook")]
     pub skip_crds: bool,
@@ -154,6 +130,16 @@ pub struct ApplyArgs {
     pub post_renderer_args: Vec<String>,
 }
 
+/// The value of `--crds`.
+fn crds() -> impl TypedValueParser<Value = Crds> {
+    PossibleValuesParser::new(["helm", "safe", "all", "skip"]).map(|word| match word.as_str() {
+        "safe" => Crds::Safe,
+        "all" => Crds::All,
+        "skip" => Crds::Skip,
+        _ => Crds::Helm,
+    })
+}
+
 /// Flags that Helm accepts and that change nothing here. Kept out of the help.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DeprecatedApplyArgs {
@@ -171,54 +157,6 @@ impl DeprecatedApplyArgs {
     }
 }
 
-/// A program between rendering and applying.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PostRenderer {
-    /// A program's name or path.
-    pub program: String,
-    /// Its arguments.
-    pub arguments: Vec<String>,
-}
-
-/// How a chart is rendered and applied.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ApplyOptions {
-    /// How far to go.
-    pub dry_run: DryRun,
-    /// What to wait for.
-    pub wait: WaitOptions,
-    /// How long to wait for another process; fail at once when `None`.
-    pub wait_lock: Option<Duration>,
-    /// Undo on failure.
-    pub rollback_on_failure: bool,
-    /// Text of the record in place of the default.
-    pub description: Option<String>,
-    /// Labels of the record; on upgrade the value `null` deletes one.
-    pub labels: BTreeMap<String, String>,
-    /// Fetch missing dependencies first.
-    pub dependency_update: bool,
-    /// What becomes of crds/.
-    pub crds: CrdPolicy,
-    /// Run hooks.
-    pub hooks: bool,
-    /// Check values against the schema.
-    pub schema_validation: bool,
-    /// Let templates resolve host names.
-    pub dns: bool,
-    /// Include subcharts' notes.
-    pub subchart_notes: bool,
-    /// Skip the ownership check.
-    pub take_ownership: bool,
-    /// Replace objects as a whole.
-    pub force_replace: bool,
-    /// Take over fields of other managers.
-    pub force_conflicts: bool,
-    /// A program between rendering and applying.
-    pub post_renderer: Option<PostRenderer>,
-    /// Where the randomness of templates comes from.
-    pub seed: Option<u64>,
-}
-
 /// Pairs of flags that exclude each other.
 pub const EXCLUSIVE: &[&[&str]] = &[&["force-replace", "force-conflicts"], &["crds", "skip-crds"]];
 
@@ -226,15 +164,11 @@ impl ApplyArgs {
     /// What the flags mean.
     ///
     /// # Errors
-    /// The value of `--dry-run` is unknown.
-    pub fn resolve(&self, session: &Session) -> Result<ApplyOptions, Failure> {
-        let mut wait = self.wait.resolve(session, self.wait_for_jobs);
-        // Undoing needs to know that something went wrong.
-        if self.rollback_on_failure && wait.strategy == WaitStrategy::HookOnly {
-            wait.strategy = WaitStrategy::Watcher;
-        }
+    /// The value of `--dry-run` is unknown, or there is no such post-renderer.
+    pub fn resolve(&self, session: &Session) -> Result<Apply, Failure> {
+        let wait = self.wait.resolve(session, self.wait_for_jobs);
         let pairs = self.labels.iter().flat_map(|Pairs(pairs)| pairs.iter().cloned());
-        Ok(ApplyOptions {
+        Ok(Apply {
             dry_run: self.dry_run.resolve(session)?,
             wait,
             wait_lock: self.lock.wait_lock,
@@ -242,20 +176,44 @@ impl ApplyArgs {
             description: self.description.clone().filter(|text| !text.is_empty()),
             labels: pairs.collect(),
             dependency_update: self.dependency_update,
-            crds: if self.skip_crds { CrdPolicy::Skip } else { self.crds },
-            hooks: !self.no_hooks,
-            schema_validation: !self.skip_schema_validation,
-            dns: self.enable_dns,
+            crds: if self.skip_crds { Crds::Skip } else { self.crds },
+            no_hooks: self.no_hooks,
+            skip_schema_validation: self.skip_schema_validation,
+            enable_dns: self.enable_dns,
             subchart_notes: self.render_subchart_notes,
             take_ownership: self.take_ownership,
             force_replace: self.force_replace,
             force_conflicts: self.force_conflicts,
+            compat: session.settings.values_compat(),
             seed: self.seed,
-            post_renderer: self
-                .post_renderer
-                .clone()
-                .filter(|name| !name.is_empty())
-                .map(|program| PostRenderer { program, arguments: self.post_renderer_args.clone() }),
+            post_renderer: self.post_renderer(session, wait.timeout)?,
+            // What only some of the commands have a flag for.
+            cleanup_on_fail: false,
+            hide_secrets: false,
         })
+    }
+
+    /// The program that is meant. The text of the failure is Helm's.
+    fn post_renderer(&self, session: &Session, timeout: Duration) -> Result<Option<PostRenderer>, Failure> {
+        let Some(name) = self.post_renderer.as_ref().filter(|name| !name.is_empty()) else { return Ok(None) };
+        let Some(program) = process::find_program(session.host, name) else {
+            let reason = if name.contains('/') {
+                format!("stat {name}: no such file or directory")
+            } else {
+                "executable file not found in $PATH".to_string()
+            };
+            return Err(Failure::usage(format!(
+                "invalid argument {quoted} for \"--post-renderer\" flag: unable to find binary at {name}: exec: {quoted}: \
+                 {reason}",
+                quoted = parse::quote(name),
+            ))
+            .hint("give the path of an executable file, or a name that is found on PATH"));
+        };
+        Ok(Some(PostRenderer {
+            name: name.clone(),
+            program,
+            arguments: self.post_renderer_args.clone(),
+            timeout,
+        }))
     }
 }

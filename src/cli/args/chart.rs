@@ -3,10 +3,13 @@
 use clap::Args;
 
 use super::CHART_HEADING;
-use super::net::{Access, NetArgs};
+use super::net::NetArgs;
+use crate::chart::Limits;
 use crate::cli::error::Failure;
 use crate::cli::parse;
 use crate::cli::settings::Session;
+use crate::fetch::FetchOptions;
+use crate::ops::options::ChartRequest;
 
 /// Bounds on what an archive may unpack to.
 #[derive(Debug, Clone, Copy, Default, Args)]
@@ -19,19 +22,17 @@ pub struct LimitArgs {
     pub max_chart_files: Option<u32>,
 }
 
-/// Bounds for reading charts; `None` leaves the library's own.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ArchiveLimits {
-    /// Bytes of a chart when unpacked.
-    pub bytes: Option<u64>,
-    /// Files in a chart.
-    pub files: Option<u32>,
-}
-
 impl LimitArgs {
-    /// The bounds.
-    pub fn resolve(self) -> ArchiveLimits {
-        ArchiveLimits { bytes: self.max_chart_size, files: self.max_chart_files }
+    /// The bounds, the library's own where none was given.
+    pub fn resolve(self) -> Limits {
+        let mut limits = Limits::default();
+        if let Some(bytes) = self.max_chart_size {
+            limits.total_bytes = bytes;
+        }
+        if let Some(files) = self.max_chart_files {
+            limits.files = files as usize;
+        }
+        limits
     }
 }
 
@@ -83,21 +84,6 @@ pub struct ChartArgs {
     pub limits: LimitArgs,
 }
 
-/// A chart that is asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ChartRequest {
-    /// A folder, an archive, `repo/name`, a URL, or a bare name with `repository`.
-    pub reference: String,
-    /// A version or a range; the newest stable one when `None`.
-    pub version: Option<String>,
-    /// URL of a repository that need not be configured.
-    pub repository: Option<String>,
-    /// How to reach it.
-    pub access: Access,
-    /// Bounds for reading.
-    pub limits: ArchiveLimits,
-}
-
 impl ChartArgs {
     /// The chart that the flags and the positional describe.
     ///
@@ -107,12 +93,14 @@ impl ChartArgs {
         if self.verify {
             return Err(Failure::unsupported("--verify"));
         }
-        let any = || self.devel.then(|| ">0.0.0-0".to_string());
         Ok(ChartRequest {
             reference: reference.to_string(),
-            version: self.version.clone().filter(|version| !version.is_empty()).or_else(any),
-            repository: self.repo.clone().filter(|url| !url.is_empty()),
-            access: self.net.resolve(session, self.pass_credentials),
+            fetch: FetchOptions {
+                version: self.version.clone().unwrap_or_default(),
+                devel: self.devel,
+                repo: self.repo.clone().unwrap_or_default(),
+                ..self.net.resolve(session, self.pass_credentials)
+            },
             limits: self.limits.resolve(),
         })
     }

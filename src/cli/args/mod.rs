@@ -1,4 +1,5 @@
-//! Flags as typed, in the groups that commands share. What they mean is said by each group's `resolve`.
+//! Flags as typed, in the groups that commands share. What they mean, in the library's own types, is said by each group's
+//! `resolve`.
 //!
 //! Invariant: a group declares flags and converts them; it reads no file and asks no server.
 
@@ -10,13 +11,13 @@ pub mod output;
 pub mod values;
 pub mod wait;
 
-pub use apply::{ApplyArgs, ApplyOptions, CrdPolicy, DeprecatedApplyArgs, DryRun, DryRunArg, PostRenderer};
-pub use chart::{ArchiveLimits, ChartArgs, ChartRequest, LimitArgs};
+pub use apply::{ApplyArgs, DeprecatedApplyArgs, DryRunArg};
+pub use chart::{ChartArgs, LimitArgs};
 pub use global::GlobalArgs;
-pub use net::{Access, NetArgs};
+pub use net::NetArgs;
 pub use output::OutputArg;
-pub use values::{ValueArgs, ValueSources};
-pub use wait::{LockArgs, WaitArgs, WaitOptions};
+pub use values::ValueArgs;
+pub use wait::{LockArgs, WaitArgs};
 
 /// Help heading of the flags that name a chart and reach its repository.
 pub const CHART_HEADING: &str = "Chart options";

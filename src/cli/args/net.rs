@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::settings::Session;
+use crate::fetch::FetchOptions;
 use crate::sys::Secret;
 
 /// Credentials and TLS flags of commands that fetch dependencies.
@@ -33,43 +34,23 @@ pub struct NetArgs {
     pub plain_http: bool,
 }
 
-/// How to reach a chart repository.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Access {
-    /// User name and password for basic authentication.
-    pub credentials: Option<(String, Secret)>,
-    /// Client certificate.
-    pub cert_file: Option<PathBuf>,
-    /// Its key.
-    pub key_file: Option<PathBuf>,
-    /// Certificate authorities to trust.
-    pub ca_file: Option<PathBuf>,
-    /// Leave certificates unchecked.
-    pub insecure_skip_tls_verify: bool,
-    /// Use HTTP for OCI registries.
-    pub plain_http: bool,
-    /// Send the credentials to hosts other than the repository's too.
-    pub pass_credentials: bool,
-}
-
 impl NetArgs {
-    /// The access that the flags describe, paths from the working folder.
-    pub fn resolve(&self, session: &Session, pass_credentials: bool) -> Access {
-        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| session.host.resolve(path));
-        let credentials = match (&self.username, &self.password) {
-            (None, None) => None,
-            (user, password) => {
-                Some((user.clone().unwrap_or_default(), Secret::new(password.clone().unwrap_or_default())))
-            }
+    /// How the flags say that a repository is reached, paths from the working folder; which chart is still to be said.
+    pub fn resolve(&self, session: &Session, pass_credentials: bool) -> FetchOptions {
+        let path = |path: &Option<PathBuf>| {
+            path.as_ref()
+                .map(|path| session.host.resolve(path).to_string_lossy().into_owned())
+                .unwrap_or_default()
         };
-        Access {
-            credentials,
+        FetchOptions {
+            username: self.username.clone().unwrap_or_default(),
+            password: Secret::new(self.password.clone().unwrap_or_default()),
             cert_file: path(&self.cert_file),
             key_file: path(&self.key_file),
             ca_file: path(&self.ca_file),
             insecure_skip_tls_verify: self.insecure_skip_tls_verify,
-            plain_http: self.plain_http,
             pass_credentials,
+            ..FetchOptions::default()
         }
     }
 }

@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::VALUES_HEADING;
 use crate::cli::parse::{self, Csv};
+use crate::ops::options::ValueSources;
 
 /// The flags as typed.
 #[derive(Debug, Clone, Default, Args)]
@@ -27,24 +28,6 @@ pub struct ValueArgs {
     /// Set one value to text that is taken as it stands, commas included
     #[arg(long, value_name = "KEY=TEXT")]
     pub set_literal: Vec<String>,
-}
-
-/// Where values come from. They apply in the order of the fields, whatever the order on the command line: that is
-/// Helm's rule.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ValueSources {
-    /// Files, URLs or `-`.
-    pub files: Vec<String>,
-    /// `--set-json`.
-    pub json: Vec<String>,
-    /// `--set`.
-    pub set: Vec<String>,
-    /// `--set-string`.
-    pub strings: Vec<String>,
-    /// `--set-file`.
-    pub from_files: Vec<String>,
-    /// `--set-literal`.
-    pub literals: Vec<String>,
 }
 
 impl ValueArgs {

@@ -6,6 +6,7 @@ use clap::Args;
 
 use crate::cli::parse::{self, WaitStrategy};
 use crate::cli::settings::Session;
+use crate::ops::options::{self, Wait};
 
 /// Waiting for objects and hooks.
 #[derive(Debug, Clone, Copy, Args)]
@@ -27,20 +28,9 @@ pub struct LockArgs {
     pub wait_lock: Option<Duration>,
 }
 
-/// What to wait for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WaitOptions {
-    /// How; never `True` or `False`.
-    pub strategy: WaitStrategy,
-    /// For each object or hook.
-    pub timeout: Duration,
-    /// Jobs must complete, not only start.
-    pub jobs: bool,
-}
-
 impl WaitArgs {
     /// What the flags mean; warns about the booleans of Helm 3.
-    pub fn resolve(self, session: &Session, jobs: bool) -> WaitOptions {
+    pub fn resolve(self, session: &Session, jobs: bool) -> Wait {
         let old = |typed: &str, new: &str| {
             let text =
                 format!("--wait={typed} is deprecated (boolean value) and can be replaced with --wait={new}");
@@ -49,14 +39,16 @@ impl WaitArgs {
         let strategy = match self.wait {
             WaitStrategy::True => {
                 old("true", "watcher");
-                WaitStrategy::Watcher
+                options::WaitStrategy::Watcher
             }
             WaitStrategy::False => {
                 old("false", "hookOnly");
-                WaitStrategy::HookOnly
+                options::WaitStrategy::HookOnly
             }
-            strategy => strategy,
+            WaitStrategy::Watcher => options::WaitStrategy::Watcher,
+            WaitStrategy::HookOnly => options::WaitStrategy::HookOnly,
+            WaitStrategy::Legacy => options::WaitStrategy::Legacy,
         };
-        WaitOptions { strategy, timeout: self.timeout, jobs }
+        Wait { strategy, timeout: self.timeout, jobs }
     }
 }

@@ -40,6 +40,6 @@ impl Run for DeleteArgs {
     fn run(self, session: &Session) -> Outcome {
         let format = self.remove.output.output;
         let options = self.remove.resolve(session, Some(self.purge))?;
-        remove(session, &options, format)
+        remove(session, &self.remove.releases, &options, format)
     }
 }

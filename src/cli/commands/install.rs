@@ -3,16 +3,15 @@
 use clap::Args;
 
 use super::{Body, Leaf, Run, Verb};
-use crate::cli::args::{
-    ApplyArgs, ApplyOptions, ChartArgs, ChartRequest, DryRun, OutputArg, ValueArgs, ValueSources, apply,
-};
+use crate::cli::args::{ApplyArgs, ChartArgs, OutputArg, ValueArgs, apply};
 use crate::cli::bridge;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
 use crate::cli::view;
-use crate::cli::view::release::{Block, ReleaseReport};
-use crate::ops::install as ops;
+use crate::cli::view::release::Block;
+use crate::ops::install::{self as ops, InstallOptions};
+use crate::ops::options::{DryRun, ReleaseName};
 use crate::release::Release;
 
 /// The entry of the command table.
@@ -50,17 +49,6 @@ pub struct NameArgs {
     /// Name of the release, as Helm 2 wrote it
     #[arg(long, hide = true)]
     pub name: Option<String>,
-}
-
-/// A release's name, or how to make one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReleaseName {
-    /// As given.
-    Given(String),
-    /// From the chart's name and the time.
-    Generated,
-    /// From a template.
-    Template(String),
 }
 
 impl NameArgs {
@@ -140,29 +128,6 @@ pub struct InstallArgs {
     pub chart: ChartArgs,
 }
 
-/// What to install.
-#[derive(Debug, Clone, PartialEq)]
-pub struct InstallOptions {
-    /// The release's name.
-    pub name: ReleaseName,
-    /// The release's namespace.
-    pub namespace: String,
-    /// The chart.
-    pub chart: ChartRequest,
-    /// The values.
-    pub values: ValueSources,
-    /// Make the namespace.
-    pub create_namespace: bool,
-    /// Use a name again.
-    pub replace: bool,
-    /// Leave secrets out of what is shown.
-    pub hide_secrets: bool,
-    /// Server-side apply.
-    pub server_side: bool,
-    /// How to render and apply.
-    pub apply: ApplyOptions,
-}
-
 /// How to print a release that was installed or upgraded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReleaseOutput {
@@ -179,19 +144,18 @@ impl InstallArgs {
     /// What the flags mean.
     pub(crate) fn resolve(self, session: &Session) -> Result<(InstallOptions, ReleaseOutput), Failure> {
         let (name, chart) = self.name.resolve(&self.words, None)?;
-        let apply = self.apply.resolve(session)?;
+        let mut apply = self.apply.resolve(session)?;
         if self.hide_secret && apply.dry_run == DryRun::None {
             return Err(Failure::usage("hiding Kubernetes secrets requires a dry-run mode"));
         }
+        apply.hide_secrets = self.hide_secret;
         let output = ReleaseOutput { format: self.output.output, hide_notes: self.apply.hide_notes };
         let options = InstallOptions {
             name,
-            namespace: session.namespace()?,
             chart: self.chart.resolve(session, &chart)?,
             values: self.values.resolve(),
             create_namespace: self.create_namespace,
             replace: self.replace,
-            hide_secrets: self.hide_secret,
             server_side: self.server_side,
             apply,
         };
@@ -200,32 +164,12 @@ impl InstallArgs {
 }
 
 fn run(session: &Session, options: &InstallOptions, output: ReleaseOutput) -> Outcome {
+    let namespace = session.namespace()?;
     let store = session.store_for(options.apply.dry_run)?;
-    let wanted = ops::InstallOptions {
-        name: options.name.to_ops(),
-        chart: options.chart.to_ops(),
-        values: options.values.to_ops(),
-        create_namespace: options.create_namespace,
-        replace: options.replace,
-        server_side: options.server_side,
-        apply: options.apply.to_ops(session, options.hide_secrets)?,
-    };
-    let target = bridge::target(&*store, &options.namespace);
-    let report = session.with_interrupt(|context| ops::install(context, target, &wanted))?;
+    let target = bridge::target(&*store, &namespace);
+    let report = session.with_interrupt(|context| ops::install(context, target, options))?;
     output.print(session, &report.release)?;
     Ok(Exit::Done)
-}
-
-impl ReleaseName {
-    /// For the library.
-    pub fn to_ops(&self) -> crate::ops::options::ReleaseName {
-        use crate::ops::options::ReleaseName as Name;
-        match self {
-            ReleaseName::Given(name) => Name::Given(name.clone()),
-            ReleaseName::Generated => Name::Generated,
-            ReleaseName::Template(template) => Name::Template(template.clone()),
-        }
-    }
 }
 
 impl ReleaseOutput {
@@ -234,10 +178,9 @@ impl ReleaseOutput {
     /// # Errors
     /// The output cannot be written.
     pub fn print(self, session: &Session, release: &Release) -> Result<(), Failure> {
-        let report = ReleaseReport::of(release, self.format != Format::Table)?;
         let block =
             Block { hide_notes: self.hide_notes, everything: session.settings.debug, ..Block::default() };
-        session.ui.out(&view::release::text(&report, self.format, &block, session.ui.paint)?)
+        session.ui.out(&view::release::text(release, self.format, &block, session.ui.paint)?)
     }
 }
 

@@ -69,9 +69,9 @@ impl LintArgs {
             skip_schema: self.skip_schema_validation,
             strict: self.strict,
             with_subcharts: self.with_subcharts,
-            values: self.values.resolve().to_ops(),
+            values: self.values.resolve(),
             compat: session.settings.values_compat(),
-            limits: self.limits.resolve().to_ops(),
+            limits: self.limits.resolve(),
         }
     }
 }

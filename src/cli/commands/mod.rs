@@ -226,9 +226,6 @@ mod tests {
     /// Commands of Helm that are not there yet.
     const ABSENT: &[&str] = &["plugin", "push", "registry", "verify"];
 
-    /// Flags of Helm that are not there yet.
-    const ABSENT_FLAGS: &[(&str, &str)] = &[("version", "template")];
-
     fn flags_of(path: &str) -> Option<Command> {
         let mut table = VERBS;
         let mut found = None;
@@ -251,7 +248,7 @@ mod tests {
                 panic!("{line}")
             };
             let group = path.split(' ').next().unwrap_or_default();
-            if ABSENT.contains(&group) || ABSENT_FLAGS.contains(&(path, flag)) {
+            if ABSENT.contains(&group) {
                 continue;
             }
             let command = if path == "(global)" { flags_of("env") } else { flags_of(path) };

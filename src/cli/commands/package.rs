@@ -84,8 +84,8 @@ impl PackageArgs {
         if self.sign {
             return Err(Failure::unsupported("--sign"));
         }
-        let limits = self.limits.resolve().to_ops();
-        let fetch = self.net.resolve(session, false).to_ops();
+        let limits = self.limits.resolve();
+        let fetch = self.net.resolve(session, false);
         let options = PackageOptions {
             version: self.version.filter(|version| !version.is_empty()),
             app_version: self.app_version.filter(|version| !version.is_empty()),

@@ -57,7 +57,7 @@ impl PullArgs {
     pub(crate) fn resolve(self, session: &Session) -> Result<(Vec<ChartRequest>, PullOptions), Failure> {
         let mut charts = Vec::new();
         for reference in &self.references {
-            let mut chart = self.chart.resolve(session, reference)?.to_ops();
+            let mut chart = self.chart.resolve(session, reference)?;
             if self.prov {
                 chart.fetch.provenance = Provenance::IfThere;
             }

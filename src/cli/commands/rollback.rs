@@ -1,21 +1,17 @@
 //! `bowline rollback`.
 
-use std::time::Duration;
-
 use clap::Args;
 
 use super::install::ReleaseOutput;
 use super::upgrade::{ServerSide, server_side};
 use super::{Body, Leaf, Run, Verb};
-use crate::cli::args::{
-    DeprecatedApplyArgs, DryRun, DryRunArg, LockArgs, OutputArg, WaitArgs, WaitOptions, apply,
-};
+use crate::cli::args::{DeprecatedApplyArgs, DryRunArg, LockArgs, OutputArg, WaitArgs, apply};
 use crate::cli::bridge;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
 use crate::cli::view::changes;
-use crate::ops::rollback as ops;
+use crate::ops::rollback::{self as ops, RollbackOptions};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -84,37 +80,6 @@ pub struct RollbackArgs {
     pub output: OutputArg,
 }
 
-/// What to go back to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RollbackOptions {
-    /// The release.
-    pub release: String,
-    /// Its namespace.
-    pub namespace: String,
-    /// The revision; the one before the last when `None`.
-    pub revision: Option<u32>,
-    /// Delete what a failed rollback created.
-    pub cleanup_on_fail: bool,
-    /// Revisions to keep; 0 for all.
-    pub history_max: u32,
-    /// Text of the record.
-    pub description: Option<String>,
-    /// How far to go.
-    pub dry_run: DryRun,
-    /// What to wait for.
-    pub wait: WaitOptions,
-    /// How long to wait for another process.
-    pub wait_lock: Option<Duration>,
-    /// Run hooks.
-    pub hooks: bool,
-    /// Replace objects as a whole.
-    pub force_replace: bool,
-    /// Take over fields of other managers.
-    pub force_conflicts: bool,
-    /// Who merges.
-    pub server_side: ServerSide,
-}
-
 /// The longest description in characters, Helm's limit.
 const DESCRIPTION_LIMIT: usize = 256;
 
@@ -144,19 +109,18 @@ impl RollbackArgs {
             )));
         }
         Ok(RollbackOptions {
-            revision: self.words.first().map(|word| revision(word)).transpose()?.flatten(),
-            namespace: session.namespace()?,
+            revision: self.words.first().map(|word| revision(word)).transpose()?.flatten().map(u64::from),
             release: self.release,
             cleanup_on_fail: self.cleanup_on_fail,
-            history_max: self.history_max.unwrap_or(session.settings.max_history),
+            history_max: self.history_max.unwrap_or(session.settings.max_history) as usize,
             description: self.description.filter(|text| !text.is_empty()),
             dry_run: self.dry_run.resolve(session)?,
             wait: self.wait.resolve(session, self.wait_for_jobs),
             wait_lock: self.lock.wait_lock,
-            hooks: !self.no_hooks,
+            no_hooks: self.no_hooks,
             force_replace: self.force_replace,
             force_conflicts: self.force_conflicts,
-            server_side: self.server_side,
+            server_side: self.server_side.0,
         })
     }
 }
@@ -165,23 +129,10 @@ impl Run for RollbackArgs {
     fn run(self, session: &Session) -> Outcome {
         let format = self.output.output;
         let options = self.resolve(session)?;
+        let namespace = session.namespace()?;
         let store = session.store_for(options.dry_run)?;
-        let wanted = ops::RollbackOptions {
-            release: options.release.clone(),
-            revision: options.revision.map(u64::from),
-            history_max: options.history_max as usize,
-            description: options.description.clone(),
-            dry_run: bridge::dry_run(options.dry_run),
-            wait: bridge::wait(options.wait),
-            wait_lock: options.wait_lock,
-            no_hooks: !options.hooks,
-            force_replace: options.force_replace,
-            force_conflicts: options.force_conflicts,
-            cleanup_on_fail: options.cleanup_on_fail,
-            server_side: options.server_side.to_ops(),
-        };
-        let target = bridge::target(&*store, &options.namespace);
-        let report = session.with_interrupt(|context| ops::rollback(context, target, &wanted))?;
+        let target = bridge::target(&*store, &namespace);
+        let report = session.with_interrupt(|context| ops::rollback(context, target, &options))?;
         match format {
             Format::Table => session.ui.out(changes::ROLLED_BACK)?,
             format => ReleaseOutput { format, hide_notes: true }.print(session, &report.release)?,

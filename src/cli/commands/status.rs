@@ -11,7 +11,7 @@ use crate::cli::bridge;
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::settings::Session;
 use crate::cli::view;
-use crate::cli::view::release::{Block, ReleaseReport};
+use crate::cli::view::release::Block;
 use crate::cluster::Stored;
 use crate::data::Value;
 use crate::ops::query;
@@ -57,12 +57,17 @@ impl Run for StatusArgs {
         let status =
             session.with_context(|context| query::status(context, target, &options.release, revision))?;
         let format = self.output.output;
-        let mut report = ReleaseReport::of(&status.release, false)?;
-        report.info.resources = Some(resources(&status.objects)).filter(|_| !status.objects.is_empty());
+        let live = Some(resources(&status.objects)).filter(|_| !status.objects.is_empty());
         let table =
             view::objects::resources(&status.objects, &status.missing, session.host.now(), session.ui.paint);
-        let block = Block { resources: Some(&table), everything: session.settings.debug, ..Block::default() };
-        session.ui.out(&view::release::text(&report, format, &block, session.ui.paint)?)?;
+        let block = Block {
+            resources: Some(&table),
+            live: live.as_ref(),
+            without_chart: true,
+            everything: session.settings.debug,
+            ..Block::default()
+        };
+        session.ui.out(&view::release::text(&status.release, format, &block, session.ui.paint)?)?;
         Ok(Exit::Done)
     }
 }

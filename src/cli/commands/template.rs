@@ -4,15 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::install::{NameArgs, ReleaseName};
+use super::install::NameArgs;
 use super::{Body, Leaf, Run, Verb};
-use crate::cli::args::{
-    ApplyArgs, ApplyOptions, ChartArgs, ChartRequest, DryRun, ValueArgs, ValueSources, apply,
-};
+use crate::cli::args::{ApplyArgs, ChartArgs, ValueArgs, apply};
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Csv};
 use crate::cli::settings::Session;
-use crate::ops::template as ops;
+use crate::ops::options::{DryRun, ReleaseName};
+use crate::ops::template::{self as ops, TemplateOptions};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -93,38 +92,9 @@ pub struct TemplateArgs {
     pub chart: ChartArgs,
 }
 
-/// What to render.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TemplateOptions {
-    /// The release's name.
-    pub name: ReleaseName,
-    /// The release's namespace.
-    pub namespace: String,
-    /// The chart.
-    pub chart: ChartRequest,
-    /// The values.
-    pub values: ValueSources,
-    /// More API versions.
-    pub api_versions: Vec<String>,
-    /// Kubernetes version in place of the built-in one.
-    pub kube_version: Option<String>,
-    /// Print crds/ first.
-    pub include_crds: bool,
-    /// Render as an upgrade.
-    pub is_upgrade: bool,
-    /// Only these templates, in this order.
-    pub show_only: Vec<String>,
-    /// Leave out test hooks.
-    pub skip_tests: bool,
-    /// Write files below this folder.
-    pub output_folder: Option<PathBuf>,
-    /// How to render.
-    pub apply: ApplyOptions,
-}
-
 impl TemplateArgs {
-    /// What the flags mean.
-    pub(crate) fn resolve(self, session: &Session) -> Result<TemplateOptions, Failure> {
+    /// What the flags mean, and the folder to write files below.
+    pub(crate) fn resolve(self, session: &Session) -> Result<(TemplateOptions, Option<PathBuf>), Failure> {
         let (name, chart) = self.name.resolve(&self.words, Some("release-name"))?;
         for flag in ["hide-notes", "render-subchart-notes"].into_iter().filter(|flag| session.was_given(flag))
         {
@@ -150,7 +120,7 @@ impl TemplateArgs {
             ReleaseName::Given(name) if self.release_name => folder.map(|folder| folder.join(name)),
             _ => folder,
         };
-        Ok(TemplateOptions {
+        let options = TemplateOptions {
             name,
             namespace: if apply.dry_run == DryRun::Server {
                 session.namespace()?
@@ -165,32 +135,19 @@ impl TemplateArgs {
             is_upgrade: self.is_upgrade,
             show_only: self.show_only,
             skip_tests: self.skip_tests,
-            output_folder,
             apply,
-        })
+        };
+        Ok((options, output_folder))
     }
 }
 
 impl Run for TemplateArgs {
     fn run(self, session: &Session) -> Outcome {
-        let options = self.resolve(session)?;
-        let wanted = ops::TemplateOptions {
-            name: options.name.to_ops(),
-            namespace: options.namespace.clone(),
-            chart: options.chart.to_ops(),
-            values: options.values.to_ops(),
-            api_versions: options.api_versions.clone(),
-            kube_version: options.kube_version.clone(),
-            include_crds: options.include_crds,
-            is_upgrade: options.is_upgrade,
-            show_only: options.show_only.clone(),
-            skip_tests: options.skip_tests,
-            apply: options.apply.to_ops(session, false)?,
-        };
+        let (options, output_folder) = self.resolve(session)?;
         let server = options.apply.dry_run == DryRun::Server;
         let store = if server { Some(session.store()?) } else { None };
-        let report = session.with_context(|context| ops::template(context, store.as_deref(), &wanted))?;
-        match &options.output_folder {
+        let report = session.with_context(|context| ops::template(context, store.as_deref(), &options))?;
+        match &output_folder {
             None => session.ui.out(&report.text)?,
             Some(folder) => {
                 let paths = session.with_context(|_| ops::write_files(&report, folder))?;

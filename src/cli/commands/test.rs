@@ -11,7 +11,7 @@ use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Csv};
 use crate::cli::settings::Session;
 use crate::cli::view;
-use crate::cli::view::release::{Block, ReleaseReport};
+use crate::cli::view::release::Block;
 use crate::ops::test;
 
 /// The entry of the command table.
@@ -77,9 +77,13 @@ impl Run for TestArgs {
         let store = session.changing_store()?;
         let target = bridge::target(&*store, &namespace);
         let report = session.with_interrupt(|context| test::test(context, target, &options))?;
-        let shown = ReleaseReport::of(&report.release, true)?;
         let block = Block { everything: session.settings.debug, ..Block::default() };
-        session.ui.out(&view::release::text(&shown, self.output.output, &block, session.ui.paint)?)?;
+        session.ui.out(&view::release::text(
+            &report.release,
+            self.output.output,
+            &block,
+            session.ui.paint,
+        )?)?;
         for log in &report.logs {
             session.ui.out(&format!("\nPOD LOGS: {} ({})\n{}\n", log.pod, log.container, log.text))?;
         }

@@ -1,11 +1,9 @@
 //! `bowline uninstall`.
 
-use std::time::Duration;
-
 use clap::Args;
 
 use super::{Body, Leaf, Run, Verb};
-use crate::cli::args::{DryRun, LockArgs, OutputArg, WaitArgs, WaitOptions};
+use crate::cli::args::{LockArgs, OutputArg, WaitArgs};
 use crate::cli::bridge;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::interrupt::Interrupt;
@@ -15,7 +13,8 @@ use crate::cli::view::changes::{self, LeftObject, UninstalledRow};
 use crate::cli::view::structured;
 use crate::cluster::live::Propagation;
 use crate::manifest::ObjectRef;
-use crate::ops::uninstall as ops;
+use crate::ops::options::DryRun;
+use crate::ops::uninstall::{self as ops, UninstallOptions};
 use crate::plan::KeepReason;
 
 /// The entry of the command table.
@@ -78,52 +77,16 @@ pub struct UninstallArgs {
     pub remove: RemoveArgs,
 }
 
-/// How the cluster treats what depends on a deleted object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cascade {
-    /// It goes later.
-    Background,
-    /// It goes first.
-    Foreground,
-    /// It stays.
-    Orphan,
-}
-
-/// What to remove.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UninstallOptions {
-    /// The releases, in the order to remove them.
-    pub releases: Vec<String>,
-    /// Their namespace.
-    pub namespace: String,
-    /// What becomes of dependents.
-    pub cascade: Cascade,
-    /// Text of the record.
-    pub description: Option<String>,
-    /// Only look.
-    pub dry_run: bool,
-    /// A missing release is fine.
-    pub ignore_not_found: bool,
-    /// Keep the revisions.
-    pub keep_history: bool,
-    /// Run hooks.
-    pub hooks: bool,
-    /// What to wait for.
-    pub wait: WaitOptions,
-    /// How long to wait for another process.
-    pub wait_lock: Option<Duration>,
-}
-
 impl RemoveArgs {
     /// What the flags mean; `purge` is Helm 2's flag, `None` for `uninstall`, which has none.
     ///
     /// # Errors
     /// The value of `--cascade` is unknown.
-    pub fn resolve(self, session: &Session, purge: Option<bool>) -> Result<UninstallOptions, Failure> {
-        let cascade = match self.cascade.as_str() {
-            "background" => Cascade::Background,
-            "foreground" => Cascade::Foreground,
-            "orphan" => Cascade::Orphan,
+    pub fn resolve(&self, session: &Session, purge: Option<bool>) -> Result<UninstallOptions, Failure> {
+        let propagation = match self.cascade.as_str() {
+            "background" => Propagation::Background,
+            "foreground" => Propagation::Foreground,
+            "orphan" => Propagation::Orphan,
             other => {
                 return Err(Failure::usage(format!(
                     "invalid cascade value ({other}). Must be \"background\", \"foreground\", or \"orphan\""
@@ -136,14 +99,12 @@ impl RemoveArgs {
             None => false,
         };
         Ok(UninstallOptions {
-            releases: self.releases,
-            namespace: session.namespace()?,
-            cascade,
-            description: self.description.filter(|text| !text.is_empty()),
+            propagation,
+            description: self.description.clone().filter(|text| !text.is_empty()),
             dry_run: self.dry_run,
             ignore_not_found: self.ignore_not_found,
             keep_history: self.keep_history || keeps,
-            hooks: !self.no_hooks,
+            no_hooks: self.no_hooks,
             wait: self.wait.resolve(session, false),
             wait_lock: self.lock.wait_lock,
         })
@@ -154,29 +115,16 @@ impl RemoveArgs {
 ///
 /// # Errors
 /// A release cannot be removed.
-pub fn remove(session: &Session, options: &UninstallOptions, format: Format) -> Outcome {
+pub fn remove(session: &Session, releases: &[String], options: &UninstallOptions, format: Format) -> Outcome {
+    let namespace = session.namespace()?;
     let store = session.store_for(if options.dry_run { DryRun::Server } else { DryRun::None })?;
-    let wanted = ops::UninstallOptions {
-        description: options.description.clone(),
-        dry_run: options.dry_run,
-        ignore_not_found: options.ignore_not_found,
-        keep_history: options.keep_history,
-        no_hooks: !options.hooks,
-        propagation: match options.cascade {
-            Cascade::Background => Propagation::Background,
-            Cascade::Foreground => Propagation::Foreground,
-            Cascade::Orphan => Propagation::Orphan,
-        },
-        wait: bridge::wait(options.wait),
-        wait_lock: options.wait_lock,
-    };
-    let target = bridge::target(&*store, &options.namespace);
+    let target = bridge::target(&*store, &namespace);
     let mut rows = Vec::new();
     // One handler for all of them: a handler stays for the rest of the process.
     let interrupted = Interrupt::install()?.flag();
-    for name in &options.releases {
+    for name in releases {
         let report =
-            session.with_flag(&interrupted, |context| ops::uninstall(context, target, name, &wanted))?;
+            session.with_flag(&interrupted, |context| ops::uninstall(context, target, name, options))?;
         let row = row(&report);
         if format == Format::Table {
             session.ui.out(&changes::uninstalled(&row))?;
@@ -207,6 +155,6 @@ impl Run for UninstallArgs {
     fn run(self, session: &Session) -> Outcome {
         let format = self.remove.output.output;
         let options = self.remove.resolve(session, None)?;
-        remove(session, &options, format)
+        remove(session, &self.remove.releases, &options, format)
     }
 }

@@ -4,17 +4,14 @@ use clap::Args;
 
 use super::install::ReleaseOutput;
 use super::{Body, Leaf, Run, Verb};
-use crate::cli::args::{
-    ApplyArgs, ApplyOptions, ChartArgs, ChartRequest, DeprecatedApplyArgs, DryRun, OutputArg, ValueArgs,
-    ValueSources, apply,
-};
+use crate::cli::args::{ApplyArgs, ChartArgs, DeprecatedApplyArgs, OutputArg, ValueArgs, apply};
 use crate::cli::bridge;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
 use crate::cli::view::changes;
-use crate::ops::options::Apply;
-use crate::ops::upgrade as ops;
+use crate::ops::options::DryRun;
+use crate::ops::upgrade::{self as ops, UpgradeOptions};
 use crate::values::Reuse;
 
 /// The entry of the command table.
@@ -94,155 +91,68 @@ pub struct UpgradeArgs {
 
 /// Who merges changes into live objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ServerSide {
-    /// As the revision that is the base did.
-    Auto,
-    /// The server.
-    On,
-    /// This program.
-    Off,
-}
+pub struct ServerSide(
+    /// The server, or this program; `None` for whoever did it in the revision that is the base.
+    pub Option<bool>,
+);
 
 /// The value of `--server-side` where it has three.
 pub fn server_side(text: &str) -> Result<ServerSide, String> {
     match text {
-        "auto" => Ok(ServerSide::Auto),
-        "true" => Ok(ServerSide::On),
-        "false" => Ok(ServerSide::Off),
+        "auto" => Ok(ServerSide(None)),
+        "true" => Ok(ServerSide(Some(true))),
+        "false" => Ok(ServerSide(Some(false))),
         _ => Err("must be true, false or auto".to_string()),
     }
-}
-
-/// Which old values count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OldValues {
-    /// The old ones when no new ones are given, else none.
-    #[default]
-    WhenNoneAreNew,
-    /// None.
-    Reset,
-    /// The old ones below the new, with the old chart's defaults.
-    Reuse,
-    /// The old ones below the new, with the new chart's defaults.
-    ResetThenReuse,
-}
-
-/// What to upgrade to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct UpgradeOptions {
-    /// The release.
-    pub release: String,
-    /// Its namespace.
-    pub namespace: String,
-    /// The chart.
-    pub chart: ChartRequest,
-    /// The new values.
-    pub values: ValueSources,
-    /// What becomes of the old ones.
-    pub old_values: OldValues,
-    /// Install when absent.
-    pub install: bool,
-    /// Make the namespace when installing.
-    pub create_namespace: bool,
-    /// Delete what a failed upgrade created.
-    pub cleanup_on_fail: bool,
-    /// Revisions to keep; 0 for all.
-    pub history_max: u32,
-    /// Leave secrets out of what is shown.
-    pub hide_secrets: bool,
-    /// Who merges.
-    pub server_side: ServerSide,
-    /// How to render and apply.
-    pub apply: ApplyOptions,
 }
 
 /// The words before every failure of an upgrade; an install that it turns into has none, as in Helm.
 pub const FAILED: &str = "UPGRADE FAILED: ";
 
 impl UpgradeArgs {
-    fn old_values(&self) -> OldValues {
+    fn reuse(&self) -> Reuse {
         // Helm's order when several are given.
         if self.reset_values {
-            OldValues::Reset
+            Reuse::Reset
         } else if self.reuse_values {
-            OldValues::Reuse
+            Reuse::Reuse
         } else if self.reset_then_reuse_values {
-            OldValues::ResetThenReuse
+            Reuse::ResetThenReuse
         } else {
-            OldValues::WhenNoneAreNew
+            Reuse::Default
         }
     }
 
     /// What the flags mean.
     pub(crate) fn resolve(self, session: &Session) -> Result<(UpgradeOptions, ReleaseOutput), Failure> {
         self.dropped.warn(session);
-        let apply = self.apply.resolve(session)?;
+        let mut apply = self.apply.resolve(session)?;
         if self.hide_secret && apply.dry_run == DryRun::None {
             return Err(Failure::usage("hiding Kubernetes secrets requires a dry-run mode"));
         }
+        apply.hide_secrets = self.hide_secret;
+        apply.cleanup_on_fail = self.cleanup_on_fail;
         let output = ReleaseOutput { format: self.output.output, hide_notes: self.apply.hide_notes };
         let options = UpgradeOptions {
-            old_values: self.old_values(),
+            reuse: self.reuse(),
             chart: self.chart.resolve(session, &self.chart_name)?,
             release: self.release,
-            namespace: session.namespace()?,
             values: self.values.resolve(),
             install: self.install,
             create_namespace: self.create_namespace,
-            cleanup_on_fail: self.cleanup_on_fail,
-            history_max: self.history_max.unwrap_or(session.settings.max_history),
-            hide_secrets: self.hide_secret,
-            server_side: self.server_side,
+            history_max: self.history_max.unwrap_or(session.settings.max_history) as usize,
+            server_side: self.server_side.0,
             apply,
         };
         Ok((options, output))
     }
 }
 
-impl UpgradeOptions {
-    /// For the library.
-    ///
-    /// # Errors
-    /// A flag cannot be honoured.
-    pub fn to_ops(&self, session: &Session) -> Result<ops::UpgradeOptions, Failure> {
-        Ok(ops::UpgradeOptions {
-            release: self.release.clone(),
-            chart: self.chart.to_ops(),
-            values: self.values.to_ops(),
-            reuse: match self.old_values {
-                OldValues::WhenNoneAreNew => Reuse::Default,
-                OldValues::Reset => Reuse::Reset,
-                OldValues::Reuse => Reuse::Reuse,
-                OldValues::ResetThenReuse => Reuse::ResetThenReuse,
-            },
-            install: self.install,
-            create_namespace: self.create_namespace,
-            history_max: self.history_max as usize,
-            server_side: self.server_side.to_ops(),
-            apply: Apply {
-                cleanup_on_fail: self.cleanup_on_fail,
-                ..self.apply.to_ops(session, self.hide_secrets)?
-            },
-        })
-    }
-}
-
-impl ServerSide {
-    /// For the library: `None` is auto.
-    pub fn to_ops(self) -> Option<bool> {
-        match self {
-            ServerSide::Auto => None,
-            ServerSide::On => Some(true),
-            ServerSide::Off => Some(false),
-        }
-    }
-}
-
 fn run(session: &Session, options: &UpgradeOptions, output: ReleaseOutput) -> Outcome {
+    let namespace = session.namespace().map_err(|failure| failure.prefix(FAILED))?;
     let store = session.store_for(options.apply.dry_run)?;
-    let wanted = options.to_ops(session)?;
-    let target = bridge::target(&*store, &options.namespace);
-    let installs = session.with_context(|context| ops::will_install(context, target, &wanted))?;
+    let target = bridge::target(&*store, &namespace);
+    let installs = session.with_context(|context| ops::will_install(context, target, options))?;
     let table = output.format == Format::Table;
     if installs && table {
         session.ui.out(&changes::installing_instead(&options.release))?;
@@ -250,7 +160,7 @@ fn run(session: &Session, options: &UpgradeOptions, output: ReleaseOutput) -> Ou
     // An install that an upgrade turned into fails without the words of an upgrade, as in Helm.
     let words = if installs { "" } else { FAILED };
     let report = session
-        .with_interrupt(|context| ops::upgrade(context, target, &wanted))
+        .with_interrupt(|context| ops::upgrade(context, target, options))
         .map_err(|failure| failure.prefix(words))?;
     if !report.installed && table {
         session.ui.out(&changes::upgraded(&options.release))?;

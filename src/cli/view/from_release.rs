@@ -5,10 +5,7 @@
 use super::history::RevisionRow;
 use super::list::ReleaseRow;
 use super::metadata::MetadataReport;
-use super::release::{HookReport, HookRun, ReleaseInfo, ReleaseReport};
-use crate::cli::error::Failure;
-use crate::data::{self, Value};
-use crate::release::{ApplyMethod, Hook, Release, Summary};
+use crate::release::{ApplyMethod, Release, Summary};
 
 fn method(method: Option<ApplyMethod>) -> Option<String> {
     method.map(|method| match method {
@@ -19,60 +16,6 @@ fn method(method: Option<ApplyMethod>) -> Option<String> {
 
 fn nonzero(number: u64) -> Option<u64> {
     Some(number).filter(|number| *number > 0)
-}
-
-fn hook(hook: &Hook) -> HookReport {
-    HookReport {
-        name: hook.name.clone(),
-        kind: hook.kind.clone(),
-        path: hook.path.clone(),
-        manifest: hook.manifest.clone(),
-        events: hook.events.clone(),
-        last_run: HookRun {
-            started_at: hook.last_run.started_at.clone(),
-            completed_at: hook.last_run.completed_at.clone(),
-            phase: hook.last_run.phase.clone(),
-        },
-        weight: hook.weight,
-        delete_policies: hook.delete_policies.clone(),
-        output_log_policies: hook.output_log_policies.clone(),
-    }
-}
-
-impl ReleaseReport {
-    /// The report of a release; `with_chart` puts the recorded chart into it.
-    ///
-    /// # Errors
-    /// The recorded chart cannot be said in JSON.
-    pub fn of(release: &Release, with_chart: bool) -> Result<Self, Failure> {
-        let info = &release.info;
-        let chart = with_chart.then(|| data::to_value(&release.chart)).transpose();
-        Ok(ReleaseReport {
-            name: release.name.clone(),
-            info: ReleaseInfo {
-                first_deployed: info.first_deployed.clone(),
-                last_deployed: info.last_deployed.clone(),
-                deleted: info.deleted.clone(),
-                description: info.description.clone(),
-                status: info.status.to_string(),
-                rollback_revision: nonzero(info.rollback_revision),
-                notes: info.notes.clone(),
-                resources: None,
-            },
-            chart: chart
-                .map_err(|error| Failure::new(format!("the recorded chart cannot be shown: {error}")))?,
-            config: Some(release.config.clone()).filter(|config| !is_nothing(config)),
-            manifest: release.manifest.clone(),
-            hooks: release.hooks.iter().map(hook).collect(),
-            version: release.version,
-            namespace: release.namespace.clone(),
-            apply_method: method(release.apply_method),
-        })
-    }
-}
-
-fn is_nothing(value: &Value) -> bool {
-    value.is_null() || value.as_map().is_some_and(data::Map::is_empty)
 }
 
 impl RevisionRow {

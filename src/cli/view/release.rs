@@ -2,129 +2,25 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
-
-use super::{as_rfc3339, as_sorted, structured, values};
+use super::{sorted, structured, values};
 use crate::cli::error::Failure;
 use crate::cli::parse::Format;
 use crate::cli::ui::{Label, Paint};
-use crate::data::Value;
 use crate::data::time::Time;
+use crate::data::{Map, Value, to_value};
+use crate::release::{Hook, Release};
 
-/// A release, its fields in the order of Helm's record.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct ReleaseReport {
-    /// Its name.
-    pub name: String,
-    /// When and how it came to be what it is.
-    pub info: ReleaseInfo,
-    /// The chart as the record holds it; `status` leaves it out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub chart: Option<Value>,
-    /// The values that were given.
-    #[serde(serialize_with = "as_sorted", skip_serializing_if = "Option::is_none")]
-    pub config: Option<Value>,
-    /// The objects, without hooks.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub manifest: String,
-    /// The hooks.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub hooks: Vec<HookReport>,
-    /// The revision.
-    pub version: u64,
-    /// The namespace.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub namespace: String,
-    /// `ssa` or `csa`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub apply_method: Option<String>,
-}
-
-/// The state of a release.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct ReleaseInfo {
-    /// When revision 1 was deployed.
-    #[serde(serialize_with = "as_rfc3339", skip_serializing_if = "Option::is_none")]
-    pub first_deployed: Option<Time>,
-    /// When this revision was deployed.
-    #[serde(serialize_with = "as_rfc3339", skip_serializing_if = "Option::is_none")]
-    pub last_deployed: Option<Time>,
-    /// When it was uninstalled.
-    #[serde(serialize_with = "as_rfc3339", skip_serializing_if = "Option::is_none")]
-    pub deleted: Option<Time>,
-    /// What happened.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub description: String,
-    /// The status word.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub status: String,
-    /// The revision that a rollback went to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rollback_revision: Option<u64>,
-    /// The rendered notes.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub notes: String,
-    /// Live objects by version and kind; `status` only.
-    #[serde(serialize_with = "as_sorted", skip_serializing_if = "Option::is_none")]
-    pub resources: Option<Value>,
-}
-
-/// A hook and its last run.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct HookReport {
-    /// Name of its object.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub name: String,
-    /// Kind of its object.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub kind: String,
-    /// The template it came from.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub path: String,
-    /// Its text.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub manifest: String,
-    /// When it runs.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub events: Vec<String>,
-    /// Its last run.
-    pub last_run: HookRun,
-    /// Its place among the hooks of an event.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub weight: i64,
-    /// When its object is deleted.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub delete_policies: Vec<String>,
-    /// When its log is printed.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub output_log_policies: Vec<String>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_zero(number: &i64) -> bool {
-    *number == 0
-}
-
-/// A run of a hook.
-#[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct HookRun {
-    /// When it started.
-    #[serde(serialize_with = "as_rfc3339", skip_serializing_if = "Option::is_none")]
-    pub started_at: Option<Time>,
-    /// When it ended.
-    #[serde(serialize_with = "as_rfc3339", skip_serializing_if = "Option::is_none")]
-    pub completed_at: Option<Time>,
-    /// Unknown, Running, Succeeded, Failed, or empty when it never ran.
-    pub phase: String,
-}
-
-/// What the block shows beside the state.
+/// What is shown beside the state.
 #[derive(Debug, Clone, Default)]
 pub struct Block<'a> {
     /// Name, version and application version of the chart (`get all`).
     pub chart: Option<(&'a str, &'a str, &'a str)>,
     /// The text of the RESOURCES section (`status`).
     pub resources: Option<&'a str>,
+    /// The live objects by version and kind, for the object (`status`).
+    pub live: Option<&'a Value>,
+    /// Leave the chart out of the object (`status`).
+    pub without_chart: bool,
     /// Print values, hooks and manifest (`get all`, `--debug`); they are printed for dry runs too.
     pub everything: bool,
     /// The computed values, for `everything`.
@@ -140,11 +36,11 @@ const DRY_RUN: &str = "Dry run complete";
 ///
 /// # Errors
 /// The values hold what YAML cannot say.
-pub fn block(release: &ReleaseReport, show: &Block, paint: Paint) -> Result<String, Failure> {
+pub fn block(release: &Release, show: &Block, paint: Paint) -> Result<String, Failure> {
     let mut text = head(release, show, paint);
     tests(&mut text, release);
     if show.everything {
-        let given = release.config.as_ref().unwrap_or(&Value::Null);
+        let given = if is_nothing(&release.config) { &Value::Null } else { &release.config };
         let computed = show.computed.unwrap_or(given);
         let _ = write!(text, "USER-SUPPLIED VALUES:\n{}\n", values::yaml(given)?);
         let _ = write!(text, "COMPUTED VALUES:\n{}\n", values::yaml(computed)?);
@@ -161,14 +57,15 @@ pub fn block(release: &ReleaseReport, show: &Block, paint: Paint) -> Result<Stri
 }
 
 /// The lines from NAME to RESOURCES.
-fn head(release: &ReleaseReport, show: &Block, paint: Paint) -> String {
+fn head(release: &Release, show: &Block, paint: Paint) -> String {
     let info = &release.info;
+    let status = info.status.as_str();
     let mut text = format!("NAME: {}\n", release.name);
     if let Some(time) = &info.last_deployed {
         let _ = writeln!(text, "LAST DEPLOYED: {}", time.ansi_c());
     }
     let _ = writeln!(text, "NAMESPACE: {}", paint.label(Label::Namespace, &release.namespace));
-    let _ = writeln!(text, "STATUS: {}", paint.maybe(Label::of_status(&info.status), &info.status));
+    let _ = writeln!(text, "STATUS: {}", paint.maybe(Label::of_status(status), status));
     let _ = writeln!(text, "REVISION: {}", release.version);
     if let Some((name, version, app_version)) = show.chart {
         let _ = write!(text, "CHART: {name}\nVERSION: {version}\nAPP_VERSION: {app_version}\n");
@@ -181,8 +78,8 @@ fn head(release: &ReleaseReport, show: &Block, paint: Paint) -> String {
 }
 
 /// Four lines for each test that has run; one line when there is no test. Tests that never ran have none.
-fn tests(text: &mut String, release: &ReleaseReport) {
-    let tests: Vec<&HookReport> = release
+fn tests(text: &mut String, release: &Release) {
+    let tests: Vec<&Hook> = release
         .hooks
         .iter()
         .filter(|hook| hook.events.iter().any(|event| event == "test" || event == "test-success"))
@@ -201,7 +98,7 @@ fn tests(text: &mut String, release: &ReleaseReport) {
 }
 
 /// The hooks as `get hooks` prints them.
-pub fn hooks(hooks: &[HookReport]) -> String {
+pub fn hooks(hooks: &[Hook]) -> String {
     hooks
         .iter()
         .flat_map(|hook| ["---\n# Source: ", hook.path.as_str(), "\n", hook.manifest.as_str(), "\n"])
@@ -209,54 +106,75 @@ pub fn hooks(hooks: &[HookReport]) -> String {
 }
 
 /// The manifest as `get manifest` prints it.
-pub fn manifest(release: &ReleaseReport) -> String {
+pub fn manifest(release: &Release) -> String {
     format!("{}\n", release.manifest)
 }
 
 /// The notes as `get notes` prints them; nothing when there are none.
-pub fn notes(release: &ReleaseReport) -> String {
+pub fn notes(release: &Release) -> String {
     let notes = &release.info.notes;
     if notes.is_empty() { String::new() } else { format!("NOTES:\n{notes}\n") }
+}
+
+fn is_nothing(values: &Value) -> bool {
+    values.is_null() || values.as_map().is_some_and(Map::is_empty)
+}
+
+/// The object of `-o json`: the record with its values sorted, and what `show` adds and leaves out.
+fn object(release: &Release, show: &Block) -> Result<Value, Failure> {
+    let mut object = to_value(release)
+        .map_err(|error| Failure::new(format!("the recorded release cannot be shown: {error}")))?;
+    let Some(fields) = object.as_map_mut() else { return Ok(object) };
+    if show.without_chart {
+        fields.shift_remove("chart");
+    }
+    if let Some(values) = fields.get_mut("config") {
+        *values = sorted(values);
+    }
+    if let (Some(info), Some(live)) = (fields.get_mut("info").and_then(Value::as_map_mut), show.live) {
+        info.insert("resources".into(), sorted(live));
+    }
+    Ok(object)
 }
 
 /// The release in a format: its block as the table.
 ///
 /// # Errors
 /// See [`block`] and [`structured`].
-pub fn text(release: &ReleaseReport, format: Format, show: &Block, paint: Paint) -> Result<String, Failure> {
+pub fn text(release: &Release, format: Format, show: &Block, paint: Paint) -> Result<String, Failure> {
     match format {
         Format::Table => block(release, show, paint),
-        format => structured(release, format),
+        format => structured(&object(release, show)?, format),
     }
 }
 
 #[cfg(test)]
 mod tests_of_the_block {
     use super::*;
-    use crate::data::Map;
     use crate::data::time::Zone;
+    use crate::release::{HookRun, Info, Status};
 
     fn time(seconds: i64) -> Time {
         Time::from_unix(seconds, 0, Zone::Utc)
     }
 
-    fn release() -> ReleaseReport {
+    fn release() -> Release {
         let x: Map = [("x".into(), Value::str("y"))].into_iter().collect();
         let config: Map = [("b".into(), Value::Int(1)), ("a".into(), Value::Map(x))].into_iter().collect();
-        ReleaseReport {
+        Release {
             name: "alpha".into(),
             namespace: "default".into(),
             version: 2,
-            info: ReleaseInfo {
+            info: Info {
                 last_deployed: Some(time(1_770_001_445)),
-                status: "deployed".into(),
+                status: Status::Deployed,
                 description: "Upgrade complete <b>".into(),
                 notes: "hi\nthere".into(),
-                ..ReleaseInfo::default()
+                ..Info::default()
             },
-            config: Some(Value::Map(config)),
+            config: Value::Map(config),
             manifest: "---\n# Source: mini/a.yaml\nkind: ConfigMap\n".into(),
-            ..ReleaseReport::default()
+            ..Release::default()
         }
     }
 
@@ -283,15 +201,15 @@ mod tests_of_the_block {
 
     #[test]
     fn tests_that_ran_have_four_lines_and_others_none() {
-        let hook = |name: &str, started| HookReport {
+        let hook = |name: &str, started| Hook {
             name: name.into(),
             events: vec!["test".into()],
             last_run: HookRun { started_at: started, completed_at: None, phase: "Running".into() },
-            ..HookReport::default()
+            ..Hook::default()
         };
-        let release = ReleaseReport {
+        let release = Release {
             hooks: vec![hook("t", None), hook("u", Some(time(1_767_323_045)))],
-            info: ReleaseInfo::default(),
+            info: Info { status: Status::Deployed, ..Info::default() },
             ..release()
         };
         let text = block(&release, &Block::default(), Paint::new(false)).unwrap();
@@ -307,7 +225,13 @@ mod tests_of_the_block {
     #[test]
     fn json_is_helms_record() {
         assert_eq!(
-            text(&release(), Format::Json, &Block::default(), Paint::new(false)).unwrap(),
+            text(
+                &release(),
+                Format::Json,
+                &Block { without_chart: true, ..Block::default() },
+                Paint::new(false)
+            )
+            .unwrap(),
             "{\"name\":\"alpha\",\"info\":{\"last_deployed\":\"2026-02-02T03:04:05Z\",\
              \"description\":\"Upgrade complete \\u003cb\\u003e\",\"status\":\"deployed\",\"notes\":\"hi\\nthere\"},\
              \"config\":{\"a\":{\"x\":\"y\"},\"b\":1},\
@@ -318,9 +242,8 @@ mod tests_of_the_block {
     #[test]
     fn notes_and_hooks_alone() {
         assert_eq!(notes(&release()), "NOTES:\nhi\nthere\n");
-        assert_eq!(notes(&ReleaseReport::default()), "");
-        let hook =
-            HookReport { path: "m/t.yaml".into(), manifest: "kind: Pod".into(), ..HookReport::default() };
+        assert_eq!(notes(&Release::default()), "");
+        let hook = Hook { path: "m/t.yaml".into(), manifest: "kind: Pod".into(), ..Hook::default() };
         assert_eq!(hooks(&[hook]), "---\n# Source: m/t.yaml\nkind: Pod\n");
     }
 }

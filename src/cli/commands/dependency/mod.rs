@@ -63,7 +63,7 @@ impl FetchArgs {
         }
         let options = DependencyOptions {
             refresh: if self.skip_refresh { Refresh::Never } else { Refresh::Always },
-            fetch: self.net.resolve(session, false).to_ops(),
+            fetch: self.net.resolve(session, false),
         };
         Ok((self.chart.unwrap_or_else(|| ".".to_string()), options))
     }

@@ -41,10 +41,10 @@ pub struct DiffUpgradeArgs {
 impl Run for DiffUpgradeArgs {
     fn run(self, session: &Session) -> Outcome {
         let (options, output) = self.upgrade.resolve(session)?;
-        let wanted = options.to_ops(session)?;
+        let namespace = session.namespace()?;
         let store = session.store()?;
-        let target = bridge::target(&*store, &options.namespace);
-        let found = session.with_context(|context| diff::upgrade(context, target, &wanted))?;
+        let target = bridge::target(&*store, &namespace);
+        let found = session.with_context(|context| diff::upgrade(context, target, &options))?;
         show(session, &self.how, &OutputArg { output: output.format }, &found)
     }
 }

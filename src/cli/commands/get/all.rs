@@ -7,7 +7,7 @@ use crate::cli::commands::{Body, Leaf, Run, Verb};
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::settings::Session;
 use crate::cli::view;
-use crate::cli::view::release::{Block, ReleaseReport};
+use crate::cli::view::release::Block;
 use crate::ops::{query, text_template};
 
 /// The entry of the command table.
@@ -53,8 +53,7 @@ impl Run for AllArgs {
             computed: Some(&computed),
             ..Block::default()
         };
-        let report = ReleaseReport::of(&release, false)?;
-        session.ui.out(&view::release::block(&report, &block, session.ui.paint)?)?;
+        session.ui.out(&view::release::block(&release, &block, session.ui.paint)?)?;
         Ok(Exit::Done)
     }
 }

@@ -7,7 +7,6 @@ use crate::cli::commands::{Body, Leaf, Run, Verb};
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::settings::Session;
 use crate::cli::view;
-use crate::cli::view::release::ReleaseReport;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -32,8 +31,8 @@ pub struct NotesArgs {
 impl Run for NotesArgs {
     fn run(self, session: &Session) -> Outcome {
         let options = self.which.resolve(session)?;
-        let report = ReleaseReport::of(&super::release(session, &options)?, false)?;
-        session.ui.out(&view::release::notes(&report))?;
+        let release = super::release(session, &options)?;
+        session.ui.out(&view::release::notes(&release))?;
         Ok(Exit::Done)
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::cli::args::NetArgs;
+use crate::cli::bridge;
 use crate::cli::commands::{Body, Leaf, Run, Verb};
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse;
@@ -69,14 +70,13 @@ impl AddArgs {
         if self.password_stdin {
             let bytes = fs::read_stdin(PASSWORD_LIMIT)?;
             let text = String::from_utf8_lossy(&bytes);
-            let password = Secret::new(text.trim_end_matches(['\n', '\r']));
-            access.credentials = Some((self.net.username.clone().unwrap_or_default(), password));
+            access.password = Secret::new(text.trim_end_matches(['\n', '\r']));
         } else if self.net.username.is_some() && self.net.password.is_none() {
             return Err(Failure::usage("a user name needs a password")
                 .hint("give --password, or --password-stdin with the password on standard input"));
         }
         Ok(AddOptions {
-            repository: access.to_repository(&self.name, &self.url),
+            repository: bridge::repository(&self.name, &self.url, access),
             force_update: self.force_update,
             allow_deprecated_repos: self.allow_deprecated_repos,
             timeout: Some(self.timeout),
