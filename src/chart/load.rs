@@ -289,8 +289,9 @@ struct Routed {
 }
 
 impl Routed {
+    /// Sorts files as a walk of the folder meets them, level by level: `a/z` before `a-b`. A record lists them so.
     fn route(mut files: Vec<ChartFile>) -> Self {
-        files.sort_by(|a, b| a.path.cmp(&b.path));
+        files.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
         let mut routed = Routed::default();
         let mut files = files.into_iter().peekable();
         while let Some(file) = files.next() {
@@ -344,7 +345,7 @@ fn assemble(
     validate::check(&mut metadata, &chart_yaml)?;
     if metadata.api_version == "v1" {
         routed.files.extend(routed.requirements.take());
-        routed.files.sort_by(|a, b| a.path.cmp(&b.path));
+        routed.files.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
     } else {
         routed.files.retain(|file| &*file.path != lock::REQUIREMENTS_LOCK);
     }

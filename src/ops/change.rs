@@ -101,17 +101,27 @@ pub fn in_turn<T>(
     }
 }
 
-/// The manifests of the objects that are there: that of the last revision, and when it is not the deployed one, that of the
-/// deployed one too, since an operation that failed may have left its objects as they were.
+/// The manifests of the objects that are there: that of the last revision, and when it is not the deployed one, those of
+/// all revisions down to the deployed one, since each operation that failed may have made some of its objects and have left
+/// others as they were.
 ///
 /// # Errors
 /// The records cannot be read.
 pub fn live_manifest(history: &History<'_>, last: &Release) -> Result<String, OpsError> {
     let mut manifest = last.manifest.clone();
-    if !matches!(last.info.status, Status::Deployed | Status::Uninstalled)
-        && let Some(deployed) = history.deployed(&last.name)?
-    {
-        manifest.push_str(&deployed.release.manifest);
+    if matches!(last.info.status, Status::Deployed | Status::Uninstalled) {
+        return Ok(manifest);
+    }
+    let before = history.revisions(&last.name)?.into_iter().rev().filter(|row| row.revision < last.version);
+    for row in before {
+        match row.status {
+            Status::Uninstalled => break,
+            Status::Superseded | Status::Unknown => continue,
+            _ => manifest.push_str(&history.get(&last.name, row.revision)?.release.manifest),
+        }
+        if row.status == Status::Deployed {
+            break;
+        }
     }
     Ok(manifest)
 }

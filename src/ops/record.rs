@@ -22,11 +22,20 @@ pub fn recorded_chart(chart: &Chart) -> RecordedChart {
         metadata: chart.metadata.clone(),
         lock: chart.lock.clone(),
         templates: chart.templates.iter().map(RecordedFile::from).collect(),
-        values: chart.values.clone(),
+        values: own_values(chart),
         schema: chart.schema.as_ref().map(|schema| schema.to_vec()),
         schema_modified: None,
         files: chart.files.iter().map(RecordedFile::from).collect(),
         modified: None,
+    }
+}
+
+/// The chart's own values; null where nobody said any, as Helm writes it.
+fn own_values(chart: &Chart) -> Value {
+    if chart.values_yaml.is_none() && chart.values.as_map().is_some_and(Map::is_empty) {
+        Value::Null
+    } else {
+        chart.values.clone()
     }
 }
 

@@ -191,8 +191,10 @@ pub fn make<E: From<PlanError>>(
 ) -> Result<Plan, E> {
     let mut plan = Plan::default();
     let at = |object: &Object| located(&object.id, input.namespace, input.scopes);
-    let old: HashMap<Identity, &Object> =
-        input.old.iter().map(|object| (identity(&at(object)), object)).collect();
+    let mut old: HashMap<Identity, Vec<&Object>> = HashMap::new();
+    for object in input.old {
+        old.entry(identity(&at(object))).or_default().push(object);
+    }
     let mut wanted: HashMap<Identity, Arc<str>> = HashMap::new();
     for object in input.new {
         let id = at(object);
@@ -202,7 +204,7 @@ pub fn make<E: From<PlanError>>(
             return Err(PlanError::Duplicate { id: Box::new(id), first, second }.into());
         }
         let found = live(&id)?;
-        let before = old.get(&key).copied();
+        let before = old.get(&key).map_or(&[][..], Vec::as_slice);
         plan.steps.push(wanted_step(input, &id, object, before, found, &mut plan.warnings)?);
     }
     // The old manifests may be those of several revisions, which share objects.
@@ -223,15 +225,15 @@ fn wanted_step(
     input: &Input<'_>,
     id: &ObjectRef,
     object: &Object,
-    before: Option<&Object>,
+    before: &[&Object],
     found: Option<Stored>,
     warnings: &mut Vec<String>,
 ) -> Result<Step, PlanError> {
     let mut body = object.body.clone();
     place(&mut body, id);
     ownership::stamp(&mut body, input.release, input.namespace);
-    let mut wanted = body.clone();
-    without_nulls(&mut wanted);
+    // A server that merges gets nulls too: where a kind has no schema for a field they are values like others.
+    let wanted = body.clone();
     let step = |action, body, expected, live| Step {
         action,
         id: id.clone(),
@@ -247,7 +249,7 @@ fn wanted_step(
         return Ok(step(Action::Create, body, None, None));
     };
     let mut action = Action::Update;
-    if before.is_none() {
+    if before.is_empty() {
         if !input.take_ownership {
             ownership::check(id, &found.labels, &found.annotations, input.release, input.namespace)?;
         }
@@ -264,15 +266,23 @@ fn wanted_step(
         without_nulls(&mut body);
         return Ok(step(action, body, expected, Some(current)));
     }
-    let baseline = before.map_or(&body, |object| &object.body);
-    let mut merged = if input.server_side && !apply::is_built_in(id) {
-        // What only the old manifest names goes, then what the new one names becomes so whatever the live object has.
-        apply::overlay(&body, &apply::json(baseline, &body, &current))
-    } else {
-        apply::three_way(id, baseline, &body, &current)
+    let merge = |live: &Value, baseline: &Value| {
+        if input.server_side && !apply::is_built_in(id) {
+            // What only the old manifest names goes, then what the new one names becomes so whatever the live object has.
+            apply::overlay(&body, &apply::json(baseline, &body, live))
+        } else {
+            apply::three_way(id, baseline, &body, live)
+        }
+    };
+    // What any of the old manifests set goes when nobody wants it any more.
+    let mut merged = match before {
+        [] => merge(&current, &body),
+        [first, others @ ..] => {
+            others.iter().fold(merge(&current, &first.body), |merged, object| merge(&merged, &object.body))
+        }
     };
     without_nulls(&mut merged);
-    if merged == current {
+    if merged == current || is_without_nulls(&current, &merged) {
         action = Action::Unchanged;
     }
     Ok(step(action, merged, expected, Some(current)))
@@ -289,6 +299,13 @@ fn without_nulls(value: &mut Value) {
         Value::List(items) => items.iter_mut().for_each(without_nulls),
         _ => {}
     }
+}
+
+/// Whether an object is the same as another but for fields that are null.
+fn is_without_nulls(one: &Value, other: &Value) -> bool {
+    let mut one = one.clone();
+    without_nulls(&mut one);
+    one == *other
 }
 
 /// Writes the namespace of the identity into a body, or takes it out where the kind lives in none.

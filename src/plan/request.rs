@@ -27,7 +27,7 @@ pub fn request(step: &Step, method: Method) -> Option<Request> {
         Action::Unchanged | Action::Keep => None,
         Action::Delete => Some(Request::Delete { id: step.id.clone(), propagation: Propagation::Background }),
         Action::Create => {
-            let body = step.body.clone()?;
+            let body = step.wanted.clone()?;
             Some(match method {
                 Method::Server { .. } => Request::Apply { body, force: false },
                 Method::Client | Method::Replace => Request::Create { body },

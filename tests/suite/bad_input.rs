@@ -135,7 +135,7 @@ fn a_store_that_may_only_be_read_can_be_read() {
     mode(&path, 0o444);
     mode(&folder, 0o555);
     if fs::OpenOptions::new().append(true).open(&path).is_ok() {
-        println!("skipped: this user may write to everything");
+        crate::support::skip::skipped("this user may write to everything");
     } else {
         let ran = env.run("upgrade good good").exits(1);
         assert!(ran.stderr.contains("cannot be written"), "{}", ran.stderr);

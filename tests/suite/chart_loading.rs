@@ -15,14 +15,13 @@ fn cases() -> PathBuf {
 }
 
 /// The public charts of the conformance data; none, with a line that says so, when the data is not there.
-#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn conformance_charts() -> Vec<PathBuf> {
     let vectors = std::env::var_os("BOWLINE_VECTORS").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance/vectors"),
         PathBuf::from,
     );
     let Ok(entries) = std::fs::read_dir(vectors.with_file_name("charts")) else {
-        println!("skipped: no conformance data (set BOWLINE_VECTORS)");
+        crate::support::skip::skipped("no conformance data (set BOWLINE_VECTORS)");
         return Vec::new();
     };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));

@@ -32,7 +32,7 @@ pub(crate) fn prefix_of_its_own() -> Option<String> {
 pub(crate) fn address_or_skip(what: &str) -> Option<String> {
     let address = prefix_of_its_own();
     if address.is_none() {
-        println!("skipped: {what}: BOWLINE_TEST_ETCD names no etcd");
+        crate::support::skip::server_is_missing(&format!("{what}: BOWLINE_TEST_ETCD names no etcd"));
     }
     address
 }

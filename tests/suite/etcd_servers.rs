@@ -11,6 +11,7 @@ use bowline::cluster::{Etcd, Query, Store, StoreError};
 use bowline::data::base64;
 
 use crate::etcd::{Cut, Proxy, client_host, create, id, map, open, raw, state};
+use crate::support::skip::server_is_missing;
 
 /// One member; it ends with the test.
 struct Member {
@@ -30,7 +31,7 @@ fn is_installed(program: &str, argument: &str) -> bool {
     let there =
         Command::new(program).arg(argument).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !there {
-        println!("skipped: the program `{program}` is not installed");
+        server_is_missing(&format!("the program `{program}` is not installed"));
     }
     there
 }

@@ -525,7 +525,7 @@ fn run_vector(vector: &serde_json::Value) -> Option<Result<String, String>> {
 #[test]
 fn public_vectors() {
     let Some(dir) = vectors_dir() else {
-        println!("gotpl: no vectors, skipped");
+        crate::support::skip::skipped("no vectors at hand");
         return;
     };
     let defined = std::fs::read_to_string(dir.join("matrix_arity.json")).unwrap();

@@ -235,7 +235,7 @@ fn ingress_nginx_lives() {
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/conformance"), PathBuf::from);
     let chart = folder.join("charts/kubernetes+ingress-nginx__charts__ingress-nginx.tgz");
     if !chart.is_file() {
-        println!("skipped: the chart of ingress-nginx is not at hand (set BOWLINE_CONFORMANCE)");
+        crate::support::skip::skipped("the chart of ingress-nginx is not at hand (set BOWLINE_CONFORMANCE)");
         return;
     }
     run(&Plan {

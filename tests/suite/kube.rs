@@ -20,7 +20,7 @@ use crate::stores::{body, host};
 pub(crate) fn kubeconfig() -> Option<PathBuf> {
     let path = std::env::var_os("BOWLINE_TEST_KUBECONFIG").map(PathBuf::from);
     if path.is_none() {
-        println!("skipped: BOWLINE_TEST_KUBECONFIG names no cluster");
+        crate::support::skip::server_is_missing("BOWLINE_TEST_KUBECONFIG names no cluster");
     }
     path
 }

@@ -11,18 +11,7 @@ use bowline::cluster::{Query, Store};
 use serde_json::Value as Json;
 
 use crate::kube_support::{Place, place};
-
-/// A Helm of that generation, if there is one.
-fn helm(name: &str) -> Option<PathBuf> {
-    let servers = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/servers/servers");
-    let ran = Command::new(servers).args(["path", name]).output().ok()?;
-    let path = PathBuf::from(String::from_utf8_lossy(&ran.stdout).trim());
-    let found = ran.status.success() && path.is_file();
-    if !found {
-        println!("skipped: there is no {name}");
-    }
-    found.then_some(path)
-}
+use crate::support::helm::helm;
 
 /// Either program on the release's namespace.
 struct Two<'p> {

@@ -5,7 +5,7 @@ use bowline::cluster::live::Request;
 use bowline::cluster::{Cluster, Store};
 use bowline::data::Value;
 
-use crate::kube_support::{Place, no_namespace, place, wait_until, with_app};
+use crate::kube_support::{Place, TEMPLATES, VALUES, no_namespace, place, wait_until, with_app};
 use crate::stores::body;
 
 #[test]
@@ -63,9 +63,9 @@ fn a_namespace_is_made_when_asked_for() {
 #[test]
 fn waits_end_with_what_was_missing_and_why() {
     let Some(place) = with_app() else { return };
-    place.run("install slow app --set pod=slow --wait --timeout 30s").ok();
+    place.run("install slow app --set pod=slow --wait --timeout 300s").ok();
     for (pod, reason) in [("image", "ImagePullBackOff"), ("crash", "CrashLoopBackOff")] {
-        let line = format!("install {pod} app --set pod={pod},deadline=3 --wait --timeout 20s");
+        let line = format!("install {pod} app --set pod={pod},deadline=10 --wait --timeout 300s");
         let failed = place.run(&line).exits(1).stderr;
         let told = format!(
             "Error: INSTALLATION FAILED: resource Deployment/{}/{pod} not ready. status: Failed, message: Progress deadline exceeded",
@@ -80,19 +80,21 @@ fn waits_end_with_what_was_missing_and_why() {
         let why = place.run(&format!("why {pod}")).stdout;
         assert!(why.contains(reason) && why.contains("line 200"), "{why}");
     }
-    let failed = place.run("install late app --set pod=pending --wait --timeout 1s").exits(1).stderr;
+    let failed = place.run("install late app --set pod=pending --wait --timeout 5s").exits(1).stderr;
     assert!(
         failed.contains("status: InProgress") && failed.contains("context deadline exceeded"),
         "{failed}"
     );
-    place.run("upgrade slow app --set pod=slow,tint=x --wait=legacy --timeout 30s").ok();
+    place.run("upgrade slow app --set pod=slow,tint=x --wait=legacy --timeout 300s").ok();
 }
 
 #[test]
 fn a_failed_change_is_undone_when_asked_for() {
     let Some(place) = with_app() else { return };
-    let failed =
-        place.run("install r app --set pod=image --rollback-on-failure --timeout 3s").exits(1).stderr;
+    let failed = place
+        .run("install r app --set pod=image,deadline=10 --rollback-on-failure --timeout 300s")
+        .exits(1)
+        .stderr;
     assert!(
         failed.contains("release r failed, and has been uninstalled due to rollback-on-failure being set"),
         "{failed}"
@@ -101,7 +103,7 @@ fn a_failed_change_is_undone_when_asked_for() {
     assert_eq!(place.states("r"), "");
     place.run("install r app --wait").ok();
     let failed = place
-        .run("upgrade r app --set pod=crash,color=blue --rollback-on-failure --timeout 3s")
+        .run("upgrade r app --set pod=crash,color=blue,deadline=10 --rollback-on-failure --timeout 300s")
         .exits(1)
         .stderr;
     assert!(
@@ -111,6 +113,28 @@ fn a_failed_change_is_undone_when_asked_for() {
     assert_eq!(place.states("r"), "1 superseded, 2 failed, 3 deployed");
     assert_eq!(place.text("v1", "ConfigMap", "r-one", &["data", "color"]), "red");
     assert!(place.run("why r").stdout.contains("CrashLoopBackOff"));
+}
+
+#[test]
+fn what_failed_revisions_set_goes_with_the_next_that_works() {
+    let Some(place) = with_app() else { return };
+    place.run("install r app").ok();
+    // The Deployment refuses its new selector after the ConfigMaps were written.
+    place.run("upgrade r app --set extra=x,other=label").exits(1);
+    assert_eq!(place.text("v1", "ConfigMap", "r-one", &["data"]), r#"{"color":"red","extra":"x"}"#);
+    place.chart(
+        "more",
+        VALUES,
+        &format!("{TEMPLATES}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: more}}\n"),
+    );
+    place.run("upgrade r more --set other=label").exits(1);
+    assert!(place.get("v1", "ConfigMap", "more").is_some());
+    place.run("upgrade r app --set extra=y,other=label").exits(1);
+    assert_eq!(place.states("r"), "1 deployed, 2 failed, 3 failed, 4 failed");
+    place.run("rollback r 1").ok();
+    assert_eq!(place.text("v1", "ConfigMap", "r-one", &["data"]), r#"{"color":"red"}"#);
+    assert!(place.get("v1", "ConfigMap", "more").is_none(), "what a failed revision made goes");
+    assert_eq!(place.states("r"), "1 superseded, 2 failed, 3 failed, 4 failed, 5 deployed");
 }
 
 #[test]
@@ -262,7 +286,7 @@ fn definitions_come_before_what_needs_them() {
     );
     let dry = place.run("install r cr --dry-run=server").ok();
     assert!(dry.stdout.contains("kind: Foo") && live().is_none(), "{}", dry.stdout);
-    place.run("install r cr --wait --timeout 30s").ok();
+    place.run("install r cr --wait --timeout 300s").ok();
     assert_eq!(place.text("v1", "ConfigMap", "seen", &["data", "has"]), "true");
     assert_eq!(place.text(&format!("{group}/v1"), "Foo", "f", &["spec", "size"]), "1");
     place.run("diff upgrade r cr").ok().prints("no differences\n");
@@ -280,8 +304,34 @@ fn definitions_come_before_what_needs_them() {
     let refused = place.run("upgrade r cr --set size=2 --crds=safe").exits(1).stderr;
     assert!(refused.contains("would not only be added to") && refused.contains("--crds=all"), "{refused}");
     place.run("upgrade r cr --set size=2 --crds=all").ok();
-    place.run("uninstall r --wait --timeout 60s").ok();
+    place.run("uninstall r --wait --timeout 300s").ok();
     assert!(live().is_some(), "definitions of crds/ stay");
+    let id = crate::kube::id("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", &name);
+    place.store().delete(&id, None).unwrap();
+}
+
+#[test]
+fn a_null_is_sent_as_it_stands_and_is_no_change() {
+    let Some(place) = place() else { return };
+    let group = format!("{}.example.com", place.namespace);
+    let fields = "free: {type: object, x-kubernetes-preserve-unknown-fields: true}, rules: {type: array, items: {type: string}}";
+    let foo = definition(&group, "Foo", fields);
+    place.env.write("cr/crds/foo.yaml", &foo);
+    let custom = |spec: &str| {
+        let object = format!("apiVersion: {group}/v1\nkind: Foo\nmetadata: {{name: f}}\nspec: {spec}\n");
+        place.chart("cr", "", &object);
+    };
+    custom("{free: {port: null}}");
+    place.run("install r cr").ok();
+    assert_eq!(place.text(&format!("{group}/v1"), "Foo", "f", &["spec"]), r#"{"free":{"port":null}}"#);
+    let again = place.run("upgrade r cr").ok().stderr;
+    assert!(!again.contains("configured"), "{again}");
+    // What has a schema must fit it.
+    custom("{rules: null}");
+    let refused = place.run("upgrade r cr").exits(1).stderr;
+    assert!(refused.contains("spec.rules") && refused.contains("null"), "{refused}");
+    let name = format!("foos.{group}");
+    place.run("uninstall r").ok();
     let id = crate::kube::id("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", &name);
     place.store().delete(&id, None).unwrap();
 }

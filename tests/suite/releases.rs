@@ -646,7 +646,7 @@ fn a_renewed_lease_keeps_its_start_and_its_payload() {
 fn a_dead_process_of_this_machine_is_taken_over_at_once() {
     let me = Holder::of(&host());
     let (Some(scope), Some(_)) = (&me.scope, bowline::sys::process::is_running(1)) else {
-        println!("skipped: this system does not tell which processes run");
+        crate::support::skip::skipped("this system does not tell which processes run");
         return;
     };
     let mut child = std::process::Command::new(std::env::current_exe().unwrap())

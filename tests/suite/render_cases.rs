@@ -36,7 +36,7 @@ fn difference(want: &str, got: &str, random: &[u64]) -> Option<String> {
 #[test]
 fn public_charts_render_as_helm_renders_them() {
     let Some(dir) = charts_dir() else {
-        println!("charts: skipped, none at hand");
+        crate::support::skip::skipped("no charts at hand");
         return;
     };
     let pick = std::env::var("BOWLINE_CHARTS_ONLY").unwrap_or_else(|_| PICK.to_string());

@@ -22,7 +22,8 @@ use bowline::repo::update::{check, update};
 use bowline::sys::http::{Credentials, Http, HttpError, HttpOptions, Request};
 use bowline::sys::{Host, Secret};
 
-use crate::serving::{Running, chart, helm, host};
+use crate::serving::{Running, chart, host};
+use crate::support::helm::helm;
 
 fn cases(folder: &str) -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/repo").join(folder);
@@ -625,7 +626,7 @@ fn without_times(text: &str) -> String {
 
 #[test]
 fn the_index_is_written_as_helm_writes_it() {
-    let Some(helm) = helm() else { return };
+    let Some(helm) = helm("helm4") else { return };
     let place = Place::new();
     std::fs::create_dir_all(place.charts.join("sub/deeper")).unwrap();
     let rich = "home: https://x.example\nsources: [https://s]\nicon: https://i\n\
@@ -671,7 +672,7 @@ fn the_index_is_written_as_helm_writes_it() {
 
 #[test]
 fn helm_and_we_share_repositories() {
-    let Some(helm) = helm() else { return };
+    let Some(helm) = helm("helm4") else { return };
     let mut place = Place::new();
     let server = Running::of(&place.charts);
     place.host.dirs.config = place.root.join(".config/helm");
@@ -726,7 +727,7 @@ fn update_deps(place: &Place, options: &DepsOptions) -> (String, Result<deps::De
 
 #[test]
 fn dependencies_are_updated_and_built_as_helm_does() {
-    let helm = helm();
+    let helm = helm("helm4");
     let mut place = Place::new();
     let server = Running::of(&place.charts);
     let unmanaged = Running::of(&place.charts);

@@ -14,6 +14,8 @@ use bowline::package::{PackOptions, pack};
 use bowline::repo::serve::{ServeOptions, Server};
 use bowline::sys::{Clock, Dirs, Host, Random};
 
+use crate::support::helm::helm;
+
 /// Only a server that hangs takes as long as this; less than the 15 seconds after which it closes idle connections anyway.
 const HANG: Duration = Duration::from_secs(12);
 
@@ -438,7 +440,7 @@ fn an_address_that_is_taken_and_a_folder_that_is_none_are_told() {
 /// Helm itself as a client, when it is there.
 #[test]
 fn helm_adds_searches_and_pulls_from_our_server() {
-    let Some(helm) = helm() else { return };
+    let Some(helm) = helm("helm4") else { return };
     let (keep, folder) = folder();
     let server = Running::of(&folder);
     let home = keep.path().join("home");
@@ -468,18 +470,4 @@ fn helm_adds_searches_and_pulls_from_our_server() {
     );
     run(&["pull", "db", "--repo", &server.url]);
     assert!(home.join("db-0.1.0.tgz").is_file());
-}
-
-/// Where Helm is, or a line that says why a test is skipped.
-pub(crate) fn helm() -> Option<PathBuf> {
-    let path = std::env::var_os("BOWLINE_HELM").map(PathBuf::from).or_else(|| {
-        let mut folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH")?).collect();
-        folders.extend(std::env::var_os("HOME").map(|home| PathBuf::from(home).join("go/bin")));
-        folders.into_iter().map(|folder| folder.join("helm")).find(|path| path.is_file())
-    });
-    if path.is_none() {
-        #[allow(clippy::print_stdout, reason = "a test that was skipped says so")]
-        let () = println!("skipped: helm is not installed (BOWLINE_HELM names one)");
-    }
-    path
 }

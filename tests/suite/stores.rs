@@ -14,6 +14,8 @@ use bowline::manifest::ObjectRef;
 use bowline::sys::{Clock, Dirs, Host, Random};
 use proptest::prelude::*;
 
+use crate::support::skip::{server_is_missing, skipped};
+
 /// A host with nothing in its environment, a clock that ticks and reproducible randomness.
 pub(crate) fn host() -> Host {
     let env = BTreeMap::from([("HOME".to_string(), "/nowhere".to_string())]);
@@ -53,7 +55,7 @@ fn each_store(run: impl Fn(&dyn Store)) {
     run(&Sqlite::new(&folder.path().join("a/b/store.sqlite"), &host(), StoreOptions::default()));
     match crate::etcd::prefix_of_its_own() {
         Some(address) => run(&Etcd::new(&address, &host()).unwrap()),
-        None => println!("skipped for etcd: BOWLINE_TEST_ETCD names none"),
+        None => server_is_missing("BOWLINE_TEST_ETCD names no etcd"),
     }
 }
 
@@ -631,7 +633,7 @@ fn a_full_store_keeps_what_it_had() {
 #[test]
 fn a_full_disk_keeps_what_it_had() {
     let Ok(folder) = std::env::var("BOWLINE_SMALL_DISK") else {
-        println!("skipped: BOWLINE_SMALL_DISK names no small disk");
+        skipped("BOWLINE_SMALL_DISK names no small disk");
         return;
     };
     let path = Path::new(&folder).join("store.sqlite");
@@ -834,7 +836,7 @@ fn a_store_that_may_only_be_read_is_read() {
     let output = match output {
         Ok(output) => output,
         Err(error) => {
-            println!("skipped: cannot run as another user: {error}");
+            skipped(&format!("cannot run as another user: {error}"));
             return;
         }
     };

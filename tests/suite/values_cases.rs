@@ -263,7 +263,7 @@ fn vectors(topic: &str) -> Option<Vec<Value>> {
     let folder = std::env::var("BOWLINE_VECTORS").unwrap_or("../shared/conformance/vectors".to_string());
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder).join(format!("{topic}.json"));
     let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: no vectors at {}", path.display());
+        crate::support::skip::skipped(&format!("no vectors at {}", path.display()));
         return None;
     };
     Some(serde_json::from_str(&text).unwrap())

@@ -193,7 +193,7 @@ fn floors() -> BTreeMap<String, usize> {
 #[test]
 fn vectors() {
     let Some(dir) = vectors_dir() else {
-        println!("vectors: skipped, none at hand");
+        crate::support::skip::skipped("no vectors at hand");
         return;
     };
     std::panic::set_hook(Box::new(|_| {}));

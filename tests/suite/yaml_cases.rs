@@ -123,7 +123,7 @@ fn vectors() {
     let (mut total, mut skipped) = (0, 0);
     for topic in ["yaml_parse", "yaml_emit", "yaml_emit_pretty", "yaml_values", "sprig_json", "toml"] {
         let Ok(text) = std::fs::read_to_string(Path::new(&folder).join(format!("{topic}.json"))) else {
-            println!("skipped: no {topic}.json in {folder}");
+            crate::support::skip::skipped(&format!("no {topic}.json in {folder}"));
             continue;
         };
         for case in json::parse(&text).unwrap().as_list().unwrap() {

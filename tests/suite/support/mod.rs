@@ -5,7 +5,9 @@
 
 pub mod archive;
 pub mod cases;
+pub mod helm;
 pub mod render;
+pub mod skip;
 pub mod world;
 
 use std::io::{BufRead, BufReader, Write};
