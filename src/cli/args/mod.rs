@@ -7,6 +7,7 @@ pub mod chart;
 pub mod global;
 pub mod net;
 pub mod output;
+pub mod progress;
 pub mod values;
 pub mod wait;
 
@@ -15,6 +16,7 @@ pub use chart::{ArchiveLimits, ChartArgs, ChartRequest, LimitArgs};
 pub use global::GlobalArgs;
 pub use net::{Access, NetArgs};
 pub use output::OutputArg;
+pub use progress::ProgressArg;
 pub use values::{ValueArgs, ValueSources};
 pub use wait::{LockArgs, WaitArgs, WaitOptions};
 

@@ -8,7 +8,7 @@ use super::install::ReleaseOutput;
 use super::upgrade::{ServerSide, server_side};
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::{
-    DeprecatedApplyArgs, DryRun, DryRunArg, LockArgs, OutputArg, WaitArgs, WaitOptions, apply,
+    DeprecatedApplyArgs, DryRun, DryRunArg, LockArgs, OutputArg, ProgressArg, WaitArgs, WaitOptions, apply,
 };
 use crate::cli::bridge;
 use crate::cli::error::{Exit, Failure, Outcome};
@@ -63,6 +63,9 @@ pub struct RollbackArgs {
     /// Waiting for other processes.
     #[command(flatten)]
     pub lock: LockArgs,
+    /// How progress is told.
+    #[command(flatten)]
+    pub progress: ProgressArg,
     /// Do not run hooks
     #[arg(long)]
     pub no_hooks: bool,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Body, Leaf, Run, Verb};
-use crate::cli::args::{DryRun, LockArgs, OutputArg, WaitArgs, WaitOptions};
+use crate::cli::args::{DryRun, LockArgs, OutputArg, ProgressArg, WaitArgs, WaitOptions};
 use crate::cli::bridge;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::interrupt::Interrupt;
@@ -65,6 +65,9 @@ pub struct RemoveArgs {
     /// Waiting for other processes.
     #[command(flatten)]
     pub lock: LockArgs,
+    /// How progress is told.
+    #[command(flatten)]
+    pub progress: ProgressArg,
     /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
