@@ -6,59 +6,16 @@ use std::sync::atomic::AtomicBool;
 
 use super::error::Failure;
 use super::interrupt::Interrupt;
+use super::progress::Shown;
 use super::settings::{Compat, Session, Settings};
-use super::ui::{Level, Ui};
 use crate::cluster::{self, Store};
-use crate::diag::Severity;
 use crate::fetch::FetchOptions;
 use crate::ops::change::Target;
 use crate::ops::options::DryRun;
 use crate::ops::repo::Repository;
-use crate::ops::{Context, Event, ObjectEvent, OpsError, Progress};
+use crate::ops::{Context, OpsError};
 use crate::repo::config::RepoPaths;
 use crate::values;
-
-/// Shows the events of a verb: warnings as lines on stderr, the rest with `--debug`.
-struct Shown<'a>(&'a Ui);
-
-impl Progress for Shown<'_> {
-    fn event(&self, event: Event) {
-        match event {
-            Event::Warning(text) => self.0.warn(&text, &[]),
-            Event::Doing(text) => self.0.progress(&text),
-            Event::Debug(text) => self.0.log(Level::Debug, &text, &[]),
-            Event::Object(object) => self.0.note(told(&object)),
-            Event::Log { pod, container, text } => self.0.note(log_block(&pod, &container, &text)),
-            Event::Fact { severity, text, fields } => {
-                let level = match severity {
-                    Severity::Error => Level::Error,
-                    Severity::Warning => Level::Warn,
-                    Severity::Info => Level::Info,
-                };
-                let fields: Vec<(&str, &str)> =
-                    fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                self.0.log(level, text, &fields);
-            }
-            // A reader that went away takes nothing from the error that follows.
-            Event::Rendered(text) if self.0.is_debug() => {
-                let _ = self.0.out(&text);
-            }
-            Event::Rendered(_) => {}
-        }
-    }
-}
-
-/// One line for what happened to an object: `[3/12] Deployment/ns/web: waiting: Available: 0/1`.
-fn told(event: &ObjectEvent) -> String {
-    let count = event.count.map(|(settled, total)| format!("[{settled}/{total}] ")).unwrap_or_default();
-    let separator = if event.message.is_empty() { "" } else { ": " };
-    format!("{count}{}: {}{separator}{}", event.id, event.what, event.message)
-}
-
-/// The log of a container, each line behind its pod and container.
-fn log_block(pod: &str, container: &str, text: &str) -> String {
-    text.lines().map(|line| format!("{pod} {container}: {line}")).collect::<Vec<_>>().join("\n")
-}
 
 impl Settings {
     /// `repositories.yaml` and the caches, as the repository modules want them.
@@ -113,9 +70,11 @@ impl Session<'_> {
         run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,
     ) -> Result<T, Failure> {
         let paths = self.settings.repo_paths();
-        let shown = Shown(self.ui);
+        let shown = Shown::new(self.ui, self.host, self.progress);
         let context = Context { host: self.host, paths: &paths, progress: &shown, interrupted };
-        run(&context).map_err(Failure::of_verb)
+        let result = run(&context);
+        shown.finish(result.as_ref().err());
+        result.map_err(Failure::of_verb)
     }
 
     /// Opens the store that a reading command looks at.

@@ -13,6 +13,7 @@ use super::argv;
 use super::commands::{self, Body, VERBS, Verb};
 use super::error::Failure;
 use super::help;
+use super::parse::ProgressMode;
 use super::settings::{Program, Session, Settings};
 use super::ui::Ui;
 use crate::ops::query::{self, ListOptions};
@@ -222,6 +223,7 @@ impl<'a> Asked<'a> {
             "dry-run" => &["none", "client", "server"],
             "wait" => &["watcher", "hookOnly", "legacy"],
             "cascade" => &["background", "foreground", "orphan"],
+            "progress" => &["auto", "plain", "json", "none"],
             "store" => &["sqlite", "sqlite:", "memory"],
             "namespace" => {
                 self.namespaces();
@@ -262,6 +264,7 @@ impl<'a> Asked<'a> {
             host: self.host,
             settings: &settings,
             ui: self.ui,
+            progress: ProgressMode::None,
             given: words.given.iter().cloned().collect(),
             command: String::new(),
         };

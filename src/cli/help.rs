@@ -11,6 +11,7 @@ use super::args::GlobalArgs;
 use super::commands::{Body, VERBS, Verb};
 use super::error::EXIT_CODES;
 use super::full_name;
+use super::progress::json::SCHEMA;
 use super::settings::Program;
 use crate::sys::env_vars::VARIABLES;
 
@@ -94,7 +95,15 @@ fn after(program: Program, path: &[&'static Verb]) -> String {
         let line = if program.as_helm { line.replace("bowline ", "helm ") } else { line.to_string() };
         let _ = write!(text, "\n{}", format!("  {line}").trim_end());
     }
+    if path.last().is_some_and(|verb| tells_progress(verb)) {
+        let _ = write!(text, "\n\n{SCHEMA}");
+    }
     text
+}
+
+/// Whether a command has `--progress`.
+fn tells_progress(verb: &Verb) -> bool {
+    verb.clap().get_arguments().any(|argument| argument.get_id() == "progress")
 }
 
 fn long(path: &[&'static Verb]) -> &'static str {
@@ -156,6 +165,7 @@ pub fn reference() -> String {
     for_each(VERBS, &mut Vec::new(), &mut |path| text.push_str(&section(program, path)));
     text.push_str("\n## Global options\n\n");
     text.push_str(&flag_table(&GlobalArgs::augment_args(Command::new("bowline"))));
+    let _ = write!(text, "\n## Progress\n\n```text\n{SCHEMA}\n```\n");
     text.push_str(
         "\n## Environment variables\n\n| variable | under the name `helm` | effect |\n|---|---|---|\n",
     );

@@ -18,6 +18,7 @@ pub mod error;
 pub mod help;
 pub mod interrupt;
 pub mod parse;
+mod progress;
 pub mod report;
 pub mod settings;
 pub mod ui;
@@ -177,11 +178,14 @@ impl Asked {
             GlobalArgs::from_arg_matches(&matches).map_err(|error| Failure::usage(error.to_string()))?;
         let settings = Settings::resolve(self.program, host, &flags)?;
         argv::check_exclusive(verb.exclusive, &self.words)?;
+        // Commands without the flag have no such word.
+        let progress = self.words.value("progress").and_then(|text| parse::progress(text).ok());
         let name = self.full_name();
         let session = Session {
             host,
             settings: &settings,
             ui,
+            progress: progress.unwrap_or_default(),
             given: self.words.given.iter().cloned().collect::<BTreeSet<_>>(),
             command: name.split_once(' ').map_or_else(String::new, |(_, rest)| rest.to_string()),
         };

@@ -32,6 +32,31 @@ pub fn format(text: &str) -> Result<Format, String> {
     }
 }
 
+/// How progress is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProgressMode {
+    /// A table on a terminal, lines elsewhere.
+    #[default]
+    Auto,
+    /// A line for each change.
+    Plain,
+    /// A JSON object on a line for each change.
+    Json,
+    /// Not at all; warnings are told as always.
+    None,
+}
+
+/// The value of `--progress`.
+pub fn progress(text: &str) -> Result<ProgressMode, String> {
+    match text {
+        "auto" => Ok(ProgressMode::Auto),
+        "plain" => Ok(ProgressMode::Plain),
+        "json" => Ok(ProgressMode::Json),
+        "none" => Ok(ProgressMode::None),
+        _ => Err("must be auto, plain, json or none".to_string()),
+    }
+}
+
 /// A Go boolean: `1 t T TRUE true True` and their opposites.
 pub fn boolean(text: &str) -> Result<bool, String> {
     match text {

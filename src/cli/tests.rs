@@ -14,6 +14,7 @@ use super::commands::show::all::ShowAllArgs;
 use super::commands::template::TemplateArgs;
 use super::commands::uninstall::UninstallArgs;
 use super::commands::upgrade::UpgradeArgs;
+use super::parse::ProgressMode;
 use super::settings::fixed;
 use super::ui::captured;
 use super::*;
@@ -174,7 +175,14 @@ fn typed_as<A: clap::Args, T>(
     let (streams, _, err) = captured::streams();
     let ui = Ui::new(streams, ColourMode::Never, false);
     let given = asked.words.given.iter().cloned().collect();
-    let session = Session { host: &host, settings: &settings, ui: &ui, given, command: String::new() };
+    let session = Session {
+        host: &host,
+        settings: &settings,
+        ui: &ui,
+        progress: ProgressMode::Auto,
+        given,
+        command: String::new(),
+    };
     let result = act(A::from_arg_matches(&matches).unwrap(), &session);
     drop(session);
     let notes: String = asked.words.notes.iter().flat_map(|note| [note.as_str(), "\n"]).collect();

@@ -23,6 +23,8 @@ pub struct Streams {
     pub out_is_terminal: bool,
     /// Whether `err` is a terminal.
     pub err_is_terminal: bool,
+    /// Columns and rows of that terminal, asked anew each time; `None` when it does not tell.
+    pub err_size: fn() -> Option<(usize, usize)>,
 }
 
 impl Streams {
@@ -36,6 +38,10 @@ impl Streams {
             // because every print ends in a flush.
             out: Box::new(io::BufWriter::with_capacity(64 * 1024, out)),
             err: Box::new(err),
+            err_size: || {
+                let (columns, rows) = terminal_size::terminal_size_of(io::stderr())?;
+                Some((usize::from(columns.0), usize::from(rows.0)))
+            },
         }
     }
 }
@@ -155,22 +161,34 @@ impl Level {
 struct State {
     streams: Streams,
     said: BTreeSet<String>,
-    /// A progress line stands on the terminal, without a newline behind it.
-    in_progress: bool,
+    /// So many lines of a frame stand on the terminal, the cursor at the start of the line below them: what ends the
+    /// process without a word leaves a terminal that can be used.
+    drawn: usize,
 }
 
 impl State {
-    /// Takes the progress line away, so that what follows has a line of its own.
-    fn clear_progress(&mut self) {
-        if std::mem::take(&mut self.in_progress) {
-            let _ = self.streams.err.write_all(CLEAR_LINE);
-            let _ = self.streams.err.flush();
+    /// Writes lines in place of those of the last frame, in one write, so that nothing flickers.
+    fn draw(&mut self, lines: &[String]) {
+        let mut text = if self.drawn > 0 { format!("\r\x1b[{}A", self.drawn) } else { String::new() };
+        for line in lines {
+            text += line;
+            text += if self.drawn > 0 { "\x1b[K\n" } else { "\n" };
+        }
+        if self.drawn > 0 {
+            text += "\x1b[J";
+        }
+        self.drawn = lines.len();
+        let _ = self.streams.err.write_all(text.as_bytes());
+        let _ = self.streams.err.flush();
+    }
+
+    /// Takes the frame away, so that what follows has the place.
+    fn clear(&mut self) {
+        if self.drawn > 0 {
+            self.draw(&[]);
         }
     }
 }
-
-/// Back to the start of the line, and erase it.
-const CLEAR_LINE: &[u8] = b"\r\x1b[K";
 
 /// The printer of one run.
 pub struct Ui {
@@ -179,7 +197,7 @@ pub struct Ui {
     pub paint: Paint,
     /// Colours of standard error.
     pub err_paint: Paint,
-    progress: bool,
+    err_is_terminal: bool,
     out_is_terminal: bool,
     debug: bool,
 }
@@ -191,10 +209,10 @@ impl Ui {
         Ui {
             paint: Paint::new(coloured(streams.out_is_terminal)),
             err_paint: Paint::new(coloured(streams.err_is_terminal)),
-            progress: streams.err_is_terminal,
+            err_is_terminal: streams.err_is_terminal,
             out_is_terminal: streams.out_is_terminal,
             debug,
-            state: Mutex::new(State { streams, said: BTreeSet::new(), in_progress: false }),
+            state: Mutex::new(State { streams, said: BTreeSet::new(), drawn: 0 }),
         }
     }
 
@@ -211,12 +229,12 @@ impl Ui {
     /// Whether failures are told with all that is known of them: a person reads standard error, or asked for details.
     /// Else they are Helm's message, which scripts may look at, and what cannot be mistaken for another place.
     pub fn tells_all(&self) -> bool {
-        self.progress || self.debug || self.err_paint.is_on()
+        self.err_is_terminal || self.debug || self.err_paint.is_on()
     }
 
-    /// Whether standard error is a terminal, so that progress may redraw its line.
-    pub fn shows_progress(&self) -> bool {
-        self.progress
+    /// Columns and rows of the terminal that standard error is; `None` when it is none, or does not tell.
+    pub fn err_size(&self) -> Option<(usize, usize)> {
+        self.err_is_terminal.then(|| self.with(|state| (state.streams.err_size)())).flatten()
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
@@ -238,7 +256,7 @@ impl Ui {
     /// As [`Ui::out`].
     pub fn out_bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
         self.with(|state| {
-            state.clear_progress();
+            state.clear();
             state.streams.out.write_all(bytes)?;
             state.streams.out.flush()
         })
@@ -256,7 +274,7 @@ impl Ui {
     /// Writes a line to standard error. That nobody reads it is no failure.
     pub fn note(&self, text: impl Display) {
         self.with(|state| {
-            state.clear_progress();
+            state.clear();
             let _ = state.streams.err.write_all(format!("{text}\n").as_bytes());
             let _ = state.streams.err.flush();
         });
@@ -277,19 +295,10 @@ impl Ui {
         }
     }
 
-    /// Says what is going on. On a terminal each text replaces the one before it (an empty one clears the line);
-    /// elsewhere each is a line.
-    pub fn progress(&self, text: &str) {
-        if self.progress {
-            self.with(|state| {
-                state.clear_progress();
-                let _ = state.streams.err.write_all(text.as_bytes());
-                let _ = state.streams.err.flush();
-                state.in_progress = !text.is_empty();
-            });
-        } else if !text.is_empty() {
-            self.note(text);
-        }
+    /// Shows lines on the terminal in place of those that were shown so before; whatever else is printed takes their place.
+    /// They may have no more columns than the terminal, and must be fewer than its rows.
+    pub fn draw(&self, lines: &[String]) {
+        self.with(|state| if lines.is_empty() { state.clear() } else { state.draw(lines) });
     }
 }
 
@@ -347,6 +356,7 @@ pub mod captured {
             err: Box::new(err.clone()),
             out_is_terminal: false,
             err_is_terminal: false,
+            err_size: || None,
         };
         (streams, out, err)
     }
@@ -377,20 +387,16 @@ mod tests {
     }
 
     #[test]
-    fn progress_gives_way_to_other_lines() {
-        let (mut streams, _, err) = captured::streams();
-        streams.err_is_terminal = true;
-        let ui = Ui::new(streams, ColourMode::Never, false);
-        ui.progress("1 of 2");
-        ui.progress("2 of 2");
-        ui.note("done");
-        ui.progress("");
-        assert_eq!(err.text(), "1 of 2\r\u{1b}[K2 of 2\r\u{1b}[Kdone\n");
+    fn a_frame_replaces_the_one_before_and_gives_way_to_other_lines() {
         let (streams, _, err) = captured::streams();
         let ui = Ui::new(streams, ColourMode::Never, false);
-        ui.progress("1 of 2");
-        ui.progress("");
-        assert_eq!(err.text(), "1 of 2\n");
+        let lines = |words: &str| words.split(' ').map(str::to_string).collect::<Vec<_>>();
+        ui.draw(&[]);
+        ui.draw(&lines("a b"));
+        ui.draw(&lines("c"));
+        ui.note("done");
+        ui.draw(&[]);
+        assert_eq!(err.text(), "a\nb\n\r\u{1b}[2Ac\u{1b}[K\n\u{1b}[J\r\u{1b}[1A\u{1b}[Jdone\n");
     }
 
     #[test]

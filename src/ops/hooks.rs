@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use super::live::{Failed, Live, Run, not_ready, still_there};
-use super::{Event as Told, OpsError, change, record};
+use super::{Event as Told, OpsError, Phase, change, record};
 use crate::cluster::live::{LogOptions, Propagation, Request};
 use crate::cluster::{Query, StoreError};
 use crate::manifest::{self, Event, Object, ObjectRef};
@@ -32,9 +32,16 @@ const LOG_BYTES: u64 = 1 << 20;
 /// A hook fails, takes too long, or its object is refused.
 pub fn run(run: &mut Run<'_>, event: Event, failure: fn(Event) -> String) -> Result<(), Failed> {
     let due = due(&run.record.release.hooks, event);
+    if !due.is_empty() {
+        run.begins(Phase::Hook(event));
+    }
     for (done, at) in due.iter().enumerate() {
         if let Err(failed) = run_one(run, *at) {
             collect_logs(run, &due[..=done]);
+            if asks(&run.record.release.hooks[*at].delete_policies, FAILED) {
+                // With its object goes all that it could tell.
+                run.gather(&failed.missing);
+            }
             end_failed(run, *at, &due[..done]);
             let error = OpsError::Hook { prefix: failure(event), source: Box::new(failed.error) };
             return Err(Failed { error, missing: failed.missing });

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::change::{self, Change, Done, Target};
 use super::hooks;
 use super::options::{Wait, WaitStrategy};
-use super::{Context, Event, ObjectEvent, OpsError};
+use super::{Context, Event, ObjectEvent, OpsError, Phase};
 use crate::cluster::live::{FIELD_MANAGER, Propagation, Request};
 use crate::cluster::{Cluster, StoreError, Stored};
 use crate::data::Value;
@@ -23,7 +23,7 @@ use crate::manifest::ObjectRef;
 use crate::plan::{self, Action, Method, Plan, Step};
 use crate::release::{History, Holder, Record, Release, Status, Terms, lock};
 use crate::sys::monotonic;
-use crate::wait::{self, Change as Seen, Outcome, Readiness, Rules};
+use crate::wait::{self, Change as Seen, Evidence, Outcome, Readiness, Rules};
 
 /// How often the lease is renewed while something is waited for.
 const RENEW: Duration = Duration::from_secs(60);
@@ -59,6 +59,8 @@ pub struct Run<'a> {
     pub record: Record,
     /// Pod, container and log of the hooks that ran, when they are asked for.
     pub logs: Option<Vec<(String, String, String)>>,
+    /// What was seen of a failure before its objects were deleted.
+    evidence: Option<Evidence>,
     holder: Holder,
     renewed: Instant,
 }
@@ -83,7 +85,10 @@ impl<E: Into<OpsError>> From<E> for Failed {
 /// As [`change::carry_out`].
 pub fn carry_out(live: Live<'_>, change: Change<'_>) -> Result<Done, OpsError> {
     live.context.check_interrupt("nothing was changed")?;
-    live.define(&change)?;
+    if !change.definitions.is_empty() {
+        live.begins(&change.release.name, Phase::Definitions);
+        live.define(&change)?;
+    }
     if let Some(body) = &change.namespace {
         live.make_namespace(body)?;
     }
@@ -95,7 +100,10 @@ pub fn carry_out(live: Live<'_>, change: Change<'_>) -> Result<Done, OpsError> {
             Ok(Done { release, plan: change.plan, hooks_not_run: Vec::new() })
         }
         Err(failed) => {
+            // What is cleaned up tells nothing any more.
+            run.gather(&failed.missing);
             if change.cleanup_on_fail {
+                run.begins(Phase::CleanUp);
                 run.live.delete_created(&change.plan);
             }
             let error = failed.error;
@@ -110,20 +118,26 @@ impl<'a> Live<'a> {
         self.target.history(self.context)
     }
 
+    /// Tells that a part of the work begins.
+    fn begins(&self, release: &str, phase: Phase) {
+        self.context.progress.event(Event::Phase { release: release.to_string(), phase });
+    }
+
     fn told(&self, id: &ObjectRef, what: &'static str, message: impl Into<String>) {
         self.context.progress.event(Event::Object(ObjectEvent {
             id: id.clone(),
             what,
+            reason: String::new(),
             message: message.into(),
+            brief: String::new(),
+            ready: None,
+            settled: false,
             count: None,
         }));
     }
 
     /// Makes or changes definitions, and waits until their kinds are served.
     fn define(&self, change: &Change<'_>) -> Result<(), OpsError> {
-        if change.definitions.is_empty() {
-            return Ok(());
-        }
         let (server_side, force) = match self.method {
             Method::Server { force } => (true, force),
             Method::Client | Method::Replace => (false, false),
@@ -358,8 +372,9 @@ impl<'a> Live<'a> {
     ) -> Result<Outcome, OpsError> {
         let mut broken = None;
         let outcome = wait(&mut |change| {
-            if let Some(change) = change {
-                self.context.progress.event(Event::Object(ObjectEvent::of(&change)));
+            match change {
+                Some(change) => self.context.progress.event(Event::Object(ObjectEvent::of(&change))),
+                None => self.context.progress.beat(),
             }
             let fine = self.context.check_interrupt("it was waited for objects").and_then(|()| beat());
             broken = fine.err();
@@ -399,12 +414,19 @@ impl<'a> Run<'a> {
     fn begin(live: Live<'a>, release: Release) -> Result<Self, OpsError> {
         let holder = Holder::of(live.context.host);
         let record = lock::acquire(&live.history(), release, &Terms::new(&holder))?;
-        Ok(Run { live, record, logs: None, holder, renewed: monotonic() })
+        Ok(Run { live, record, logs: None, evidence: None, holder, renewed: monotonic() })
     }
 
     /// Works on a record that is there already and holds the lease.
     pub fn on(live: Live<'a>, record: Record) -> Self {
-        Run { live, record, logs: None, holder: Holder::of(live.context.host), renewed: monotonic() }
+        Run {
+            live,
+            record,
+            logs: None,
+            evidence: None,
+            holder: Holder::of(live.context.host),
+            renewed: monotonic(),
+        }
     }
 
     /// Prolongs the lease now and then.
@@ -439,6 +461,7 @@ impl<'a> Run<'a> {
         if !no_hooks {
             hooks::run(self, *before, hook_failure)?;
         }
+        self.begins(Phase::Apply);
         self.live.apply(plan)?;
         self.wait_for(plan)?;
         if !no_hooks {
@@ -462,6 +485,7 @@ impl<'a> Run<'a> {
             .map(|step| step.id.clone())
             .collect();
         let (live, jobs, timeout) = (self.live, self.live.wait.jobs, self.live.timeout());
+        self.begins(Phase::Wait);
         let outcome = live.ready(&ids, rules, jobs, timeout, &mut || self.keep_lease())?;
         if outcome.is_success() {
             return Ok(());
@@ -481,20 +505,35 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Tells that a part of the work begins.
+    pub fn begins(&self, phase: Phase) {
+        self.live.begins(&self.record.release.name, phase);
+    }
+
+    /// Looks at objects that are not as they should be, as long as they are there. What was seen first counts.
+    pub fn gather(&mut self, missing: &[(ObjectRef, Readiness)]) {
+        if self.evidence.is_none() && !missing.is_empty() {
+            self.evidence = Some(wait::collect(self.live.target.store, self.live.cluster, missing));
+        }
+    }
+
+    /// Puts what is known of a failure into the record, with the error as it is told.
+    fn keep_evidence(&mut self, error: &str, missing: &[(ObjectRef, Readiness)]) {
+        self.gather(missing);
+        let evidence = self.evidence.take().unwrap_or_default().of(error);
+        self.record.evidence = serde_json::to_string(&evidence).ok();
+    }
+
     /// Records that the operation failed, with what is known about it.
     pub fn fail(&mut self, description: &str, missing: &[(ObjectRef, Readiness)]) {
         let live = self.live;
-        let evidence = wait::collect(live.target.store, live.cluster, description, missing);
-        self.record.evidence = serde_json::to_string(&evidence).ok();
+        self.keep_evidence(description, missing);
         change::record_failure(live.context, &live.history(), &mut self.record, description);
     }
 
     /// Closes a record that neither failed nor ended: nobody is at it any more. What stopped it is kept with it.
     pub fn let_go(&mut self, status: Status, failed: &Failed) {
-        let live = self.live;
-        let error = failed.error.to_string();
-        let evidence = wait::collect(live.target.store, live.cluster, &error, &failed.missing);
-        self.record.evidence = serde_json::to_string(&evidence).ok();
+        self.keep_evidence(&failed.error.to_string(), &failed.missing);
         self.record.release.info.status = status;
         if let Err(error) = lock::release(&self.live.history(), &mut self.record) {
             self.live.context.debug(format!("the record still names this process as its holder: {error}"));

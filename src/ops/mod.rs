@@ -42,7 +42,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::diag::Severity;
 use crate::fetch::FetchContext;
-use crate::manifest::ObjectRef;
+use crate::manifest::{self, ObjectRef};
 use crate::render::Passed;
 use crate::repo::config::RepoPaths;
 use crate::sys::Host;
@@ -58,6 +58,13 @@ pub enum Event {
     Doing(String),
     /// A fact that only `--debug` shows.
     Debug(String),
+    /// Another part of the work begins; the events that follow belong to it.
+    Phase {
+        /// Name of the release.
+        release: String,
+        /// Which.
+        phase: Phase,
+    },
     /// Something happened to an object of a cluster.
     Object(ObjectEvent),
     /// The log of a hook's container.
@@ -82,6 +89,37 @@ pub enum Event {
     Rendered(String),
 }
 
+/// A part of an operation in a running cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Definitions are made, and their kinds waited for.
+    Definitions,
+    /// The hooks of an event run, tests among them.
+    Hook(manifest::Event),
+    /// Objects are written.
+    Apply,
+    /// Objects are deleted.
+    Delete,
+    /// Objects are waited for, until they are ready or gone.
+    Wait,
+    /// What a failed operation made is deleted.
+    CleanUp,
+}
+
+impl Phase {
+    /// A word that stays the same from version to version.
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Definitions => "crds",
+            Phase::Hook(event) => event.name(),
+            Phase::Apply => "apply",
+            Phase::Delete => "delete",
+            Phase::Wait => "wait",
+            Phase::CleanUp => "clean-up",
+        }
+    }
+}
+
 /// What happened to an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectEvent {
@@ -89,8 +127,16 @@ pub struct ObjectEvent {
     pub id: ObjectRef,
     /// `created`, `configured`, `adopted`, `deleted`, `failed`, or how far it is: `waiting`, `ready`, `gone`.
     pub what: &'static str,
+    /// The cluster's word for why it does not come up: `ImagePullBackOff`; mostly empty.
+    pub reason: String,
     /// More about it; may be empty.
     pub message: String,
+    /// The message without the names of pods, for narrow places; empty when that is the message itself.
+    pub brief: String,
+    /// How many of its parts (pods, completions, containers) are ready, of how many.
+    pub ready: Option<(i64, i64)>,
+    /// Whether it needs no more waiting.
+    pub settled: bool,
     /// How many objects are settled, of how many, while they are waited for.
     pub count: Option<(usize, usize)>,
 }
@@ -104,8 +150,20 @@ impl ObjectEvent {
             Readiness::Terminating => ("terminating", String::new()),
             Readiness::Failed(message) => ("failed", message.clone()),
         };
-        let message = change.trouble.clone().unwrap_or(message);
-        ObjectEvent { id: change.id.clone(), what, message, count: Some((change.settled, change.total)) }
+        let joined = |tell: fn(&wait::Trouble) -> String| {
+            change.troubles.iter().map(tell).collect::<Vec<_>>().join("; ")
+        };
+        let told = joined(ToString::to_string);
+        ObjectEvent {
+            id: change.id.clone(),
+            what,
+            reason: change.troubles.first().map(|trouble| trouble.reason.clone()).unwrap_or_default(),
+            message: if told.is_empty() { message } else { told },
+            brief: joined(wait::Trouble::brief),
+            ready: change.ready,
+            settled: change.is_settled,
+            count: Some((change.settled, change.total)),
+        }
     }
 }
 
@@ -124,6 +182,9 @@ impl Event {
 pub trait Progress {
     /// One event, in the order they happen.
     fn event(&self, event: Event);
+
+    /// Nothing new, about once a second while something is waited for: the moment to show how long it has been.
+    fn beat(&self) {}
 }
 
 /// Collects events; for tests and for verbs that run others quietly.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::change::{self, Target};
 use super::live::{self, Failed, Live, Run};
 use super::options::{Wait, WaitStrategy};
-use super::{Context, OpsError, hooks, record};
+use super::{Context, OpsError, Phase, hooks, record};
 use crate::cluster::Write;
 use crate::cluster::live::Propagation;
 use crate::manifest::{self, Event, ObjectRef};
@@ -243,10 +243,12 @@ fn remove_objects(
     }
     let mut after = Vec::new();
     let live = run.live;
+    run.begins(Phase::Delete);
     live.delete(plan, options.propagation)?;
     if options.wait.strategy != WaitStrategy::HookOnly {
         let doomed = plan.steps.iter().filter(|step| step.action == Action::Delete);
         let ids: Vec<ObjectRef> = doomed.map(|step| step.id.clone()).collect();
+        run.begins(Phase::Wait);
         match live.gone(&ids, live.timeout(), &mut || run.keep_lease()) {
             Ok(outcome) if outcome.is_success() => {}
             Ok(outcome) => after.push(live::still_there(&outcome)),

@@ -79,6 +79,11 @@ pub const VARIABLES: &[Variable] = &[
     variable("NO_COLOR", "NO_COLOR", "Any value but the empty one turns colour off."),
     variable("NO_PROXY", "NO_PROXY", "Hosts reached without a proxy; the lower-case name counts too."),
     variable("SOURCE_DATE_EPOCH", "SOURCE_DATE_EPOCH", "Unix seconds written as the time of packaged files."),
+    variable(
+        "TERM",
+        "TERM",
+        "Kind of the terminal; on a dumb one progress is told in lines, without colours.",
+    ),
 ];
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 //!
 //! It goes into the record of the failed revision, so that it can be read when the pods are long gone, after a rollback too.
 //!
-//! Invariant: bounded. No more objects, events, lines and bytes than the limits here, whatever a cluster says; values of
-//! secrets are never looked at.
+//! Invariant: bounded. No more objects, events, lines and bytes than the limits here, whatever a cluster says, and at most
+//! [`LARGEST`] bytes as a whole; values of secrets are never looked at.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,13 +14,22 @@ use crate::cluster::{Cluster, Query, Store};
 use crate::data::Value;
 use crate::manifest::ObjectRef;
 
+/// Most bytes of one piece of evidence, as JSON: it lies in the record's annotations, which may have 256 KiB.
+pub const LARGEST: usize = 64 << 10;
 const MOST_OBJECTS: usize = 10;
+/// Most conditions, reasons and events of one object, each.
 const MOST_EVENTS: usize = 10;
+/// Most ReplicaSets of a Deployment that are looked at.
+const MOST_REPLICA_SETS: usize = 20;
+/// A log is not shortened below this many bytes.
+const SHORT_LOG: usize = 512;
 const MOST_LOGS: usize = 5;
 const LOG_LINES: u64 = 20;
 const LOG_BYTES: u64 = 4 << 10;
 /// Longest text of one message, in bytes.
 const LONGEST: usize = 1 << 10;
+/// Conditions that are wrong when they are `True`; others are wrong when they are not.
+const WRONG_WHEN_TRUE: &[&str] = &["Failed", "FailureTarget", "ReplicaFailure", "Stalled"];
 
 /// What was known when an operation failed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -73,19 +82,56 @@ pub struct ContainerLog {
     pub text: String,
 }
 
-/// Collects what can be known about objects that are not as they should be. What cannot be asked for is left out.
-pub fn collect(
-    store: &dyn Store,
-    cluster: &dyn Cluster,
-    error: &str,
-    missing: &[(ObjectRef, Readiness)],
-) -> Evidence {
+impl Evidence {
+    /// The same for an error as it is told, and cut to [`LARGEST`] bytes: the beginnings of logs go first, then the oldest of
+    /// the longest lists, then whole objects.
+    #[must_use]
+    pub fn of(mut self, error: &str) -> Self {
+        self.error = shortened(error);
+        while self.size() > LARGEST && self.shrink() {}
+        self
+    }
+
+    fn size(&self) -> usize {
+        serde_json::to_string(self).map_or(0, |json| json.len())
+    }
+
+    /// Makes it smaller; `false` when nothing is left to take away.
+    fn shrink(&mut self) -> bool {
+        let logs = self.objects.iter_mut().flat_map(|object| object.logs.iter_mut());
+        if let Some(log) = logs.max_by_key(|log| log.text.len()).filter(|log| log.text.len() > SHORT_LOG) {
+            log.text = tail(&log.text, log.text.len() / 2);
+            return true;
+        }
+        let lists = self
+            .objects
+            .iter_mut()
+            .flat_map(|object| [&mut object.conditions, &mut object.troubles, &mut object.events]);
+        if let Some(list) = lists.max_by_key(|list| list.len()).filter(|list| list.len() > 1) {
+            list.remove(0);
+            return true;
+        }
+        self.left_out += usize::from(self.objects.len() > 1);
+        self.objects.len() > 1 && self.objects.pop().is_some()
+    }
+}
+
+/// The end of a text: whole lines where it has some, at most so many bytes.
+fn tail(text: &str, most: usize) -> String {
+    let from = (text.len().saturating_sub(most)..=text.len()).find(|at| text.is_char_boundary(*at));
+    let end = &text[from.unwrap_or(0)..];
+    end.split_once('\n').map_or(end, |(_, lines)| lines).to_string()
+}
+
+/// Collects what can be known about objects that are not as they should be. What cannot be asked for is left out. The error
+/// is still to be said, by [`Evidence::of`].
+pub fn collect(store: &dyn Store, cluster: &dyn Cluster, missing: &[(ObjectRef, Readiness)]) -> Evidence {
     let objects = missing
         .iter()
         .take(MOST_OBJECTS)
         .map(|(id, readiness)| of_object(store, cluster, id, readiness))
         .collect();
-    Evidence { error: shortened(error), objects, left_out: missing.len().saturating_sub(MOST_OBJECTS) }
+    Evidence { error: String::new(), objects, left_out: missing.len().saturating_sub(MOST_OBJECTS) }
 }
 
 fn shortened(text: &str) -> String {
@@ -112,9 +158,11 @@ fn of_object(
     let body = stored.body.unwrap_or_default();
     found.conditions = conditions(&body);
     let troubles = trouble::troubles(store, id, &body).unwrap_or_default();
-    found.troubles = troubles.iter().map(|trouble| shortened(&trouble.to_string())).collect();
+    let troubles = troubles.iter().take(MOST_EVENTS);
+    found.troubles = troubles.map(|trouble| shortened(&trouble.to_string())).collect();
     let pods = trouble::pods(store, id, &body).unwrap_or_default();
-    let mut about = vec![stored.uid];
+    let mut about = replica_sets(store, id, &body, &stored.uid);
+    about.push(stored.uid);
     about.extend(pods.iter().map(|pod| pod.uid.clone()));
     found.events = events(store, &id.namespace, &about);
     for pod in &pods {
@@ -133,12 +181,35 @@ fn of_object(
     found
 }
 
+/// The ReplicaSets of a Deployment, by uid: what keeps pods from being made (a quota, a policy) is told of them.
+fn replica_sets(store: &dyn Store, id: &ObjectRef, body: &Value, owner: &str) -> Vec<String> {
+    if id.kind != "Deployment" {
+        return Vec::new();
+    }
+    let query = Query {
+        group_kind: Some((id.group.clone(), "ReplicaSet".to_string())),
+        namespace: Some(id.namespace.clone()),
+        labels: trouble::selector(id, body),
+        limit: MOST_REPLICA_SETS,
+        ..Query::default()
+    };
+    let is_owned = |body: &Value| {
+        let owners = Look(body).list(&["metadata", "ownerReferences"]);
+        owners.iter().any(|one| Look(one).text(&["uid"]) == owner)
+    };
+    let found = store.list(&query).unwrap_or_default().into_iter();
+    found.filter(|set| set.body.as_ref().is_some_and(is_owned)).map(|set| set.uid).collect()
+}
+
 fn conditions(body: &Value) -> Vec<String> {
     Look(body)
         .list(&["status", "conditions"])
         .iter()
         .map(Look)
-        .filter(|condition| condition.text(&["status"]) != "True")
+        .filter(|condition| {
+            let wrong = if WRONG_WHEN_TRUE.contains(&condition.text(&["type"])) { "True" } else { "False" };
+            [wrong, "Unknown"].contains(&condition.text(&["status"]))
+        })
         .take(MOST_EVENTS)
         .map(|condition| {
             let field = |name: &'static str| condition.text(&[name]);
@@ -191,4 +262,67 @@ fn last_lines(cluster: &dyn Cluster, pod: &ObjectRef, container: &str) -> Option
     };
     let said = |previous| cluster.logs(pod, &options(previous)).ok().filter(|text| !text.trim().is_empty());
     said(false).or_else(|| said(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(log: &str, lines: usize) -> ObjectEvidence {
+        let list =
+            |what: &str| (0..lines).map(|at| format!("{what} {at} {}", "x".repeat(LONGEST - 20))).collect();
+        let container = |at: usize| ContainerLog {
+            pod: format!("web-{at}"),
+            container: "web".into(),
+            text: log.to_string(),
+        };
+        ObjectEvidence {
+            object: "Deployment/ns/web".into(),
+            status: "Failed".into(),
+            message: "it takes too long".into(),
+            conditions: list("condition"),
+            troubles: list("trouble"),
+            events: list("event"),
+            logs: (0..MOST_LOGS).map(container).collect(),
+        }
+    }
+
+    #[test]
+    fn evidence_is_cut_to_its_limit_and_keeps_the_ends() {
+        let log: String = (0..400).map(|line| format!("line {line}\n")).collect();
+        for (objects, lines) in [(1, 1), (1, MOST_EVENTS), (MOST_OBJECTS, MOST_EVENTS)] {
+            let all = Evidence { objects: vec![object(&log, lines); objects], ..Evidence::default() };
+            let kept = all.clone().of("it failed");
+            assert!(kept.size() <= LARGEST, "{objects} {lines}: {}", kept.size());
+            assert_eq!(kept.objects.len() + kept.left_out, objects);
+            let first = &kept.objects[0];
+            assert!(first.logs.iter().all(|log| log.text.ends_with("line 399\n")), "the end of a log stays");
+            assert!(
+                first.logs.iter().all(|log| log.text.starts_with("line ")),
+                "and begins with a whole line"
+            );
+            assert_eq!(first.events.last(), all.objects[0].events.last(), "the newest event stays");
+            assert_eq!((lines == 1).then_some(&first.events), (lines == 1).then_some(&all.objects[0].events));
+        }
+        let small = Evidence { objects: vec![object("said\n", 1)], ..Evidence::default() };
+        assert_eq!(small.clone().of("").objects, small.objects, "what fits is left alone");
+    }
+
+    #[test]
+    fn conditions_are_told_when_they_are_wrong() {
+        let body = r#"{"status":{"conditions":[
+            {"type":"Available","status":"False","reason":"Few","message":"no pods"},
+            {"type":"Progressing","status":"True","reason":"Fine","message":""},
+            {"type":"ReplicaFailure","status":"True","reason":"FailedCreate","message":"exceeded quota"},
+            {"type":"Failed","status":"False","reason":"","message":""},
+            {"type":"Ready","status":"Unknown","reason":"Lost","message":"no word"}]}}"#;
+        assert_eq!(
+            conditions(&serde_json::from_str(body).unwrap()),
+            [
+                "Available=False Few: no pods",
+                "ReplicaFailure=True FailedCreate: exceeded quota",
+                "Ready=Unknown Lost: no word"
+            ]
+        );
+    }
 }

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | `ready` | how far an object is, by kstatus' rules |
 //! | `legacy` | the same by Helm 3's |
+//! | `count` | how many of its pods or completions are there |
 //! | `trouble` | why the pods of a workload do not come up |
 //! | `evidence` | what is kept of a failure |
 //!
 //! Invariant: a wait ends when every object is settled (ready or failed), when the time is over, or when the listener asks
 //! for it; it changes nothing in the cluster.
 
+mod count;
 mod evidence;
 mod legacy;
 mod ready;
@@ -18,6 +20,7 @@ mod trouble;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+pub use count::ready_count;
 pub use evidence::{Evidence, ObjectEvidence, collect};
 pub use ready::{Ask, Readiness, Rules, readiness};
 pub use trouble::{Trouble, troubles};
@@ -71,8 +74,12 @@ pub struct Change {
     pub id: ObjectRef,
     /// How far it is.
     pub readiness: Readiness,
-    /// Why it does not come up, when its pods tell: `ImagePullBackOff: …`.
-    pub trouble: Option<String>,
+    /// Whether it needs no more waiting.
+    pub is_settled: bool,
+    /// How many of its parts are ready, of how many, where it has parts; see [`ready_count`].
+    pub ready: Option<(i64, i64)>,
+    /// Why it does not come up, when its pods tell.
+    pub troubles: Vec<Trouble>,
     /// How many objects are settled now.
     pub settled: usize,
     /// Of how many.
@@ -125,16 +132,24 @@ impl Track {
     }
 
     /// Takes a new state in; the change when there is something to tell.
-    fn take(&mut self, at: usize, now: Readiness, settled: impl Fn(&Readiness) -> bool) -> Option<Change> {
+    fn take(
+        &mut self,
+        at: usize,
+        now: Readiness,
+        body: Option<&Value>,
+        settled: impl Fn(&Readiness) -> bool,
+    ) -> Option<Change> {
         if self.last[at].as_ref() == Some(&now) {
             return None;
         }
         self.last[at] = Some(now.clone());
         Some(Change {
             id: self.ids[at].clone(),
+            is_settled: settled(&now),
             readiness: now,
-            trouble: None,
-            settled: self.settled(settled),
+            ready: body.and_then(|body| ready_count(&self.ids[at], body)),
+            troubles: Vec::new(),
+            settled: self.settled(&settled),
             total: self.ids.len(),
         })
     }
@@ -179,10 +194,13 @@ pub fn until_ready(
             Seen::Is(stored) => track.at(&stored.id).and_then(|at| {
                 let body = stored.body.unwrap_or_default();
                 let now = readiness(&track.ids[at], &body, &terms.ask());
+                let change = track.take(at, now, Some(&body), is_settled);
                 bodies.insert(at, body);
-                track.take(at, now, is_settled)
+                change
             }),
-            Seen::Gone(id) => track.at(&id).and_then(|at| track.take(at, Readiness::NotFound, is_settled)),
+            Seen::Gone(id) => {
+                track.at(&id).and_then(|at| track.take(at, Readiness::NotFound, None, is_settled))
+            }
             Seen::Reconnecting(_) | Seen::Quiet => None,
         };
         stopped = !heard(change);
@@ -190,7 +208,7 @@ pub fn until_ready(
             // What depends on the time of the day changes without an event.
             for (at, body) in &bodies {
                 let now = readiness(&track.ids[*at], body, &terms.ask());
-                if let Some(change) = track.take(*at, now, is_settled) {
+                if let Some(change) = track.take(*at, now, Some(body), is_settled) {
                     stopped |= !heard(Some(change));
                 }
             }
@@ -249,7 +267,9 @@ fn tell_troubles(
         let change = Change {
             id: track.ids[*at].clone(),
             readiness: state,
-            trouble: Some(text),
+            is_settled: false,
+            ready: ready_count(&track.ids[*at], body),
+            troubles: found,
             settled: track.settled(is_settled),
             total,
         };
@@ -282,7 +302,7 @@ pub fn until_gone(
             if cluster.kind(&id.group, &id.version, &id.kind)?.is_some() {
                 served.push(id);
             } else if let Some(at) = track.at(&id) {
-                stopped |= !heard(track.take(at, Readiness::NotFound, is_gone));
+                stopped |= !heard(track.take(at, Readiness::NotFound, None, is_gone));
             }
         }
         left = served;
@@ -298,9 +318,11 @@ pub fn until_gone(
                         Some(_) => Readiness::Terminating,
                         None => Readiness::InProgress("Resource is not being deleted".to_string()),
                     };
-                    track.at(&stored.id).and_then(|at| track.take(at, state, is_gone))
+                    track.at(&stored.id).and_then(|at| track.take(at, state, None, is_gone))
                 }
-                Seen::Gone(id) => track.at(&id).and_then(|at| track.take(at, Readiness::NotFound, is_gone)),
+                Seen::Gone(id) => {
+                    track.at(&id).and_then(|at| track.take(at, Readiness::NotFound, None, is_gone))
+                }
                 Seen::Reconnecting(_) | Seen::Quiet => None,
             };
             stopped = !heard(change);

@@ -40,6 +40,14 @@ pub struct Trouble {
     pub pods: usize,
 }
 
+impl Trouble {
+    /// Reason and message alone.
+    pub fn brief(&self) -> String {
+        let separator = if self.message.is_empty() { "" } else { ": " };
+        format!("{}{separator}{}", self.reason, self.message)
+    }
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (pod {}", self.reason, self.pod)?;
@@ -57,6 +65,20 @@ impl fmt::Display for Trouble {
     }
 }
 
+/// The labels by which a workload selects its pods; empty for kinds without pods.
+pub(super) fn selector(id: &ObjectRef, body: &Value) -> BTreeMap<String, String> {
+    let selector = body.path(["spec", "selector", "matchLabels"]).or_else(|| {
+        // A ReplicationController selects without matchLabels; a Service selects pods that are not its own.
+        body.path(["spec", "selector"]).filter(|_| id.kind == "ReplicationController")
+    });
+    selector
+        .and_then(Value::as_map)
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.to_string(), value.as_str()?.to_string())))
+        .collect()
+}
+
 /// The pods of a workload, by its selector; a pod is its own. Empty for kinds without pods.
 ///
 /// # Errors
@@ -65,16 +87,7 @@ pub fn pods(store: &dyn Store, id: &ObjectRef, body: &Value) -> Result<Vec<Store
     if id.group.is_empty() && id.kind == "Pod" {
         return Ok(store.get(id)?.into_iter().collect());
     }
-    let selector = body.path(["spec", "selector", "matchLabels"]).or_else(|| {
-        // A ReplicationController selects without matchLabels; a Service selects pods that are not its own.
-        body.path(["spec", "selector"]).filter(|_| id.kind == "ReplicationController")
-    });
-    let labels: BTreeMap<String, String> = selector
-        .and_then(Value::as_map)
-        .into_iter()
-        .flatten()
-        .filter_map(|(key, value)| Some((key.to_string(), value.as_str()?.to_string())))
-        .collect();
+    let labels = selector(id, body);
     if labels.is_empty() {
         return Ok(Vec::new());
     }

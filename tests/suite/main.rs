@@ -23,6 +23,7 @@ mod kube;
 mod kube_faults;
 mod kube_hooks;
 mod kube_kills;
+mod kube_progress;
 mod kube_round_trip;
 mod kube_support;
 mod kube_verbs;

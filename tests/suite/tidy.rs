@@ -45,6 +45,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("similar", &["plan/diff"]),
     ("tar", &["chart/archive"]),
     ("tera", &["render/tera"]),
+    ("terminal_size", &["cli/ui"]),
     ("tiny_http", &["repo/serve"]),
     ("tokio", &["cluster/kube/"]),
     ("tower_service", &["cluster/kube/transport"]),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+use super::progress::ProgressArg;
 use super::wait::{LockArgs, WaitArgs};
 use crate::cli::error::Failure;
 use crate::cli::parse::{self, Pairs};
@@ -72,6 +73,9 @@ pub struct ApplyArgs {
     /// Waiting for other processes.
     #[command(flatten)]
     pub lock: LockArgs,
+    /// How progress is told.
+    #[command(flatten)]
+    pub progress: ProgressArg,
     /// Undo everything when the operation fails
     #[arg(long, alias = "atomic")]
     pub rollback_on_failure: bool,

@@ -8,6 +8,7 @@ pub mod chart;
 pub mod global;
 pub mod net;
 pub mod output;
+pub mod progress;
 pub mod values;
 pub mod wait;
 
@@ -16,6 +17,7 @@ pub use chart::{ChartArgs, LimitArgs};
 pub use global::GlobalArgs;
 pub use net::NetArgs;
 pub use output::OutputArg;
+pub use progress::ProgressArg;
 pub use values::ValueArgs;
 pub use wait::{LockArgs, WaitArgs};
 

@@ -5,7 +5,7 @@ use clap::Args;
 use super::install::ReleaseOutput;
 use super::upgrade::{ServerSide, server_side};
 use super::{Body, Leaf, Run, Verb};
-use crate::cli::args::{DeprecatedApplyArgs, DryRunArg, LockArgs, OutputArg, WaitArgs, apply};
+use crate::cli::args::{DeprecatedApplyArgs, DryRunArg, LockArgs, OutputArg, ProgressArg, WaitArgs, apply};
 use crate::cli::bridge;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Format};
@@ -59,6 +59,9 @@ pub struct RollbackArgs {
     /// Waiting for other processes.
     #[command(flatten)]
     pub lock: LockArgs,
+    /// How progress is told.
+    #[command(flatten)]
+    pub progress: ProgressArg,
     /// Do not run hooks
     #[arg(long)]
     pub no_hooks: bool,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Body, Leaf, Run, Verb};
-use crate::cli::args::OutputArg;
+use crate::cli::args::{OutputArg, ProgressArg};
 use crate::cli::bridge;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Csv};
@@ -45,6 +45,9 @@ pub struct TestArgs {
     /// How long to wait for each test, such as 90s or 5m
     #[arg(long, default_value = "5m0s", value_parser = parse::duration, value_name = "DURATION")]
     pub timeout: Duration,
+    /// How progress is told.
+    #[command(flatten)]
+    pub progress: ProgressArg,
     /// The output format.
     #[command(flatten)]
     pub output: OutputArg,

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{Body, Leaf, Run, Verb};
-use crate::cli::args::{LockArgs, OutputArg, WaitArgs};
+use crate::cli::args::{LockArgs, OutputArg, ProgressArg, WaitArgs};
 use crate::cli::bridge;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::interrupt::Interrupt;
@@ -64,6 +64,9 @@ pub struct RemoveArgs {
     /// Waiting for other processes.
     #[command(flatten)]
     pub lock: LockArgs,
+    /// How progress is told.
+    #[command(flatten)]
+    pub progress: ProgressArg,
     /// The output format.
     #[command(flatten)]
     pub output: OutputArg,

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use super::args::GlobalArgs;
 use super::error::Failure;
-use super::parse;
+use super::parse::{self, ProgressMode};
 use super::ui::{ColourMode, Level, Ui};
 use crate::cluster::KubeOptions;
 use crate::sys::env_vars::VARIABLES;
@@ -150,6 +150,7 @@ pub fn colour_mode(program: Program, host: &Host, flag: Option<&str>) -> Result<
         None => variable,
     };
     match typed.as_deref() {
+        None | Some("auto") if host.var("TERM") == Some("dumb") => Ok(ColourMode::Never),
         None | Some("auto") => Ok(ColourMode::Auto),
         Some("always") => Ok(ColourMode::Always),
         Some("never") => Ok(ColourMode::Never),
@@ -287,6 +288,8 @@ pub struct Session<'a> {
     pub settings: &'a Settings,
     /// The printer.
     pub ui: &'a Ui,
+    /// How progress is told.
+    pub progress: ProgressMode,
     /// Names of the flags that were typed, for rules such as `--reset-values` against `--reuse-values`.
     pub given: BTreeSet<String>,
     /// The command's own name as typed in full: `repo add`.
@@ -395,6 +398,9 @@ mod tests {
         let host = fixed::host(&[("NO_COLOR", "1"), ("BOWLINE_COLOR", "always")]);
         assert_eq!(colour_mode(OWN, &host, None).unwrap(), ColourMode::Never);
         assert_eq!(colour_mode(OWN, &host, Some("always")).unwrap(), ColourMode::Always);
+        let dumb = fixed::host(&[("TERM", "dumb")]);
+        assert_eq!(colour_mode(OWN, &dumb, None).unwrap(), ColourMode::Never);
+        assert_eq!(colour_mode(OWN, &dumb, Some("always")).unwrap(), ColourMode::Always);
         let helm = fixed::host(&[("NO_COLOR", "1")]);
         assert_eq!(colour_mode(HELM, &helm, Some("always")).unwrap(), ColourMode::Never);
         let failure = colour_mode(OWN, &host, Some("foo")).unwrap_err();

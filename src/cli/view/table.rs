@@ -61,7 +61,7 @@ impl Table {
         let cut: Vec<Vec<(String, Option<Label>)>> = self
             .rows
             .iter()
-            .map(|row| row.iter().map(|cell| (self.cut(&cell.text), cell.label)).collect())
+            .map(|row| row.iter().map(|cell| (cut(&cell.text, self.column_width), cell.label)).collect())
             .collect();
         let columns = cut.iter().map(Vec::len).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns)
@@ -86,28 +86,29 @@ impl Table {
         drawn.push('\n');
         drawn
     }
+}
 
-    fn cut(&self, text: &str) -> String {
-        // Control characters in a cell would break the table, or the terminal.
-        let text: String = if is_printable(text) {
-            text.to_string()
-        } else {
-            text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-        };
-        if self.column_width == 0 || width(&text) <= self.column_width {
-            return text;
-        }
-        let room = self.column_width.saturating_sub(3).max(1);
-        let mut used = 0;
-        let kept: String = text
-            .chars()
-            .take_while(|c| {
-                used += c.width().unwrap_or(0);
-                used <= room
-            })
-            .collect();
-        kept + "..."
+/// A text of at most so many columns, `...` at its end when it was cut, and without control characters; 0 for no limit.
+pub(in crate::cli) fn cut(text: &str, most: usize) -> String {
+    // Control characters in a cell would break the table, or the terminal.
+    let text: String = if is_printable(text) {
+        text.to_string()
+    } else {
+        text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    };
+    if most == 0 || width(&text) <= most {
+        return text;
     }
+    let room = most.saturating_sub(3).max(1);
+    let mut used = 0;
+    let kept: String = text
+        .chars()
+        .take_while(|c| {
+            used += c.width().unwrap_or(0);
+            used <= room
+        })
+        .collect();
+    kept + "..."
 }
 
 /// Whether a text is printable ASCII: one column for each byte, and nothing that breaks a table.
@@ -116,7 +117,7 @@ fn is_printable(text: &str) -> bool {
 }
 
 /// Columns of a text. Looking at every character in the tables of widths took a tenth of a long `list`.
-fn width(text: &str) -> usize {
+pub(in crate::cli) fn width(text: &str) -> usize {
     if is_printable(text) { text.len() } else { text.width() }
 }
 

@@ -1,0 +1,207 @@
+//! How the events of a verb are shown while it runs, all on standard error.
+//!
+//! | manner | when | what |
+//! |---|---|---|
+//! | table | `--progress=auto` on a terminal that can redraw | one frame, drawn anew, gone at the end ([`table`]) |
+//! | lines | `auto` elsewhere, `plain` | a line for each change |
+//! | JSON | `json` | an object on a line for each change ([`json`]) |
+//! | none | `none` | nothing |
+//!
+//! Invariants: what a cluster says cannot move the cursor or forge a line; warnings and the logs of hooks are told in every
+//! manner; standard output is left alone.
+
+pub mod json;
+mod table;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::parse::ProgressMode;
+use super::ui::{Level, Ui};
+use crate::data::time::{Time, Zone};
+use crate::diag::Severity;
+use crate::ops::{Event, ObjectEvent, OpsError, Progress};
+use crate::sys::{Host, monotonic};
+use table::Board;
+
+/// The frame is drawn anew at most this often for mere changes.
+const REDRAWN_EVERY: Duration = Duration::from_millis(80);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Table,
+    Lines,
+    Json,
+    Silent,
+}
+
+/// Shows the events of one verb.
+pub struct Shown<'a> {
+    ui: &'a Ui,
+    host: &'a Host,
+    manner: Manner,
+    seen: Mutex<Seen>,
+}
+
+/// What was heard so far.
+struct Seen {
+    board: Board,
+    drawn: Option<Instant>,
+}
+
+impl<'a> Shown<'a> {
+    /// Decides on a manner: a table needs a terminal that knows its size and is not a dumb one.
+    pub fn new(ui: &'a Ui, host: &'a Host, mode: ProgressMode) -> Self {
+        let redraws = || {
+            let terminal = host.var("TERM");
+            ui.err_size().is_some() && (cfg!(windows) || terminal.is_some_and(|name| name != "dumb"))
+        };
+        let manner = match mode {
+            ProgressMode::Auto if redraws() => Manner::Table,
+            ProgressMode::Auto | ProgressMode::Plain => Manner::Lines,
+            ProgressMode::Json => Manner::Json,
+            ProgressMode::None => Manner::Silent,
+        };
+        let seen = Mutex::new(Seen { board: Board::new(monotonic()), drawn: None });
+        Shown { ui, host, manner, seen }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        // A panic of another thread leaves at worst a count that is wrong.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends: the table goes, a summary stays in its place; the last JSON line tells how it ended.
+    pub fn finish(&self, error: Option<&OpsError>) {
+        let seen = self.seen();
+        match self.manner {
+            Manner::Table => {
+                self.ui.draw(&[]);
+                if let Some(summary) = seen.board.summary(monotonic()) {
+                    self.ui.note(summary);
+                }
+            }
+            Manner::Json => {
+                let message = error.map(ToString::to_string);
+                let state = if error.is_some() { "failed" } else { "succeeded" };
+                self.line(&json::Line::work(seen.board.release(), Some("end"), state, message.as_deref()));
+            }
+            Manner::Lines | Manner::Silent => {}
+        }
+    }
+
+    fn line(&self, line: &json::Line<'_>) {
+        let time = Time::from_system(self.host.now(), Zone::Utc).rfc3339_nano();
+        self.ui.note(line.text(&time));
+    }
+
+    /// A JSON line about the work itself.
+    fn work(&self, seen: &Seen, state: &str, message: Option<&str>) {
+        self.line(&json::Line::work(seen.board.release(), seen.board.phase(), state, message));
+    }
+
+    /// Draws the frame anew; `now` or never, else only when the last one is old enough.
+    fn draw(&self, seen: &mut Seen, at_once: bool) {
+        let now = monotonic();
+        let fresh = seen.drawn.is_some_and(|last| now.duration_since(last) < REDRAWN_EVERY);
+        if let Some(size) = self.ui.err_size().filter(|_| at_once || !fresh) {
+            self.ui.draw(&seen.board.frame(size, self.ui.err_paint, now));
+            seen.drawn = Some(now);
+        }
+    }
+
+    fn object(&self, event: &ObjectEvent) {
+        let mut seen = self.seen();
+        match self.manner {
+            Manner::Table => {
+                seen.board.take(event, monotonic());
+                self.draw(&mut seen, false);
+            }
+            Manner::Lines => self.ui.note(told(event)),
+            Manner::Json => self.line(&json::Line::of(seen.board.release(), seen.board.phase(), event)),
+            Manner::Silent => {}
+        }
+    }
+
+    fn doing(&self, text: String) {
+        let mut seen = self.seen();
+        match self.manner {
+            Manner::Table => {
+                seen.board.doing(text);
+                self.draw(&mut seen, true);
+            }
+            Manner::Lines => self.ui.note(printable(&text)),
+            Manner::Json => self.work(&seen, "doing", Some(&text)),
+            Manner::Silent => {}
+        }
+    }
+
+    fn warning(&self, text: &str) {
+        match self.manner {
+            Manner::Json => self.work(&self.seen(), "warning", Some(text)),
+            _ => self.ui.warn(text, &[]),
+        }
+    }
+}
+
+impl Progress for Shown<'_> {
+    fn event(&self, event: Event) {
+        match event {
+            Event::Warning(text) => self.warning(&text),
+            Event::Doing(text) => self.doing(text),
+            Event::Debug(text) => self.ui.log(Level::Debug, &text, &[]),
+            Event::Phase { release, phase } => {
+                let mut seen = self.seen();
+                seen.board.begin(release, phase);
+                match self.manner {
+                    Manner::Table => self.draw(&mut seen, true),
+                    Manner::Json => self.work(&seen, "started", None),
+                    Manner::Lines | Manner::Silent => {}
+                }
+            }
+            Event::Object(object) => self.object(&object),
+            Event::Log { pod, container, text } => self.ui.note(log_block(&pod, &container, &text)),
+            Event::Fact { severity, text, fields } => {
+                let level = match severity {
+                    Severity::Error => Level::Error,
+                    Severity::Warning => Level::Warn,
+                    Severity::Info => Level::Info,
+                };
+                let fields: Vec<(&str, &str)> =
+                    fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                self.ui.log(level, text, &fields);
+            }
+            // A reader that went away takes nothing from the error that follows.
+            Event::Rendered(text) if self.ui.is_debug() => {
+                let _ = self.ui.out(&text);
+            }
+            Event::Rendered(_) => {}
+        }
+    }
+
+    fn beat(&self) {
+        if self.manner == Manner::Table {
+            self.draw(&mut self.seen(), true);
+        }
+    }
+}
+
+/// One line for what happened to an object: `[3/12] Deployment/ns/web: waiting: Available: 0/1`.
+fn told(event: &ObjectEvent) -> String {
+    let count = event.count.map(|(settled, total)| format!("[{settled}/{total}] ")).unwrap_or_default();
+    let separator = if event.message.is_empty() { "" } else { ": " };
+    printable(&format!("{count}{}: {}{separator}{}", event.id, event.what, event.message))
+}
+
+/// A text that stays on its line.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The log of a container, each line behind its pod and container.
+fn log_block(pod: &str, container: &str, text: &str) -> String {
+    text.lines().map(|line| format!("{pod} {container}: {line}")).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests;
