@@ -19,16 +19,21 @@ use crate::repo::config::RepoPaths;
 use crate::values;
 
 /// Shows the events of a verb: warnings as lines on stderr, the rest with `--debug`.
-struct Shown<'a>(&'a Ui);
+struct Shown<'a> {
+    ui: &'a Ui,
+    /// Who hears of each event too.
+    also: &'a dyn Fn(&Event),
+}
 
 impl Progress for Shown<'_> {
     fn event(&self, event: Event) {
+        (self.also)(&event);
         match event {
-            Event::Warning(text) => self.0.warn(&text, &[]),
-            Event::Doing(text) => self.0.progress(&text),
-            Event::Debug(text) => self.0.log(Level::Debug, &text, &[]),
-            Event::Object(object) => self.0.note(told(&object)),
-            Event::Log { pod, container, text } => self.0.note(log_block(&pod, &container, &text)),
+            Event::Warning(text) => self.ui.warn(&text, &[]),
+            Event::Doing(text) => self.ui.progress(&text),
+            Event::Debug(text) => self.ui.log(Level::Debug, &text, &[]),
+            Event::Object(object) => self.ui.note(told(&object)),
+            Event::Log { pod, container, text } => self.ui.note(log_block(&pod, &container, &text)),
             Event::Fact { severity, text, fields } => {
                 let level = match severity {
                     Severity::Error => Level::Error,
@@ -37,13 +42,13 @@ impl Progress for Shown<'_> {
                 };
                 let fields: Vec<(&str, &str)> =
                     fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                self.0.log(level, text, &fields);
+                self.ui.log(level, text, &fields);
             }
             // A reader that went away takes nothing from the error that follows.
-            Event::Rendered(text) if self.0.is_debug() => {
-                let _ = self.0.out(&text);
+            Event::Rendered(text) if self.ui.is_debug() => {
+                let _ = self.ui.out(&text);
             }
-            Event::Rendered(_) => {}
+            Event::Rendered(_) | Event::InstallsInstead => {}
         }
     }
 }
@@ -112,8 +117,30 @@ impl Session<'_> {
         interrupted: &AtomicBool,
         run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,
     ) -> Result<T, Failure> {
+        self.heard(interrupted, &|_| (), run)
+    }
+
+    /// Runs a verb as [`with_interrupt`](Self::with_interrupt) does, and lets the caller hear of each event first.
+    ///
+    /// # Errors
+    /// What the verb fails with.
+    pub fn with_listener<T>(
+        &self,
+        also: &dyn Fn(&Event),
+        run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,
+    ) -> Result<T, Failure> {
+        let flag = Interrupt::install()?.flag();
+        self.heard(&flag, also, run)
+    }
+
+    fn heard<T>(
+        &self,
+        interrupted: &AtomicBool,
+        also: &dyn Fn(&Event),
+        run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,
+    ) -> Result<T, Failure> {
         let paths = self.settings.repo_paths();
-        let shown = Shown(self.ui);
+        let shown = Shown { ui: self.ui, also };
         let context = Context { host: self.host, paths: &paths, progress: &shown, interrupted };
         run(&context).map_err(Failure::of_verb)
     }
