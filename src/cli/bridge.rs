@@ -169,6 +169,18 @@ impl Session<'_> {
         }
     }
 
+    /// Opens the store for a change to what is recorded already. A dry run reads the record in every mode, as Helm's does:
+    /// without it there is nothing to begin from.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn store_with_history(&self, mode: DryRun) -> Result<Box<dyn Store>, Failure> {
+        match mode {
+            DryRun::Client | DryRun::Server => self.store(),
+            DryRun::None => self.changing_store(),
+        }
+    }
+
     /// Opens the store that a command changes; the choice is told when nobody made it.
     ///
     /// # Errors

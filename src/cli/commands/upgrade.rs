@@ -153,7 +153,7 @@ impl UpgradeArgs {
 
 fn run(session: &Session, options: &UpgradeOptions, output: ReleaseOutput) -> Outcome {
     let namespace = session.namespace().map_err(|failure| failure.prefix(FAILED))?;
-    let store = session.store_for(options.apply.dry_run)?;
+    let store = session.store_with_history(options.apply.dry_run)?;
     let target = bridge::target(&*store, &namespace);
     let table = output.format == Format::Table;
     let installs = Cell::new(false);
