@@ -144,7 +144,10 @@ function commands(entry) {
   const release = entry.name.toLowerCase().replace(/[^a-z0-9-]+/g, "-").slice(0, 53).replace(/^-+|-+$/g, "") || "my-release";
   const reference = quoted(`${name}/${entry.name}`), version = quoted(entry.version);
   const box = make("section", { class: "card", "aria-labelledby": "install" });
+  // Helm knows no other template language than its own.
+  const both = !entry.engine || entry.engine === "gotpl";
   const draw = () => {
+    const by = both ? client : "bowline";
     const pick = (value) => make("button", { type: "button", "aria-pressed": String(client === value), onclick: () => {
       client = value;
       try { localStorage.setItem("client", value); } catch { /* storage may be switched off */ }
@@ -153,12 +156,12 @@ function commands(entry) {
     } }, value);
     box.replaceChildren(
       make("div", { class: "tools" }, make("h2", { id: "install" }, entry.type === "library" ? "Use" : "Install"),
-        make("div", { class: "switch", role: "group", "aria-label": "Client" }, pick("bowline"), pick("helm"))),
-      command("Add this repository, once", `${client} repo add ${quoted(name)} ${quoted(url)}`),
+        both ? make("div", { class: "switch", role: "group", "aria-label": "Client" }, pick("bowline"), pick("helm")) : null),
+      command("Add this repository, once", `${by} repo add ${quoted(name)} ${quoted(url)}`),
       entry.type === "library"
-        ? command("Fetch the archive", `${client} pull ${reference} --version ${version}`)
-        : command("Install the chart", `${client} install ${quoted(release)} ${reference} --version ${version}`),
-      command("See its values", `${client} show values ${reference} --version ${version}`));
+        ? command("Fetch the archive", `${by} pull ${reference} --version ${version}`)
+        : command("Install the chart", `${by} install ${quoted(release)} ${reference} --version ${version}`),
+      command("See its values", `${by} show values ${reference} --version ${version}`));
   };
   draw();
   return box;

@@ -226,9 +226,10 @@ impl Hint for ChartError {
             | ChartError::Invalid(diagnostic)
             | ChartError::ApiVersion(diagnostic)
             | ChartError::Ignore(diagnostic) => diagnostic.hints(),
-            ChartError::NoChartYaml { .. } => one(
-                "a chart is a folder with a Chart.yaml in it; check the path, or make a chart with `create`",
-            ),
+            ChartError::NoChartYaml { chart } => vec![format!(
+                "a chart is a folder with a Chart.yaml in it, and {chart} has none; check the path, or make a chart with \
+                 `create`"
+            )],
             ChartError::NotAnArchive { looks_like_yaml: true, .. } => {
                 one("this looks like YAML; give the chart first and values files with -f")
             }

@@ -105,13 +105,47 @@ pub fn create(name: &str, parent: &Path, options: &CreateOptions<'_>) -> Result<
         let named = |(path, text): &(&str, &str)| ((*path).to_string(), fill(text, name).into_bytes());
         options.language.files().iter().map(named).collect()
     };
-    let mut created = Created { folder: folder.clone(), written: Vec::new(), overwritten: Vec::new() };
+    // Beside its place first: a disk that fills up, or a kill, leaves no half of a chart under the chart's name.
+    let part = parent.join(format!(".{name}.part"));
+    if fs::kind(&part) != Kind::Missing {
+        fs::remove_dir_all(&part)?;
+    }
+    let made =
+        write(&part, &files).and_then(|()| put(&part, &folder, files.into_iter().map(|(path, _)| path)));
+    if fs::kind(&part) != Kind::Missing {
+        // What failed is worth more than that the rest of it cannot be removed.
+        let _ = fs::remove_dir_all(&part);
+    }
+    made
+}
+
+/// Writes the files of a chart into a folder of its own.
+fn write(part: &Path, files: &[(String, Vec<u8>)]) -> Result<(), ChartError> {
     for (path, data) in files {
-        let path = fs::safe_join(&folder, &path)?;
-        if fs::kind(&path) != Kind::Missing {
-            created.overwritten.push(path.clone());
+        fs::write(&fs::safe_join(part, path)?, data)?;
+    }
+    fs::create_dir_all(&part.join("charts"))?;
+    Ok(())
+}
+
+/// Moves a written chart to its place: as a whole, or file by file over what is there.
+fn put(part: &Path, folder: &Path, files: impl Iterator<Item = String>) -> Result<Created, ChartError> {
+    let mut created = Created { folder: folder.to_path_buf(), written: Vec::new(), overwritten: Vec::new() };
+    let whole = fs::kind(folder) == Kind::Missing;
+    if whole {
+        fs::rename(part, folder)?;
+    }
+    for file in files {
+        let path = fs::safe_join(folder, &file)?;
+        if !whole {
+            if fs::kind(&path) != Kind::Missing {
+                created.overwritten.push(path.clone());
+            }
+            if let Some(folder) = path.parent() {
+                fs::create_dir_all(folder)?;
+            }
+            fs::rename(&fs::safe_join(part, &file)?, &path)?;
         }
-        fs::write(&path, &data)?;
         created.written.push(path);
     }
     fs::create_dir_all(&folder.join("charts"))?;

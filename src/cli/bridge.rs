@@ -13,9 +13,26 @@ use crate::fetch::FetchOptions;
 use crate::ops::change::Target;
 use crate::ops::options::DryRun;
 use crate::ops::repo::Repository;
-use crate::ops::{Context, OpsError};
+use crate::ops::{Context, Event, OpsError, Progress};
 use crate::repo::config::RepoPaths;
 use crate::values;
+
+/// Lets the caller of a verb hear of each event before it is shown.
+struct Heard<'a> {
+    shown: &'a Shown<'a>,
+    also: &'a dyn Fn(&Event),
+}
+
+impl Progress for Heard<'_> {
+    fn event(&self, event: Event) {
+        (self.also)(&event);
+        self.shown.event(event);
+    }
+
+    fn beat(&self) {
+        self.shown.beat();
+    }
+}
 
 impl Settings {
     /// `repositories.yaml` and the caches, as the repository modules want them.
@@ -69,9 +86,32 @@ impl Session<'_> {
         interrupted: &AtomicBool,
         run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,
     ) -> Result<T, Failure> {
+        self.heard(interrupted, &|_| (), run)
+    }
+
+    /// Runs a verb as [`with_interrupt`](Self::with_interrupt) does, and lets the caller hear of each event first.
+    ///
+    /// # Errors
+    /// What the verb fails with.
+    pub fn with_listener<T>(
+        &self,
+        also: &dyn Fn(&Event),
+        run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,
+    ) -> Result<T, Failure> {
+        let flag = Interrupt::install()?.flag();
+        self.heard(&flag, also, run)
+    }
+
+    fn heard<T>(
+        &self,
+        interrupted: &AtomicBool,
+        also: &dyn Fn(&Event),
+        run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,
+    ) -> Result<T, Failure> {
         let paths = self.settings.repo_paths();
         let shown = Shown::new(self.ui, self.host, self.progress);
-        let context = Context { host: self.host, paths: &paths, progress: &shown, interrupted };
+        let heard = Heard { shown: &shown, also };
+        let context = Context { host: self.host, paths: &paths, progress: &heard, interrupted };
         let result = run(&context);
         shown.finish(result.as_ref().err());
         result.map_err(Failure::of_verb)
@@ -97,6 +137,18 @@ impl Session<'_> {
         match mode {
             DryRun::Client => Ok(Box::new(cluster::Memory::new(self.host))),
             DryRun::Server => self.store(),
+            DryRun::None => self.changing_store(),
+        }
+    }
+
+    /// Opens the store for a change to what is recorded already. A dry run reads the record in every mode, as Helm's does:
+    /// without it there is nothing to begin from.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn store_with_history(&self, mode: DryRun) -> Result<Box<dyn Store>, Failure> {
+        match mode {
+            DryRun::Client | DryRun::Server => self.store(),
             DryRun::None => self.changing_store(),
         }
     }

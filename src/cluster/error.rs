@@ -272,6 +272,9 @@ impl Hint for StoreError {
             }
             StoreError::Unsupported { .. } => "choose the store in a file with --store sqlite:PATH",
             StoreError::Partial { source, .. } => return source.hints(),
+            StoreError::Unreachable { store, .. } if store.starts_with("sqlite:") => {
+                "check --store, and the owner and mode of the file; `bowline env` shows which store is chosen"
+            }
             StoreError::Unreachable { .. } => "check --store; `bowline env` shows which store is chosen",
             StoreError::ClusterUnreachable { .. } => {
                 "check that the cluster runs and that the context is the right one; `--store sqlite` works without a cluster"

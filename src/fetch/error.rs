@@ -233,6 +233,9 @@ impl Hint for FetchError {
                     None => vec![format!("add it: bowline repo add {name} URL")],
                 }
             }
+            FetchError::PathNotFound { .. } => {
+                vec!["check the path; it is looked up from the folder that the command was started in".to_string()]
+            }
             FetchError::NoRepository { reference } => {
                 vec![format!("write ./{reference} for a folder, or REPOSITORY/{reference} for a chart of a repository")]
             }

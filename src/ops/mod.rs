@@ -87,6 +87,8 @@ pub enum Event {
     },
     /// Text that was rendered and is no manifest: what `--debug` prints before the error.
     Rendered(String),
+    /// An upgrade with `install` found nothing to upgrade, and installs.
+    InstallsInstead,
 }
 
 /// A part of an operation in a running cluster.

@@ -56,7 +56,7 @@ pub enum DryRun {
     /// Do it.
     #[default]
     None,
-    /// Render only; no store is opened.
+    /// Render only: no object is looked at; what is recorded is read where an upgrade begins from it.
     Client,
     /// Render with the store's answers (lookup, conflicts), and change nothing.
     Server,

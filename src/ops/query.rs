@@ -9,7 +9,7 @@ use super::{Context, OpsError};
 use crate::cluster::{Query, Store, Stored};
 use crate::data::{Map, Value};
 use crate::manifest;
-use crate::release::{Filter, Release, ReleaseError, Selector, Sort, Statuses, Summary};
+use crate::release::{Filter, Release, ReleaseError, Selector, Sort, Status, Statuses, Summary};
 use crate::values::{self, Compat};
 
 /// What to list.
@@ -134,6 +134,8 @@ pub fn status(
         let id = crate::plan::located(&object.id, target.namespace, &scopes);
         match target.store.get(&id)? {
             Some(stored) => report.objects.push(stored),
+            // After an uninstall nothing is missed.
+            None if report.release.info.status == Status::Uninstalled => {}
             None => report.missing.push(id),
         }
     }

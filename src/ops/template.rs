@@ -251,5 +251,6 @@ pub fn write_files(report: &TemplateReport, folder: &Path) -> Result<Vec<PathBuf
     for (path, text) in &files {
         fs::write_atomic(path, text.as_bytes(), false)?;
     }
-    Ok(files.into_iter().map(|(path, _)| path).collect())
+    // Each path leads into the folder, as `safe_join` made it.
+    Ok(files.iter().map(|(path, _)| path.strip_prefix(folder).unwrap_or(path).to_path_buf()).collect())
 }

@@ -73,6 +73,7 @@ fn upgrade_once(
     let last = history.last(&options.release)?;
     let gone = last.as_ref().is_none_or(|record| record.release.info.status == Status::Uninstalled);
     if options.install && gone {
+        context.progress.event(super::Event::InstallsInstead);
         return install::install(context, target, &as_install(options));
     }
     let Some(last) = last else { return Err(not_deployed(&options.release, None)) };
@@ -134,22 +135,6 @@ fn upgrade_once(
         Ok(done) => Ok(ReleaseReport::of(done, false)),
         Err(error) => Err(undo(context, target, &history, options, error)),
     }
-}
-
-/// Whether an upgrade with `install` will install, because there is nothing to upgrade.
-///
-/// # Errors
-/// The store cannot be read.
-pub fn will_install(
-    context: &Context<'_>,
-    target: Target<'_>,
-    options: &UpgradeOptions,
-) -> Result<bool, OpsError> {
-    if !options.install {
-        return Ok(false);
-    }
-    let head = target.history(context).head(&options.release)?;
-    Ok(head.is_none_or(|head| head.status == Status::Uninstalled))
 }
 
 fn as_install(options: &UpgradeOptions) -> InstallOptions {

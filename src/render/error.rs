@@ -100,6 +100,9 @@ impl Hint for RenderError {
             RenderError::Templates(failures) => {
                 failures.first().map(|failure| failure.diagnostic.hints.clone()).unwrap_or_default()
             }
+            RenderError::KubeVersion { .. } => {
+                vec!["a version of Kubernetes is written as 1.34 or v1.34.2".to_string()]
+            }
             RenderError::Unsupported { .. } => {
                 vec!["Chart.yaml's `engine` is `gotpl` or `tera`".to_string()]
             }

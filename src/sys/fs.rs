@@ -67,14 +67,20 @@ impl FsError {
 
 impl crate::diag::Hint for FsError {
     fn hints(&self) -> Vec<String> {
-        let FsError::Io { source, path, .. } = self else { return Vec::new() };
+        let (source, path) = match self {
+            FsError::Io { source, path, .. } => (source, path),
+            FsError::NotText { .. } => return vec!["save the file as UTF-8 text".to_string()],
+            _ => return Vec::new(),
+        };
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                vec!["free some space on the disk; nothing was changed".to_string()]
+                vec!["free some space on the disk, then run the command again".to_string()]
             }
             io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-                vec![format!("check the owner and mode of {}", path.display())]
+                let refusing = path.ancestors().find(|path| path.symlink_metadata().is_ok()).unwrap_or(path);
+                vec![format!("check the owner and mode of {}", refusing.display())]
             }
+            io::ErrorKind::IsADirectory => vec!["give the path of a file".to_string()],
             _ => Vec::new(),
         }
     }

@@ -107,7 +107,15 @@ pub struct Finding {
 impl Hint for ValuesError {
     fn hints(&self) -> Vec<String> {
         match self {
-            ValuesError::Schema { .. } => {
+            ValuesError::Schema { charts } => {
+                let unusable =
+                    |finding: &Finding| finding.path.is_empty() && finding.text.contains("is not JSON");
+                if charts.iter().flat_map(|chart| &chart.findings).all(unusable) {
+                    return vec![
+                        "correct the chart's values.schema.json, or skip the check with --skip-schema-validation"
+                            .to_string(),
+                    ];
+                }
                 vec!["change the values, or skip the check with --skip-schema-validation".to_string()]
             }
             ValuesError::SubchartValues { chart, .. } => {

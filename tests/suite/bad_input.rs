@@ -162,3 +162,27 @@ fn a_store_in_a_folder_that_cannot_be_made_is_told() {
         assert!(ran.stderr.contains(what) && ran.stderr.contains("\nhint: "), "{}", ran.stderr);
     }
 }
+
+/// A limit on the size of files is met as a disk that is full is: in the middle of a write.
+#[cfg(unix)]
+#[test]
+fn a_chart_that_cannot_be_written_in_full_is_not_there_at_all() {
+    let env = Env::new();
+    let program = env.command([]).get_program().to_os_string();
+    let limited = |blocks: u32| {
+        let mut shell = std::process::Command::new("sh");
+        // The signal is ignored, so that the write fails instead of ending the process.
+        shell.arg("-c").arg(format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" create web"));
+        let ran = shell.arg(&program).current_dir(env.work()).env("HOME", env.home()).output().unwrap();
+        (ran.status.code(), String::from_utf8(ran.stderr).unwrap())
+    };
+    let left = || fs::read_dir(env.work()).unwrap().count();
+    let (code, told) = limited(1);
+    assert_eq!((code, left()), (Some(1), 0), "{told}");
+    assert!(told.contains("cannot write") && told.contains("too large"), "{told}");
+    // What a killed run left is no obstacle.
+    env.write(".web.part/Chart.yaml", "");
+    let (code, told) = limited(1_000);
+    assert_eq!((code, left()), (Some(0), 1), "{told}");
+    assert!(env.path("web/values.yaml").is_file());
+}

@@ -16,7 +16,7 @@ use crate::sys::process;
 /// `--dry-run`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DryRunArg {
-    /// Only show what would be done; =client renders without the store, =server reads it
+    /// Only show what would be done; =client renders without a look at objects, =server looks at them
     #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "unset",
           value_name = "HOW")]
     pub dry_run: Option<String>,

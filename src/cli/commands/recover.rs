@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use clap::Args;
+use serde::Serialize;
 
 use super::{Body, Leaf, Run, Verb};
+use crate::cli::args::OutputArg;
 use crate::cli::bridge;
 use crate::cli::error::{Exit, Outcome};
-use crate::cli::parse;
+use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
+use crate::cli::view::structured;
 use crate::ops::recover;
 
 /// The entry of the command table.
@@ -22,7 +25,8 @@ rollback can begin. What bowline itself left is taken over without this, once it
 has no lease, and only you know that nobody is at it any more. Objects are not touched, and a live lease is never broken.",
     examples: "\
 bowline recover web
-bowline recover web --older-than 0s",
+bowline recover web --older-than 0s
+bowline recover web -o json",
     positionals: "RELEASE",
     exclusive: &[],
     body: Body::Leaf(Leaf::of::<RecoverArgs>()),
@@ -37,6 +41,18 @@ pub struct RecoverArgs {
     /// Only what began at least so long ago
     #[arg(long, default_value = "10m", value_parser = parse::duration, value_name = "DURATION")]
     pub older_than: Duration,
+    /// The output format.
+    #[command(flatten)]
+    pub output: OutputArg,
+}
+
+/// A revision that was closed, as it was before.
+#[derive(Serialize)]
+struct Report<'a> {
+    release: &'a str,
+    revision: u64,
+    status: String,
+    description: &'a str,
 }
 
 impl Run for RecoverArgs {
@@ -47,6 +63,16 @@ impl Run for RecoverArgs {
         let name = &self.release;
         let taken =
             session.with_interrupt(|context| recover::recover(context, target, name, self.older_than))?;
+        if self.output.output != Format::Table {
+            let report = taken.as_ref().map(|taken| Report {
+                release: name,
+                revision: taken.revision,
+                status: taken.status.to_string(),
+                description: &taken.description,
+            });
+            session.ui.out(&structured(&report, self.output.output)?)?;
+            return Ok(Exit::Done);
+        }
         session.ui.line(match taken {
             None => format!("nothing is under way on {name}"),
             Some(taken) => {

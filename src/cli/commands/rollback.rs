@@ -133,7 +133,7 @@ impl Run for RollbackArgs {
         let format = self.output.output;
         let options = self.resolve(session)?;
         let namespace = session.namespace()?;
-        let store = session.store_for(options.dry_run)?;
+        let store = session.store_with_history(options.dry_run)?;
         let target = bridge::target(&*store, &namespace);
         let report = session.with_interrupt(|context| ops::rollback(context, target, &options))?;
         match format {

@@ -115,10 +115,9 @@ impl TemplateArgs {
         } else if apply.dry_run == DryRun::None {
             return Err(Failure::usage("invalid dry-run value (\"none\"). Must be \"server\" or \"client\""));
         }
-        let folder = self.output_dir.map(|folder| session.host.resolve(folder));
         let output_folder = match &name {
-            ReleaseName::Given(name) if self.release_name => folder.map(|folder| folder.join(name)),
-            _ => folder,
+            ReleaseName::Given(name) if self.release_name => self.output_dir.map(|folder| folder.join(name)),
+            _ => self.output_dir,
         };
         let options = TemplateOptions {
             name,
@@ -150,9 +149,12 @@ impl Run for TemplateArgs {
         match &output_folder {
             None => session.ui.out(&report.text)?,
             Some(folder) => {
-                let paths = session.with_context(|_| ops::write_files(&report, folder))?;
+                let paths =
+                    session.with_context(|_| ops::write_files(&report, &session.host.resolve(folder)))?;
+                // As it was typed, without a leading `./`: so Helm shows it.
+                let shown = folder.strip_prefix(".").unwrap_or(folder);
                 for path in paths {
-                    session.ui.line(format!("wrote {}", path.display()))?;
+                    session.ui.line(format!("wrote {}", shown.join(path).display()))?;
                 }
                 session.ui.line("")?;
             }

@@ -80,7 +80,8 @@ impl Run for TestArgs {
         let store = session.changing_store()?;
         let target = bridge::target(&*store, &namespace);
         let report = session.with_interrupt(|context| test::test(context, target, &options))?;
-        let block = Block { everything: session.settings.debug, ..Block::default() };
+        // Notes are for those who install, as in Helm.
+        let block = Block { everything: session.settings.debug, hide_notes: true, ..Block::default() };
         session.ui.out(&view::release::text(
             &report.release,
             self.output.output,

@@ -120,7 +120,7 @@ impl RemoveArgs {
 /// A release cannot be removed.
 pub fn remove(session: &Session, releases: &[String], options: &UninstallOptions, format: Format) -> Outcome {
     let namespace = session.namespace()?;
-    let store = session.store_for(if options.dry_run { DryRun::Server } else { DryRun::None })?;
+    let store = session.store_with_history(if options.dry_run { DryRun::Server } else { DryRun::None })?;
     let target = bridge::target(&*store, &namespace);
     let mut rows = Vec::new();
     // One handler for all of them: a handler stays for the rest of the process.

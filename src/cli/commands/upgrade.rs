@@ -1,5 +1,7 @@
 //! `bowline upgrade`.
 
+use std::cell::Cell;
+
 use clap::Args;
 
 use super::install::ReleaseOutput;
@@ -10,6 +12,7 @@ use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
 use crate::cli::view::changes;
+use crate::ops::Event;
 use crate::ops::options::DryRun;
 use crate::ops::upgrade::{self as ops, UpgradeOptions};
 use crate::values::Reuse;
@@ -150,18 +153,20 @@ impl UpgradeArgs {
 
 fn run(session: &Session, options: &UpgradeOptions, output: ReleaseOutput) -> Outcome {
     let namespace = session.namespace().map_err(|failure| failure.prefix(FAILED))?;
-    let store = session.store_for(options.apply.dry_run)?;
+    let store = session.store_with_history(options.apply.dry_run)?;
     let target = bridge::target(&*store, &namespace);
-    let installs = session.with_context(|context| ops::will_install(context, target, options))?;
     let table = output.format == Format::Table;
-    if installs && table {
-        session.ui.out(&changes::installing_instead(&options.release))?;
-    }
-    // An install that an upgrade turned into fails without the words of an upgrade, as in Helm.
-    let words = if installs { "" } else { FAILED };
+    let installs = Cell::new(false);
+    let hear = |event: &Event| {
+        // Said once, however often a busy release makes it start again. That nobody reads it takes nothing from the rest.
+        if matches!(event, Event::InstallsInstead) && !installs.replace(true) && table {
+            let _ = session.ui.out(&changes::installing_instead(&options.release));
+        }
+    };
     let report = session
-        .with_interrupt(|context| ops::upgrade(context, target, options))
-        .map_err(|failure| failure.prefix(words))?;
+        .with_listener(&hear, |context| ops::upgrade(context, target, options))
+        // An install that an upgrade turned into fails without the words of an upgrade, as in Helm.
+        .map_err(|failure| failure.prefix(if installs.get() { "" } else { FAILED }))?;
     if !report.installed && table {
         session.ui.out(&changes::upgraded(&options.release))?;
     }

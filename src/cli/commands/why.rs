@@ -58,21 +58,21 @@ impl Run for WhyArgs {
         let target = bridge::target(&*store, &options.namespace);
         let (name, revision) = (&options.release, options.revision.map(u64::from));
         let found = session.with_context(|context| why::why(context, target, name, revision))?;
-        let Some(found) = found else {
-            session.ui.line(format!("no revision of {name} failed"))?;
-            return Ok(Exit::Done);
-        };
         if self.output.output != Format::Table {
-            let report = Report {
+            let report = found.as_ref().map(|found| Report {
                 release: name,
                 revision: found.revision,
                 status: found.status.to_string(),
                 description: &found.description,
                 evidence: found.evidence.as_ref(),
-            };
+            });
             session.ui.out(&structured(&report, self.output.output)?)?;
             return Ok(Exit::Done);
         }
+        let Some(found) = found else {
+            session.ui.line(format!("no revision of {name} failed"))?;
+            return Ok(Exit::Done);
+        };
         session.ui.line(format!(
             "revision {} of {name} is {}: {}",
             found.revision, found.status, found.description

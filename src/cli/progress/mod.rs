@@ -175,7 +175,7 @@ impl Progress for Shown<'_> {
             Event::Rendered(text) if self.ui.is_debug() => {
                 let _ = self.ui.out(&text);
             }
-            Event::Rendered(_) => {}
+            Event::Rendered(_) | Event::InstallsInstead => {}
         }
     }
 

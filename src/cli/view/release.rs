@@ -128,6 +128,11 @@ fn object(release: &Release, show: &Block) -> Result<Value, Failure> {
     if show.without_chart {
         fields.shift_remove("chart");
     }
+    let defaults =
+        fields.get_mut("chart").and_then(Value::as_map_mut).and_then(|chart| chart.get_mut("values"));
+    if let Some(values) = defaults {
+        *values = sorted(values);
+    }
     if let Some(values) = fields.get_mut("config") {
         *values = sorted(values);
     }

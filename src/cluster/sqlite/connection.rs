@@ -158,12 +158,22 @@ pub(super) fn told(owner: &Sqlite, error: &rusqlite::Error) -> StoreError {
             ),
         },
         Some(ErrorCode::DiskFull) => StoreError::Full { store },
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => StoreError::ReadOnly { store, reason },
+        // SQLite's words tell of the file only, and it needs to write beside it too.
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            StoreError::ReadOnly { store, reason: "the file or its folder may only be read".to_string() }
+        }
         Some(ErrorCode::DatabaseCorrupt) => StoreError::Corrupt { store, reason },
         Some(ErrorCode::NotADatabase) => {
             StoreError::Foreign { store, reason: "it is no SQLite file, or its start is damaged".to_string() }
         }
-        Some(ErrorCode::CannotOpen) => StoreError::Unreachable { store, reason },
+        // The system says more than SQLite does.
+        Some(ErrorCode::CannotOpen) => StoreError::Unreachable {
+            store,
+            reason: match fs::read(&owner.path, 0) {
+                Err(error @ fs::FsError::Io { .. }) => error.to_string(),
+                _ => reason,
+            },
+        },
         Some(ErrorCode::SystemIoFailure) => StoreError::Io { store, reason },
         _ => StoreError::Internal(format!("{store}: {reason}")),
     }

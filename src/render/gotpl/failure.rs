@@ -24,7 +24,10 @@ pub(super) fn parse(error: &ParseError) -> TemplateFailure {
         (Some(place), Some(message)) => format!("parse error at ({place}): {message}"),
         _ => text.clone(),
     };
-    let diagnostic = error.diagnostic().cloned().unwrap_or_else(|| Diagnostic::error(&*error.message));
+    let mut diagnostic = error.diagnostic().cloned().unwrap_or_else(|| Diagnostic::error(&*error.message));
+    if diagnostic.hints.is_empty() {
+        diagnostic.hints.extend(hint_of_parse(&error.message.to_string()));
+    }
     TemplateFailure { text, diagnostic, value: None }
 }
 
@@ -33,7 +36,56 @@ pub(super) fn parse(error: &ParseError) -> TemplateFailure {
 /// `chart` is the path of the chart whose template was executed: `app/charts/sub`.
 pub(super) fn exec(error: &ExecError, chart: &str) -> TemplateFailure {
     let value = value_read(&innermost(error).context.to_string(), chart);
-    TemplateFailure { text: exec_text(error), diagnostic: error.to_diagnostic(), value }
+    let mut diagnostic = error.to_diagnostic();
+    if diagnostic.hints.is_empty() {
+        let inner = innermost(error);
+        diagnostic.hints.extend(hint_of_exec(&inner.message.to_string(), &inner.context.to_string()));
+    }
+    TemplateFailure { text: exec_text(error), diagnostic, value }
+}
+
+/// What to do about a file that is no template, where Go's words leave that open.
+fn hint_of_parse(message: &str) -> Option<String> {
+    if message.ends_with("unexpected EOF") {
+        return Some(
+            "a block is not closed: `if`, `range`, `with`, `define` and `block` end with {{ end }}"
+                .to_string(),
+        );
+    }
+    if let Some(block) = message.strip_prefix("missing value for ") {
+        return Some(format!("write behind `{block}` what it is about: {{{{ {block} .Values.name }}}}"));
+    }
+    if message.starts_with("function ") && message.ends_with(" not defined") {
+        return Some(
+            "functions are those of Helm and sprig; a template of the chart is called with include"
+                .to_string(),
+        );
+    }
+    None
+}
+
+/// What to do about a template that stopped: which part of a path has no value, or what a missing template lacks.
+fn hint_of_exec(message: &str, context: &str) -> Option<String> {
+    if message.contains("no template \"") {
+        return Some("templates are made with {{ define \"NAME\" }} in a file below templates/".to_string());
+    }
+    let is_nil = message.starts_with("nil pointer evaluating ");
+    let field = match message.strip_prefix("can't evaluate field ") {
+        Some(rest) => rest.split(' ').next()?,
+        None if is_nil => message.rsplit_once('.')?.1,
+        None => return None,
+    };
+    let is_path = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '$');
+    let before = context.split_once(&format!(".{field}"))?.0;
+    // A `.` without Values was handed on wrongly; who calls is told about that elsewhere.
+    if before.is_empty() || before.ends_with(".Values") || !before.chars().all(is_path) {
+        return None;
+    }
+    Some(if is_nil {
+        format!("`{before}` has no value: set it, or test it first with {{{{ if {before} }}}}")
+    } else {
+        format!("`{before}` is no map, so that there is no `{field}` in it: look at where it is set")
+    })
 }
 
 /// The error that the others pass on.

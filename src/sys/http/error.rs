@@ -137,6 +137,9 @@ impl crate::diag::Hint for HttpError {
             HttpError::Status { status: 401 | 403, .. } => {
                 "give credentials with --username and --password-stdin"
             }
+            HttpError::UnsupportedScheme { .. } => {
+                "an address starts with http:// or https://; a folder of archives is served by `bowline serve FOLDER`"
+            }
             HttpError::Status { status: 407, .. } => "put the proxy's user and password into HTTPS_PROXY",
             _ => return Vec::new(),
         };
