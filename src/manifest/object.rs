@@ -32,7 +32,8 @@ impl Object {
         text: &str,
     ) -> Result<Self, ManifestError> {
         let text: Arc<str> = text.into();
-        let document = rendered.part(Arc::clone(source), offset, Arc::clone(&text));
+        let read = if keeps_empty_lines(&text) { format!("{text}\n").into() } else { Arc::clone(&text) };
+        let document = rendered.part(Arc::clone(source), offset, read);
         let body = yaml::to_value(&document).map_err(|error| fault(source, rendered, offset, &error))?;
         if let Err(reason) = check_head(&body) {
             let reason =
@@ -71,6 +72,16 @@ impl Object {
     pub fn resource_policy(&self) -> Option<String> {
         self.annotation(RESOURCE_POLICY_ANNOTATION).map(|policy| policy.trim().to_lowercase())
     }
+}
+
+/// Whether a block scalar of the text keeps the empty lines behind it (`|+`). At the end of a document there is one more of
+/// them in a manifest, which ends each document with a line feed of its own, and that one is read as well. Source: what
+/// Helm leaves in a cluster.
+fn keeps_empty_lines(text: &str) -> bool {
+    text.match_indices('+').any(|(at, _)| {
+        let before = text[..at].trim_end_matches(|c: char| c.is_ascii_digit());
+        before.ends_with(['|', '>'])
+    })
 }
 
 /// An error of the YAML, its place moved from the document into the rendered text.

@@ -1,14 +1,13 @@
-//! The real program on etcd: a session of all the verbs, kill -9 at random moments, and how long things take.
+//! The real program on etcd: a session of all the verbs, and how long things take.
 
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bowline::cluster::{Etcd, Query, Store, Write};
 use bowline::data::Value;
 
 use crate::etcd::{Cut, Proxy, address_or_skip, client_host, open};
 use crate::stores::body;
-use crate::support::{Env, split};
+use crate::support::Env;
 
 /// Two ConfigMaps that say of each other what they must be; the second one only when `values.second` is set.
 const TEMPLATE: &str = "\
@@ -96,119 +95,6 @@ fn a_session_of_all_verbs() {
         "{}",
         wrong.stderr
     );
-}
-
-/// Small reproducible numbers.
-fn next(seed: &mut u64) -> u64 {
-    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    *seed >> 33
-}
-
-/// Whether the store holds whole manifests only, and the records fit to them. Returns the newest state.
-fn inspect(env: &Env, store: &dyn Store, what: &str) -> Option<String> {
-    let found = objects(store);
-    match found.as_slice() {
-        [] => {}
-        [one] => assert_eq!((one.0.as_str(), one.2.as_str()), ("r-one", "false"), "{what}"),
-        [one, two] => {
-            assert_eq!(
-                (one.0.as_str(), two.0.as_str(), one.2.as_str()),
-                ("r-one", "r-two", "true"),
-                "{what}"
-            );
-            assert_eq!((&one.1, &one.2, &one.3), (&two.1, &two.2, &two.3), "{what}");
-        }
-        more => panic!("{what}: {more:?}"),
-    }
-    let ran = env.run("history r -o json");
-    if ran.code != Some(0) {
-        assert!(ran.stderr.contains("release: not found"), "{what}: {}", ran.stderr);
-        assert!(found.is_empty(), "{what}");
-        return None;
-    }
-    let rows: Vec<serde_json::Value> = serde_json::from_str(&ran.stdout).unwrap();
-    let revisions: Vec<u64> = rows.iter().map(|row| row["revision"].as_u64().unwrap()).collect();
-    assert!(revisions.windows(2).all(|pair| pair[0] < pair[1]), "{what}: {revisions:?}");
-    let deployed: Vec<&serde_json::Value> = rows.iter().filter(|row| row["status"] == "deployed").collect();
-    assert!(deployed.len() <= 1, "{what}: {rows:?}");
-    if let (Some(row), Some(one)) = (deployed.first(), found.first()) {
-        let manifest = env.run(&format!("get manifest r --revision {}", row["revision"])).ok().stdout;
-        assert!(manifest.contains(&format!("revision: \"{}\"", one.3)), "{what}: {manifest}");
-    }
-    let last = rows.last().and_then(|row| row["status"].as_str()).map(str::to_string);
-    if last.as_deref() == Some("uninstalled") {
-        assert!(found.is_empty(), "{what}");
-    }
-    last
-}
-
-#[test]
-fn the_program_can_be_killed_at_any_moment() {
-    const KILLS: usize = 40;
-    let Some(address) = address_or_skip("kills of the program") else { return };
-    let env = program(&address);
-    let store = open(&address);
-    let began = Instant::now();
-    env.run("upgrade --install r app").ok();
-    let mut most = u64::try_from(began.elapsed().as_micros()).unwrap();
-    let mut seed = 11;
-    let (mut kills, mut late, mut open_records, mut rounds) = (0, 0, 0, 0);
-    // A value of 700 KB makes a record that needs pieces.
-    env.write("big.yaml", &format!("filler: \"{}\"\n", filler(700_000)));
-    let lines = [
-        "upgrade --install r app --set color=blue,second=true --history-max 4",
-        "upgrade --install r app -f big.yaml --history-max 4",
-        "rollback r",
-        "uninstall r --keep-history",
-        "uninstall r",
-        "install r app --replace --set second=true",
-    ];
-    while kills < KILLS && began.elapsed() < Duration::from_secs(100) {
-        rounds += 1;
-        let line = lines[usize::try_from(next(&mut seed)).unwrap() % lines.len()];
-        let words = split(line);
-        let mut child = env
-            .command(words.iter().map(String::as_str))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // The program itself takes its time to start; most kills should come after its first write.
-        std::thread::sleep(Duration::from_micros(most / 4 + next(&mut seed) % (most * 3 / 4)));
-        if child.try_wait().unwrap().is_some() {
-            late += 1;
-            most = most * 3 / 4;
-        } else {
-            kills += 1;
-            most = most * 9 / 8;
-            child.kill().unwrap();
-        }
-        child.wait().unwrap();
-        let what = format!("round {rounds}, {line}");
-        let last = inspect(&env, &store, &what);
-        let last = last.as_deref().unwrap_or("");
-        open_records += usize::from(last.starts_with("pending") || last == "uninstalling");
-        // The dead process holds nothing: the next command goes on at once.
-        if last == "uninstalling" {
-            env.run("uninstall r").ok();
-        } else if next(&mut seed).is_multiple_of(2) {
-            env.run("upgrade --install r app --set second=true --history-max 4").ok();
-        }
-        inspect(&env, &store, &what);
-    }
-    println!(
-        "{kills} kills, {open_records} in the middle, {late} too late, {rounds} rounds, {:.1?}",
-        began.elapsed()
-    );
-    assert!(kills > 10, "{kills} kills");
-}
-
-/// A text that gzip makes no smaller than about three quarters.
-fn filler(length: usize) -> String {
-    const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-";
-    let mut seed = 5;
-    (0..length).map(|_| char::from(LETTERS[usize::try_from(next(&mut seed) % 64).unwrap()])).collect()
 }
 
 #[test]
