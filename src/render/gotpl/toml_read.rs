@@ -6,10 +6,10 @@
 //!
 //! Invariant: reading is bounded in depth and looks at every byte once; no text panics.
 
-use std::collections::HashSet;
-
+use super::toml_tables::Tables;
+use super::toml_write::is_bare;
 use crate::data::time::{RFC3339_NANO, Time, Zone};
-use crate::gotpl::{List, MAPS, MAX_DEPTH, Map, Val, quote_rune};
+use crate::gotpl::{MAX_DEPTH, Map, Val, quote_rune};
 use crate::sprig::moments::time;
 
 /// The map that a document says.
@@ -24,30 +24,20 @@ pub(super) fn read(bytes: &[u8]) -> Result<Map, String> {
     }
     let (text, wrong) = readable(bytes);
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader = Reader {
-        text,
-        at: 0,
-        line: 1,
-        last_key: Vec::new(),
-        root: Map::new(),
-        path: Vec::new(),
-        defined: HashSet::new(),
-        fixed: HashSet::new(),
-    };
+    let mut reader = Reader { text, wrong, at: 0, line: 1, key_line: 1, tables: Tables::new() };
     let mut outcome = reader.document();
-    if let Some(wrong) = wrong
+    if let Some(wrong) = reader.wrong.clone()
         && reader.at >= text.len()
     {
         outcome = Err(wrong);
     }
-    match outcome {
-        Ok(()) => Ok(reader.root),
-        Err(message) if reader.last_key.is_empty() => Err(format!("toml: line {}: {message}", reader.line)),
-        Err(message) => {
-            let key = crate::gotpl::quote(reader.last_key.join(".").as_bytes());
-            Err(format!("toml: line {} (last key {key}): {message}", reader.line))
-        }
+    let Err(message) = outcome else { return Ok(reader.tables.root) };
+    let key = reader.tables.last_key();
+    if key.is_empty() {
+        return Err(format!("toml: line {}: {message}", reader.line));
     }
+    let key = crate::gotpl::quote(key.as_bytes());
+    Err(format!("toml: line {} (last key {key}): {message}", reader.line))
 }
 
 /// The text up to the first thing that stands in no TOML document, and the message about that.
@@ -70,17 +60,13 @@ type Step<T> = Result<T, String>;
 
 struct Reader<'t> {
     text: &'t str,
+    /// What stands behind the text, where that is in no TOML document.
+    wrong: Option<String>,
     at: usize,
     line: usize,
-    /// The key whose value is being read.
-    last_key: Vec<String>,
-    root: Map,
-    /// The table that keys go to.
-    path: Vec<String>,
-    /// Tables that a header has named.
-    defined: HashSet<Vec<String>>,
-    /// Values and inline tables, which nothing may add to.
-    fixed: HashSet<Vec<String>>,
+    /// The line of the key or header at hand, which messages about keys that are taken name.
+    key_line: usize,
+    tables: Tables,
 }
 
 fn shown(c: Option<char>) -> String {
@@ -90,10 +76,6 @@ fn shown(c: Option<char>) -> String {
 /// As [`shown`] where the library takes the end of the text for a NUL.
 fn shown_or_nul(c: Option<char>) -> String {
     quote_rune(c.unwrap_or('\0'), false)
-}
-
-fn is_bare(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }
 
 impl Reader<'_> {
@@ -160,8 +142,6 @@ impl Reader<'_> {
             if self.peek().is_none() {
                 return Ok(());
             }
-            // Until the next key, the library has the name of the table in mind.
-            self.last_key.clone_from(&self.path);
             match self.peek() {
                 None | Some('\n') => {}
                 Some('\r') if self.rest().starts_with("\r\n") => {}
@@ -178,6 +158,7 @@ impl Reader<'_> {
     fn header(&mut self) -> Step<()> {
         self.next();
         let array = self.eat("[");
+        self.key_line = self.line;
         let mut path = Vec::new();
         loop {
             self.spaces();
@@ -188,7 +169,10 @@ impl Reader<'_> {
                 None | Some(']') => {
                     return Err("unexpected end of table name (table names cannot be empty)".to_string());
                 }
-                _ => path.push(self.key_part("table name", true)?),
+                Some('"' | '\'') => path.push(self.key_part(true)?),
+                Some(c) if is_bare(c) => path.push(self.key_part(true)?),
+                // The library takes it for a name without letters, and finds out behind that.
+                Some(_) => path.push(String::new()),
             }
             self.spaces();
             match self.next() {
@@ -202,81 +186,30 @@ impl Reader<'_> {
                 }
             }
         }
-        if array && !self.eat("]") {
-            let found = shown_or_nul(self.peek());
-            return Err(format!("expected end of table array name delimiter ']', but got {found} instead"));
+        if array {
+            match self.next() {
+                Some(']') => {}
+                found => {
+                    let found = shown_or_nul(found);
+                    return Err(format!(
+                        "expected end of table array name delimiter ']', but got {found} instead"
+                    ));
+                }
+            }
         }
         Self::depth(path.len())?;
-        self.last_key = path.split_last().map(|(_, parents)| parents.to_vec()).unwrap_or_default();
-        if array {
-            self.begin_element(&path)?;
-        } else {
-            self.begin_table(&path)?;
-        }
-        self.path = path;
+        self.tabled(|tables| tables.enter(&path, array))?;
+        self.tables.note("", false);
         Ok(())
     }
 
-    fn taken(path: &[String]) -> String {
-        format!("Key '{}' has already been defined.", path.join("."))
-    }
-
-    fn begin_table(&mut self, path: &[String]) -> Step<()> {
-        let array = |map: Map, last: &String| matches!(map.get(last.as_str()), Some(Val::List(_)));
-        let is_array = match path.split_last() {
-            Some((last, parents)) => array(self.table_at(parents)?, last),
-            None => false,
-        };
-        if is_array || self.fixed.contains(path) || !self.defined.insert(path.to_vec()) {
-            return Err(Self::taken(path));
+    /// What the tables say to a key; where they refuse it, the message is about the line of the key.
+    fn tabled(&mut self, step: impl FnOnce(&mut Tables) -> Step<()>) -> Step<()> {
+        let done = step(&mut self.tables);
+        if done.is_err() {
+            self.line = self.key_line;
         }
-        self.table_at(path).map(|_| ())
-    }
-
-    fn begin_element(&mut self, path: &[String]) -> Step<()> {
-        let Some((last, parents)) = path.split_last() else { return Ok(()) };
-        let parent = self.table_at(parents)?;
-        // What stood below the element before does not belong to this one.
-        self.defined.retain(|known| !(known.len() > path.len() && known.starts_with(path)));
-        self.fixed.retain(|known| !(known.len() > path.len() && known.starts_with(path)));
-        let element = Val::Map(Map::new());
-        match parent.get(last.as_str()) {
-            None => {
-                put(&parent, last, Val::List(List::typed(&MAPS, vec![element])));
-                Ok(())
-            }
-            Some(Val::List(list)) if !self.fixed.contains(path) => {
-                let mut items = list.to_vec();
-                items.push(element);
-                list.replace(items);
-                Ok(())
-            }
-            Some(_) => {
-                Err(format!("Key '{}' was already created and cannot be used as an array.", path.join(".")))
-            }
-        }
-    }
-
-    /// The table at a path, made where it is missing; of a list of tables the last element.
-    fn table_at(&self, path: &[String]) -> Step<Map> {
-        let mut table = self.root.clone();
-        for (index, key) in path.iter().enumerate() {
-            let here = &path[..=index];
-            table = match table.get(key.as_str()) {
-                None => {
-                    let made = Map::new();
-                    put(&table, key, Val::Map(made.clone()));
-                    made
-                }
-                Some(Val::Map(map)) => map,
-                Some(Val::List(list)) if !self.fixed.contains(here) => match list.to_vec().pop() {
-                    Some(Val::Map(map)) => map,
-                    _ => return Err(Self::taken(here)),
-                },
-                Some(_) => return Err(Self::taken(here)),
-            };
-        }
-        Ok(table)
+        done
     }
 
     fn depth(levels: usize) -> Step<()> {
@@ -288,7 +221,7 @@ impl Reader<'_> {
         let mut key = Vec::new();
         loop {
             self.spaces();
-            key.push(self.key_part("key", key.is_empty())?);
+            key.push(self.key_part(key.is_empty())?);
             self.spaces();
             let before = self.line;
             match self.next() {
@@ -304,7 +237,7 @@ impl Reader<'_> {
     }
 
     /// A part of a name; `first` when nothing stands before it.
-    fn key_part(&mut self, what: &str, first: bool) -> Step<String> {
+    fn key_part(&mut self, first: bool) -> Step<String> {
         match self.peek() {
             Some('"') => {
                 self.next();
@@ -322,39 +255,45 @@ impl Reader<'_> {
             }
             Some('.') if first => Err("unexpected '.': keys cannot start with a '.'".to_string()),
             Some('.') => Err("unexpected '.'".to_string()),
-            None | Some('=') if first => Err(format!("unexpected '=': {what} name appears blank")),
+            None | Some('=') if first => Err("unexpected '=': key name appears blank".to_string()),
             None | Some('=') => Err("unexpected '='".to_string()),
-            _ if what == "key" => {
-                let found = shown(self.peek());
-                Err(format!("expected '.' or '=', but got {found} instead"))
-            }
-            other => Err(format!("unexpected {} in {what}", shown(other))),
+            found => Err(format!("expected '.' or '=', but got {} instead", shown(found))),
         }
     }
 
     fn assignment(&mut self) -> Step<()> {
-        let key = self.key()?;
-        let mut full = self.path.clone();
-        full.extend(key.iter().cloned());
-        Self::depth(full.len())?;
-        self.last_key.clone_from(&full);
-        self.spaces();
-        let value = self.value(0)?;
-        let table = self.table_at(&full[..full.len() - 1])?; // a key has at least one part
-        self.insert(&table, &full, value)
-    }
-
-    fn insert(&mut self, table: &Map, full: &[String], value: Val) -> Step<()> {
-        let Some(last) = full.last() else { return Ok(()) };
-        if table.contains(last.as_str()) {
-            return Err(Self::taken(full));
-        }
-        self.fixed.insert(full.to_vec());
-        put(table, last, value);
+        let outer = self.tables.context.clone();
+        self.pair(0)?;
+        self.tables.context = outer;
+        self.tables.current.clear();
         Ok(())
     }
 
-    fn value(&mut self, depth: usize) -> Step<Val> {
+    /// A key and its value; gives both back, since a table in braces keeps its own copy.
+    fn pair(&mut self, depth: usize) -> Step<(Vec<String>, Val)> {
+        self.key_line = self.line;
+        let key = self.key()?;
+        Self::depth(self.tables.context.len() + key.len())?;
+        let Some((last, parents)) = key.split_last() else { return Ok((key, Val::Nil)) };
+        self.tables.current.clone_from(last);
+        for part in parents {
+            let mut through = self.tables.context.clone();
+            through.push(part.clone());
+            self.tabled(|tables| tables.imply(&through, false))?;
+        }
+        self.spaces();
+        let is_list = self.peek() == Some('[');
+        if is_list {
+            self.tables.note(last, true);
+        }
+        let value = self.value(depth, false)?;
+        self.tabled(|tables| tables.set(last, value.clone()))?;
+        self.tables.note(last, is_list);
+        Ok((key, value))
+    }
+
+    /// A value; `element` when it stands in a list.
+    fn value(&mut self, depth: usize, element: bool) -> Step<Val> {
         Self::depth(depth)?;
         match self.peek() {
             Some('"') if self.eat("\"\"\"") => self.long_basic().map(Val::str),
@@ -368,7 +307,7 @@ impl Reader<'_> {
                 self.literal().map(Val::str)
             }
             Some('[') => self.array(depth),
-            Some('{') => self.inline_table(depth),
+            Some('{') => self.inline_table(depth, element),
             Some('.') => Err("floats must start with a digit, not '.'".to_string()),
             Some(c) if c.is_ascii_digit() || c == '+' || c == '-' => self.number_or_date(),
             Some(c) if c.is_alphabetic() => self.word(),
@@ -381,12 +320,21 @@ impl Reader<'_> {
         let end = self.rest().find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest().len());
         let word = self.rest()[..end].to_string();
         self.at += end;
+        self.ended()?;
         match word.as_str() {
             "true" => Ok(Val::Bool(true)),
             "false" => Ok(Val::Bool(false)),
             "inf" => Ok(Val::Float(f64::INFINITY)),
             "nan" => Ok(Val::Float(f64::NAN)),
             _ => Err(format!("expected value but found {} instead", crate::gotpl::quote(word.as_bytes()))),
+        }
+    }
+
+    /// A word or number ends where something else begins: what stands in no document is found before its value counts.
+    fn ended(&self) -> Step<()> {
+        match &self.wrong {
+            Some(wrong) if self.at >= self.text.len() => Err(wrong.clone()),
+            _ => Ok(()),
         }
     }
 
@@ -398,7 +346,7 @@ impl Reader<'_> {
             match self.peek() {
                 Some(']') => break,
                 Some(',') => return Err("unexpected comma".to_string()),
-                _ => items.push(self.value(depth + 1)?),
+                _ => items.push(self.value(depth + 1, true)?),
             }
             self.gap();
             match self.peek() {
@@ -416,10 +364,14 @@ impl Reader<'_> {
         Ok(Val::list(items))
     }
 
-    fn inline_table(&mut self, depth: usize) -> Step<Val> {
+    fn inline_table(&mut self, depth: usize, element: bool) -> Step<Val> {
         self.next();
         let table = Map::new();
-        let outer = self.last_key.clone();
+        let (outer, key) = (self.tables.context.clone(), self.tables.current.clone());
+        let mut here = outer.clone();
+        here.push(std::mem::take(&mut self.tables.current));
+        self.tables.context.clone_from(&here);
+        self.tabled(|tables| tables.imply(&here, element))?;
         loop {
             self.gap();
             match self.peek() {
@@ -427,28 +379,12 @@ impl Reader<'_> {
                 Some(',') => return Err("unexpected comma".to_string()),
                 _ => {}
             }
-            let key = self.key()?;
-            Self::depth(depth + key.len())?;
-            self.last_key = outer.iter().chain(&key).cloned().collect();
-            self.spaces();
-            let value = self.value(depth + 1)?;
-            let mut inner = table.clone();
-            for part in &key[..key.len() - 1] {
-                inner = match inner.get(part.as_str()) {
-                    None => {
-                        let made = Map::new();
-                        put(&inner, part, Val::Map(made.clone()));
-                        made
-                    }
-                    Some(Val::Map(map)) => map,
-                    Some(_) => return Err(Self::taken(&self.last_key)),
-                };
-            }
-            let last = &key[key.len() - 1]; // a key has at least one part
-            if inner.contains(last.as_str()) {
-                return Err(Self::taken(&self.last_key));
-            }
-            put(&inner, last, value);
+            let (key, value) = self.pair(depth + 1)?;
+            put(&table, &key, value).map_err(|()| {
+                self.line = self.key_line;
+                format!("{} is not a table", crate::gotpl::quote(self.tables.context_key().as_bytes()))
+            })?;
+            self.tables.context.clone_from(&here);
             self.gap();
             match self.peek() {
                 Some(',') => self.next(),
@@ -462,6 +398,8 @@ impl Reader<'_> {
             };
         }
         self.next();
+        self.tables.context = outer;
+        self.tables.current = key;
         Ok(Val::Map(table))
     }
 
@@ -609,6 +547,7 @@ impl Reader<'_> {
         let date = bytes.len() >= 10 && bytes[4] == b'-' && bytes[7] == b'-' && bytes[0].is_ascii_digit();
         let clock = bytes.len() >= 5 && bytes[2] == b':' && bytes[0].is_ascii_digit();
         self.at += end;
+        self.ended()?;
         if date && text.len() == 10 && self.rest().starts_with(' ') {
             // A date and a time may be parted by a space.
             let after = self.rest()[1..].find(|c: char| !(c.is_ascii_alphanumeric() || "+-.:".contains(c)));
@@ -647,9 +586,24 @@ impl Reader<'_> {
     }
 }
 
-fn put(map: &Map, key: &str, value: Val) {
-    // Only nil maps refuse, and none is made here.
-    let _ = map.insert(key, value);
+/// Puts a value below a key with several parts; an error where a part is not a table.
+fn put(table: &Map, key: &[String], value: Val) -> Result<(), ()> {
+    let Some((last, parents)) = key.split_last() else { return Ok(()) };
+    let mut inner = table.clone();
+    for part in parents {
+        inner = match inner.get(part.as_str()) {
+            None => {
+                let made = Map::new();
+                // Only nil maps refuse, and none is made here.
+                let _ = inner.insert(part.as_str(), Val::Map(made.clone()));
+                made
+            }
+            Some(Val::Map(map)) => map,
+            Some(_) => return Err(()),
+        };
+    }
+    let _ = inner.insert(last.as_str(), value);
+    Ok(())
 }
 
 fn push(out: &mut String, c: char) -> Step<()> {
