@@ -72,7 +72,7 @@ pub(super) fn check(metadata: &mut Metadata, file: &Arc<SourceFile>) -> Result<(
         diagnostic.hints.push("use a semantic version such as \"1.2.3\"".to_string());
         return Err(ChartError::Invalid(diagnostic));
     }
-    if !matches!(metadata.chart_type.as_deref(), None | Some("application" | "library")) {
+    if !matches!(metadata.chart_type.as_deref(), None | Some("" | "application" | "library")) {
         return invalid("chart.metadata.type must be application or library".into(), &["type"]);
     }
     if metadata.maintainers.contains(&Maintainer::default()) && has_null_item(file, "maintainers") {

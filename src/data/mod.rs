@@ -1,4 +1,5 @@
-//! Formats without meaning: the dynamic value, YAML, JSON, versions, globs, digests, base64, gzip.
+//! Formats without meaning: the dynamic value, YAML, JSON, versions, globs, patterns, digests,
+//! base64, gzip.
 //!
 //! Nothing here knows what a chart or a release is. Each format is read with bounds (depth, size, expansion) and written
 //! as Go's libraries write it, because manifests and stored records are compared byte for byte with Helm's.
@@ -8,6 +9,7 @@ pub mod digest;
 pub mod glob;
 pub mod gzip;
 pub mod json;
+pub mod pattern;
 pub mod time;
 pub mod value;
 mod value_serde;

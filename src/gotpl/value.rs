@@ -394,6 +394,13 @@ impl List {
         }
     }
 
+    /// Adds an element in place, visible through every clone. No effect on the nil slice.
+    pub fn push(&self, item: Val) {
+        if let Some(cell) = &self.cell {
+            cell.0.borrow_mut().push(item);
+        }
+    }
+
     /// Whether both share their elements.
     pub fn same(&self, other: &List) -> bool {
         match (&self.cell, &other.cell) {

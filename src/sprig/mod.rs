@@ -31,7 +31,6 @@ mod math;
 pub mod moments;
 mod outside;
 mod paths;
-mod pattern;
 mod random;
 mod reflect;
 mod regex;

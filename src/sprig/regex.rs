@@ -13,7 +13,8 @@ use crate::gotpl::{
 };
 
 use super::encode::go_text;
-use super::{Entry, Outside, entry, pattern};
+use super::{Entry, Outside, entry};
+use crate::data::pattern;
 
 type Answer = Result<Val, FuncError>;
 

@@ -210,20 +210,20 @@ fn import(
         for wish in &dependency.import_values {
             let (source, target) = match wish {
                 Value::Map(pair) => {
-                    let text = |key: &str| pair.get(key).and_then(Value::as_str).unwrap_or("");
-                    (text("child").to_string(), text("parent"))
+                    let text = |key: &str| as_go_text(pair.get(key).unwrap_or(&Value::Null));
+                    (text("child"), text("parent"))
                 }
-                Value::Str(name) => (format!("exports.{name}"), "."),
+                Value::Str(name) => (format!("exports.{name}"), ".".to_string()),
                 _ => continue,
             };
-            wishes.push(long_form(&source, target));
+            wishes.push(long_form(&source, &target));
             let path = format!("{}.{source}", dependency.name);
             match table_mut(&mut defaults, &path) {
                 Some(found) => {
-                    if let Some(earlier) = table(&imported, if target == "." { "" } else { target }) {
+                    if let Some(earlier) = table(&imported, if target == "." { "" } else { &target }) {
                         spread_nulls(earlier, found);
                     }
-                    let lifted = nested(target, found.clone());
+                    let lifted = nested(&target, found.clone());
                     coalesce::fill_table(&mut imported, &lifted, Nulls::keep(compat), &mut Vec::new());
                 }
                 None => warnings.push(Diagnostic::warning(format!(
@@ -244,9 +244,31 @@ fn long_form(child: &str, parent: &str) -> Value {
     Value::from_iter([("child", Value::str(child)), ("parent", Value::str(parent))])
 }
 
+/// A value as Go prints it where a path was meant: a missing one is the path `<nil>`.
+fn as_go_text(value: &Value) -> String {
+    match value {
+        Value::Null => "<nil>".to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::SetInt(number) => number.to_string(),
+        Value::Int(number) => coalesce::short_float(*number as f64),
+        Value::Uint(number) => coalesce::short_float(*number as f64),
+        Value::Float(number) => coalesce::short_float(*number),
+        Value::Str(text) => text.to_string(),
+        Value::List(items) => {
+            format!("[{}]", items.iter().map(as_go_text).collect::<Vec<_>>().join(" "))
+        }
+        Value::Map(map) => {
+            let mut members: Vec<_> = map.iter().collect();
+            members.sort_by_key(|(key, _)| Arc::clone(key));
+            let member = |(key, value): &(&Arc<str>, &Value)| format!("{key}:{}", as_go_text(value));
+            format!("map[{}]", members.iter().map(member).collect::<Vec<_>>().join(" "))
+        }
+    }
+}
+
 /// The map put at a dotted path; `.` is the root.
 fn nested(path: &str, map: Map) -> Map {
-    if path == "." || path.is_empty() {
+    if path == "." {
         return map;
     }
     path.rsplit('.').fold(map, |inner, key| Map::from_iter([(Arc::from(key), Value::Map(inner))]))

@@ -79,15 +79,19 @@ pub struct ChartFindings {
     pub chart: String,
     /// The findings, in the order in which the schema was walked; never empty.
     pub findings: Vec<Finding>,
+    /// Whether the schema itself cannot be used; the only finding says why.
+    pub unusable: bool,
 }
 
 impl ChartFindings {
-    /// The name of the chart and Helm's lines for it, each ended by a line break.
+    /// The name of the chart and Helm's lines for it, each ended by a line break: in Helm only findings about values are.
     fn text(&self) -> String {
         let mut out = format!("{}:\n", self.chart);
         for finding in &self.findings {
             out.push_str(&finding.text);
-            out.push('\n');
+            if !self.unusable {
+                out.push('\n');
+            }
         }
         out
     }

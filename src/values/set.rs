@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use super::error::ValuesError;
 use super::pointer;
+use crate::data::json::{self, JsonError};
 use crate::data::{Map, Value};
 use crate::diag::{Diagnostic, SourceFile, Span};
 
@@ -92,11 +93,17 @@ pub fn apply(
 /// Merges a whole `--set-json` object.
 fn merge_object(argument: &Arc<SourceFile>, values: &mut Map) -> Result<Vec<Assignment>, ValuesError> {
     let text = argument.text();
-    let object: Map = serde_json::from_str(text).map_err(|error| ValuesError::SetJson {
+    let bad = |reason: String, span: Span| ValuesError::SetJson {
         argument: text.to_string(),
         whole: true,
-        diagnostic: Box::new(Diagnostic::error(plain_json(&error)).at(argument, json_span(text, 0, &error))),
-    })?;
+        diagnostic: Box::new(Diagnostic::error(reason).at(argument, span)),
+    };
+    let whole = Span::new(0, text.len());
+    let object = match json::parse(text) {
+        Ok(Value::Map(object)) => object,
+        Ok(_) => return Err(bad("the argument is no JSON object".to_string(), whole)),
+        Err(error) => return Err(bad(error.to_string(), json_span(text, 0, &error))),
+    };
     let span = Span::new(0, text.len());
     let mut set = Vec::new();
     for (key, value) in object {
@@ -107,18 +114,11 @@ fn merge_object(argument: &Arc<SourceFile>, values: &mut Map) -> Result<Vec<Assi
     Ok(set)
 }
 
-/// serde_json's message without its ` at line 1 column 2`.
-fn plain_json(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.clone(), |(message, _)| message.to_string())
-}
-
-/// The place of a JSON error in a text that starts `offset` bytes into the argument.
-fn json_span(text: &str, offset: usize, error: &serde_json::Error) -> Span {
-    let lines_before: usize =
-        text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
-    let at = (lines_before + error.column()).min(text.len()).saturating_sub(1);
-    Span::new(offset + at, offset + at + 1)
+/// The place of a JSON error in a text that starts `start` bytes into the argument.
+fn json_span(text: &str, start: usize, error: &JsonError) -> Span {
+    let JsonError::Syntax { offset, .. } = error else { return Span::new(start, start + text.len()) };
+    let length = text.get(*offset..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    Span::new(start + offset, start + offset + length)
 }
 
 /// What went wrong, and where in the argument.
@@ -248,7 +248,7 @@ impl Parser<'_, '_> {
         self.path.push(name.clone());
         let (flow, empty) = match map.get_mut(name.as_str()) {
             Some(Value::Map(inner)) => (self.name(inner, names + 1, indexes)?, inner.is_empty()),
-            None | Some(Value::Null) => {
+            None => {
                 let mut inner = Map::new();
                 let flow = self.name(&mut inner, names + 1, indexes)?;
                 let empty = inner.is_empty();
@@ -280,7 +280,7 @@ impl Parser<'_, '_> {
         let mut fresh = Vec::new();
         let list = match map.get_mut(name.as_str()) {
             Some(Value::List(list)) => list,
-            None | Some(Value::Null) => &mut fresh,
+            None => &mut fresh,
             Some(other) => return self.fault(start, wrong_container(other, "[]interface {}")),
         };
         let flow = self.item(list, index, names, indexes + 1)?;
@@ -480,19 +480,17 @@ impl Parser<'_, '_> {
             self.skip_comma();
             return Ok(Value::Null);
         }
-        let mut documents = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-        match documents.next() {
-            Some(Ok(value)) => {
-                self.at += documents.byte_offset();
+        match json::parse_prefix(text) {
+            Ok((value, length)) => {
+                self.at += length;
                 let rest = self.rest();
                 self.at += rest.len() - rest.trim_start_matches(blank).len();
                 self.skip_comma();
                 Ok(value)
             }
-            Some(Err(error)) => {
-                Err(Fault { reason: plain_json(&error), span: json_span(text, self.at, &error) })
+            Err(error) => {
+                Err(Fault { reason: error.to_string(), span: json_span(text, self.at, &error) })
             }
-            None => Ok(Value::Null),
         }
     }
 }
@@ -516,7 +514,8 @@ fn typed(text: String) -> Value {
 
 /// Helm's text for a key that leads into a value of another kind: Go's panic message.
 fn wrong_container(found: &Value, wanted: &str) -> String {
-    format!("unable to parse key: interface conversion: interface {{}} is {}, not {wanted}", go_type(found))
+    let found = if found.is_null() { "nil" } else { go_type(found) };
+    format!("unable to parse key: interface conversion: interface {{}} is {found}, not {wanted}")
 }
 
 /// The Go type that a value has in Helm, as its messages name it.

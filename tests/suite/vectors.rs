@@ -16,7 +16,7 @@ use bowline::chart::{self, ChartFile};
 use bowline::data::Value;
 use bowline::diag::SourceFile;
 use bowline::render::{self, Capabilities, HelmVersion, Job, KubeVersion, Options, ReleaseInfo, RenderError};
-use bowline::values::{Compat, Layers, process, schema};
+use bowline::values::{Compat, Layers, ValuesError, process, schema};
 use serde_json::Value as Json;
 
 use crate::support::render::host;
@@ -82,7 +82,11 @@ fn run(case: &Json, defaults: &Json) -> Result<BTreeMap<String, String>, String>
     let user = layers
         .merge(&mut |path| Err(format!("no file {path}")), None)
         .map_err(|error| bare(error.to_string()))?;
-    let processed = process(&chart, &user, Compat::Helm4).map_err(|error| error.to_string())?;
+    // Nor do they have what the command line puts before a message about dependencies.
+    let processed = process(&chart, &user, Compat::Helm4).map_err(|error| match error {
+        ValuesError::Dependencies { source } => source.to_string(),
+        other => other.to_string(),
+    })?;
     let capabilities = capabilities(case, defaults)?;
     schema::validate(&processed.chart, &processed.values, None, None).map_err(|error| error.to_string())?;
     let name = |key: &str| match word(case, key) {

@@ -12,7 +12,7 @@ mod write;
 
 use std::sync::Arc;
 
-pub use read::{DEPTH, parse, parse_bytes, parse_file};
+pub use read::{DEPTH, parse, parse_bytes, parse_file, parse_prefix};
 pub(crate) use write::quoted_width;
 pub use write::{Style, quoted, to_string, to_string_with};
 

@@ -38,6 +38,19 @@ pub fn parse_bytes(bytes: &[u8]) -> Result<(Value, Option<JsonError>), JsonError
     Ok((value, reader.too_large))
 }
 
+/// Reads the JSON value at the start of a text, and tells where it ends.
+///
+/// # Errors
+/// As [`parse`], but for what follows the value.
+pub fn parse_prefix(text: &str) -> Result<(Value, usize), JsonError> {
+    let mut reader = Reader { bytes: text.as_bytes(), at: 0, too_large: None };
+    let value = reader.value(0)?;
+    match reader.too_large {
+        None => Ok((value, reader.at)),
+        Some(error) => Err(error),
+    }
+}
+
 /// Reads the JSON value of a file; errors know their place.
 ///
 /// # Errors

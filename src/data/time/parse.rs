@@ -331,11 +331,8 @@ fn nanos_of(fraction: &str) -> Option<u32> {
 
 /// `+01:00`, `-0130`, `+01:00:30`, `+01`.
 fn read_offset(value: &str, colons: bool, parts: u8) -> Step<'_, i32> {
-    let (sign, mut rest) = match value.as_bytes().first() {
-        Some(b'+') => (1, &value[1..]),
-        Some(b'-') => (-1, &value[1..]),
-        _ => return Err(Fail::Form),
-    };
+    let first = value.chars().next().ok_or(Fail::Form)?;
+    let mut rest = value.get(1..).ok_or(Fail::Form)?;
     let mut numbers = [0u32; 3];
     for (at, number) in numbers.iter_mut().enumerate().take(usize::from(parts)) {
         if at > 0 && colons {
@@ -347,6 +344,12 @@ fn read_offset(value: &str, colons: bool, parts: u8) -> Step<'_, i32> {
     within(hours, 0, 24, "time zone offset hour")?;
     within(minutes, 0, 60, "time zone offset minute")?;
     within(seconds, 0, 60, "time zone offset second")?;
+    // Go looks at the sign last: numbers that are out of range are told first.
+    let sign = match first {
+        '+' => 1,
+        '-' => -1,
+        _ => return Err(Fail::Form),
+    };
     Ok((sign * (hours * 3600 + minutes * 60 + seconds) as i32, rest))
 }
 

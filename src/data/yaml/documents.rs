@@ -74,7 +74,9 @@ fn document(file: &Arc<SourceFile>, start: usize, end: usize) -> Result<Option<M
     if text.trim().is_empty() {
         return Ok(None);
     }
-    let text = SourceFile::new(file.name(), text);
+    // Helm ends the last line before it reads, which a block scalar there shows.
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    let text = SourceFile::new(file.name(), format!("{text}{end}"));
     let values = to_map(&text).map_err(|error| {
         let mut diagnostic = match error.stage() {
             Stage::Unmarshal => {

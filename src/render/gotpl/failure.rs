@@ -12,7 +12,7 @@
 use std::fmt::Write;
 
 use crate::diag::{Diagnostic, Hint, Span};
-use crate::gotpl::{ExecError, ExecErrorKind, FuncError, ParseError, TemplateError};
+use crate::gotpl::{ExecError, ExecErrorKind, FuncError, GoStr, Map, ParseError, TemplateError};
 
 use crate::render::{TemplateFailure, TemplateFile, ValueRead};
 
@@ -109,6 +109,19 @@ fn value_read(context: &str, chart: &str) -> Option<ValueRead> {
     let subcharts = keys.len();
     keys.extend(chain.split('.').map(str::to_string));
     Some(ValueRead { keys, subcharts })
+}
+
+/// Tells which files a template that failed had asked for in vain.
+pub(super) fn with_missing(mut failure: TemplateFailure, missing: Vec<(GoStr, Map)>) -> TemplateFailure {
+    for (path, files) in missing {
+        let path = path.to_text();
+        let there: Vec<String> = files.keys().iter().map(|name| name.to_text().into_owned()).collect();
+        failure.diagnostic = failure
+            .diagnostic
+            .note(format!("the chart has no file `{path}`"))
+            .suggest(&path, there.iter().map(String::as_str));
+    }
+    failure
 }
 
 /// The failure of the template that made the output too large.

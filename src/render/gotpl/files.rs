@@ -4,7 +4,7 @@
 
 use crate::chart::Chart;
 use crate::data::glob::FilesPattern;
-use crate::gotpl::{Bytes, Entries, FuncError, GoStr, Map, MapType, Method, STRINGS, Type, Val};
+use crate::gotpl::{Bytes, Ctx, Entries, FuncError, GoStr, Map, MapType, Method, STRINGS, Type, Val};
 
 /// `engine.files`
 static FILES: MapType = MapType { name: "engine.files", elem: Type::Bytes, methods: METHODS };
@@ -18,9 +18,11 @@ static METHODS: &[Method] = &[
         // Bytes are base64 to an encoder.
         Ok(encoded(files(me)?, |bytes| Val::Bytes(bytes.clone())))
     }),
-    Method::new("Get", &[Type::String], Type::String, |_, me, args| Ok(Val::Str(get(me, args)?.to_str()))),
-    Method::new("GetBytes", &[Type::String], Type::Bytes, |_, me, args| {
-        let found = get(me, args)?;
+    Method::new("Get", &[Type::String], Type::String, |ctx, me, args| {
+        Ok(Val::Str(get(ctx, me, args)?.to_str()))
+    }),
+    Method::new("GetBytes", &[Type::String], Type::Bytes, |ctx, me, args| {
+        let found = get(ctx, me, args)?;
         // A file that is not there is empty, not nil.
         Ok(Val::Bytes(if found.is_nil() { Bytes::new("") } else { found }))
     }),
@@ -32,8 +34,8 @@ static METHODS: &[Method] = &[
         let matching = entries.into_iter().filter(|(path, _)| pattern.matches(&path.to_text()));
         Ok(Val::Map(Map::typed(&FILES, matching.collect())))
     }),
-    Method::new("Lines", &[Type::String], Type::List(&STRINGS), |_, me, args| {
-        let bytes = get(me, args)?;
+    Method::new("Lines", &[Type::String], Type::List(&STRINGS), |ctx, me, args| {
+        let bytes = get(ctx, me, args)?;
         let text = bytes.as_slice();
         if text.is_empty() {
             return Ok(Val::strings(Vec::<GoStr>::new()));
@@ -57,11 +59,15 @@ fn files(value: &Val) -> Result<&Map, FuncError> {
     value.as_map().ok_or_else(|| FuncError::arguments("Files"))
 }
 
-fn get(me: &Val, args: &[Val]) -> Result<Bytes, FuncError> {
+/// The content of a file; nil when there is none.
+fn get(ctx: &mut Ctx<'_>, me: &Val, args: &[Val]) -> Result<Bytes, FuncError> {
     let [Val::Str(path)] = args else { return Err(FuncError::arguments("Get")) };
     match files(me)?.get(path.as_bytes()) {
         Some(Val::Bytes(bytes)) => Ok(bytes),
-        _ => Ok(Bytes::NIL),
+        _ => {
+            super::functions::note_missing(ctx, path, files(me)?);
+            Ok(Bytes::NIL)
+        }
     }
 }
 

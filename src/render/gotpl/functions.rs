@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use crate::gotpl::{Ctx, Func, FuncError, FuncTable, GoStr, Limit, TemplateError, Type, Val, quote};
+use crate::gotpl::{Ctx, Func, FuncError, FuncTable, GoStr, Limit, Map, TemplateError, Type, Val, quote};
 use crate::render::{Options, Passed};
 use crate::sprig::{self, Entry, Family, Outside, entry};
 
@@ -77,11 +77,16 @@ pub(super) struct HelmState {
     texts: usize,
     /// What was let pass since it was last taken.
     passed: Vec<Passed>,
+    /// Files that were asked for and are not there, each with the files that are.
+    missing: Vec<(GoStr, Map)>,
 }
+
+/// How many missing files of one template are told about.
+const MOST_MISSING: usize = 4;
 
 impl HelmState {
     pub(super) fn new(options: Options, line: Option<Line>) -> Self {
-        HelmState { options, line, included: HashMap::new(), texts: 0, passed: Vec::new() }
+        HelmState { options, line, included: HashMap::new(), texts: 0, passed: Vec::new(), missing: Vec::new() }
     }
 }
 
@@ -94,6 +99,21 @@ fn state<'c>(ctx: &'c mut Ctx<'_>) -> Result<&'c mut HelmState, FuncError> {
 /// What was let pass since the last call.
 pub(super) fn take_passed(ctx: &mut Ctx<'_>) -> Vec<Passed> {
     state(ctx).map(|state| std::mem::take(&mut state.passed)).unwrap_or_default()
+}
+
+/// Notes a file that is not there: a template that fails later may fail for it.
+pub(super) fn note_missing(ctx: &mut Ctx<'_>, path: &GoStr, files: &Map) {
+    if let Ok(state) = state(ctx)
+        && state.missing.len() < MOST_MISSING
+        && state.missing.iter().all(|(known, _)| known != path)
+    {
+        state.missing.push((path.clone(), files.clone()));
+    }
+}
+
+/// The files that were missing since the last call.
+pub(super) fn take_missing(ctx: &mut Ctx<'_>) -> Vec<(GoStr, Map)> {
+    state(ctx).map(|state| std::mem::take(&mut state.missing)).unwrap_or_default()
 }
 
 /// Go's text for a missing value.

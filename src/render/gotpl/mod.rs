@@ -25,6 +25,7 @@ mod name;
 mod recording;
 mod structured;
 mod toml_read;
+mod toml_tables;
 mod toml_write;
 mod values_type;
 
@@ -153,8 +154,12 @@ impl Task<'_> {
                         reads,
                         passed: functions::take_passed(&mut ctx),
                     });
+                    functions::take_missing(&mut ctx);
                 }
-                Err(error) => failures.push(failed(&error, &scope.path)),
+                Err(error) => {
+                    let failure = failed(&error, &scope.path);
+                    failures.push(failure::with_missing(failure, functions::take_missing(&mut ctx)));
+                }
             }
         }
         if failures.is_empty() { Ok(rendered) } else { Err(RenderError::Templates(failures)) }

@@ -125,30 +125,11 @@ impl Writer {
     }
 
     fn key(&mut self, key: &str) {
-        let bare =
-            !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-        if bare { self.out.push_str(key) } else { self.text(key) }
+        push_key(&mut self.out, key);
     }
 
     fn text(&mut self, text: &str) {
-        self.out.push('"');
-        for c in text.chars() {
-            match c {
-                '"' => self.out.push_str("\\\""),
-                '\\' => self.out.push_str("\\\\"),
-                '\u{8}' => self.out.push_str("\\b"),
-                '\t' => self.out.push_str("\\t"),
-                '\n' => self.out.push_str("\\n"),
-                '\u{c}' => self.out.push_str("\\f"),
-                '\r' => self.out.push_str("\\r"),
-                c if c < ' ' || c == '\u{7f}' => {
-                    // Writing to a string cannot fail.
-                    let _ = write!(self.out, "\\u{:04x}", u32::from(c));
-                }
-                c => self.out.push(c),
-            }
-        }
-        self.out.push('"');
+        push_text(&mut self.out, text);
     }
 
     fn inline(&mut self, value: &Val, depth: usize) -> Result<(), GoStr> {
@@ -225,4 +206,36 @@ impl Writer {
             }
         }
     }
+}
+
+/// Writes one part of a key: in quotes unless it is a bare word.
+pub(super) fn push_key(out: &mut String, key: &str) {
+    let bare = !key.is_empty() && key.chars().all(is_bare);
+    if bare { out.push_str(key) } else { push_text(out, key) }
+}
+
+/// Whether a character may stand in a key without quotes.
+pub(super) fn is_bare(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_' || c == '-'
+}
+
+fn push_text(out: &mut String, text: &str) {
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{8}' => out.push_str("\\b"),
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\u{c}' => out.push_str("\\f"),
+            '\r' => out.push_str("\\r"),
+            c if c < ' ' || c == '\u{7f}' => {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
 }

@@ -5,6 +5,7 @@
 //!
 //! Invariant: this folder is the only user of the jsonschema crate.
 
+mod metaschema;
 mod report;
 
 use std::sync::Arc;
@@ -21,8 +22,6 @@ use crate::diag::Diagnostic;
 
 /// Where a schema counts as being, which relative references start from.
 const BASE: &str = "file:///values.schema.json";
-/// The draft of a schema that does not name one.
-const DEFAULT_DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// Most memory that one pattern may take when compiled, in bytes.
 const LARGEST_PATTERN: usize = 1 << 20;
 
@@ -57,12 +56,12 @@ fn collect(
     depth: usize,
 ) {
     if let Some(schema) = &chart.schema {
-        let findings = check(schema, values, fetch)
-            .into_iter()
-            .map(|line| finding(line, prefix, provenance))
-            .collect::<Vec<_>>();
+        let lines = check(schema, values, fetch);
+        let unusable = lines.iter().any(|line| line.path.is_none());
+        let findings: Vec<Finding> =
+            lines.into_iter().map(|line| finding(line, prefix, provenance)).collect();
         if !findings.is_empty() {
-            charts.push(ChartFindings { chart: chart.name().to_string(), findings });
+            charts.push(ChartFindings { chart: chart.name().to_string(), findings, unusable });
         }
     }
     if depth >= DEEPEST_CHART {
@@ -103,9 +102,14 @@ fn check(schema: &[u8], values: &Value, fetch: Option<&Fetch>) -> Vec<Line> {
         Ok(schema) => schema,
         Err(error) => return broken(format!("values.schema.json is not JSON: {error}")),
     };
+    if !metaschema::patterns_are_good(&schema)
+        && let Some(text) = metaschema::findings(&schema)
+    {
+        return broken(text);
+    }
     let validator = match compile(&schema, fetch) {
         Ok(validator) => validator,
-        Err(error) => return broken(unusable(&error, &schema)),
+        Err(error) => return broken(metaschema::findings(&schema).unwrap_or_else(|| unusable(&error))),
     };
     // Values are finite trees of JSON's own kinds, so this conversion always works.
     let instance = serde_json::to_value(values).unwrap_or_default();
@@ -125,8 +129,8 @@ fn compile(schema: &serde_json::Value, fetch: Option<&Fetch>) -> Result<Validato
         .build(schema)
 }
 
-/// Helm's text for a schema that cannot be used, as far as it can be told.
-fn unusable(error: &ValidationError<'static>, schema: &serde_json::Value) -> String {
+/// Helm's text for a schema that follows its draft and cannot be used, as far as it can be told.
+fn unusable(error: &ValidationError<'static>) -> String {
     match error.kind() {
         jsonschema::error::ValidationErrorKind::Referencing(ReferencingError::Unretrievable {
             uri,
@@ -139,20 +143,7 @@ fn unusable(error: &ValidationError<'static>, schema: &serde_json::Value) -> Str
         }) => {
             format!("json-pointer in \"{BASE}#{pointer}\" not found")
         }
-        jsonschema::error::ValidationErrorKind::Referencing(other) => format!("{BASE:?}: {other}"),
-        _ => {
-            let draft = schema.get("$schema").and_then(serde_json::Value::as_str).unwrap_or(DEFAULT_DRAFT);
-            // The findings are about the schema; the schema that they follow is the metaschema, which is not at hand.
-            let lines: Vec<String> = report::lines(std::slice::from_ref(error), &serde_json::Value::Null)
-                .iter()
-                .map(|line| line.text(0))
-                .collect();
-            format!(
-                "\"{BASE}#\" is not valid against metaschema: jsonschema validation failed with '{}#'\n{}",
-                draft.trim_end_matches('#'),
-                lines.join("\n")
-            )
-        }
+        _ => format!("{BASE:?}: {error}"),
     }
 }
 

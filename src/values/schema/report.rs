@@ -12,6 +12,8 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use serde_json::Value;
 
+use crate::data::pattern;
+
 /// A finding and what it consists of.
 pub(super) struct Line {
     /// JSON pointer to the value.
@@ -51,6 +53,16 @@ pub(super) fn lines(errors: &[ValidationError<'_>], schema: &Value) -> Vec<Line>
     let through_reference = errors.iter().all(|error| error.evaluation_path().as_str().starts_with("/$ref"));
     match lines.as_mut_slice() {
         [only] if only.group && !through_reference => std::mem::take(&mut only.causes),
+        _ => lines,
+    }
+}
+
+/// The findings of a schema against its draft, which a first reference leads to.
+pub(super) fn lines_of_draft(errors: &[ValidationError<'_>]) -> Vec<Line> {
+    let ways = errors.iter().map(|error| Way::new(error, 1)).collect();
+    let mut lines = subschema(ways, 0, &Value::Null);
+    match lines.as_mut_slice() {
+        [only] if only.group => std::mem::take(&mut only.causes),
         _ => lines,
     }
 }
@@ -104,9 +116,12 @@ fn subschema(ways: Vec<Way<'_, '_>>, depth: usize, schema: &Value) -> Vec<Line> 
         let path = ancestor(way.error.instance_path().as_str(), depth);
         below.entry((key, path)).or_insert_with(|| (depth, Vec::new())).1.push(way);
     }
-    // A value of the wrong type is told once; the other keywords are not looked at then.
-    if let Some(mistyped) = own.iter().find(|error| matches!(error.kind(), Kind::Type { .. })) {
-        return vec![leaf(mistyped, schema)];
+    // A value of the wrong type, or that is none of those allowed, is told once; other keywords are not looked at then.
+    let last_word = ["type", "const", "enum"]
+        .iter()
+        .find_map(|keyword| own.iter().find(|error| error.kind().keyword() == *keyword));
+    if let Some(error) = last_word {
+        return vec![leaf(error, schema)];
     }
     let mut ranked: Vec<(usize, Line)> = own_lines(&own, schema);
     let mut all_of = Vec::new();
@@ -178,14 +193,15 @@ fn own_lines(errors: &[&ValidationError<'_>], schema: &Value) -> Vec<(usize, Lin
     let mut out: Vec<(usize, Line)> = Vec::new();
     let mut missing: Vec<String> = Vec::new();
     let mut missing_at = None;
-    let mut dependent: IndexMap<String, (String, Vec<String>)> = IndexMap::new();
+    let mut dependent: IndexMap<(String, String), (String, Vec<String>)> = IndexMap::new();
     for error in errors {
         let path = error.instance_path().as_str();
         match error.kind() {
             Kind::Required { property } => {
                 let name = quoted(property.as_str().unwrap_or_default());
                 if let Some(cause) = dependency(error, property, schema) {
-                    dependent.entry(cause).or_insert_with(|| (path.to_string(), Vec::new())).1.push(name);
+                    let rule = error.schema_path().as_str().to_string();
+                    dependent.entry((rule, cause)).or_insert_with(|| (path.to_string(), Vec::new())).1.push(name);
                 } else {
                     missing_at = Some(path.to_string());
                     missing.push(name);
@@ -204,7 +220,7 @@ fn own_lines(errors: &[&ValidationError<'_>], schema: &Value) -> Vec<(usize, Lin
         let word = if missing.len() == 1 { "property" } else { "properties" };
         out.push((rank("required"), Line::new(path, format!("missing {word} {}", missing.join(", ")))));
     }
-    for (cause, (path, names)) in dependent {
+    for ((_, cause), (path, names)) in dependent {
         let text = format!("properties {} required, if {} exists", names.join(", "), quoted(&cause));
         out.push((rank("dependentRequired"), Line::new(path, text)));
     }
@@ -274,6 +290,11 @@ fn leaf(error: &ValidationError<'_>, schema: &Value) -> Line {
         Kind::Contains => "no items match contains schema".to_string(),
         Kind::FalseSchema => "false schema".to_string(),
         Kind::Not { .. } => "'not' failed".to_string(),
+        Kind::Format { format } if format == "regex" => {
+            let text = value.as_str().unwrap_or_default();
+            let problem = pattern::check(text).err().unwrap_or_default();
+            format!("{} is not valid regex: {problem}", quoted(text))
+        }
         Kind::AnyOf { context } => {
             return Line::new(path, "'anyOf' failed").with(branches(error, context, schema));
         }

@@ -21,7 +21,7 @@ const LARGEST: usize = 8 << 20;
 ///
 /// # Errors
 /// Go's message: ``error parsing regexp: missing closing ): `(` ``.
-pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
+pub fn compile(pattern: &str) -> Result<Regex, String> {
     let translated = translate(pattern).map_err(|problem| format!("error parsing regexp: {problem}"))?;
     regex::RegexBuilder::new(&translated)
         .size_limit(LARGEST)
@@ -30,12 +30,20 @@ pub(super) fn compile(pattern: &str) -> Result<Regex, String> {
         .map_err(|_| format!("error parsing regexp: expression too large: `{pattern}`"))
 }
 
+/// Whether a text is a Go pattern; cheaper than compiling it.
+///
+/// # Errors
+/// Go's message, as [`compile`] gives it.
+pub fn check(pattern: &str) -> Result<(), String> {
+    translate(pattern).map(|_| ()).map_err(|problem| format!("error parsing regexp: {problem}"))
+}
+
 /// How the messages begin about what the text after such a byte might still close or finish.
 const OPEN: [&str; 5] =
     ["missing closing", "invalid named", "trailing", "invalid or unsupported", "invalid character"];
 
 /// Go's message about a pattern that is not UTF-8: what is wrong with it before the first such byte, or that byte.
-pub(super) fn compile_bytes(pattern: &[u8]) -> String {
+pub fn compile_bytes(pattern: &[u8]) -> String {
     let before = pattern.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let rest = String::from_utf8_lossy(&pattern[before.len()..]);
     let message = match translate(before) {
