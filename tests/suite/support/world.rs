@@ -145,6 +145,7 @@ impl World {
             create_namespace: false,
             history_max: 10,
             server_side: None,
+            if_changed: false,
             apply: Apply::default(),
         };
         change(&mut options);
