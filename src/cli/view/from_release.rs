@@ -67,6 +67,7 @@ impl ReleaseReport {
             version: release.version,
             namespace: release.namespace.clone(),
             apply_method: method(release.apply_method),
+            changed: None,
         })
     }
 }

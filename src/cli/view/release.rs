@@ -38,6 +38,9 @@ pub struct ReleaseReport {
     /// `ssa` or `csa`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub apply_method: Option<String>,
+    /// Whether there was anything to do; only with `upgrade --if-changed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<bool>,
 }
 
 /// The state of a release.
