@@ -339,7 +339,12 @@ impl Store for Memory {
         self.options.capabilities
     }
 
-    fn identity(&self) -> Result<String, StoreError> {
+    fn identity(&self) -> Result<Option<String>, StoreError> {
+        self.before_read()?;
+        Ok(self.contents().identity.clone())
+    }
+
+    fn give_identity(&self) -> Result<String, StoreError> {
         self.before_read()?;
         let mut contents = self.contents();
         if let Some(identity) = &contents.identity {

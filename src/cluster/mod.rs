@@ -130,12 +130,20 @@ pub trait Store: Send + Sync {
     fn capabilities(&self) -> Capabilities;
 
     /// A text by which this store is known again, whatever address leads to it: in a cluster the uid of the namespace
-    /// `kube-system`, elsewhere a random one that the store is given at the first call and keeps. A cluster that does not
-    /// let the caller read that namespace is known by its address only.
+    /// `kube-system`, elsewhere what [`Store::give_identity`] gave it; `None` when nobody did. A cluster that does not let the
+    /// caller read that namespace is known by its address only.
     ///
     /// # Errors
-    /// The store cannot be read, or has no identity yet and cannot be written.
-    fn identity(&self) -> Result<String, StoreError>;
+    /// The store cannot be read.
+    fn identity(&self) -> Result<Option<String>, StoreError>;
+
+    /// Gives a store that has no identity a random one; returns the one that it has then, and keeps.
+    ///
+    /// # Errors
+    /// The store cannot be read, or not written.
+    fn give_identity(&self) -> Result<String, StoreError> {
+        self.identity()?.ok_or_else(|| StoreError::Internal("a store without an identity takes none".into()))
+    }
 
     /// The object of that identity, or `None`.
     ///

@@ -11,8 +11,8 @@ use super::preview::{self, Preview};
 use super::rollback::{self, RollbackOptions};
 use super::upgrade::{self, UpgradeOptions};
 use super::{Context, OpsError};
-use crate::manifest::{self, ObjectRef};
-use crate::plan::diff::{self, ObjectDiff};
+use crate::manifest;
+use crate::plan::diff::ObjectDiff;
 use crate::plan::{Method, Plan};
 use crate::release::{ApplyMethod, Release, ReleaseError};
 
@@ -60,10 +60,7 @@ pub fn revisions(
     two: (&str, Option<u64>),
 ) -> Result<Vec<ObjectDiff>, OpsError> {
     let (one, two) = (stored(context, target, one)?, stored(context, target, two)?);
-    let (before, after) = (preview::stored_objects(target, &one)?, preview::stored_objects(target, &two)?);
-    let all: std::collections::BTreeSet<&ObjectRef> = before.keys().chain(after.keys()).collect();
-    let objects = all.into_iter().filter_map(|id| diff::object(id, before.get(id), after.get(id)));
-    let mut found: Vec<ObjectDiff> = objects.collect();
+    let mut found = preview::manifest_changes(target, &one, &two)?;
     found.extend(preview::hook_changes(target, &one.hooks, &two.hooks)?);
     Ok(found)
 }

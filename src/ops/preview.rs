@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use super::change::{self, Target};
 use super::operation::Operation;
 use super::{Context, OpsError};
-use crate::cluster::StoreError;
+use crate::cluster::live::{FIELD_MANAGER, Request};
+use crate::cluster::{Cluster, StoreError};
 use crate::data::Value;
 use crate::manifest::{self, Event, Object, ObjectRef};
 use crate::plan::diff::{self, ObjectDiff, Role};
@@ -121,18 +122,18 @@ fn steps(
     method: Method,
 ) -> Result<Vec<Planned>, OpsError> {
     let mut found = Vec::new();
-    for (step, told) in steps.iter().zip(become_(target, steps, method)?) {
-        let (becomes, refused) = match told {
+    for (step, told) in steps.iter().zip(becomes(target, steps, method)?) {
+        let (after, refused) = match told {
             Told::Becomes(body) => (Some(body), None),
             Told::Unknown => (step.body.clone(), None),
-            Told::Refused(reason) => (step.body.clone(), Some(reason)),
+            Told::Refused(reason, body) => (body.or_else(|| step.body.clone()), Some(reason)),
         };
         if let Some(reason) = &refused {
             context.warn(format!("the cluster would refuse {}: {reason}", step.id));
         }
         let diff = match step.action {
             Action::Unchanged | Action::Keep => None,
-            _ => diff::of_live(&step.id, step.live.as_ref(), becomes.as_ref(), step.base.as_ref()),
+            _ => diff::of_live(&step.id, step.live.as_ref(), after.as_ref(), step.base.as_ref()),
         };
         let (action, reason) = told_action(step, method);
         let nothing = step.action == Action::Unchanged
@@ -165,31 +166,32 @@ enum Told {
     Becomes(Value),
     /// Nobody was asked, or nobody can say it yet: its namespace or kind is only about to be made.
     Unknown,
-    /// Nothing: the server would refuse it.
-    Refused(String),
+    /// Nothing: the server would refuse it. With what it would become by force, where force would help.
+    Refused(String, Option<Value>),
 }
 
 /// Asks the cluster what becomes of the objects of steps.
-fn become_(target: Target<'_>, steps: &[Step], method: Method) -> Result<Vec<Told>, OpsError> {
+fn becomes(target: Target<'_>, steps: &[Step], method: Method) -> Result<Vec<Told>, OpsError> {
     let mut told: Vec<Told> = steps.iter().map(|_| Told::Unknown).collect();
     let Some(cluster) = target.store.cluster() else { return Ok(told) };
     let asked = steps.iter().enumerate().filter(|(_, step)| step.action != Action::Delete);
     let (places, requests): (Vec<usize>, Vec<_>) =
         asked.filter_map(|(at, step)| Some((at, plan::request(step, method)?))).unzip();
-    for (at, answer) in places.into_iter().zip(cluster.send_each(&requests, true)) {
+    let answers = cluster.send_each(&requests, true);
+    for ((at, request), answer) in places.into_iter().zip(&requests).zip(answers) {
         let answer = match answer {
             Ok(stored) => stored.and_then(|stored| stored.body).map_or(Told::Unknown, Told::Becomes),
+            Err(error @ StoreError::Fields { .. }) => conflict(cluster, request, &error),
             Err(StoreError::NoKind { .. }) => Told::Unknown,
             Err(StoreError::NotFound { id }) if id.kind == "Namespace" && id.group.is_empty() => {
                 Told::Unknown
             }
             Err(
                 error @ (StoreError::Refused { .. }
-                | StoreError::Fields { .. }
                 | StoreError::Forbidden { .. }
                 | StoreError::Invalid { .. }
                 | StoreError::Conflict { .. }),
-            ) => Told::Refused(error.to_string()),
+            ) => Told::Refused(error.to_string(), None),
             Err(error) => return Err(error.into()),
         };
         if let Some(place) = told.get_mut(at) {
@@ -197,6 +199,20 @@ fn become_(target: Target<'_>, steps: &[Step], method: Method) -> Result<Vec<Tol
         }
     }
     Ok(told)
+}
+
+/// What becomes of an object some of whose fields others manage. Those that client-side apply left under our own name are no
+/// conflict: they are taken over before the object is written.
+fn conflict(cluster: &dyn Cluster, request: &Request, error: &StoreError) -> Told {
+    let Request::Apply { body, .. } = request else { return Told::Refused(error.to_string(), None) };
+    let forced = Request::Apply { body: body.clone(), force: true };
+    let forced = cluster.send(&forced, true).ok().flatten().and_then(|stored| stored.body);
+    let own = matches!(error, StoreError::Fields { fields, .. }
+        if fields.iter().all(|conflict| conflict.manager == FIELD_MANAGER));
+    match forced {
+        Some(body) if own => Told::Becomes(body),
+        body => Told::Refused(error.to_string(), body),
+    }
 }
 
 fn new_namespace(body: &Value) -> Planned {
@@ -234,37 +250,51 @@ fn due_hooks(operation: &Operation) -> Vec<DueHook> {
 /// # Errors
 /// A recorded hook is no manifest.
 pub fn hook_changes(target: Target<'_>, old: &[Hook], new: &[Hook]) -> Result<Vec<ObjectDiff>, OpsError> {
-    let (old, new) = (hook_objects(target, old)?, hook_objects(target, new)?);
-    let all: std::collections::BTreeSet<&ObjectRef> = old.keys().chain(new.keys()).collect();
-    let changed = all.into_iter().filter_map(|id| diff::object(id, old.get(id), new.get(id)));
-    Ok(changed.map(|diff| diff.with_role(Role::Hook)).collect())
+    let objects = |hooks: &[Hook]| {
+        let mut found = Vec::new();
+        for hook in hooks {
+            found.extend(change::objects(&manifest::parse_stored(&hook.path, &hook.manifest)?)?);
+        }
+        Ok::<_, OpsError>(found)
+    };
+    let changed = between(target, objects(old)?, objects(new)?);
+    Ok(changed.into_iter().map(|diff| diff.with_role(Role::Hook)).collect())
 }
 
-fn hook_objects(target: Target<'_>, hooks: &[Hook]) -> Result<BTreeMap<ObjectRef, Value>, OpsError> {
-    let mut found = BTreeMap::new();
-    for hook in hooks {
-        let parsed = manifest::parse_stored(&hook.path, &hook.manifest)?;
-        found.extend(by_identity(target, change::objects(&parsed)?));
-    }
-    Ok(found)
-}
-
-/// The objects of the manifest of a revision by identity.
+/// How two manifests differ, object by object.
 ///
 /// # Errors
-/// It is no manifest.
-pub fn stored_objects(target: Target<'_>, release: &Release) -> Result<BTreeMap<ObjectRef, Value>, OpsError> {
-    let parsed = manifest::parse_stored(&format!("manifest of {}", release.name), &release.manifest)?;
-    Ok(by_identity(target, change::objects(&parsed)?).collect())
+/// One is no manifest.
+pub fn manifest_changes(
+    target: Target<'_>,
+    old: &Release,
+    new: &Release,
+) -> Result<Vec<ObjectDiff>, OpsError> {
+    let objects = |release: &Release| {
+        let name = format!("manifest of {}", release.name);
+        change::objects(&manifest::parse_stored(&name, &release.manifest)?)
+    };
+    Ok(between(target, objects(old)?, objects(new)?))
 }
 
-/// Where a kind lives is asked of nobody: both sides of a comparison would hear the same.
-fn by_identity(target: Target<'_>, objects: Vec<Object>) -> impl Iterator<Item = (ObjectRef, Value)> {
-    let (scopes, namespace) = (Scopes::built_in(), target.namespace.to_string());
-    objects.into_iter().map(move |object| {
-        let mut id = plan::located(&object.id, &namespace, &scopes);
-        // An object that moves to another version stays the same one.
-        id.version.clear();
-        (id, object.body)
-    })
+fn between(target: Target<'_>, old: Vec<Object>, new: Vec<Object>) -> Vec<ObjectDiff> {
+    let (old, new) = (by_identity(target, old), by_identity(target, new));
+    let all: std::collections::BTreeSet<&ObjectRef> = old.keys().chain(new.keys()).collect();
+    let differs = |key: &ObjectRef| {
+        let (before, after) = (old.get(key), new.get(key));
+        let (id, _) = after.or(before)?;
+        diff::object(id, before.map(|(_, body)| body), after.map(|(_, body)| body))
+    };
+    all.into_iter().filter_map(differs).collect()
+}
+
+/// Objects by identity, in which the version does not count: an object that moves to another one stays the same. Where a kind
+/// lives is asked of nobody: both sides of a comparison would hear the same.
+fn by_identity(target: Target<'_>, objects: Vec<Object>) -> BTreeMap<ObjectRef, (ObjectRef, Value)> {
+    let scopes = Scopes::built_in();
+    let keyed = |object: Object| {
+        let id = plan::located(&object.id, target.namespace, &scopes);
+        (ObjectRef { version: String::new(), ..id.clone() }, (id, object.body))
+    };
+    objects.into_iter().map(keyed).collect()
 }

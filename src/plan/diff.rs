@@ -180,7 +180,7 @@ enum Base<'a> {
     Asked(&'a Value),
 }
 
-impl<'a> Base<'a> {
+impl Base<'_> {
     fn key(self, key: &str) -> Self {
         match self {
             Base::Asked(value) => value.get(key).map_or(Base::Unnamed, Base::Asked),

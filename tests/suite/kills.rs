@@ -241,7 +241,7 @@ impl Store for Interrupting<'_> {
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
     }
-    fn identity(&self) -> Result<String, StoreError> {
+    fn identity(&self) -> Result<Option<String>, StoreError> {
         self.inner.identity()
     }
     fn get(&self, id: &ObjectRef) -> Result<Option<Stored>, StoreError> {

@@ -123,7 +123,7 @@ impl Store for Own {
         self.kube.capabilities()
     }
 
-    fn identity(&self) -> Result<String, StoreError> {
+    fn identity(&self) -> Result<Option<String>, StoreError> {
         self.kube.identity()
     }
 

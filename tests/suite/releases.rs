@@ -582,7 +582,7 @@ impl Store for Between<'_> {
         self.inner.capabilities()
     }
 
-    fn identity(&self) -> Result<String, StoreError> {
+    fn identity(&self) -> Result<Option<String>, StoreError> {
         self.inner.identity()
     }
 

@@ -166,7 +166,7 @@ fn summary(preview: &Preview) -> String {
     if parts.is_empty() { "no changes\n".to_string() } else { format!("{}\n", parts.join(", ")) }
 }
 
-fn structure<'a>(report: PlanReport<'a>) -> Report<'a> {
+fn structure(report: PlanReport<'_>) -> Report<'_> {
     let PlanReport { operation, preview, saved } = report;
     Report {
         operation: operation.kind.word(),

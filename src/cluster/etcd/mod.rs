@@ -180,9 +180,13 @@ impl Store for Etcd {
         Capabilities { atomic_batches: true, runs_workloads: false, largest_object: LARGEST_OBJECT }
     }
 
-    fn identity(&self) -> Result<String, StoreError> {
+    fn identity(&self) -> Result<Option<String>, StoreError> {
+        self.settled(|| self.identified())
+    }
+
+    fn give_identity(&self) -> Result<String, StoreError> {
         let new = object::new_uid(&self.random)?;
-        self.settled(|| self.identified(&new))
+        self.settled(|| self.identify(&new))
     }
 
     fn get(&self, id: &ObjectRef) -> Result<Option<Stored>, StoreError> {

@@ -89,7 +89,7 @@ impl Store for Kube {
         Capabilities { atomic_batches: false, runs_workloads: true, largest_object: LARGEST }
     }
 
-    fn identity(&self) -> Result<String, StoreError> {
+    fn identity(&self) -> Result<Option<String>, StoreError> {
         let id = ObjectRef {
             group: String::new(),
             version: "v1".to_string(),
@@ -98,8 +98,10 @@ impl Store for Kube {
             name: "kube-system".to_string(),
         };
         match self.read(&id) {
-            Ok(Some(stored)) => Ok(stored.uid),
-            Ok(None) | Err(StoreError::Forbidden { .. }) => Ok(format!("server:{}", self.link()?.server())),
+            Ok(Some(stored)) => Ok(Some(stored.uid)),
+            Ok(None) | Err(StoreError::Forbidden { .. }) => {
+                Ok(Some(format!("server:{}", self.link()?.server())))
+            }
             Err(error) => Err(error),
         }
     }

@@ -168,8 +168,12 @@ impl Store for Sqlite {
         Capabilities { atomic_batches: true, runs_workloads: false, largest_object: LARGEST_OBJECT }
     }
 
-    fn identity(&self) -> Result<String, StoreError> {
-        if let Some(known) = self.read(None, schema::identity)? {
+    fn identity(&self) -> Result<Option<String>, StoreError> {
+        self.read(None, schema::identity)
+    }
+
+    fn give_identity(&self) -> Result<String, StoreError> {
+        if let Some(known) = self.identity()? {
             return Ok(known);
         }
         let mut bytes = [0; 8];

@@ -69,14 +69,9 @@ pub fn apply(
 }
 
 fn check_store(target: Target<'_>, saved: &SavedPlan) -> Result<(), OpsError> {
-    let found = target.store.identity()?;
-    if found != saved.store {
-        let shown = |name: &str, identity: &str| format!("{name} ({identity})");
-        return Err(SavedPlanError::OtherStore {
-            planned: shown(&saved.store_name, &saved.store),
-            found: shown(&target.store.describe(), &found),
-        }
-        .into());
+    if target.store.identity()?.as_ref() != Some(&saved.store) {
+        let (planned, found) = (saved.store_name.clone(), target.store.describe());
+        return Err(SavedPlanError::OtherStore { planned, found }.into());
     }
     let planned = &saved.operation.release.namespace;
     if target.namespace != planned {

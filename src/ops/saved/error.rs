@@ -57,11 +57,11 @@ pub enum SavedPlanError {
         known: u64,
     },
     /// The store is another one.
-    #[error("the plan is for another store: it was made for {planned}, and this is {found}")]
+    #[error("the plan is for another store: {}", told_stores(planned, found))]
     OtherStore {
-        /// The store it was made for: name and identity.
+        /// The name of the store that it was made for.
         planned: String,
-        /// The store that was opened.
+        /// The name of the store that was opened.
         found: String,
     },
     /// The namespace is another one.
@@ -120,6 +120,14 @@ impl Hint for SavedPlanError {
             }
         };
         vec![hint.to_string()]
+    }
+}
+
+fn told_stores(planned: &str, found: &str) -> String {
+    if planned == found {
+        format!("it was made for {planned}, and what is there now is not the same any more")
+    } else {
+        format!("it was made for {planned}, and this is {found}")
     }
 }
 

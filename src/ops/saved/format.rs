@@ -159,8 +159,8 @@ pub(super) fn encode(
     name: &str,
 ) -> Result<String, OpsError> {
     let unsayable = |reason: String| OpsError::refused(format!("the plan cannot be saved: {reason}"));
-    let bodies = operation.plan.steps.iter().flat_map(|step| [&step.body, &step.wanted]).flatten();
-    if let Some(number) = bodies.filter_map(codec::first_unsayable).next() {
+    let mut bodies = operation.plan.steps.iter().flat_map(|step| [&step.body, &step.wanted]).flatten();
+    if let Some(number) = bodies.find_map(codec::first_unsayable) {
         return Err(unsayable(format!("{number} is no JSON number")));
     }
     let release = codec::to_json(&operation.release).map_err(unsayable)?;

@@ -63,14 +63,14 @@ pub struct SavedPlan {
 /// Writes a plan to a file, as a whole or not at all, for its owner's eyes only (mode 0600). Returns its digest.
 ///
 /// # Errors
-/// The store has no identity, the plan is too large or cannot be said in JSON, or the file cannot be written.
+/// The store takes no identity, the plan is too large or cannot be said in JSON, or the file cannot be written.
 pub fn save(
     context: &Context<'_>,
     target: Target<'_>,
     operation: &Operation,
     path: &Path,
 ) -> Result<Digest, OpsError> {
-    let store = target.store.identity()?;
+    let store = target.store.give_identity()?;
     let text = format::encode(context.host, operation, &store, &target.store.describe())?;
     if text.len() as u64 > MOST_BYTES {
         let size = text.len();

@@ -136,6 +136,11 @@ impl World {
         chart: &str,
         change: impl FnOnce(&mut UpgradeOptions),
     ) -> Result<ReleaseReport, OpsError> {
+        upgrade(&self.context(), target(store), &Self::upgrade_options(chart, change))
+    }
+
+    /// How `r` is upgraded.
+    pub fn upgrade_options(chart: &str, change: impl FnOnce(&mut UpgradeOptions)) -> UpgradeOptions {
         let mut options = UpgradeOptions {
             release: "r".into(),
             chart: request(chart),
@@ -149,7 +154,7 @@ impl World {
             apply: Apply::default(),
         };
         change(&mut options);
-        upgrade(&self.context(), target(store), &options)
+        options
     }
 
     /// Rolls `r` back.
