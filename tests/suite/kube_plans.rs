@@ -100,7 +100,7 @@ fn client_side_plans_leave_what_others_wrote() {
     assert!(planned.stdout.contains("  data.color: \"blue\" -> \"green\"\n"), "{}", planned.stdout);
     place.run("apply r.plan").ok();
     assert_eq!(color(&place), "green");
-    place.set("v1", "ConfigMap", "r-one", &["data", "color"], Value::str("grey"));
+    place.patch_as("somebody", "api/v1", "configmaps/r-one", r#"{"data":{"color":"grey"}}"#);
     let planned = place.run("plan r app --set color=red --fields").exits(2).stdout;
     assert!(planned.contains("would refuse it") && planned.contains("1 conflict: .data.color"), "{planned}");
     assert!(
