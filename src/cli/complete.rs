@@ -172,7 +172,8 @@ impl<'a> Asked<'a> {
     fn words(&mut self, path: &[&str], partial: &str) -> u8 {
         let place = self.positionals.len();
         match (path, place) {
-            (["status" | "history" | "upgrade" | "rollback"] | ["get", _], 0) | (["uninstall"], _) => {
+            (["status" | "history" | "plan" | "upgrade" | "rollback"] | ["get", _], 0)
+            | (["uninstall"], _) => {
                 self.releases();
                 NO_FILES
             }
@@ -184,9 +185,10 @@ impl<'a> Asked<'a> {
                 self.repositories("");
                 NO_FILES
             }
-            (["install" | "upgrade"], 1) | (["template"], 0 | 1) | (["show", _], 0) | (["pull"], _) => {
-                self.charts(partial)
-            }
+            (["install" | "plan" | "upgrade"], 1)
+            | (["template"], 0 | 1)
+            | (["show", _], 0)
+            | (["pull"], _) => self.charts(partial),
             (["install"], 0) if self.globals_have_name() => self.charts(partial),
             (["lint" | "package" | "serve"] | ["dependency", _] | ["repo", "index"], _) => 0,
             _ => NO_FILES,

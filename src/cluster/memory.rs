@@ -89,6 +89,7 @@ struct Entry {
 struct Contents {
     entries: BTreeMap<Key, Entry>,
     last_version: u64,
+    identity: Option<String>,
 }
 
 /// A store in memory. Its contents live as long as one handle does.
@@ -294,7 +295,7 @@ impl Memory {
             Write::Replace { body, expected } => {
                 let prepared = object::prepare(body, &self.describe(), limit)?;
                 let key = object::key(&prepared.id);
-                let Contents { entries, last_version } = contents;
+                let Contents { entries, last_version, .. } = contents;
                 let Some(entry) = entries.get_mut(&key) else {
                     return Err(StoreError::NotFound { id: prepared.id.into() });
                 };
@@ -336,6 +337,22 @@ impl Store for Memory {
 
     fn capabilities(&self) -> Capabilities {
         self.options.capabilities
+    }
+
+    fn identity(&self) -> Result<Option<String>, StoreError> {
+        self.before_read()?;
+        Ok(self.contents().identity.clone())
+    }
+
+    fn give_identity(&self) -> Result<String, StoreError> {
+        self.before_read()?;
+        let mut contents = self.contents();
+        if let Some(identity) = &contents.identity {
+            return Ok(identity.clone());
+        }
+        let identity = object::new_uid(&self.random)?;
+        contents.identity = Some(identity.clone());
+        Ok(identity)
     }
 
     fn get(&self, id: &ObjectRef) -> Result<Option<Stored>, StoreError> {

@@ -23,7 +23,8 @@
 //!    [`Capabilities::largest_object`] bytes are refused. An integer keeps its digits; that it came from `--set` is forgotten.
 //!    A cluster takes each kind as its server does, fills in what is left out, and knows no kind that it does not serve
 //!    ([`StoreError::NoKind`]); `get` and `list` of such a kind find nothing.
-//! 8. Stores that run nothing say so in their capabilities; hooks and waits are then recorded as not run.
+//! 8. **A store has an identity** of its own ([`Store::identity`]), by which a saved plan knows it again. It is no object.
+//! 9. Stores that run nothing say so in their capabilities; hooks and waits are then recorded as not run.
 //!
 //! One test suite (`tests/suite/stores.rs`) runs over every store.
 
@@ -127,6 +128,22 @@ pub trait Store: Send + Sync {
 
     /// What this store can do.
     fn capabilities(&self) -> Capabilities;
+
+    /// A text by which this store is known again, whatever address leads to it: in a cluster the uid of the namespace
+    /// `kube-system`, elsewhere what [`Store::give_identity`] gave it; `None` when nobody did. A cluster that does not let the
+    /// caller read that namespace is known by its address only.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn identity(&self) -> Result<Option<String>, StoreError>;
+
+    /// Gives a store that has no identity a random one; returns the one that it has then, and keeps.
+    ///
+    /// # Errors
+    /// The store cannot be read, or not written.
+    fn give_identity(&self) -> Result<String, StoreError> {
+        self.identity()?.ok_or_else(|| StoreError::Internal("a store without an identity takes none".into()))
+    }
 
     /// The object of that identity, or `None`.
     ///

@@ -54,6 +54,11 @@ impl ObjectRef {
         api_version.rsplit_once('/').unwrap_or(("", api_version))
     }
 
+    /// Whether it is a Secret, whose values nobody is shown.
+    pub fn is_secret(&self) -> bool {
+        self.group.is_empty() && self.kind == "Secret"
+    }
+
     /// Whether both name the same object (the version does not count).
     pub fn same_object(&self, other: &ObjectRef) -> bool {
         (&self.group, &self.kind, &self.namespace, &self.name)

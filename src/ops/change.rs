@@ -140,10 +140,15 @@ pub struct Wanted<'a> {
     pub take_ownership: bool,
     /// Replace objects instead of merging.
     pub replace: bool,
-    /// Whether the server merges.
-    pub server_side: bool,
+    /// Whether drift in objects of custom kinds is set back, as a server that merges does it.
+    pub set_back: bool,
     /// `install` or `update`, for messages.
     pub verb: &'static str,
+}
+
+/// Whether an operation sets drift in objects of custom kinds back: where the server merges.
+pub fn sets_back(target: Target<'_>, server_side: bool) -> bool {
+    server_side && target.store.cluster().is_some()
 }
 
 /// Plans a change against the live objects.
@@ -166,7 +171,7 @@ pub fn plan(context: &Context<'_>, target: Target<'_>, wanted: &Wanted<'_>) -> R
         replace: wanted.replace,
         scopes: &scopes,
         uninstall: false,
-        server_side: wanted.server_side && target.store.cluster().is_some(),
+        set_back: wanted.set_back,
     };
     let plan = make(target.store, &input).map_err(|broken| broken.told(wanted.verb))?;
     for warning in &plan.warnings {

@@ -15,7 +15,7 @@ use crate::cluster::live::Request;
 use crate::cluster::{Store, Write, apply};
 use crate::data::Value;
 use crate::manifest::{Object, ObjectRef};
-use crate::plan::{self, Scopes, definition};
+use crate::plan::{self, Action, Scopes, Step, definition};
 
 /// A definition that has to be made or changed.
 #[derive(Debug, Clone)]
@@ -26,9 +26,36 @@ pub struct Definition {
     pub wanted: Value,
     /// What the live one becomes, and its version now; `None` when there is none yet.
     pub merged: Option<(Value, u64)>,
+    /// The live one; `None` when there is none yet.
+    pub live: Option<Value>,
 }
 
 impl Definition {
+    /// As a step of a plan, so that both are shown and renewed alike.
+    pub fn step(&self) -> Step {
+        let (body, expected) = match &self.merged {
+            None => (self.wanted.clone(), None),
+            Some((body, version)) => (body.clone(), Some(*version)),
+        };
+        Step {
+            action: if self.live.is_some() { Action::Update } else { Action::Create },
+            id: self.id.clone(),
+            source: "".into(),
+            body: Some(body),
+            wanted: Some(self.wanted.clone()),
+            base: None,
+            live: self.live.clone(),
+            expected,
+            keep: None,
+        }
+    }
+
+    /// The definition of such a step; `None` for a step that writes nothing.
+    pub fn of_step(step: Step) -> Option<Self> {
+        let merged = step.body.zip(step.expected);
+        Some(Definition { id: step.id, wanted: step.wanted?, merged, live: step.live })
+    }
+
     /// As a write to a store that merges nothing.
     pub fn write(&self) -> Write {
         match &self.merged {
@@ -65,7 +92,7 @@ pub fn needed(
     for object in definitions {
         let id = plan::located(&object.id, "", &Scopes::built_in());
         let Some(live) = store.get(&id)? else {
-            needed.push(Definition { id, wanted: object.body.clone(), merged: None });
+            needed.push(Definition { id, wanted: object.body.clone(), merged: None, live: None });
             continue;
         };
         if policy == Crds::Helm && !server_side {
@@ -80,7 +107,7 @@ pub fn needed(
             refuse_losses(&id, object, &current)?;
         }
         let merged = Some((merged, live.resource_version));
-        needed.push(Definition { id, wanted: object.body.clone(), merged });
+        needed.push(Definition { id, wanted: object.body.clone(), merged, live: Some(current) });
     }
     Ok(needed)
 }

@@ -5,19 +5,16 @@
 //!
 //! Invariant: nothing is changed, no record is written.
 
-use std::collections::BTreeMap;
-
 use super::change::{self, Target, Wanted};
+use super::options::DryRun;
+use super::preview::{self, Preview};
 use super::rollback::{self, RollbackOptions};
 use super::upgrade::{self, UpgradeOptions};
 use super::{Context, OpsError};
-use crate::data::Value;
-use crate::manifest::{self, Object, ObjectRef};
-use crate::plan::diff::{self, ObjectDiff};
-use crate::plan::{self, Method, Plan, Scopes, Step};
+use crate::manifest;
+use crate::plan::diff::ObjectDiff;
+use crate::plan::{Method, Plan};
 use crate::release::{ApplyMethod, Release, ReleaseError};
-
-use super::options::DryRun;
 
 /// What an upgrade would change; with `install` an install, when there is no such release.
 ///
@@ -30,8 +27,8 @@ pub fn upgrade(
 ) -> Result<Vec<ObjectDiff>, OpsError> {
     let mut options = options.clone();
     options.apply.dry_run = DryRun::Server;
-    let report = upgrade::upgrade(context, target, &options)?;
-    Ok(of_plan(target, &report.plan, &report.release))
+    let operation = upgrade::decide(context, target, &options)?;
+    Ok(Preview::of(context, target, &operation)?.into_differences())
 }
 
 /// What a rollback would change.
@@ -45,11 +42,14 @@ pub fn rollback(
 ) -> Result<Vec<ObjectDiff>, OpsError> {
     let mut options = options.clone();
     options.dry_run = DryRun::Server;
+    let last = stored(context, target, (&options.release, None))?;
     let report = rollback::rollback(context, target, &options)?;
-    Ok(of_plan(target, &report.plan, &report.release))
+    let mut found = of_plan(context, target, &report.plan, &report.release)?;
+    found.extend(preview::hook_changes(target, &last.hooks, &report.release.hooks)?);
+    Ok(found)
 }
 
-/// What differs between two revisions, of one release or of two, by their stored manifests.
+/// What differs between two revisions, of one release or of two, by their stored manifests and hooks.
 ///
 /// # Errors
 /// A revision is missing or cannot be read.
@@ -60,9 +60,9 @@ pub fn revisions(
     two: (&str, Option<u64>),
 ) -> Result<Vec<ObjectDiff>, OpsError> {
     let (one, two) = (stored(context, target, one)?, stored(context, target, two)?);
-    let (before, after) = (objects(target, &one)?, objects(target, &two)?);
-    let all: std::collections::BTreeSet<&ObjectRef> = before.keys().chain(after.keys()).collect();
-    Ok(all.into_iter().filter_map(|id| diff::object(id, before.get(id), after.get(id))).collect())
+    let mut found = preview::manifest_changes(target, &one, &two)?;
+    found.extend(preview::hook_changes(target, &one.hooks, &two.hooks)?);
+    Ok(found)
 }
 
 /// What somebody changed in the objects of a release since it was deployed.
@@ -84,11 +84,12 @@ pub fn drift(context: &Context<'_>, target: Target<'_>, name: &str) -> Result<Ve
         definitions: &[],
         take_ownership: true,
         replace: false,
-        server_side: release.apply_method == Some(ApplyMethod::ServerSide),
+        // A merge of two equal manifests would leave custom kinds as they are, and drift in them is drift too.
+        set_back: true,
         verb: "drift",
     };
     let plan = change::plan(context, target, &wanted)?;
-    Ok(of_plan(target, &plan, &release))
+    of_plan(context, target, &plan, &release)
 }
 
 fn stored(
@@ -107,38 +108,18 @@ fn stored(
     Ok(record.release)
 }
 
-/// The objects of a manifest by identity. Where a kind lives is asked of nobody: both sides would hear the same.
-fn objects(target: Target<'_>, release: &Release) -> Result<BTreeMap<ObjectRef, Value>, OpsError> {
-    let parsed = manifest::parse_stored(&format!("manifest of {}", release.name), &release.manifest)?;
-    let scopes = Scopes::built_in();
-    let objects: Vec<Object> = change::objects(&parsed)?;
-    Ok(objects
-        .into_iter()
-        .map(|object| {
-            let mut id = plan::located(&object.id, target.namespace, &scopes);
-            // An object that moves to another version stays the same one.
-            id.version.clear();
-            (id, object.body)
-        })
-        .collect())
-}
-
 /// The differences that a plan makes.
-fn of_plan(target: Target<'_>, plan: &Plan, release: &Release) -> Vec<ObjectDiff> {
+fn of_plan(
+    context: &Context<'_>,
+    target: Target<'_>,
+    plan: &Plan,
+    release: &Release,
+) -> Result<Vec<ObjectDiff>, OpsError> {
     let method = match release.apply_method {
         // What fields others manage is the operation's business; a comparison shows what would come of it.
         Some(ApplyMethod::ServerSide) => Method::Server { force: true },
         _ => Method::Client,
     };
-    plan.writes()
-        .filter_map(|step| diff::object(&step.id, step.live.as_ref(), becomes(target, step, method).as_ref()))
-        .collect()
-}
-
-/// What an object becomes: what the server says, or the merge when it cannot say it (its namespace is not there yet).
-fn becomes(target: Target<'_>, step: &Step, method: Method) -> Option<Value> {
-    let merged = step.body.clone()?;
-    let asked = target.store.cluster().zip(plan::request(step, method));
-    let told = asked.and_then(|(cluster, request)| cluster.send(&request, true).ok().flatten());
-    Some(told.and_then(|stored| stored.body).unwrap_or(merged))
+    let planned = preview::objects(context, target, plan, method)?;
+    Ok(planned.into_iter().filter_map(|planned| planned.diff).collect())
 }

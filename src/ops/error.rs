@@ -49,6 +49,9 @@ pub enum OpsError {
     /// The record is missing, held by somebody, or damaged.
     #[error(transparent)]
     Release(#[from] ReleaseError),
+    /// A saved plan is not carried out.
+    #[error(transparent)]
+    SavedPlan(#[from] super::saved::SavedPlanError),
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] FsError),
@@ -179,6 +182,7 @@ impl OpsError {
             OpsError::Plan { source, .. } => source,
             OpsError::Store(error) => error,
             OpsError::Release(error) => error,
+            OpsError::SavedPlan(error) => error,
             OpsError::File(error) => error,
             OpsError::Fetch(error) => error,
             OpsError::Repository(error) => error,

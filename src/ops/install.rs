@@ -5,9 +5,10 @@
 //!
 //! Invariant: whatever fails before the record is made changes nothing.
 
-use super::change::{self, Change, Done, Target, Wanted};
+use super::change::{self, Done, Target, Wanted};
 use super::crds;
 use super::lookup::StoreLookup;
+use super::operation::{Execution, Kind, Newest, Operation};
 use super::options::{Apply, ChartRequest, Crds, DryRun, ReleaseName, ValueSources};
 use super::pipeline::{self, Rendered};
 use super::record::{self, NewRevision};
@@ -16,7 +17,7 @@ use super::uninstall::{self, UninstallOptions};
 use super::{Context, OpsError};
 use crate::chart::Chart;
 use crate::data::{Map, Value};
-use crate::manifest::{self, Event};
+use crate::manifest;
 use crate::plan::{self, Plan};
 use crate::release::{ApplyMethod, Record, Release, Status};
 use crate::render::{self, Capabilities, KubeVersion, ReleaseInfo};
@@ -51,11 +52,31 @@ pub struct ReleaseReport {
     pub hooks_not_run: Vec<String>,
     /// Whether an upgrade found nothing to upgrade and installed instead.
     pub installed: bool,
+    /// Whether nothing was done, since nothing was changed (`if_changed`).
+    pub unchanged: bool,
 }
 
 impl ReleaseReport {
     pub(super) fn of(done: Done, installed: bool) -> Self {
-        ReleaseReport { release: done.release, plan: done.plan, hooks_not_run: done.hooks_not_run, installed }
+        ReleaseReport {
+            release: done.release,
+            plan: done.plan,
+            hooks_not_run: done.hooks_not_run,
+            installed,
+            unchanged: false,
+        }
+    }
+
+    /// The report of an upgrade that found nothing to do: the revision that stays.
+    pub(super) fn unchanged(operation: Operation) -> Self {
+        let release = operation.current().cloned().unwrap_or(operation.release);
+        ReleaseReport {
+            release,
+            plan: operation.plan,
+            hooks_not_run: Vec::new(),
+            installed: false,
+            unchanged: true,
+        }
     }
 }
 
@@ -103,80 +124,89 @@ pub fn install(
     if !dry {
         change::clear_the_way(context, &history, &name, options.apply.wait_lock)?;
     }
-    let previous = history.last(&name)?;
+    let operation = decide(context, target, options, &name, history.last(&name)?)?;
+    if dry {
+        return Ok(dry_run(operation));
+    }
+    operation.carry_out(context, target)
+}
+
+/// Decides on an install under a name whose last revision is `previous`. Nothing is written.
+///
+/// # Errors
+/// As [`install`], up to the first change.
+pub(super) fn decide(
+    context: &Context<'_>,
+    target: Target<'_>,
+    options: &InstallOptions,
+    name: &str,
+    previous: Option<Record>,
+) -> Result<Operation, OpsError> {
     check_name(previous.as_ref(), options.replace)?;
     let chart = source::installable_chart(context, &options.chart, options.apply.dependency_update)?;
     let revision = previous.as_ref().map_or(1, |record| record.release.version + 1);
     let user = source::values(context, &options.values)?;
     let info = ReleaseInfo {
         revision: u32::try_from(revision).unwrap_or(u32::MAX),
-        ..ReleaseInfo::install(name.as_str(), target.namespace)
+        ..ReleaseInfo::install(name, target.namespace)
     };
     let rendered = render_chart(context, target, &chart, &user, &info, &options.apply)?;
     let method =
         change::method(options.server_side, options.apply.force_replace, options.apply.force_conflicts)?;
-    let release = pending(context, &info, revision, options, user.values, &rendered);
     let definitions = match options.apply.crds {
         Crds::Skip => Vec::new(),
         _ => change::crd_objects(&rendered.crds)?,
     };
+    let mut operation = Operation {
+        kind: Kind::Install,
+        newest: previous.as_ref().map(Newest::of),
+        release: pending(context, &info, revision, options, user.values, &rendered),
+        plan: Plan::default(),
+        definitions: Vec::new(),
+        namespace: None,
+        superseded: giving_way(previous),
+        execution: options.apply.execution(method, 0),
+    };
+    if options.apply.dry_run == DryRun::Client {
+        return Ok(operation);
+    }
     let wanted = Wanted {
-        name: &name,
+        name,
         old: "",
         new: &rendered.manifest.objects,
         definitions: &definitions,
         take_ownership: options.apply.take_ownership,
         replace: options.apply.force_replace,
-        server_side: options.server_side,
+        set_back: change::sets_back(target, options.server_side),
         verb: "install",
     };
-    if options.apply.dry_run == DryRun::Client {
-        return Ok(dry_run(release, Plan::default()));
-    }
-    let plan = change::plan(context, target, &wanted)?;
-    if dry {
-        return Ok(dry_run(release, plan));
-    }
-    let namespace = if options.create_namespace { new_namespace(target)? } else { None };
-    let change = Change {
-        release,
-        plan,
-        definitions: crds::needed(target.store, &definitions, options.apply.crds, true, options.server_side)?,
-        namespace,
-        method,
-        hook_failure: hook_failure_of_install,
-        cleanup_on_fail: false,
-        superseded: previous
-            .into_iter()
-            .filter(|record| record.release.info.status == Status::Uninstalled)
-            .collect(),
-        events: &[Event::PreInstall, Event::PostInstall],
-        no_hooks: options.apply.no_hooks,
-        done: options.apply.description.clone().unwrap_or_else(|| "Install complete".to_string()),
-        failed: change::failure_text("Release", &name),
-        wait: options.apply.effective_wait(),
-    };
-    match change::carry_out(context, target, change) {
-        Ok(done) => Ok(ReleaseReport::of(done, true)),
-        Err(error) => Err(undo(context, target, &name, options, error)),
-    }
+    operation.plan = change::plan(context, target, &wanted)?;
+    operation.namespace = if options.create_namespace { new_namespace(target)? } else { None };
+    operation.definitions =
+        crds::needed(target.store, &definitions, options.apply.crds, true, options.server_side)?;
+    Ok(operation)
 }
 
-/// Removes a failed install again, when that was asked for.
-fn undo(
+/// The revision that gives way to an install: the last one of a release that was uninstalled.
+pub(super) fn giving_way(previous: Option<Record>) -> Vec<Record> {
+    previous.into_iter().filter(|record| record.release.info.status == Status::Uninstalled).collect()
+}
+
+/// Removes a failed install again.
+pub(super) fn undo(
     context: &Context<'_>,
     target: Target<'_>,
     name: &str,
-    options: &InstallOptions,
+    execution: &Execution,
     error: OpsError,
 ) -> OpsError {
     let recorded = target.history(context).head(name).ok().flatten();
-    if !options.apply.rollback_on_failure || recorded.is_none_or(|head| head.status != Status::Failed) {
+    if recorded.is_none_or(|head| head.status != Status::Failed) {
         return error;
     }
     let removal = UninstallOptions {
-        no_hooks: options.apply.no_hooks,
-        wait: options.apply.wait,
+        no_hooks: execution.no_hooks,
+        wait: execution.wait,
         ..UninstallOptions::default()
     };
     match uninstall::uninstall(context, target, name, &removal) {
@@ -300,17 +330,21 @@ fn pending(
     release
 }
 
-pub(super) fn dry_run(mut release: Release, plan: Plan) -> ReleaseReport {
+/// The report of an operation that is not carried out.
+pub(super) fn dry_run(operation: Operation) -> ReleaseReport {
+    let mut release = operation.release;
     release.info.description = "Dry run complete".to_string();
-    ReleaseReport { release, plan, hooks_not_run: Vec::new(), installed: true }
+    ReleaseReport {
+        release,
+        plan: operation.plan,
+        hooks_not_run: Vec::new(),
+        installed: operation.kind == Kind::Install,
+        unchanged: false,
+    }
 }
 
-fn hook_failure_of_install(event: Event) -> String {
-    format!("failed {}: ", event.name())
-}
-
-/// The release's namespace, when it is not there. It belongs to nobody and is never deleted.
-fn new_namespace(target: Target<'_>) -> Result<Option<Value>, OpsError> {
+/// The release's namespace, when it is not there yet. It belongs to nobody and is never deleted.
+pub(super) fn new_namespace(target: Target<'_>) -> Result<Option<Value>, OpsError> {
     let name = target.namespace;
     let labels: Value = [("name", name)].into_iter().collect();
     let metadata: Value = [("name", Value::str(name)), ("labels", labels)].into_iter().collect();

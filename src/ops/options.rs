@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::operation::Execution;
 use crate::chart::Limits;
 use crate::fetch::FetchOptions;
+use crate::plan::Method;
 use crate::values::Compat;
 
 /// Which chart, in which version, from where.
@@ -100,6 +102,21 @@ impl Apply {
             wait.strategy = WaitStrategy::Watcher;
         }
         wait
+    }
+}
+
+impl Apply {
+    /// The part that counts once an operation is decided on.
+    pub(super) fn execution(&self, method: Method, history_max: usize) -> Execution {
+        Execution {
+            method,
+            wait: self.effective_wait(),
+            no_hooks: self.no_hooks,
+            rollback_on_failure: self.rollback_on_failure,
+            cleanup_on_fail: self.cleanup_on_fail,
+            history_max,
+            description: self.description.clone(),
+        }
     }
 }
 

@@ -112,5 +112,6 @@ pub fn new_revision(host: &Host, new: NewRevision<'_>) -> Release {
         namespace: new.namespace.to_string(),
         apply_method: Some(new.method),
         labels: std::collections::BTreeMap::new(),
+        plan: None,
     }
 }

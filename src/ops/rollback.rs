@@ -88,12 +88,18 @@ fn rollback_once(
         definitions: &[],
         take_ownership: false,
         replace: options.force_replace,
-        server_side,
+        set_back: change::sets_back(target, server_side),
         verb: "rollback",
     };
     let plan = change::plan(context, target, &wanted)?;
     if dry {
-        return Ok(ReleaseReport { release, plan, hooks_not_run: Vec::new(), installed: false });
+        return Ok(ReleaseReport {
+            release,
+            plan,
+            hooks_not_run: Vec::new(),
+            installed: false,
+            unchanged: false,
+        });
     }
     let done = options.description.clone().unwrap_or_else(|| release.info.description.clone());
     history.prune(&options.release, options.history_max)?;
@@ -143,6 +149,7 @@ fn pending(context: &Context<'_>, last: &Release, old: &Release, options: &Rollb
     release.info.status = Status::PendingRollback;
     release.info.description = format!("Rollback to {}", old.version);
     release.info.rollback_revision = old.version;
+    release.plan = None;
     release.apply_method = match options.server_side {
         Some(true) => Some(ApplyMethod::ServerSide),
         Some(false) => Some(ApplyMethod::ClientSide),

@@ -153,7 +153,7 @@ fn plan_removal(
         replace: false,
         scopes: &scopes,
         uninstall: true,
-        server_side: false,
+        set_back: false,
     };
     change::make(target.store, &input).map_err(|broken| broken.told("uninstall"))
 }

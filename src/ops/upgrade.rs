@@ -4,9 +4,10 @@
 
 use std::time::Duration;
 
-use super::change::{self, Change, Target, Wanted};
+use super::change::{self, Target, Wanted};
 use super::crds;
 use super::install::{self, InstallOptions, ReleaseReport};
+use super::operation::{Execution, Kind, Newest, Operation};
 use super::options::{Apply, ChartRequest, Crds, DryRun, ReleaseName, ValueSources};
 use super::record::{self, NewRevision};
 use super::rollback::{self, RollbackOptions};
@@ -14,8 +15,8 @@ use super::source::{self, UserValues};
 use super::{Context, OpsError};
 use crate::chart::Chart;
 use crate::data::{Map, Value};
-use crate::manifest::{self, Event};
-use crate::plan::Plan;
+use crate::manifest;
+use crate::plan::{Method, Plan};
 use crate::release::{ApplyMethod, History, Record, Release, Status};
 use crate::render::ReleaseInfo;
 use crate::values::{self, Compat, Reuse};
@@ -39,6 +40,8 @@ pub struct UpgradeOptions {
     pub history_max: usize,
     /// Server-side apply; `None` keeps what the last revision used.
     pub server_side: Option<bool>,
+    /// Write no revision when nothing is to be changed; see [`Operation::reason_to_go_on`].
+    pub if_changed: bool,
     /// How to render and apply.
     pub apply: Apply,
 }
@@ -65,27 +68,46 @@ fn upgrade_once(
     options: &UpgradeOptions,
     wait_lock: Option<Duration>,
 ) -> Result<ReleaseReport, OpsError> {
-    let history = target.history(context);
     let dry = options.apply.dry_run != DryRun::None;
     if !dry {
-        change::clear_the_way(context, &history, &options.release, wait_lock)?;
+        change::clear_the_way(context, &target.history(context), &options.release, wait_lock)?;
     }
+    let operation = decide(context, target, options)?;
+    if dry {
+        return Ok(install::dry_run(operation));
+    }
+    if options.if_changed {
+        match operation.reason_to_go_on(context, target)? {
+            Some(reason) => context.debug(format!("{} is changed: {reason}", options.release)),
+            None => return Ok(ReleaseReport::unchanged(operation)),
+        }
+    }
+    operation.carry_out(context, target)
+}
+
+/// Decides on an upgrade, or with `install` on the install that it turns into. Nothing is written.
+///
+/// # Errors
+/// As [`upgrade`], up to the first change.
+pub fn decide(
+    context: &Context<'_>,
+    target: Target<'_>,
+    options: &UpgradeOptions,
+) -> Result<Operation, OpsError> {
+    manifest::check_release(&options.release)?;
+    let history = target.history(context);
     let last = history.last(&options.release)?;
     let gone = last.as_ref().is_none_or(|record| record.release.info.status == Status::Uninstalled);
     if options.install && gone {
         context.progress.event(super::Event::InstallsInstead);
-        return install::install(context, target, &as_install(options));
+        return install::decide(context, target, &as_install(options), &options.release, last);
     }
     let Some(last) = last else { return Err(not_deployed(&options.release, None)) };
     // What a failed or killed operation made is there too, and goes when nobody wants it.
     let live = change::live_manifest(&history, &last.release)?;
+    let newest = Newest::of(&last);
     let current = current(&history, last)?;
-    let prepared = prepare(context, target, &history, options, &current)?;
-    if options.apply.dry_run == DryRun::Client {
-        let mut report = install::dry_run(prepared.release, Plan::default());
-        report.installed = false;
-        return Ok(report);
-    }
+    let prepared = prepare(context, target, newest.revision + 1, options, &current)?;
     let server_side = prepared.release.apply_method == Some(ApplyMethod::ServerSide);
     let method = change::method(
         // Helm's rule for an upgrade that inherits its method: replacing is a client's way.
@@ -93,6 +115,19 @@ fn upgrade_once(
         options.apply.force_replace,
         options.apply.force_conflicts,
     )?;
+    let mut operation = Operation {
+        kind: Kind::Upgrade,
+        newest: Some(newest),
+        release: prepared.release,
+        plan: Plan::default(),
+        definitions: Vec::new(),
+        namespace: None,
+        superseded: superseded(&history, current)?,
+        execution: options.apply.execution(method, options.history_max),
+    };
+    if options.apply.dry_run == DryRun::Client {
+        return Ok(operation);
+    }
     let wanted = Wanted {
         name: &options.release,
         old: &live,
@@ -100,41 +135,21 @@ fn upgrade_once(
         definitions: &prepared.definitions,
         take_ownership: options.apply.take_ownership,
         replace: options.apply.force_replace,
-        server_side,
+        set_back: change::sets_back(target, server_side),
         verb: "update",
     };
-    let plan = change::plan(context, target, &wanted)?;
-    if dry {
-        let mut report = install::dry_run(prepared.release, plan);
-        report.installed = false;
-        return Ok(report);
-    }
-    history.prune(&options.release, options.history_max)?;
-    let change = Change {
-        release: prepared.release,
-        plan,
-        definitions: crds::needed(
-            target.store,
-            &prepared.definitions,
-            options.apply.crds,
-            false,
-            server_side,
-        )?,
-        namespace: None,
-        method,
-        hook_failure: |event| format!("{} hooks failed: ", event.name()),
-        cleanup_on_fail: options.apply.cleanup_on_fail,
-        superseded: superseded(&history, current)?,
-        events: &[Event::PreUpgrade, Event::PostUpgrade],
-        no_hooks: options.apply.no_hooks,
-        done: options.apply.description.clone().unwrap_or_else(|| "Upgrade complete".to_string()),
-        failed: change::failure_text("Upgrade", &options.release),
-        wait: options.apply.effective_wait(),
-    };
-    match change::carry_out(context, target, change) {
-        Ok(done) => Ok(ReleaseReport::of(done, false)),
-        Err(error) => Err(undo(context, target, &history, options, error)),
-    }
+    operation.plan = change::plan(context, target, &wanted)?;
+    operation.definitions =
+        crds::needed(target.store, &prepared.definitions, options.apply.crds, false, server_side)?;
+    Ok(operation)
+}
+
+/// The revisions that give way to the next one of a release, the one that an upgrade starts from first.
+///
+/// # Errors
+/// There is none that an upgrade could start from, or the store cannot be read.
+pub(super) fn giving_way(history: &History<'_>, last: Record) -> Result<Vec<Record>, OpsError> {
+    superseded(history, current(history, last)?)
 }
 
 fn as_install(options: &UpgradeOptions) -> InstallOptions {
@@ -203,14 +218,12 @@ struct Prepared {
 fn prepare(
     context: &Context<'_>,
     target: Target<'_>,
-    history: &History<'_>,
+    revision: u64,
     options: &UpgradeOptions,
     current: &Record,
 ) -> Result<Prepared, OpsError> {
     let mut chart = source::installable_chart(context, &options.chart, options.apply.dependency_update)?;
     let config = reused_values(context, options, &current.release, &mut chart)?;
-    let newest = history.head(&options.release)?.map_or(current.release.version, |head| head.revision);
-    let revision = newest + 1;
     let info = ReleaseInfo::upgrade(
         options.release.as_str(),
         target.namespace,
@@ -288,39 +301,37 @@ pub(super) fn recorded_as_chart(release: &Release) -> Chart {
     Chart::without_files(release.chart.metadata.clone(), release.chart.values.clone())
 }
 
-/// Rolls back after a failed upgrade, when that was asked for.
-fn undo(
+/// Rolls back after a failed upgrade.
+pub(super) fn undo(
     context: &Context<'_>,
     target: Target<'_>,
-    history: &History<'_>,
-    options: &UpgradeOptions,
+    name: &str,
+    execution: &Execution,
     error: OpsError,
 ) -> OpsError {
-    let failed =
-        history.head(&options.release).ok().flatten().is_some_and(|head| head.status == Status::Failed);
-    if !options.apply.rollback_on_failure || !failed {
+    let history = target.history(context);
+    let failed = history.head(name).ok().flatten().is_some_and(|head| head.status == Status::Failed);
+    if !failed {
         return error;
     }
-    let good = history.revisions(&options.release).ok().and_then(|revisions| {
+    let good = history.revisions(name).ok().and_then(|revisions| {
         let good =
             revisions.iter().rev().find(|row| matches!(row.status, Status::Deployed | Status::Superseded));
         good.map(|row| row.revision)
     });
     let back = RollbackOptions {
-        release: options.release.clone(),
+        release: name.to_string(),
         revision: good,
-        history_max: options.history_max,
-        wait: options.apply.effective_wait(),
-        no_hooks: options.apply.no_hooks,
-        force_replace: options.apply.force_replace,
+        history_max: execution.history_max,
+        wait: execution.wait,
+        no_hooks: execution.no_hooks,
+        force_replace: execution.method == Method::Replace,
         ..RollbackOptions::default()
     };
     match good.map(|_| rollback::rollback(context, target, &back)) {
-        Some(Ok(_)) => OpsError::Undone {
-            release: options.release.clone(),
-            undone: "rolled back",
-            source: Box::new(error),
-        },
+        Some(Ok(_)) => {
+            OpsError::Undone { release: name.to_string(), undone: "rolled back", source: Box::new(error) }
+        }
         Some(Err(second)) => {
             context.warn(format!("an error occurred while rolling back the release: {second}"));
             error

@@ -1,7 +1,8 @@
 //! What changes between two states of objects, for people: by object, by field, and as text.
 //!
 //! Left out is what a server writes by itself (status, versions, managers). Values of secrets are never shown, only whether
-//! they change.
+//! they change. Where a live object is compared, a third state may be given: what the last revision asked for. Fields in
+//! which the live object had left it already are told as such.
 //!
 //! Invariant: pure, and nothing of a Secret's data is in any output; two equal objects give no difference.
 
@@ -17,15 +18,34 @@ use crate::manifest::ObjectRef;
 const GIVEN: &[&str] =
     &["creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"];
 
+/// An annotation in which kubectl keeps a copy of the whole object, data of a Secret included.
+const KUBECTLS_COPY: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// What an object is to a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// One of its objects.
+    #[default]
+    Object,
+    /// A hook, which is no object of it.
+    Hook,
+    /// A definition of crds/, which belongs to no release.
+    Definition,
+}
+
 /// One object that changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ObjectDiff {
     /// Which.
     pub id: ObjectRef,
+    /// What it is to the release.
+    pub role: Role,
     /// As it is, without what is left out; `None` when it is not there.
     pub before: Option<Value>,
     /// As it will be; `None` when it goes.
     pub after: Option<Value>,
+    /// As the last revision asked for it, where a live object is compared with what it becomes.
+    pub base: Option<Value>,
 }
 
 /// One field that changes.
@@ -39,18 +59,33 @@ pub struct FieldChange {
     /// What it becomes; absent when it goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<Value>,
+    /// What the last revision asked for, when the live object has something else: null when it named no such field.
+    #[serde(rename = "lastRevision", skip_serializing_if = "Option::is_none")]
+    pub base: Option<Value>,
 }
 
 /// The difference between two states of an object; `None` when there is none.
 pub fn object(id: &ObjectRef, before: Option<&Value>, after: Option<&Value>) -> Option<ObjectDiff> {
-    let (mut before, mut after) = (before.map(cleaned), after.map(cleaned));
+    of_live(id, before, after, None)
+}
+
+/// The difference between a live object and what it becomes, with what the last revision asked for; `None` when there is
+/// none between the first two.
+pub fn of_live(
+    id: &ObjectRef,
+    live: Option<&Value>,
+    becomes: Option<&Value>,
+    base: Option<&Value>,
+) -> Option<ObjectDiff> {
+    let (mut before, mut after) = (live.map(cleaned), becomes.map(cleaned));
     if before == after {
         return None;
     }
-    if id.group.is_empty() && id.kind == "Secret" {
-        mask(before.as_mut(), after.as_mut());
+    let mut base = base.map(cleaned);
+    if id.is_secret() {
+        mask(before.as_mut(), after.as_mut(), base.as_mut());
     }
-    Some(ObjectDiff { id: id.clone(), before, after })
+    Some(ObjectDiff { id: id.clone(), role: Role::Object, before, after, base })
 }
 
 fn cleaned(value: &Value) -> Value {
@@ -64,29 +99,48 @@ fn cleaned(value: &Value) -> Value {
     value
 }
 
-/// Puts a word about each value of a secret in its place.
-fn mask(mut before: Option<&mut Value>, mut after: Option<&mut Value>) {
+/// Puts a word about each value of a secret in its place: how it differs from the value before, never the value.
+fn mask(before: Option<&mut Value>, after: Option<&mut Value>, base: Option<&mut Value>) {
+    let known = before.as_deref().cloned().unwrap_or_default();
+    hide(before, &known, "");
+    hide(after, &known, ", changed");
+    hide(base, &known, ", other");
+}
+
+/// Hides the values of a Secret; `differs` is said of those that are not what they are in `known`.
+fn hide(secret: Option<&mut Value>, known: &Value, differs: &str) {
+    let Some(secret) = secret.and_then(Value::as_map_mut) else { return };
     for field in ["data", "stringData"] {
-        let old = before.as_mut().and_then(|value| value.as_map_mut()?.get_mut(field)?.as_map_mut());
-        let new = after.as_mut().and_then(|value| value.as_map_mut()?.get_mut(field)?.as_map_mut());
-        let known = old.as_ref().map(|map| (*map).clone()).unwrap_or_default();
-        if let Some(new) = new {
-            for (key, value) in new.iter_mut() {
-                let changed = known.get(key).is_some_and(|old| old != value);
-                *value = hidden(value, if changed { ", changed" } else { "" });
+        match secret.get_mut(field) {
+            Some(Value::Map(values)) => {
+                for (key, value) in values {
+                    let old = known.path([field, key]);
+                    *value = hidden(value, if old.is_some_and(|old| old != value) { differs } else { "" });
+                }
             }
+            Some(other) => *other = hidden(other, ""),
+            None => {}
         }
-        if let Some(old) = old {
-            old.values_mut().for_each(|value| *value = hidden(value, ""));
-        }
+    }
+    let annotations = secret.get_mut("metadata").and_then(Value::as_map_mut);
+    let annotations = annotations.and_then(|metadata| metadata.get_mut("annotations")?.as_map_mut());
+    if let Some(copy) = annotations.and_then(|annotations| annotations.get_mut(KUBECTLS_COPY)) {
+        let old = known.path(["metadata", "annotations", KUBECTLS_COPY]);
+        *copy = hidden(copy, if old.is_some_and(|old| old != copy) { differs } else { "" });
     }
 }
 
-fn hidden(value: &Value, changed: &str) -> Value {
-    Value::str(format!("(hidden, {} bytes{changed})", value.as_str().map_or(0, str::len)))
+fn hidden(value: &Value, differs: &str) -> Value {
+    Value::str(format!("(hidden, {} bytes{differs})", value.as_str().map_or(0, str::len)))
 }
 
 impl ObjectDiff {
+    /// The same of an object with another role.
+    #[must_use]
+    pub fn with_role(self, role: Role) -> Self {
+        ObjectDiff { role, ..self }
+    }
+
     /// `create`, `delete` or `change`.
     pub fn action(&self) -> &'static str {
         match (&self.before, &self.after) {
@@ -100,7 +154,8 @@ impl ObjectDiff {
     pub fn fields(&self) -> Vec<FieldChange> {
         let mut found = Vec::new();
         if let (Some(before), Some(after)) = (&self.before, &self.after) {
-            compare("", before, after, &mut found);
+            let base = self.base.as_ref().map_or(Base::Unknown, Base::Asked);
+            compare("", before, after, base, &mut found);
         }
         found
     }
@@ -114,12 +169,68 @@ impl ObjectDiff {
     }
 }
 
-fn compare(path: &str, before: &Value, after: &Value, found: &mut Vec<FieldChange>) {
+/// What the last revision asked for at a place.
+#[derive(Clone, Copy)]
+enum Base<'a> {
+    /// Nothing is known of it.
+    Unknown,
+    /// It named no such field.
+    Unnamed,
+    /// This.
+    Asked(&'a Value),
+}
+
+impl Base<'_> {
+    fn key(self, key: &str) -> Self {
+        match self {
+            Base::Asked(value) => value.get(key).map_or(Base::Unnamed, Base::Asked),
+            other => other,
+        }
+    }
+
+    /// An item of a list, which is only compared where the live list has as many.
+    fn item(self, at: usize, count: usize) -> Self {
+        match self {
+            Base::Asked(Value::List(items)) if items.len() == count => {
+                items.get(at).map_or(Base::Unknown, Base::Asked)
+            }
+            Base::Unnamed => Base::Unnamed,
+            _ => Base::Unknown,
+        }
+    }
+
+    /// What to tell when it does not explain the live value.
+    fn unlike(self, live: Option<&Value>) -> Option<Value> {
+        match (self, live) {
+            (Base::Asked(asked), Some(live)) => (!explains(asked, live)).then(|| asked.clone()),
+            (Base::Asked(asked), None) => Some(asked.clone()),
+            (Base::Unnamed, Some(_)) => Some(Value::Null),
+            (Base::Unnamed, None) | (Base::Unknown, _) => None,
+        }
+    }
+}
+
+/// Whether a live value is what was asked for, and perhaps more, as a server fills it in. Recursion is as deep as objects may
+/// be nested.
+fn explains(asked: &Value, live: &Value) -> bool {
+    match (asked, live) {
+        (Value::Map(asked), Value::Map(live)) => {
+            asked.iter().all(|(key, asked)| live.get(key).is_some_and(|live| explains(asked, live)))
+        }
+        (Value::List(asked), Value::List(live)) => {
+            asked.len() == live.len() && asked.iter().zip(live).all(|(asked, live)| explains(asked, live))
+        }
+        _ => asked == live,
+    }
+}
+
+fn compare(path: &str, before: &Value, after: &Value, base: Base<'_>, found: &mut Vec<FieldChange>) {
     match (before, after) {
-        (Value::Map(before), Value::Map(after)) => maps(path, before, after, found),
+        (Value::Map(before), Value::Map(after)) => maps(path, before, after, base, found),
         (Value::List(before), Value::List(after)) if before.len() == after.len() => {
+            let count = before.len();
             for (at, (before, after)) in before.iter().zip(after).enumerate() {
-                compare(&format!("{path}[{at}]"), before, after, found);
+                compare(&format!("{path}[{at}]"), before, after, base.item(at, count), found);
             }
         }
         _ if before == after => {}
@@ -127,20 +238,25 @@ fn compare(path: &str, before: &Value, after: &Value, found: &mut Vec<FieldChang
             path: path.to_string(),
             before: Some(before.clone()),
             after: Some(after.clone()),
+            base: base.unlike(Some(before)),
         }),
     }
 }
 
-fn maps(path: &str, before: &Map, after: &Map, found: &mut Vec<FieldChange>) {
+fn maps(path: &str, before: &Map, after: &Map, base: Base<'_>, found: &mut Vec<FieldChange>) {
     for (key, value) in after {
-        let here = below(path, key);
+        let (here, base) = (below(path, key), base.key(key));
         match before.get(key) {
-            Some(old) => compare(&here, old, value, found),
-            None => found.push(FieldChange { path: here, before: None, after: Some(value.clone()) }),
+            Some(old) => compare(&here, old, value, base, found),
+            None => {
+                let base = base.unlike(None);
+                found.push(FieldChange { path: here, before: None, after: Some(value.clone()), base });
+            }
         }
     }
     for (key, value) in before.iter().filter(|(key, _)| !after.contains_key(*key)) {
-        found.push(FieldChange { path: below(path, key), before: Some(value.clone()), after: None });
+        let base = base.key(key).unlike(Some(value));
+        found.push(FieldChange { path: below(path, key), before: Some(value.clone()), after: None, base });
     }
 }
 
@@ -193,5 +309,43 @@ mod tests {
             assert!(!shown.contains(secret), "{shown}");
         }
         assert!(shown.contains("(hidden, 4 bytes, changed)"), "{shown}");
+    }
+
+    #[test]
+    fn nothing_that_holds_a_secret_is_shown() {
+        let copy = r#"{\"data\":{\"a\":\"czNjcjN0\"}}"#;
+        let before = value(&format!(
+            r#"{{"metadata":{{"annotations":{{"kubectl.kubernetes.io/last-applied-configuration":"{copy}"}}}},"data":"czNjcjN0"}}"#
+        ));
+        let asked = value(r#"{"stringData":{"a":"s3cr3t"},"data":{"b":"czNjcjN0"}}"#);
+        for (live, becomes) in [(Some(&before), None), (Some(&before), Some(&asked)), (None, Some(&asked))] {
+            let diff = of_live(&id("Secret"), live, becomes, Some(&asked)).unwrap();
+            let shown = format!("{diff:?}{}{:?}", diff.unified(3), diff.fields());
+            assert!(!shown.contains("czNjcjN0") && !shown.contains("s3cr3t"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn what_the_last_revision_does_not_explain_is_told() {
+        let base = value(r#"{"spec":{"n":1,"p":[{"port":80}],"gone":1,"k":"v"}}"#);
+        let live = value(r#"{"spec":{"n":5,"p":[{"port":80,"protocol":"TCP"}],"k":"v","extra":1}}"#);
+        let becomes = value(r#"{"spec":{"n":2,"p":[{"port":81,"protocol":"TCP"}],"k":"w","gone":2}}"#);
+        let fields = of_live(&id("ConfigMap"), Some(&live), Some(&becomes), Some(&base)).unwrap().fields();
+        let told: Vec<(&str, Option<&Value>)> =
+            fields.iter().map(|field| (field.path.as_str(), field.base.as_ref())).collect();
+        let one = Value::Int(1);
+        assert_eq!(
+            told,
+            [
+                ("spec.n", Some(&one)),
+                ("spec.p[0].port", None),
+                ("spec.k", None),
+                ("spec.gone", Some(&one)),
+                ("spec.extra", Some(&Value::Null)),
+            ]
+        );
+        // Without a last revision nothing is told of it.
+        let fields = object(&id("ConfigMap"), Some(&live), Some(&becomes)).unwrap().fields();
+        assert!(fields.iter().all(|field| field.base.is_none()));
     }
 }

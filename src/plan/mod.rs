@@ -11,6 +11,7 @@
 
 pub mod definition;
 pub mod diff;
+pub mod renew;
 mod request;
 mod scope;
 
@@ -80,6 +81,8 @@ pub struct Step {
     pub body: Option<Value>,
     /// The object as the manifest has it, placed and stamped; for a server that merges by itself.
     pub wanted: Option<Value>,
+    /// The object as the old manifest has it, placed and stamped; `None` when it is not in it.
+    pub base: Option<Value>,
     /// The object as it is now; `None` when it is not there.
     pub live: Option<Value>,
     /// The live version that the step was decided on.
@@ -158,8 +161,8 @@ pub struct Input<'a> {
     pub scopes: &'a Scopes,
     /// Whether this is an uninstall, which has its own rules for what stays.
     pub uninstall: bool,
-    /// Whether the server merges (server-side apply): drift in custom kinds is then set back too.
-    pub server_side: bool,
+    /// Whether drift in objects of custom kinds is set back too, as it is where the server merges (server-side apply).
+    pub set_back: bool,
 }
 
 /// The identity of a manifest's object in the cluster: the release's namespace is filled in where the kind lives in one
@@ -229,17 +232,27 @@ fn wanted_step(
     found: Option<Stored>,
     warnings: &mut Vec<String>,
 ) -> Result<Step, PlanError> {
-    let mut body = object.body.clone();
-    place(&mut body, id);
-    ownership::stamp(&mut body, input.release, input.namespace);
+    let placed = |body: &Value| {
+        let mut body = body.clone();
+        place(&mut body, id);
+        ownership::stamp(&mut body, input.release, input.namespace);
+        body
+    };
+    let mut body = placed(&object.body);
     // A server that merges gets nulls too: where a kind has no schema for a field they are values like others.
     let wanted = body.clone();
+    let base = before.first().map(|object| {
+        let mut body = placed(&object.body);
+        without_nulls(&mut body);
+        body
+    });
     let step = |action, body, expected, live| Step {
         action,
         id: id.clone(),
         source: Arc::clone(&object.source),
         body: Some(body),
         wanted: Some(wanted.clone()),
+        base: base.clone(),
         live,
         expected,
         keep: None,
@@ -267,7 +280,7 @@ fn wanted_step(
         return Ok(step(action, body, expected, Some(current)));
     }
     let merge = |live: &Value, baseline: &Value| {
-        if input.server_side && !apply::is_built_in(id) {
+        if input.set_back && !apply::is_built_in(id) {
             // What only the old manifest names goes, then what the new one names becomes so whatever the live object has.
             apply::overlay(&body, &apply::json(baseline, &body, live))
         } else {
@@ -344,6 +357,7 @@ fn unwanted_step(input: &Input<'_>, id: &ObjectRef, object: &Object, found: &Sto
         source: Arc::clone(&object.source),
         body: None,
         wanted: None,
+        base: None,
         live: found.body.clone(),
         expected: Some(found.resource_version),
         keep,

@@ -35,6 +35,7 @@ pub struct Record {
     pub lease: Option<Lease>,
     /// What was known when it failed, as JSON; kept beside the payload.
     pub evidence: Option<String>,
+    uid: String,
     resource_version: u64,
     stored_status: Option<Status>,
     created_at: Option<String>,
@@ -48,11 +49,17 @@ impl Record {
             release,
             lease,
             evidence: None,
+            uid: String::new(),
             resource_version: 0,
             stored_status: None,
             created_at: None,
             parts: Vec::new(),
         }
+    }
+
+    /// Given to the record when it was made; a revision that was purged and made again has another. Empty before it is there.
+    pub fn uid(&self) -> &str {
+        &self.uid
     }
 
     /// Version of the record in the store; 0 before it is there.
@@ -249,6 +256,7 @@ impl History<'_> {
         for (record, save) in records.iter_mut().zip(saved) {
             let stored = results.get(save.at).and_then(Option::as_ref);
             record.resource_version = stored.map_or(0, |stored| stored.resource_version);
+            record.uid = stored.map(|stored| stored.uid.clone()).unwrap_or_default();
             record.stored_status = Some(record.release.info.status);
             record.created_at = save.created_at;
             record.parts = save.parts;
@@ -472,6 +480,7 @@ impl History<'_> {
             release: record::read(stored, &text)?,
             lease: Lease::read(&stored.annotations),
             evidence: stored.annotations.get(record::EVIDENCE).cloned(),
+            uid: stored.uid.clone(),
             resource_version: stored.resource_version,
             stored_status: Some(record::status(stored)),
             created_at: stored.labels.get("createdAt").cloned(),

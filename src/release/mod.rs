@@ -41,7 +41,7 @@ pub use selector::Selector;
 pub use status::{Status, Statuses};
 pub use summary::Summary;
 
-/// One revision of a release. Fields in the order of Helm's payload; `labels` are outside of it.
+/// One revision of a release. Fields in the order of Helm's payload; `labels` and `plan` are outside of it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Release {
@@ -73,6 +73,9 @@ pub struct Release {
     /// Labels that the user gave.
     #[serde(skip)]
     pub labels: BTreeMap<String, String>,
+    /// Digest of the saved plan that made it; `None` when none did.
+    #[serde(skip)]
+    pub plan: Option<String>,
 }
 
 /// When a revision was made, how it stands, and why.

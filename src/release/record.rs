@@ -47,6 +47,8 @@ pub(super) const APP_VERSION: &str = "bowline.dev/app-version";
 pub(super) const UPDATED: &str = "bowline.dev/updated";
 pub(super) const DESCRIPTION: &str = "bowline.dev/description";
 pub(super) const ROLLBACK_REVISION: &str = "bowline.dev/rollback-revision";
+/// Digest of the saved plan that was carried out.
+const PLAN: &str = "bowline.dev/plan";
 /// What was known when the operation failed, as JSON.
 pub(super) const EVIDENCE: &str = "bowline.dev/evidence";
 const PARTS: &str = "bowline.dev/parts";
@@ -228,6 +230,9 @@ fn annotations(release: &Release, lease: Option<&Lease>) -> BTreeMap<String, Str
     if release.info.rollback_revision != 0 {
         annotations.insert(ROLLBACK_REVISION.to_string(), release.info.rollback_revision.to_string());
     }
+    if let Some(plan) = &release.plan {
+        annotations.insert(PLAN.to_string(), plan.clone());
+    }
     if let Some(lease) = lease {
         annotations.extend(lease.annotations());
     }
@@ -249,7 +254,7 @@ pub(super) fn payload(stored: &Stored) -> Result<Vec<u8>, String> {
     STANDARD.decode(data).map_err(|error| format!("data.release is no base64: {error}"))
 }
 
-/// The release of a record's text, with what stands in its labels.
+/// The release of a record's text, with what stands in its labels and annotations.
 pub(super) fn read(stored: &Stored, text: &[u8]) -> Result<Release, ReleaseError> {
     let undecodable = |reason: String| ReleaseError::Undecodable { record: stored.id.name.clone(), reason };
     if let Some(want) = stored.annotations.get(DIGEST)
@@ -264,6 +269,7 @@ pub(super) fn read(stored: &Stored, text: &[u8]) -> Result<Release, ReleaseError
         .filter(|(label, _)| !RESERVED_LABELS.contains(&label.as_str()))
         .map(|(label, value)| (label.clone(), value.clone()))
         .collect();
+    release.plan = stored.annotations.get(PLAN).cloned();
     if release.namespace.is_empty() {
         release.namespace.clone_from(&stored.id.namespace);
     }

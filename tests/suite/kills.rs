@@ -241,6 +241,9 @@ impl Store for Interrupting<'_> {
     fn capabilities(&self) -> Capabilities {
         self.inner.capabilities()
     }
+    fn identity(&self) -> Result<Option<String>, StoreError> {
+        self.inner.identity()
+    }
     fn get(&self, id: &ObjectRef) -> Result<Option<Stored>, StoreError> {
         self.inner.get(id)
     }

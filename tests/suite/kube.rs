@@ -123,6 +123,10 @@ impl Store for Own {
         self.kube.capabilities()
     }
 
+    fn identity(&self) -> Result<Option<String>, StoreError> {
+        self.kube.identity()
+    }
+
     fn get(&self, id: &ObjectRef) -> Result<Option<Stored>, StoreError> {
         Ok(self.kube.get(&self.out(id.clone()))?.map(|stored| self.back(stored)))
     }

@@ -582,6 +582,10 @@ impl Store for Between<'_> {
         self.inner.capabilities()
     }
 
+    fn identity(&self) -> Result<Option<String>, StoreError> {
+        self.inner.identity()
+    }
+
     fn get(&self, id: &bowline::manifest::ObjectRef) -> Result<Option<bowline::cluster::Stored>, StoreError> {
         if let Some(act) = self.act.lock().unwrap().take() {
             act();

@@ -79,6 +79,35 @@ fn an_empty_store_has_nothing() {
 }
 
 #[test]
+fn a_store_is_known_by_its_identity() {
+    each_store_and_cluster(|store| {
+        let before = store.identity().unwrap();
+        assert!(before.is_none() || store.cluster().is_some() || store.capabilities().runs_workloads);
+        let identity = store.give_identity().unwrap();
+        assert!(identity.len() >= 16, "{identity}");
+        assert!(store.list(&Query::default()).unwrap().is_empty(), "it is no object");
+        store.create(config("ns", "a", "1")).unwrap();
+        assert_eq!(store.give_identity().unwrap(), identity);
+        assert_eq!(store.identity().unwrap(), Some(identity));
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = |name: &str| {
+        let host = crate::kube::real_host();
+        Sqlite::new(&folder.path().join(name), &host, StoreOptions::default()).give_identity().unwrap()
+    };
+    let asked = Sqlite::new(&folder.path().join("c"), &crate::kube::real_host(), StoreOptions::default());
+    assert_eq!(asked.identity().unwrap(), None);
+    assert!(!folder.path().join("c").exists(), "asking makes nothing");
+    assert_eq!(sqlite("a"), sqlite("a"), "it is kept");
+    assert_ne!(sqlite("a"), sqlite("b"));
+    let Some(address) = crate::etcd::prefix_of_its_own() else { return };
+    let etcd =
+        |address: &str| Etcd::new(address, &crate::kube::real_host()).unwrap().give_identity().unwrap();
+    assert_eq!(etcd(&address), etcd(&address), "it is kept");
+    assert_ne!(etcd(&address), etcd(&format!("{address}-other")));
+}
+
+#[test]
 fn create_gives_identity_and_metadata() {
     each_store(|store| {
         let given = body(

@@ -178,8 +178,25 @@ impl ReleaseOutput {
     /// # Errors
     /// The output cannot be written.
     pub fn print(self, session: &Session, release: &Release) -> Result<(), Failure> {
-        let block =
-            Block { hide_notes: self.hide_notes, everything: session.settings.debug, ..Block::default() };
+        self.print_with(session, release, None)
+    }
+
+    /// The same; `changed` says whether there was anything to do, where that was asked.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    pub fn print_with(
+        self,
+        session: &Session,
+        release: &Release,
+        changed: Option<bool>,
+    ) -> Result<(), Failure> {
+        let block = Block {
+            hide_notes: self.hide_notes,
+            everything: session.settings.debug,
+            changed,
+            ..Block::default()
+        };
         session.ui.out(&view::release::text(release, self.format, &block, session.ui.paint)?)
     }
 }

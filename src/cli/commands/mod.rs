@@ -6,6 +6,7 @@
 //!
 //! Invariant: tables are sorted by name, and no name or alias is given twice within one table.
 
+pub mod apply;
 pub mod completion;
 pub mod create;
 pub mod delete;
@@ -20,6 +21,7 @@ pub mod lint;
 pub mod list;
 pub mod objects;
 pub mod package;
+pub mod plan;
 pub mod pull;
 pub mod recover;
 pub mod repo;
@@ -156,6 +158,7 @@ fn values_may_look_like_flags(command: Command) -> Command {
 
 /// Every command, sorted by name.
 pub const VERBS: &[&Verb] = &[
+    &apply::VERB,
     &completion::VERB,
     &create::VERB,
     &delete::VERB,
@@ -171,6 +174,7 @@ pub const VERBS: &[&Verb] = &[
     &list::VERB,
     &objects::VERB,
     &package::VERB,
+    &plan::VERB,
     &pull::VERB,
     &recover::VERB,
     &repo::VERB,

@@ -27,18 +27,37 @@ Renders a chart with values and changes the objects of a release to match, recor
 are no longer in the chart are deleted.
 
 Values given with -f or --set replace all values of the last revision; without any, the last revision's are used
-again. --reuse-values and --reset-then-reuse-values put new values over the old ones.",
+again. --reuse-values and --reset-then-reuse-values put new values over the old ones.
+
+With --if-changed no revision is written and no hook runs when the newest revision is deployed, it has the same Chart.yaml,
+manifest, hooks, values and labels as the new one would have, and there is nothing to do in the store: no definition is
+missing, and no object was changed by others in a field that the manifest names. Whether objects are ready is not looked
+at. A chart that draws passwords or keys at each rendering is changed each time, unless it looks them up or --seed is
+given; so is one that renders the number of the revision.",
     examples: "\
 bowline upgrade web ./web --set image.tag=1.3
 # Install it when it is not there yet
 bowline upgrade --install web ./web -f production.yaml
-bowline upgrade web ./web --rollback-on-failure --wait --timeout 10m",
+bowline upgrade web ./web --rollback-on-failure --wait --timeout 10m
+# In a pipeline that runs often: a revision only when there is something to do
+bowline upgrade --install web ./web -f production.yaml --if-changed -o json",
     positionals: "RELEASE CHART",
     exclusive: apply::EXCLUSIVE,
-    body: Body::Leaf(Leaf::of::<UpgradeArgs>()),
+    body: Body::Leaf(Leaf::of::<UpgradeVerbArgs>()),
 };
 
 /// Flags of `upgrade`.
+#[derive(Debug, Clone, Args)]
+pub struct UpgradeVerbArgs {
+    /// Do nothing when nothing is changed: chart, values, manifest, hooks and live objects
+    #[arg(long)]
+    pub if_changed: bool,
+    /// Those that `plan` and `diff upgrade` have too.
+    #[command(flatten)]
+    pub upgrade: UpgradeArgs,
+}
+
+/// Flags that say what to upgrade to.
 #[derive(Debug, Clone, Args)]
 pub struct UpgradeArgs {
     /// The release
@@ -145,6 +164,7 @@ impl UpgradeArgs {
             create_namespace: self.create_namespace,
             history_max: self.history_max.unwrap_or(session.settings.max_history) as usize,
             server_side: self.server_side.0,
+            if_changed: false,
             apply,
         };
         Ok((options, output))
@@ -167,16 +187,22 @@ fn run(session: &Session, options: &UpgradeOptions, output: ReleaseOutput) -> Ou
         .with_listener(&hear, |context| ops::upgrade(context, target, options))
         // An install that an upgrade turned into fails without the words of an upgrade, as in Helm.
         .map_err(|failure| failure.prefix(if installs.get() { "" } else { FAILED }))?;
+    if table && report.unchanged {
+        session.ui.out(&changes::unchanged(&options.release, report.release.version))?;
+        return Ok(Exit::Done);
+    }
     if !report.installed && table {
         session.ui.out(&changes::upgraded(&options.release))?;
     }
-    output.print(session, &report.release)?;
+    output.print_with(session, &report.release, options.if_changed.then_some(!report.unchanged))?;
     Ok(Exit::Done)
 }
 
-impl Run for UpgradeArgs {
+impl Run for UpgradeVerbArgs {
     fn run(self, session: &Session) -> Outcome {
-        let (options, output) = self.resolve(session).map_err(|failure| failure.prefix(FAILED))?;
+        let (mut options, output) =
+            self.upgrade.resolve(session).map_err(|failure| failure.prefix(FAILED))?;
+        options.if_changed = self.if_changed;
         run(session, &options, output)
     }
 }

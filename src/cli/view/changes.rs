@@ -11,6 +11,11 @@ pub fn upgraded(release: &str) -> String {
     format!("Release {} has been upgraded. Happy Helming!\n", quote(release))
 }
 
+/// Instead of that, when `--if-changed` found nothing to do.
+pub fn unchanged(release: &str, revision: u64) -> String {
+    format!("Release {} is unchanged: revision {revision} stays, and no hook was run.\n", quote(release))
+}
+
 /// Before the install that an upgrade turns into.
 pub fn installing_instead(release: &str) -> String {
     format!("Release {} does not exist. Installing it now.\n", quote(release))

@@ -7,7 +7,7 @@ use crate::cli::error::Failure;
 use crate::cli::parse::Format;
 use crate::cli::ui::{Label, Paint};
 use crate::data::Value;
-use crate::plan::diff::{FieldChange, ObjectDiff};
+use crate::plan::diff::{FieldChange, ObjectDiff, Role};
 
 /// One object of the report.
 #[derive(Debug, Serialize)]
@@ -19,6 +19,8 @@ struct Row<'a> {
     namespace: &'a str,
     name: &'a str,
     action: &'static str,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    hook: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     changes: Vec<FieldChange>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,15 +43,40 @@ pub fn text(
     }
     let mut text = String::new();
     for difference in differences {
-        text += &paint.label(Label::Header, &format!("{} {}", difference.action(), difference.id));
+        let hook = if difference.role == Role::Hook { "hook " } else { "" };
+        text += &paint.label(Label::Header, &format!("{} {hook}{}", difference.action(), difference.id));
         text.push('\n');
-        match context {
-            Some(lines) => text += &unified(&difference.unified(lines), paint),
-            None => difference.fields().iter().for_each(|change| text += &field(change)),
-        }
+        text += &body(difference, context, paint);
     }
     text += &summary(differences);
     Ok(text)
+}
+
+/// The lines of one difference, without its first.
+pub(super) fn body(difference: &ObjectDiff, context: Option<usize>, paint: Paint) -> String {
+    let fields = difference.fields();
+    match context {
+        Some(lines) => {
+            let left = fields.iter().filter_map(|change| {
+                let note = format!("  # {}: {}\n", change.path, last_revision(change)?);
+                Some(paint.label(Label::Pending, &note))
+            });
+            left.chain([unified(&difference.unified(lines), paint)]).collect()
+        }
+        None => fields.iter().map(field).collect(),
+    }
+}
+
+/// What the last revision has in a field that the live object had left before this change.
+fn last_revision(change: &FieldChange) -> Option<String> {
+    Some(match change.base.as_ref()? {
+        Value::Null => "not in the last revision".to_string(),
+        value => format!("the last revision has {}", shown(value)),
+    })
+}
+
+fn shown(value: &Value) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 fn row(difference: &ObjectDiff) -> Row<'_> {
@@ -61,17 +88,16 @@ fn row(difference: &ObjectDiff) -> Row<'_> {
         namespace: &id.namespace,
         name: &id.name,
         action: difference.action(),
+        hook: difference.role == Role::Hook,
         changes: difference.fields(),
         after: difference.after.as_ref().filter(|_| difference.before.is_none()),
     }
 }
 
 fn field(change: &FieldChange) -> String {
-    let shown = |value: &Option<Value>| match value {
-        None => "(none)".to_string(),
-        Some(value) => serde_json::to_string(value).unwrap_or_default(),
-    };
-    format!("  {}: {} -> {}\n", change.path, shown(&change.before), shown(&change.after))
+    let told = |value: &Option<Value>| value.as_ref().map_or_else(|| "(none)".to_string(), shown);
+    let left = last_revision(change).map(|told| format!(" ({told})")).unwrap_or_default();
+    format!("  {}: {} -> {}{left}\n", change.path, told(&change.before), told(&change.after))
 }
 
 /// The lines of a unified diff; the sign in front says what the colour says.

@@ -14,6 +14,7 @@ pub mod lint;
 pub mod list;
 pub mod metadata;
 pub mod objects;
+pub mod plan;
 pub mod release;
 pub mod table;
 pub mod values;

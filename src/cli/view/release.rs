@@ -27,6 +27,8 @@ pub struct Block<'a> {
     pub computed: Option<&'a Value>,
     /// Leave the notes out.
     pub hide_notes: bool,
+    /// Whether there was anything to do, for the object (`upgrade --if-changed`).
+    pub changed: Option<bool>,
 }
 
 /// The description that marks a dry run.
@@ -138,6 +140,9 @@ fn object(release: &Release, show: &Block) -> Result<Value, Failure> {
     }
     if let (Some(info), Some(live)) = (fields.get_mut("info").and_then(Value::as_map_mut), show.live) {
         info.insert("resources".into(), sorted(live));
+    }
+    if let Some(changed) = show.changed {
+        fields.insert("changed".into(), Value::Bool(changed));
     }
     Ok(object)
 }

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! PREFIX/@head                    changed by every write: format and token of the last one
+//! PREFIX/@identity                what the store is known by, given once
 //! PREFIX/@open                    the write that is committed but not carried out yet
 //! PREFIX/@meta/GROUP·KIND·NS·NAME    metadata of an object
 //! PREFIX/@body/GROUP·KIND·NS·NAME    its body as JSON, where it fits into one value
@@ -61,6 +62,10 @@ impl Keys {
 
     pub(super) fn head(&self) -> Vec<u8> {
         self.join("head")
+    }
+
+    pub(super) fn known_by(&self) -> Vec<u8> {
+        self.join("identity")
     }
 
     pub(super) fn open(&self) -> Vec<u8> {

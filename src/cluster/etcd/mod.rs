@@ -59,6 +59,7 @@ use client::{Client, Fault, deadline};
 use keys::Keys;
 use write::{Kept, Step};
 
+use super::object;
 use super::{Capabilities, Query, Store, StoreError, Stored, Write};
 use crate::manifest::ObjectRef;
 use crate::sys::{Clock, Host, Random};
@@ -177,6 +178,15 @@ impl Store for Etcd {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities { atomic_batches: true, runs_workloads: false, largest_object: LARGEST_OBJECT }
+    }
+
+    fn identity(&self) -> Result<Option<String>, StoreError> {
+        self.settled(|| self.identified())
+    }
+
+    fn give_identity(&self) -> Result<String, StoreError> {
+        let new = object::new_uid(&self.random)?;
+        self.settled(|| self.identify(&new))
     }
 
     fn get(&self, id: &ObjectRef) -> Result<Option<Stored>, StoreError> {

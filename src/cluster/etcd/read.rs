@@ -13,7 +13,7 @@ use super::Etcd;
 use super::client::{Attempts, Fault};
 use super::entry::{Change, Entry, Meta, Pieces};
 use super::keys::Span;
-use super::wire::{Found, Kv, Op, Txn};
+use super::wire::{Compare, Done, Found, Kv, Op, Txn};
 use crate::cluster::object::{self, Key};
 use crate::cluster::{Query, Store, StoreError, Stored};
 use crate::manifest::ObjectRef;
@@ -66,6 +66,40 @@ pub(super) struct Snapshot {
 }
 
 impl Etcd {
+    /// The identity of the store; `None` when it was given none.
+    pub(super) fn identified(&self) -> Result<Option<String>, Fault> {
+        let done =
+            self.client.txn(&Txn::read(vec![Op::get(self.keys.known_by())]), &mut Attempts::default())?;
+        self.identity_in(done)
+    }
+
+    /// The identity of the store: the one that it has, or else this one. Two that give one at once agree, since the transaction
+    /// demands that there is none; one whose answer was lost is found when it is sent again.
+    pub(super) fn identify(&self, new: &str) -> Result<String, Fault> {
+        let key = self.keys.known_by();
+        let txn = Txn {
+            compare: vec![Compare::Created { key: key.clone(), revision: 0 }],
+            success: vec![Op::put(key.clone(), new)],
+            failure: vec![Op::get(key)],
+        };
+        let done = self.client.txn(&txn, &mut Attempts::default())?;
+        if done.succeeded {
+            return Ok(new.to_string());
+        }
+        let gone = || StoreError::Internal("the identity of the store was taken away".into());
+        Ok(self.identity_in(done)?.ok_or_else(gone)?)
+    }
+
+    fn identity_in(&self, done: Done) -> Result<Option<String>, Fault> {
+        let Some(kv) = done.into_found().next().and_then(|found| found.kvs.into_iter().next()) else {
+            return Ok(None);
+        };
+        Ok(Some(String::from_utf8(kv.value).map_err(|_| StoreError::Corrupt {
+            store: self.describe(),
+            reason: "its identity is no text".to_string(),
+        })?))
+    }
+
     /// Reads the state of the store, together with what `extra` asks for, in one request. `to_write` also looks for
     /// abandoned writes, and leaves the log of an open one alone.
     pub(super) fn look(&self, extra: Vec<Op>, to_write: bool) -> Result<(Snapshot, Vec<Found>), Fault> {

@@ -283,6 +283,11 @@ impl Link {
         }
     }
 
+    /// The server's address.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
     /// What the server warned of since the last call of this.
     pub(super) fn warnings(&self) -> Vec<String> {
         std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))

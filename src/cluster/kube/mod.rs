@@ -89,6 +89,23 @@ impl Store for Kube {
         Capabilities { atomic_batches: false, runs_workloads: true, largest_object: LARGEST }
     }
 
+    fn identity(&self) -> Result<Option<String>, StoreError> {
+        let id = ObjectRef {
+            group: String::new(),
+            version: "v1".to_string(),
+            kind: "Namespace".to_string(),
+            namespace: String::new(),
+            name: "kube-system".to_string(),
+        };
+        match self.read(&id) {
+            Ok(Some(stored)) => Ok(Some(stored.uid)),
+            Ok(None) | Err(StoreError::Forbidden { .. }) => {
+                Ok(Some(format!("server:{}", self.link()?.server())))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     fn cluster(&self) -> Option<&dyn Cluster> {
         Some(self)
     }

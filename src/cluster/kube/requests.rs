@@ -223,7 +223,8 @@ impl Kube {
         let ask = built(place.request().patch(&place.id.name, &params, &Patch::Apply(body)), &place.id)?;
         debug_assert!(ask.headers().get(CONTENT_TYPE).is_some_and(|value| value == APPLY));
         match self.change(&link, &place, "patch", ask) {
-            Err(StoreError::Fields { id, mut fields }) => {
+            // Values of secrets are told to nobody.
+            Err(StoreError::Fields { id, mut fields }) if !id.is_secret() => {
                 // The values are only for people: without them the conflict is as true.
                 let live = look(&link, &place).ok().flatten().and_then(|live| live.body);
                 for conflict in &mut fields {

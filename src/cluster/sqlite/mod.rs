@@ -4,7 +4,7 @@
 //! object      identity, uid, version, and labels and annotations as JSON: a listing reads only these rows
 //! label       one row per label, indexed by key and value
 //! body        the whole object as JSON, without what the store gives
-//! counter     the last resourceVersion
+//! counter     the last resourceVersion, and the identity of the store
 //! ```
 //!
 //! The file is opened at the first call that needs it. Reading a store that is not there finds nothing and makes nothing;
@@ -106,6 +106,19 @@ impl Sqlite {
         run(&open.connection).map_err(|failure| self.told(failure, Some(&open.connection)))
     }
 
+    /// Runs a writer on the connection; makes the store when there is none yet.
+    fn write<T>(&self, run: impl FnOnce(&mut Connection) -> Result<T, Failure>) -> Result<T, StoreError> {
+        let mut slot = self.slot();
+        if !slot.as_ref().is_some_and(|open| open.writable) {
+            *slot = Some(connection::open_for_writing(self)?);
+        }
+        let Some(open) = slot.as_mut() else {
+            return Err(StoreError::Internal("the store was not opened".into()));
+        };
+        let result = run(&mut open.connection);
+        result.map_err(|failure| self.told(failure, Some(&open.connection)))
+    }
+
     fn slot(&self) -> MutexGuard<'_, Option<Open>> {
         // A connection is left in order by SQLite's own rollback, whatever panicked while the lock was held.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
@@ -155,6 +168,21 @@ impl Store for Sqlite {
         Capabilities { atomic_batches: true, runs_workloads: false, largest_object: LARGEST_OBJECT }
     }
 
+    fn identity(&self) -> Result<Option<String>, StoreError> {
+        self.read(None, schema::identity)
+    }
+
+    fn give_identity(&self) -> Result<String, StoreError> {
+        if let Some(known) = self.identity()? {
+            return Ok(known);
+        }
+        let mut bytes = [0; 8];
+        self.random.fill(&mut bytes).map_err(|error| {
+            StoreError::Internal(format!("no random bytes for the identity of a store: {error}"))
+        })?;
+        self.write(|connection| schema::give_identity(connection, i64::from_le_bytes(bytes)))
+    }
+
     fn get(&self, id: &ObjectRef) -> Result<Option<Stored>, StoreError> {
         self.read(None, |connection| Ok(rows::find(connection, id)?.map(rows::Row::stored)))
     }
@@ -171,15 +199,7 @@ impl Store for Sqlite {
         if steps.is_empty() {
             return Ok(Vec::new());
         }
-        let mut slot = self.slot();
-        if !slot.as_ref().is_some_and(|open| open.writable) {
-            *slot = Some(connection::open_for_writing(self)?);
-        }
-        let Some(open) = slot.as_mut() else {
-            return Err(StoreError::Internal("the store was not opened".into()));
-        };
-        let result = run(&mut open.connection, &steps, &self.clock, &self.random);
-        result.map_err(|failure| self.told(failure, Some(&open.connection)))
+        self.write(|connection| run(connection, &steps, &self.clock, &self.random))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a file whose form is not known exactly is never written.
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::Failure;
 use crate::cluster::StoreError;
@@ -105,6 +105,31 @@ pub(super) fn create(connection: &mut Connection, store: &str) -> Result<(), Fai
     }
     transaction.commit()?;
     Ok(())
+}
+
+/// Name of the counter that is no counter but the identity of the store: any number, given once.
+const IDENTITY: &str = "identity";
+
+/// The identity of a store, when it has one.
+///
+/// # Errors
+/// The file cannot be read.
+pub(super) fn identity(connection: &Connection) -> Result<Option<String>, Failure> {
+    let read = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+    let found =
+        connection.query_row("SELECT value FROM counter WHERE name = ?1", [IDENTITY], read).optional()?;
+    // As sixteen hexadecimal digits: without a sign it is read more easily.
+    Ok(found.map(|number| format!("{number:016x}")))
+}
+
+/// Gives a store an identity, unless it has one; returns the one that it has then.
+///
+/// # Errors
+/// The file cannot be written.
+pub(super) fn give_identity(connection: &mut Connection, number: i64) -> Result<String, Failure> {
+    connection.execute("INSERT OR IGNORE INTO counter (name, value) VALUES (?1, ?2)", (IDENTITY, number))?;
+    identity(connection)?
+        .ok_or_else(|| StoreError::Internal("the identity of the store was not kept".into()).into())
 }
 
 /// The first thing that is wrong with the file, if anything is.

@@ -119,8 +119,8 @@ fn sort(value: &mut Value) {
     }
 }
 
-/// The first number that JSON cannot say.
-fn first_unsayable(value: &Value) -> Option<f64> {
+/// The first number in a value that JSON cannot say; `None` when there is none.
+pub fn first_unsayable(value: &Value) -> Option<f64> {
     match value {
         Value::Float(number) => Some(*number).filter(|number| !number.is_finite()),
         Value::List(items) => items.iter().find_map(first_unsayable),

@@ -60,9 +60,8 @@ impl Tables {
                 self.implied.insert(written(&key[..=index]));
                 put(&table, part, Val::Map(Map::new()));
             }
-            table = inside(&table, part).ok_or_else(|| {
-                format!("Key '{}' was already created as a hash.", written(&key[..=index]))
-            })?;
+            table = inside(&table, part)
+                .ok_or_else(|| format!("Key '{}' was already created as a hash.", written(&key[..=index])))?;
         }
         self.context = parents.to_vec();
         if element {

@@ -1,7 +1,8 @@
 //! Cases that are folders: what is in the working folder, the commands, and what they print.
 //!
 //! ```text
-//! cmd        one command a line, without the program's name; `helm …` runs under that name; `#` starts a comment
+//! cmd        one command a line, without the program's name; `helm …` runs under that name; `#` starts a comment;
+//!            `[2] …` is to end with that code
 //! in/        files of the working folder (optional)
 //! stdout     what all commands print (optional: nothing)
 //! stderr     what all commands complain about (optional: nothing)
@@ -63,6 +64,10 @@ pub fn run(case: &Path) -> Vec<String> {
         if code != 0 {
             wrong.push(format!("a command before `{line}` ended with {code}"));
         }
+        let (expected, line) = match line.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
+            Some((code, line)) => (code.parse().unwrap_or(-1), line),
+            None => (0, line),
+        };
         let ran = match line.strip_prefix("helm ") {
             Some(line) => as_helm.run(line),
             None => env.run(line),
@@ -70,6 +75,11 @@ pub fn run(case: &Path) -> Vec<String> {
         stdout.push_str(&ran.stdout);
         stderr.push_str(&ran.stderr);
         code = ran.code.unwrap_or(-1);
+        if expected != 0 && code != expected {
+            wrong.push(format!("`{line}` ended with {code}"));
+        } else if expected != 0 {
+            code = 0;
+        }
     }
     let expected_code = optional(&case.join("exit")).trim().parse().unwrap_or(0);
     if std::env::var_os("BOWLINE_UPDATE").is_some() {

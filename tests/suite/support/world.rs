@@ -136,6 +136,11 @@ impl World {
         chart: &str,
         change: impl FnOnce(&mut UpgradeOptions),
     ) -> Result<ReleaseReport, OpsError> {
+        upgrade(&self.context(), target(store), &Self::upgrade_options(chart, change))
+    }
+
+    /// How `r` is upgraded.
+    pub fn upgrade_options(chart: &str, change: impl FnOnce(&mut UpgradeOptions)) -> UpgradeOptions {
         let mut options = UpgradeOptions {
             release: "r".into(),
             chart: request(chart),
@@ -145,10 +150,11 @@ impl World {
             create_namespace: false,
             history_max: 10,
             server_side: None,
+            if_changed: false,
             apply: Apply::default(),
         };
         change(&mut options);
-        upgrade(&self.context(), target(store), &options)
+        options
     }
 
     /// Rolls `r` back.

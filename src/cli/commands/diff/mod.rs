@@ -20,8 +20,9 @@ pub const VERB: Verb = Verb {
     aliases: &[],
     about: "Show what an upgrade or rollback would change, or how revisions differ",
     long: "\
-Shows differences object by object, and changes nothing. Values of secrets are never shown. The exit code is 0 when there
-are no differences and 2 when there are some.",
+Shows differences object by object, hooks and new definitions of crds/ among them, and changes nothing. Values of secrets
+are never shown. Where live objects are compared, a field that others had changed since the last revision is marked with
+what that revision has. The exit code is 0 when there are no differences and 2 when there are some.",
     examples: "\
 bowline diff upgrade web ./web --set replicaCount=3
 bowline diff rollback web 1

@@ -1,0 +1,227 @@
+//! A plan as text, JSON or YAML.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::{diff, structured};
+use crate::cli::error::Failure;
+use crate::cli::parse::Format;
+use crate::cli::ui::{Label, Paint};
+use crate::data::Value;
+use crate::ops::operation::Operation;
+use crate::ops::preview::{Planned, Preview};
+use crate::plan::diff::{FieldChange, ObjectDiff};
+
+/// The words for what becomes of objects, in the order of the last line.
+const ACTIONS: &[&str] = &["create", "change", "replace", "adopt", "delete", "keep"];
+
+/// A plan, ready to be printed.
+#[derive(Debug, Clone, Copy)]
+pub struct PlanReport<'a> {
+    /// What is planned.
+    pub operation: &'a Operation,
+    /// What it would do.
+    pub preview: &'a Preview,
+    /// The file that it was saved to.
+    pub saved: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'a> {
+    operation: &'static str,
+    release: &'a str,
+    namespace: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_revision: Option<u64>,
+    revision: u64,
+    chart: String,
+    changed: bool,
+    definitions: Vec<ObjectRow<'a>>,
+    objects: Vec<ObjectRow<'a>>,
+    hooks: Vec<HookRow<'a>>,
+    hook_changes: Vec<ObjectRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    saved: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ObjectRow<'a> {
+    object: String,
+    api_version: String,
+    kind: &'a str,
+    namespace: &'a str,
+    name: &'a str,
+    action: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    reason: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<FieldChange>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<&'a Value>,
+}
+
+#[derive(Debug, Serialize)]
+struct HookRow<'a> {
+    event: &'static str,
+    kind: &'a str,
+    name: &'a str,
+    weight: i64,
+}
+
+/// The plan in a format, with `context` lines around each change; fields only, when `context` is `None`.
+///
+/// # Errors
+/// It holds what JSON cannot say.
+pub fn text(
+    report: PlanReport<'_>,
+    format: Format,
+    context: Option<usize>,
+    paint: Paint,
+) -> Result<String, Failure> {
+    if format != Format::Table {
+        return structured(&structure(report), format);
+    }
+    let PlanReport { operation, preview, saved } = report;
+    let mut text = headline(operation);
+    for planned in preview.first.iter().chain(&preview.objects) {
+        text += &object(planned, context, paint);
+    }
+    for change in &preview.hook_changes {
+        text += &paint.label(Label::Header, &format!("{} hook {}", change.action(), change.id));
+        text.push('\n');
+        text += &diff::body(change, context, paint);
+    }
+    text += &hooks(preview);
+    text += &summary(preview);
+    if let Some(path) = saved {
+        let _ = writeln!(text, "saved to {path}: `bowline apply {path}` carries it out");
+    }
+    Ok(text)
+}
+
+fn headline(operation: &Operation) -> String {
+    let release = &operation.release;
+    let steps = match operation.current() {
+        Some(current) => format!("revision {} to {}", current.version, release.version),
+        None => format!("revision {}", release.version),
+    };
+    format!(
+        "{} of {} in namespace {}: {steps}, chart {}\n",
+        operation.kind.word(),
+        release.name,
+        release.namespace,
+        chart(operation)
+    )
+}
+
+fn chart(operation: &Operation) -> String {
+    let metadata = &operation.release.chart.metadata;
+    format!("{}-{}", metadata.name, metadata.version)
+}
+
+fn object(planned: &Planned, context: Option<usize>, paint: Paint) -> String {
+    let reason = if planned.reason.is_empty() { String::new() } else { format!(" ({})", planned.reason) };
+    let mut text = paint.label(Label::Header, &format!("{} {}{reason}", planned.action, planned.id));
+    text.push('\n');
+    if let Some(refused) = &planned.refused {
+        text += &paint.label(Label::Bad, &format!("  ! the cluster would refuse it: {refused}"));
+        text.push('\n');
+    }
+    if let Some(difference) = &planned.diff {
+        text += &diff::body(difference, context, paint);
+    }
+    text
+}
+
+fn hooks(preview: &Preview) -> String {
+    let Some(_) = preview.hooks.first() else { return String::new() };
+    let mut text = String::from(if preview.hooks_only_recorded {
+        "hooks that would be recorded (this store runs nothing):\n"
+    } else {
+        "hooks that would run:\n"
+    });
+    for hook in &preview.hooks {
+        let _ = writeln!(text, "  {} {}/{} (weight {})", hook.event, hook.kind, hook.name, hook.weight);
+    }
+    text
+}
+
+fn summary(preview: &Preview) -> String {
+    let all = preview.first.iter().chain(&preview.objects);
+    let mut parts: Vec<String> = ACTIONS
+        .iter()
+        .filter_map(|action| {
+            let count = all.clone().filter(|planned| planned.action == *action).count();
+            (count > 0).then(|| format!("{count} to {action}"))
+        })
+        .collect();
+    if !preview.hook_changes.is_empty() {
+        parts.push(format!("{} changed", crate::diag::plural(preview.hook_changes.len(), "hook")));
+    }
+    if parts.is_empty() { "no changes\n".to_string() } else { format!("{}\n", parts.join(", ")) }
+}
+
+fn structure(report: PlanReport<'_>) -> Report<'_> {
+    let PlanReport { operation, preview, saved } = report;
+    Report {
+        operation: operation.kind.word(),
+        release: &operation.release.name,
+        namespace: &operation.release.namespace,
+        from_revision: operation.current().map(|current| current.version),
+        revision: operation.release.version,
+        chart: chart(operation),
+        changed: preview.has_changes(),
+        definitions: preview.first.iter().map(row).collect(),
+        objects: preview.objects.iter().map(row).collect(),
+        hooks: preview
+            .hooks
+            .iter()
+            .map(|hook| HookRow {
+                event: hook.event,
+                kind: &hook.kind,
+                name: &hook.name,
+                weight: hook.weight,
+            })
+            .collect(),
+        hook_changes: preview.hook_changes.iter().map(hook_row).collect(),
+        saved,
+    }
+}
+
+fn row(planned: &Planned) -> ObjectRow<'_> {
+    let id = &planned.id;
+    let difference = planned.diff.as_ref();
+    ObjectRow {
+        object: id.to_string(),
+        api_version: id.api_version(),
+        kind: &id.kind,
+        namespace: &id.namespace,
+        name: &id.name,
+        action: planned.action,
+        reason: &planned.reason,
+        refused: planned.refused.as_deref(),
+        changes: difference.map(ObjectDiff::fields).unwrap_or_default(),
+        after: difference.filter(|it| it.before.is_none()).and_then(|it| it.after.as_ref()),
+    }
+}
+
+fn hook_row(difference: &ObjectDiff) -> ObjectRow<'_> {
+    let id = &difference.id;
+    ObjectRow {
+        object: id.to_string(),
+        api_version: id.api_version(),
+        kind: &id.kind,
+        namespace: &id.namespace,
+        name: &id.name,
+        action: difference.action(),
+        reason: "",
+        refused: None,
+        changes: difference.fields(),
+        after: difference.after.as_ref().filter(|_| difference.before.is_none()),
+    }
+}

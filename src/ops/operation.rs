@@ -1,0 +1,199 @@
+//! An install or upgrade that is decided and not begun: what the new revision records, what becomes of each object, and how
+//! that is carried out.
+//!
+//! ```text
+//! chart + values + store ─► Operation ─► shown (plan, diff) | saved (plan --out) | carried out
+//!                              ▲
+//!                plan file ────┘ (apply)
+//! ```
+//!
+//! Invariant: deciding writes nothing. What is shown, saved and carried out is the same value.
+
+use super::change::{self, Change, Target};
+use super::crds::Definition;
+use super::install::{self, ReleaseReport};
+use super::options::Wait;
+use super::preview::Preview;
+use super::upgrade;
+use super::{Context, OpsError};
+use crate::data::Value;
+use crate::manifest::Event;
+use crate::plan::{Method, Plan};
+use crate::release::{Hook, Record, Release, Status, codec};
+
+/// Which operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The first revision, or the first after an uninstall.
+    Install,
+    /// A further revision.
+    Upgrade,
+}
+
+impl Kind {
+    /// `install` or `upgrade`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Install => "install",
+            Kind::Upgrade => "upgrade",
+        }
+    }
+
+    /// The events whose hooks run, before and after the objects are written.
+    pub fn events(self) -> &'static [Event] {
+        match self {
+            Kind::Install => &[Event::PreInstall, Event::PostInstall],
+            Kind::Upgrade => &[Event::PreUpgrade, Event::PostUpgrade],
+        }
+    }
+}
+
+/// The newest revision that an operation was decided on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newest {
+    /// Its number.
+    pub revision: u64,
+    /// How it stood.
+    pub status: Status,
+    /// The uid of its record.
+    pub uid: String,
+}
+
+impl Newest {
+    pub(super) fn of(record: &Record) -> Self {
+        Newest {
+            revision: record.release.version,
+            status: record.release.info.status,
+            uid: record.uid().to_string(),
+        }
+    }
+}
+
+/// How a decided operation is carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Execution {
+    /// How objects of a running cluster are changed.
+    pub method: Method,
+    /// What is waited for.
+    pub wait: Wait,
+    /// Leave hooks out.
+    pub no_hooks: bool,
+    /// Undo what was done when something fails.
+    pub rollback_on_failure: bool,
+    /// Delete what a failed upgrade created.
+    pub cleanup_on_fail: bool,
+    /// Keep at most this many revisions; 0 keeps all.
+    pub history_max: usize,
+    /// Text of the record instead of the usual one.
+    pub description: Option<String>,
+}
+
+/// A decided operation.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// Which.
+    pub kind: Kind,
+    /// The newest revision now; `None` when there is none.
+    pub newest: Option<Newest>,
+    /// The new revision, pending.
+    pub release: Release,
+    /// What becomes of objects.
+    pub plan: Plan,
+    /// Definitions to make or change first.
+    pub definitions: Vec<Definition>,
+    /// The namespace to make first.
+    pub namespace: Option<Value>,
+    /// Revisions that give way when it succeeds; the one that an upgrade starts from comes first.
+    pub superseded: Vec<Record>,
+    /// How it is carried out.
+    pub execution: Execution,
+}
+
+impl Operation {
+    /// The revision that an upgrade starts from.
+    pub fn current(&self) -> Option<&Release> {
+        self.superseded.first().filter(|_| self.kind == Kind::Upgrade).map(|record| &record.release)
+    }
+
+    /// Carries it out.
+    ///
+    /// # Errors
+    /// As [`change::carry_out`]; when undoing is asked for, that it was undone.
+    pub fn carry_out(self, context: &Context<'_>, target: Target<'_>) -> Result<ReleaseReport, OpsError> {
+        let (kind, execution, name) = (self.kind, self.execution, self.release.name.clone());
+        let history = target.history(context);
+        if kind == Kind::Upgrade {
+            history.prune(&name, execution.history_max)?;
+        }
+        let usual = if kind == Kind::Install { "Install complete" } else { "Upgrade complete" };
+        let change = Change {
+            release: self.release,
+            plan: self.plan,
+            definitions: self.definitions,
+            namespace: self.namespace,
+            method: execution.method,
+            hook_failure: match kind {
+                Kind::Install => |event| format!("failed {}: ", event.name()),
+                Kind::Upgrade => |event| format!("{} hooks failed: ", event.name()),
+            },
+            cleanup_on_fail: execution.cleanup_on_fail && kind == Kind::Upgrade,
+            superseded: self.superseded,
+            events: kind.events(),
+            no_hooks: execution.no_hooks,
+            done: execution.description.clone().unwrap_or_else(|| usual.to_string()),
+            failed: change::failure_text(if kind == Kind::Install { "Release" } else { "Upgrade" }, &name),
+            wait: execution.wait,
+        };
+        match change::carry_out(context, target, change) {
+            Ok(done) => Ok(ReleaseReport::of(done, kind == Kind::Install)),
+            Err(error) if !execution.rollback_on_failure => Err(error),
+            Err(error) => Err(match kind {
+                Kind::Install => install::undo(context, target, &name, &execution, error),
+                Kind::Upgrade => upgrade::undo(context, target, &name, &execution, error),
+            }),
+        }
+    }
+
+    /// Why it would not leave everything as it is; `None` when it would. The rule of `upgrade --if-changed`.
+    ///
+    /// It compares with the newest revision, which must be deployed: the chart's Chart.yaml, the manifest, the hooks, the
+    /// values that were given, the labels of the record, and the way in which objects are applied. Nothing may be to do in
+    /// the store either: no definition, no namespace, no object that others changed in a field that the manifest names.
+    ///
+    /// # Errors
+    /// The cluster cannot be asked what it would make of the objects.
+    pub fn reason_to_go_on(
+        &self,
+        context: &Context<'_>,
+        target: Target<'_>,
+    ) -> Result<Option<&'static str>, OpsError> {
+        let newest = self.newest.as_ref().filter(|newest| newest.status == Status::Deployed);
+        let current =
+            self.current().filter(|current| newest.is_some_and(|it| it.revision == current.version));
+        let Some(current) = current else { return Ok(Some("the newest revision is not deployed")) };
+        // As a record gives it back: numbers and empty maps lose what only this process knows of them.
+        let unsayable = |reason| OpsError::refused(format!("the new revision cannot be recorded: {reason}"));
+        let json = codec::to_json(&self.release).map_err(unsayable)?;
+        let new = codec::from_json(json.as_bytes()).map_err(unsayable)?;
+        for (same, what) in [
+            (new.chart.metadata == current.chart.metadata, "Chart.yaml"),
+            (new.manifest == current.manifest, "the manifest"),
+            (same_hooks(&new.hooks, &current.hooks), "the hooks"),
+            (new.config == current.config, "the values"),
+            (self.release.labels == current.labels, "the labels of the release"),
+            (new.apply_method == current.apply_method, "the way objects are applied"),
+        ] {
+            if !same {
+                return Ok(Some(what));
+            }
+        }
+        let preview = Preview::of(context, target, self)?;
+        Ok(preview.changes_objects().then_some("the objects"))
+    }
+}
+
+/// Whether hooks are the same but for their last runs. Policies stand in the manifest; a run adds those that are the rule.
+fn same_hooks(one: &[Hook], other: &[Hook]) -> bool {
+    let content = |hook: &Hook| (hook.path.clone(), hook.manifest.clone(), hook.events.clone(), hook.weight);
+    one.iter().map(content).eq(other.iter().map(content))
+}
