@@ -26,7 +26,7 @@ pub(super) fn parse(error: &ParseError) -> TemplateFailure {
     };
     let mut diagnostic = error.diagnostic().cloned().unwrap_or_else(|| Diagnostic::error(&*error.message));
     if diagnostic.hints.is_empty() {
-        diagnostic.hints.extend(hint_of_parse(&error.message.to_string()));
+        diagnostic.hints.extend(hint_of_parse(&error.message));
     }
     TemplateFailure { text, diagnostic, value: None }
 }
