@@ -22,6 +22,7 @@ mod kills;
 mod kube;
 mod kube_faults;
 mod kube_hooks;
+mod kube_refusals;
 mod kube_round_trip;
 mod kube_support;
 mod kube_verbs;
