@@ -282,8 +282,43 @@ impl Hint for StoreError {
             StoreError::Configuration { .. } => {
                 "check the kubeconfig and the --kube flags; `bowline env` shows which store is chosen"
             }
+            StoreError::Forbidden { id, verb, .. } => return vec![forbidden(id, verb)],
+            StoreError::Refused { reason, .. } => match refused(reason) {
+                Some(hint) => hint,
+                None => return Vec::new(),
+            },
             _ => return Vec::new(),
         };
         vec![hint.to_string()]
     }
+}
+
+/// Which right is missing. Releases are recorded in Secrets, which who asks for other objects may not know.
+fn forbidden(id: &ObjectRef, verb: &str) -> String {
+    let record = id.kind == "Secret" && (id.name == "*" || id.name.starts_with("sh.helm.release."));
+    if record && matches!(verb, "get" | "list" | "create") {
+        return "releases are recorded in Secrets: whoever runs this needs a role with get, list, create, patch, update and \
+                delete on secrets in that namespace; nothing was changed"
+            .to_string();
+    }
+    format!("whoever runs this needs a role that may {verb} this kind; then run the command again")
+}
+
+/// What helps against a refusal that the object itself is not to blame for.
+fn refused(reason: &str) -> Option<&'static str> {
+    const KNOWN: [(&str, &str); 3] = [
+        (
+            "exceeded quota",
+            "make room in the quota of the namespace, or ask for less; then run the command again",
+        ),
+        (
+            "because it is being terminated",
+            "wait until the namespace is gone, then make it anew (--create-namespace); nothing new can be in it before",
+        ),
+        (
+            "failed calling webhook",
+            "the service behind that webhook has to answer, or its configuration has to go; then run the command again",
+        ),
+    ];
+    KNOWN.iter().find(|(said, _)| reason.contains(said)).map(|(_, hint)| *hint)
 }

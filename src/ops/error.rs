@@ -206,9 +206,13 @@ impl Hint for OpsError {
         match self {
             OpsError::Refused { hint, .. } => hint.iter().cloned().collect(),
             OpsError::Objects { errors, done, total } => {
-                let mut hints = vec![format!(
-                    "{done} of {total} objects are as the chart wants them; the revision is recorded as failed"
-                )];
+                let so_far = if done == total {
+                    "the objects of the chart were written, not all that it no longer has were deleted"
+                        .to_string()
+                } else {
+                    format!("{done} of {total} objects are as the chart wants them")
+                };
+                let mut hints = vec![format!("{so_far}; the revision is recorded as failed")];
                 for hint in errors.iter().flat_map(Hint::hints) {
                     if !hints.contains(&hint) {
                         hints.push(hint);

@@ -155,9 +155,7 @@ fn pending(context: &Context<'_>, last: &Release, old: &Release, options: &Rollb
         Some(false) => Some(ApplyMethod::ClientSide),
         None => old.apply_method,
     };
-    for hook in &mut release.hooks {
-        hook.last_run = crate::release::HookRun::default();
-    }
+    // Hooks keep when they ran last, as in Helm's records: a rollback runs few of them again.
     release
 }
 

@@ -18,6 +18,7 @@ OWN_METADATA = ["uid", "resourceVersion", "creationTimestamp", "managedFields", 
                 "deletionGracePeriodSeconds", "selfLink"]
 UID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 TIME = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
+DRAWN = re.compile(r"[A-Za-z0-9]{8,}")
 METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 PAGE = 1000  # objects of one listing; more are not expected of one chart
 
@@ -283,6 +284,8 @@ def walk(a, b, identifier, path, random):
     elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
         for number, (x, y) in enumerate(zip(a, b)):
             yield from walk(x, y, identifier, [*path, str(number)], random)
+    elif path and path[-1] == "notes" and random.keys and DRAWN.sub("*", str(a)) == DRAWN.sub("*", str(b)):
+        return  # what is drawn for an object may be told there as well
     elif path and path[-1] in ("manifest", "notes") and isinstance(a, str) and isinstance(b, str):
         x, y = a.split("\n"), b.split("\n")
         unlike = [(m, n) for m, n in zip(x, y) if m != n and not random.tolerates_line(m, n)]

@@ -1,8 +1,7 @@
 //! The verbs of a release on a real API server: what a user types, what the cluster then holds, and what is told when it
 //! refuses. See `kube.rs` for how to get a cluster.
 
-use bowline::cluster::live::Request;
-use bowline::cluster::{Cluster, Store};
+use bowline::cluster::Store;
 use bowline::data::Value;
 
 use crate::kube_support::{Place, TEMPLATES, VALUES, no_namespace, place, wait_until, with_app};
@@ -222,22 +221,6 @@ fn what_the_server_refuses_is_told() {
     assert!(failed.contains("User \"nobody\" cannot"), "{failed}");
     let failed = place.run("--kube-apiserver https://127.0.0.1:1 list").exits(1).stderr;
     assert!(failed.contains("Kubernetes cluster unreachable"), "{failed}");
-}
-
-#[test]
-fn a_namespace_that_goes_away_takes_nothing_new() {
-    let Some(place) = with_app() else { return };
-    let id = crate::kube::id("v1", "ConfigMap", &place.namespace, "held");
-    let held = format!(
-        r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"held","namespace":"{}","finalizers":["example.com/hold"]}}}}"#,
-        place.namespace
-    );
-    place.store().create(body(&held)).unwrap();
-    place.store().delete(&crate::kube::id("v1", "Namespace", "", &place.namespace), None).unwrap();
-    let failed = place.run("install r app").exits(1).stderr;
-    assert!(failed.contains("because it is being terminated"), "{failed}");
-    let free = body(r#"{"metadata":{"finalizers":null}}"#);
-    place.store().send(&Request::Patch { id, patch: free, expected: None }, false).unwrap();
 }
 
 fn definition(group: &str, kind: &str, fields: &str) -> String {

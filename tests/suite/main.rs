@@ -24,6 +24,7 @@ mod kube_faults;
 mod kube_hooks;
 mod kube_plans;
 mod kube_progress;
+mod kube_refusals;
 mod kube_round_trip;
 mod kube_support;
 mod kube_verbs;

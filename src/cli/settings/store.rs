@@ -161,7 +161,10 @@ fn kubeconfig(host: &Host, kube: &KubeSettings) -> Result<Option<Current>, Failu
     for path in &files {
         let text = fs::read_text(path, KUBECONFIG_LIMIT)?;
         let file = SourceFile::new(path.display().to_string(), text);
-        documents.push((path, yaml::to_map(&file)?));
+        let map = yaml::to_map(&file).map_err(|error| {
+            Failure::from(error).hint("this is the kubeconfig; --kubeconfig or KUBECONFIG names another one")
+        })?;
+        documents.push((path, map));
     }
     let named = kube.context.as_deref();
     let context = match named {

@@ -1,0 +1,259 @@
+//! A cluster that does not let a release through: credentials, rights, quotas, webhooks, namespaces. Each case says what a
+//! user reads, what was done, what was not, and that the next command goes on once the cause is gone.
+
+use bowline::cluster::Store;
+use serde_json::json;
+
+use crate::kube_support::{Place, place, wait_until};
+use crate::support::Env;
+
+/// Two ConfigMaps, the second one not with `less`.
+const TEMPLATES: &str = r#"apiVersion: v1
+kind: ConfigMap
+metadata: {name: r-one}
+data: {color: {{ .Values.color }}}
+{{- if not .Values.less }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: r-two}
+data: {color: {{ .Values.color }}}
+{{- end }}
+"#;
+
+fn with_maps() -> Option<Place> {
+    let place = place()?;
+    place.chart("app", "color: red\nless: false\n", TEMPLATES);
+    Some(place)
+}
+
+fn make(place: &Place, object: &serde_json::Value) {
+    place.store().create(crate::stores::body(&object.to_string())).expect("an administrator may");
+}
+
+/// Gives the user `limited` these rights in the namespace, and waits until they count.
+fn allow(place: &Place, resources: &[&str], verbs: &[&str]) {
+    let (namespace, name) = (&place.namespace, resources.join("-"));
+    let metadata = json!({"name": name, "namespace": namespace});
+    let api = "rbac.authorization.k8s.io";
+    let rules = json!([{"apiGroups": [""], "resources": resources, "verbs": verbs}]);
+    make(
+        place,
+        &json!({"apiVersion": format!("{api}/v1"), "kind": "Role", "metadata": metadata, "rules": rules}),
+    );
+    make(
+        place,
+        &json!({"apiVersion": format!("{api}/v1"), "kind": "RoleBinding", "metadata": metadata,
+            "roleRef": {"apiGroup": api, "kind": "Role", "name": name}, "subjects": [{"kind": "User", "name": "limited"}]}),
+    );
+    let line = format!(
+        "objects list {} --kube-context limited",
+        if resources.contains(&"secrets") { "Secret" } else { "ConfigMap" }
+    );
+    wait_until(|| place.run(&line).code == Some(0));
+}
+
+/// A kubeconfig with this text, and an installation with it.
+fn with_kubeconfig(text: &str) -> String {
+    let env = Env::new();
+    let path = env.write("config", text);
+    env.write("app/Chart.yaml", "apiVersion: v2\nname: app\nversion: 1.0.0\n");
+    env.run(&format!("install r app --kubeconfig {}", path.display())).exits(1).stderr
+}
+
+#[test]
+fn a_bad_kubeconfig() {
+    let cases = [
+        ("{ a: [b", "--> [WORK]/config:1:", "hint: this is the kubeconfig"),
+        ("some words", "--> [WORK]/config:1:1", "hint: this is the kubeconfig"),
+        (
+            "current-context: none\n",
+            "context \"none\" does not exist",
+            "hint: `--store sqlite` works without",
+        ),
+        (
+            "current-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n",
+            "cannot use kube: cluster \"k\" does not exist",
+            "hint: check the kubeconfig",
+        ),
+        (
+            "current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\nclusters: [{name: k, cluster: {server: 'https://127.0.0.1:1', certificate-authority: /nonexistent/ca.crt}}]\n",
+            "cannot read /nonexistent/ca.crt",
+            "hint: check the kubeconfig",
+        ),
+        (
+            "current-context: c\ncontexts: [{name: c, context: {cluster: k}}]\nclusters: [{name: k, cluster: {server: 'https://127.0.0.1:1'}}]\n",
+            "Kubernetes cluster unreachable: Get \"https://127.0.0.1:1/",
+            "hint: check that the cluster runs",
+        ),
+    ];
+    for (text, what, hint) in cases {
+        let told = with_kubeconfig(text);
+        assert!(told.contains(what) && told.contains(hint), "{text}\n{told}");
+    }
+}
+
+#[test]
+fn an_expired_token() {
+    let Some(place) = with_maps() else { return };
+    let path = crate::kube::kubeconfig().expect("there is a cluster");
+    let text = std::fs::read_to_string(path).expect("it can be read");
+    place.env.write("expired", &text.replace("admin-token", "a-token-of-last-year"));
+    let told = place.run("install r app --kubeconfig expired").exits(1).stderr;
+    assert!(
+        told.starts_with("Error: INSTALLATION FAILED: kube: Unauthorized\nhint: check the credentials"),
+        "{told}"
+    );
+    assert!(told.contains("nothing was changed") && !told.contains("last-year"), "{told}");
+    assert_eq!(place.states("r"), "");
+    place.run("install r app").ok();
+}
+
+#[test]
+fn a_role_without_secrets() {
+    let Some(place) = with_maps() else { return };
+    allow(&place, &["configmaps"], &["*"]);
+    for line in ["install r app", "upgrade r app --install", "list", "history r"] {
+        let told = place.run(&format!("{line} --kube-context limited")).exits(1).stderr;
+        assert!(told.contains("User \"limited\" cannot list resource \"secrets\""), "{line}: {told}");
+        assert!(told.contains("hint: releases are recorded in Secrets"), "{line}: {told}");
+        assert!(told.contains("nothing was changed"), "{line}: {told}");
+    }
+    assert!(place.get("v1", "ConfigMap", "r-one").is_none());
+}
+
+#[test]
+fn a_role_without_delete() {
+    let Some(place) = with_maps() else { return };
+    allow(&place, &["configmaps", "secrets"], &["get", "list", "watch", "create", "patch", "update"]);
+    place.run("install r app --kube-context limited").ok();
+    let told = place.run("upgrade r app --set less=true,color=blue --kube-context limited").exits(1).stderr;
+    assert!(told.contains("ConfigMap/") && told.contains("r-two: not allowed to delete"), "{told}");
+    let so_far = "hint: the objects of the chart were written, not all that it no longer has were deleted; the revision is \
+                  recorded as failed\nhint: whoever runs this needs a role that may delete this kind";
+    assert!(told.contains(so_far), "{told}");
+    assert_eq!(place.states("r"), "1 deployed, 2 failed");
+    assert_eq!(place.text("v1", "ConfigMap", "r-one", &["data", "color"]), "blue");
+    let told = place.run("uninstall r --kube-context limited").exits(1).stderr;
+    assert!(told.contains("0 of 2 objects were deleted; the next uninstall goes on from here"), "{told}");
+    assert_eq!(place.states("r"), "1 deployed, 2 uninstalling");
+    // Who may, goes on.
+    place.run("uninstall r").ok();
+    assert!(place.get("v1", "ConfigMap", "r-two").is_none());
+    assert_eq!(place.states("r"), "");
+}
+
+#[test]
+fn a_role_that_may_not_write_the_objects() {
+    let Some(place) = with_maps() else { return };
+    allow(&place, &["secrets"], &["*"]);
+    let told = place.run("install r app --kube-context limited").exits(1).stderr;
+    assert!(told.contains("User \"limited\" cannot"), "{told}");
+    assert!(told.contains("hint: whoever runs this needs a role that may"), "{told}");
+    assert!(place.get("v1", "ConfigMap", "r-one").is_none());
+    place.run("upgrade r app --install").ok();
+    assert!(place.states("r").ends_with("deployed"), "{}", place.states("r"));
+}
+
+#[test]
+fn a_quota_that_is_used_up() {
+    let Some(place) = with_maps() else { return };
+    // Every namespace has one ConfigMap of its own.
+    make(
+        &place,
+        &json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q", "namespace": place.namespace},
+            "spec": {"hard": {"configmaps": "2"}}}),
+    );
+    wait_until(|| place.text("v1", "ResourceQuota", "q", &["status", "used", "configmaps"]) == "1");
+    let told = place.run("install r app").exits(1).stderr;
+    assert!(told.contains("exceeded quota: q, requested: configmaps=1, used: configmaps=2"), "{told}");
+    assert!(
+        told.contains("hint: 1 of 2 objects are as the chart wants them; the revision is recorded as failed"),
+        "{told}"
+    );
+    assert!(told.contains("hint: make room in the quota of the namespace"), "{told}");
+    assert_eq!(place.states("r"), "1 failed");
+    place
+        .store()
+        .delete(&crate::kube::id("v1", "ResourceQuota", &place.namespace, "q"), None)
+        .expect("it may go");
+    // The API server counts for a moment longer.
+    wait_until(|| place.run("upgrade r app --install").code == Some(0));
+    assert!(
+        place.get("v1", "ConfigMap", "r-one").is_some() && place.get("v1", "ConfigMap", "r-two").is_some()
+    );
+}
+
+#[test]
+fn a_quota_without_room_for_the_record() {
+    let Some(place) = with_maps() else { return };
+    make(
+        &place,
+        &json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q", "namespace": place.namespace},
+            "spec": {"hard": {"secrets": "0"}}}),
+    );
+    wait_until(|| place.text("v1", "ResourceQuota", "q", &["status", "used", "secrets"]) == "0");
+    let told = place.run("install r app").exits(1).stderr;
+    assert!(told.contains("exceeded quota: q, requested: secrets=1"), "{told}");
+    assert!(told.contains("hint: make room in the quota"), "{told}");
+    assert_eq!(place.states("r"), "");
+    assert!(place.get("v1", "ConfigMap", "r-one").is_none(), "nothing is written without its record");
+}
+
+#[test]
+fn a_webhook_that_is_down() {
+    let Some(place) = with_maps() else { return };
+    let name = format!("down-{}", place.namespace);
+    let own = json!({"matchLabels": {"kubernetes.io/metadata.name": place.namespace}});
+    let rules =
+        json!([{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"], "resources": ["configmaps"]}]);
+    make(
+        &place,
+        &json!({"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+            "metadata": {"name": name}, "webhooks": [{"name": "down.example.com", "admissionReviewVersions": ["v1"],
+            "sideEffects": "None", "failurePolicy": "Fail", "timeoutSeconds": 2, "namespaceSelector": own, "rules": rules,
+            "clientConfig": {"url": "https://127.0.0.1:1/"}}]}),
+    );
+    let probe = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "probe", "namespace": place.namespace}});
+    let probe = crate::stores::body(&probe.to_string());
+    let id = crate::kube::id("v1", "ConfigMap", &place.namespace, "probe");
+    // The API server asks it a moment later, and stops asking a moment after it went.
+    let works = || place.store().create(probe.clone()).and_then(|_| place.store().delete(&id, None)).is_ok();
+    wait_until(|| !works());
+    let told = place.run("install r app").exits(1).stderr;
+    assert!(told.contains("failed calling webhook \"down.example.com\""), "{told}");
+    assert!(
+        told.contains("hint: 0 of 2 objects are as the chart wants them; the revision is recorded as failed"),
+        "{told}"
+    );
+    assert!(told.contains("hint: the service behind that webhook has to answer"), "{told}");
+    assert_eq!(place.states("r"), "1 failed");
+    let hook = "ValidatingWebhookConfiguration";
+    let hook = crate::kube::id("admissionregistration.k8s.io/v1", hook, "", &name);
+    place.store().delete(&hook, None).expect("it can be deleted");
+    wait_until(works);
+    place.run("upgrade r app --install").ok();
+    assert_eq!(place.states("r"), "1 superseded, 2 deployed");
+}
+
+#[test]
+fn a_namespace_that_goes_away() {
+    let Some(place) = with_maps() else { return };
+    make(
+        &place,
+        &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "held", "namespace": place.namespace,
+            "finalizers": ["example.com/hold"]}}),
+    );
+    place
+        .store()
+        .delete(&crate::kube::id("v1", "Namespace", "", &place.namespace), None)
+        .expect("it can be deleted");
+    let told = place.run("install r app").exits(1).stderr;
+    assert!(told.contains("because it is being terminated"), "{told}");
+    assert!(told.contains("hint: wait until the namespace is gone"), "{told}");
+    assert_eq!(place.states("r"), "");
+    let patch = crate::stores::body(r#"{"metadata":{"finalizers":null}}"#);
+    let id = crate::kube::id("v1", "ConfigMap", &place.namespace, "held");
+    let request = bowline::cluster::live::Request::Patch { id, patch, expected: None };
+    bowline::cluster::Cluster::send(place.store(), &request, false).expect("it can be let go");
+}
