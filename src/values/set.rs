@@ -488,9 +488,7 @@ impl Parser<'_, '_> {
                 self.skip_comma();
                 Ok(value)
             }
-            Err(error) => {
-                Err(Fault { reason: error.to_string(), span: json_span(text, self.at, &error) })
-            }
+            Err(error) => Err(Fault { reason: error.to_string(), span: json_span(text, self.at, &error) }),
         }
     }
 }

@@ -86,7 +86,14 @@ const MOST_MISSING: usize = 4;
 
 impl HelmState {
     pub(super) fn new(options: Options, line: Option<Line>) -> Self {
-        HelmState { options, line, included: HashMap::new(), texts: 0, passed: Vec::new(), missing: Vec::new() }
+        HelmState {
+            options,
+            line,
+            included: HashMap::new(),
+            texts: 0,
+            passed: Vec::new(),
+            missing: Vec::new(),
+        }
     }
 }
 

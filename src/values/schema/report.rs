@@ -201,7 +201,11 @@ fn own_lines(errors: &[&ValidationError<'_>], schema: &Value) -> Vec<(usize, Lin
                 let name = quoted(property.as_str().unwrap_or_default());
                 if let Some(cause) = dependency(error, property, schema) {
                     let rule = error.schema_path().as_str().to_string();
-                    dependent.entry((rule, cause)).or_insert_with(|| (path.to_string(), Vec::new())).1.push(name);
+                    dependent
+                        .entry((rule, cause))
+                        .or_insert_with(|| (path.to_string(), Vec::new()))
+                        .1
+                        .push(name);
                 } else {
                     missing_at = Some(path.to_string());
                     missing.push(name);
