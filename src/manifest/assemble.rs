@@ -1,7 +1,8 @@
 //! Rendered files to a release's manifest, and a stored manifest back to objects.
 //!
 //! Invariant: the text of a manifest is `---\n# Source: path\n<document>\n` for each object in install order, and reading
-//! that text gives the same objects with the same documents.
+//! that text gives the same objects with the same documents. A document that begins with `---` itself (it stood behind a
+//! longer row of dashes) is the exception: at the start of a line it is a separator, in the records of Helm too.
 
 use std::sync::Arc;
 

@@ -169,7 +169,7 @@ fn key_value(content: &str) -> Option<(&str, &str)> {
     let (key, rest) = content.split_at_checked(length)?;
     let rest = rest.strip_prefix(':')?;
     let starts_well = key.bytes().next().is_some_and(|b| b.is_ascii_alphabetic());
-    (starts_well && (rest.is_empty() || rest.starts_with(' '))).then(|| (key, rest.trim()))
+    (starts_well && (rest.is_empty() || rest.starts_with(' '))).then(|| (key, rest.trim_matches(' ')))
 }
 
 /// Words that YAML 1.1 reads as a bool or as null.
@@ -261,6 +261,7 @@ mod tests {
             "kind: A\r\n",
             "? kind\n: A\n",
             "x: a\u{2028}kind: B\n",
+            "kind: A\u{a0}\n",
         ] {
             assert!(scan(document).is_none(), "{document}");
         }

@@ -89,7 +89,7 @@ pub fn lint(context: &Context<'_>, options: &LintOptions) -> Result<Vec<Linted>,
 
 /// The charts below charts/ of a folder, however deep, as paths below the one given.
 fn subcharts(context: &Context<'_>, path: &str) -> Result<Vec<String>, OpsError> {
-    let shown = format!("{}/charts", path.trim_end_matches('/'));
+    let shown = fs::joined(path, "charts");
     let folder = context.host.resolve(&shown);
     if fs::kind(&folder) != Kind::Folder {
         return Ok(Vec::new());

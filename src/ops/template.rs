@@ -16,6 +16,7 @@ use crate::data::glob::PathPattern;
 use crate::manifest::{self, Event, Hook, Manifest, Object, split};
 use crate::render::{self, Capabilities, ReleaseInfo};
 use crate::sys::fs;
+use crate::values::Compat;
 
 /// What to render.
 #[derive(Debug, Clone)]
@@ -136,7 +137,7 @@ pub fn template(
     report.name = name;
     if !options.show_only.is_empty() {
         report.pieces = show_only(&report, &options.show_only)?;
-        report.text = text_of(&report.pieces);
+        report.text = text_of(&report.pieces, options.apply.compat);
     }
     Ok(report)
 }
@@ -157,8 +158,8 @@ fn joined(pieces: &[Piece]) -> String {
     text
 }
 
-/// The pieces as `--show-only` prints them: Helm ends each with one line break more.
-fn text_of(pieces: &[Piece]) -> String {
+/// The pieces as `--show-only` prints them: Helm 4 ends each with one line break more.
+fn text_of(pieces: &[Piece], compat: Compat) -> String {
     let mut text = String::new();
     for piece in pieces {
         // A file of crds/ may hold several documents; Helm shows the one that its source line stands at.
@@ -166,7 +167,7 @@ fn text_of(pieces: &[Piece]) -> String {
         let first = split::split(&whole).next().map_or("", |found| found.text);
         manifest::write_document(&mut text, &piece.source, first);
         let is_cut = first.len() < whole.trim_start().len();
-        if !piece.is_last_object && !is_cut {
+        if compat == Compat::Helm4 && !piece.is_last_object && !is_cut {
             text.push('\n');
         }
     }

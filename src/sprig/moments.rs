@@ -30,6 +30,18 @@ pub fn rfc3339(value: &Val) -> Option<String> {
     time_of(value).map(|time| time.format(RFC3339_NANO))
 }
 
+/// A moment as the TOML encoder writes it: one that TOML told without an offset, a date or a time of day stays that.
+pub fn toml_text(value: &Val) -> Option<String> {
+    let time = time_of(value)?;
+    let layout = match time.zone() {
+        Zone::Fixed { name, .. } if name == "datetime-local" => "2006-01-02T15:04:05.999999999",
+        Zone::Fixed { name, .. } if name == "date-local" => "2006-01-02",
+        Zone::Fixed { name, .. } if name == "time-local" => "15:04:05.999999999",
+        _ => RFC3339_NANO,
+    };
+    Some(time.format(layout))
+}
+
 /// The moment in a value, when it is one.
 pub(super) fn time_of(value: &Val) -> Option<&Time> {
     value.downcast::<TimeObject>().map(|object| &object.0)

@@ -92,6 +92,22 @@ pub(crate) fn plain(error: &io::Error) -> String {
     text.split(" (os error").next().unwrap_or(&text).to_lowercase()
 }
 
+/// A name below a folder, as Go's `filepath.Join` writes it: without `.`, `x/..` and doubled slashes.
+pub fn joined(folder: &str, name: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').chain([name]) {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    let root = if folder.starts_with('/') { "/" } else { "" };
+    format!("{root}{}", parts.join("/"))
+}
+
 /// Reads at most `limit` bytes of a file.
 ///
 /// # Errors
@@ -506,6 +522,19 @@ pub(crate) fn host_name() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_joined_as_go_does_it() {
+        for (folder, want) in [
+            (".", "charts"),
+            ("./web/", "web/charts"),
+            ("a//b/../c", "a/c/charts"),
+            ("../..", "../../charts"),
+            ("/", "/charts"),
+        ] {
+            assert_eq!(joined(folder, "charts"), want, "{folder}");
+        }
+    }
 
     #[test]
     fn reads_are_bounded_and_name_the_path() {

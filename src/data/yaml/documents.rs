@@ -61,8 +61,11 @@ pub fn map_documents(file: &Arc<SourceFile>) -> Result<Vec<MapDocument>, BadDocu
                     .at(file, Span::new(line_start, line_start + line.trim_end().len()));
             return Err(BadDocument { reason, diagnostic: Box::new(diagnostic) });
         }
-        found.extend(document(file, start, line_start)?);
-        start = at;
+        // A separator with nothing before it belongs to the document that it opens, and its line counts there.
+        if start < line_start {
+            found.extend(document(file, start, line_start)?);
+            start = at;
+        }
     }
     found.extend(document(file, start, text.len())?);
     Ok(found)
@@ -71,7 +74,8 @@ pub fn map_documents(file: &Arc<SourceFile>) -> Result<Vec<MapDocument>, BadDocu
 /// Reads the document between two offsets; `None` when it says nothing.
 fn document(file: &Arc<SourceFile>, start: usize, end: usize) -> Result<Option<MapDocument>, BadDocument> {
     let text = file.text().get(start..end).unwrap_or("");
-    if text.trim().is_empty() {
+    // Other white space, such as a no-break space, is a scalar to YAML.
+    if text.trim_matches([' ', '\n', '\r']).is_empty() {
         return Ok(None);
     }
     // Helm ends the last line before it reads, which a block scalar there shows.

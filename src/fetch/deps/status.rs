@@ -106,7 +106,7 @@ pub fn list(folder: &str, context: &FetchContext<'_>) -> Result<Listing, FetchEr
         .iter()
         .filter(|found| found.metadata.as_ref().is_some_and(|metadata| !known(metadata)))
         .map(|found| format!("{}/charts/{}", parent.shown, found.file_name));
-    Ok(Listing { rows: rows.collect(), extra: extra.collect(), charts: format!("{}/charts", parent.shown) })
+    Ok(Listing { rows: rows.collect(), extra: extra.collect(), charts: fs::joined(&parent.shown, "charts") })
 }
 
 /// What is in `charts/`, sorted by name.

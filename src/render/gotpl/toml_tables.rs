@@ -108,9 +108,11 @@ impl Tables {
         Ok(())
     }
 
-    /// Notes whether the value of a key is a list in brackets.
+    /// Notes whether the value of a key is a list in brackets. The library takes an empty key for the table itself, and
+    /// forgets then that this was a list.
     pub(super) fn note(&mut self, key: &str, is_list: bool) {
-        let full = self.below(key);
+        let full =
+            if key.is_empty() && !self.context.is_empty() { written(&self.context) } else { self.below(key) };
         if is_list {
             self.lists.insert(full);
         } else {

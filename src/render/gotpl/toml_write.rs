@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use crate::gotpl::{DataForm, GoStr, MAX_DEPTH, Num, Val, format_shortest};
 use crate::sprig::encode::go_text;
-use crate::sprig::moments::rfc3339;
+use crate::sprig::moments::toml_text;
 
 /// A value as TOML: a map as a document, anything else as it stands behind a `=`.
 ///
@@ -38,7 +38,7 @@ fn table(value: &Val) -> Result<Option<Entries>, GoStr> {
         }
         Val::Object(object) => match object.record(DataForm::Toml) {
             Some(fields) => Some(fields.into_iter().map(|(key, value)| (key.to_string(), value)).collect()),
-            None if rfc3339(value).is_some() => None,
+            None if toml_text(value).is_some() => None,
             None => table(&object.data(DataForm::Toml)?)?,
         },
         _ => None,
@@ -154,7 +154,7 @@ impl Writer {
             self.out.push('}');
             return Ok(());
         }
-        if let Some(time) = rfc3339(value) {
+        if let Some(time) = toml_text(value) {
             self.out.push_str(&time);
             return Ok(());
         }
