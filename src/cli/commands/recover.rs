@@ -5,7 +5,6 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{Body, Leaf, Run, Verb};
-use crate::cli::bridge;
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::parse;
 use crate::cli::settings::Session;
@@ -43,7 +42,7 @@ impl Run for RecoverArgs {
     fn run(self, session: &Session) -> Outcome {
         let namespace = session.namespace()?;
         let store = session.changing_store()?;
-        let target = bridge::target(&*store, &namespace);
+        let target = store.target(&namespace);
         let name = &self.release;
         let taken =
             session.with_interrupt(|context| recover::recover(context, target, name, self.older_than))?;

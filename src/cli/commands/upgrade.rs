@@ -5,7 +5,6 @@ use clap::Args;
 use super::install::ReleaseOutput;
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::{ApplyArgs, ChartArgs, DeprecatedApplyArgs, OutputArg, ValueArgs, apply};
-use crate::cli::bridge;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
@@ -151,7 +150,7 @@ impl UpgradeArgs {
 fn run(session: &Session, options: &UpgradeOptions, output: ReleaseOutput) -> Outcome {
     let namespace = session.namespace().map_err(|failure| failure.prefix(FAILED))?;
     let store = session.store_for(options.apply.dry_run)?;
-    let target = bridge::target(&*store, &namespace);
+    let target = store.target(&namespace);
     let installs = session.with_context(|context| ops::will_install(context, target, options))?;
     let table = output.format == Format::Table;
     if installs && table {
