@@ -83,7 +83,7 @@ pub struct ContainerLog {
 }
 
 impl Evidence {
-    /// The same for an error as it is told, and cut to [`LARGEST`] bytes: the beginnings of logs go first, then the oldest of
+    /// The same for an error as it is told, and cut to 64 KiB: the beginnings of logs go first, then the oldest of
     /// the longest lists, then whole objects.
     #[must_use]
     pub fn of(mut self, error: &str) -> Self {
