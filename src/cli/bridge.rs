@@ -2,18 +2,20 @@
 //!
 //! Invariant: nothing is decided here; what `args` and `settings` resolved is only carried on.
 
+use std::ops::Deref;
 use std::sync::atomic::AtomicBool;
 
 use super::error::Failure;
 use super::interrupt::Interrupt;
 use super::progress::Shown;
-use super::settings::{Compat, Session, Settings};
-use crate::cluster::{self, Store};
+use super::settings::{ChosenStore, Compat, Session, Settings};
+use crate::cluster::{self, Store, StoreChoice};
 use crate::fetch::FetchOptions;
 use crate::ops::change::Target;
 use crate::ops::options::DryRun;
 use crate::ops::repo::Repository;
 use crate::ops::{Context, Event, OpsError, Progress};
+use crate::release::Driver;
 use crate::repo::config::RepoPaths;
 use crate::values;
 
@@ -62,7 +64,8 @@ impl Session<'_> {
         &self,
         run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,
     ) -> Result<T, Failure> {
-        self.with_flag(&AtomicBool::new(false), run)
+        // What follows it may be the verb that the user asked for, so that only a failure is an end.
+        self.told(&AtomicBool::new(false), &|_| (), run, false)
     }
 
     /// Runs a verb that changes something: Ctrl-C stops it between two steps, with its record closed.
@@ -86,7 +89,7 @@ impl Session<'_> {
         interrupted: &AtomicBool,
         run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,
     ) -> Result<T, Failure> {
-        self.heard(interrupted, &|_| (), run)
+        self.told(interrupted, &|_| (), run, true)
     }
 
     /// Runs a verb as [`with_interrupt`](Self::with_interrupt) does, and lets the caller hear of each event first.
@@ -99,43 +102,46 @@ impl Session<'_> {
         run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,
     ) -> Result<T, Failure> {
         let flag = Interrupt::install()?.flag();
-        self.heard(&flag, also, run)
+        self.told(&flag, also, run, true)
     }
 
-    fn heard<T>(
+    fn told<T>(
         &self,
         interrupted: &AtomicBool,
         also: &dyn Fn(&Event),
         run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,
+        success_is_end: bool,
     ) -> Result<T, Failure> {
         let paths = self.settings.repo_paths();
         let shown = Shown::new(self.ui, self.host, self.progress);
         let heard = Heard { shown: &shown, also };
         let context = Context { host: self.host, paths: &paths, progress: &heard, interrupted };
         let result = run(&context);
-        shown.finish(result.as_ref().err());
+        match result.as_ref().err() {
+            None if !success_is_end => shown.clear(),
+            error => shown.finish(error),
+        }
         result.map_err(Failure::of_verb)
     }
 
     /// Opens the store that a reading command looks at.
     ///
     /// # Errors
-    /// It cannot be opened.
-    pub fn store(&self) -> Result<Box<dyn Store>, Failure> {
-        Ok(cluster::open(
-            &self.settings.store(self.host)?.choice,
-            self.host,
-            &self.settings.kube_options(self.host),
-        )?)
+    /// It cannot be opened, or there is no such driver for its records.
+    pub fn store(&self) -> Result<Opened, Failure> {
+        self.open(&self.settings.store(self.host)?)
     }
 
     /// Opens the store for a change in a dry-run mode: with `client` nothing is opened at all.
     ///
     /// # Errors
-    /// It cannot be opened.
-    pub fn store_for(&self, mode: DryRun) -> Result<Box<dyn Store>, Failure> {
+    /// As [`Session::store`].
+    pub fn store_for(&self, mode: DryRun) -> Result<Opened, Failure> {
         match mode {
-            DryRun::Client => Ok(Box::new(cluster::Memory::new(self.host))),
+            DryRun::Client => {
+                let store = Box::new(cluster::Memory::new(self.host));
+                Ok(Opened { store, records: None, driver: Driver::default() })
+            }
             DryRun::Server => self.store(),
             DryRun::None => self.changing_store(),
         }
@@ -146,7 +152,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// It cannot be opened.
-    pub fn store_with_history(&self, mode: DryRun) -> Result<Box<dyn Store>, Failure> {
+    pub fn store_with_history(&self, mode: DryRun) -> Result<Opened, Failure> {
         match mode {
             DryRun::Client | DryRun::Server => self.store(),
             DryRun::None => self.changing_store(),
@@ -156,15 +162,49 @@ impl Session<'_> {
     /// Opens the store that a command changes; the choice is told when nobody made it.
     ///
     /// # Errors
-    /// It cannot be opened.
-    pub fn changing_store(&self) -> Result<Box<dyn Store>, Failure> {
-        Ok(cluster::open(&self.store_to_change()?.choice, self.host, &self.settings.kube_options(self.host))?)
+    /// As [`Session::store`].
+    pub fn changing_store(&self) -> Result<Opened, Failure> {
+        let opened = self.open(&self.store_to_change()?)?;
+        if opened.driver == Driver::Memory {
+            self.ui.warn("the driver is memory: no record of this operation outlives it", &[]);
+        }
+        Ok(opened)
+    }
+
+    /// Drivers are for the cluster; elsewhere there is one kind of records, which Helm cannot reach anyway.
+    fn open(&self, chosen: &ChosenStore) -> Result<Opened, Failure> {
+        let driver = match &chosen.choice {
+            StoreChoice::Kube { .. } => self.settings.driver(self.host)?,
+            _ => Driver::default(),
+        };
+        let store = cluster::open(&chosen.choice, self.host, &self.settings.kube_options(self.host))?;
+        let in_memory = || -> Box<dyn Store> { Box::new(cluster::Memory::new(self.host)) };
+        Ok(Opened { store, records: (driver == Driver::Memory).then(in_memory), driver })
     }
 }
 
-/// A store and a namespace in it.
-pub fn target<'a>(store: &'a dyn Store, namespace: &'a str) -> Target<'a> {
-    Target { store, namespace }
+/// A store that is open, and where its records are.
+pub struct Opened {
+    store: Box<dyn Store>,
+    /// `None` for beside the objects.
+    records: Option<Box<dyn Store>>,
+    driver: Driver,
+}
+
+impl Opened {
+    /// A namespace in it.
+    pub fn target<'a>(&'a self, namespace: &'a str) -> Target<'a> {
+        let records = self.records.as_deref().unwrap_or(&*self.store);
+        Target { records, driver: self.driver, ..Target::new(&*self.store, namespace) }
+    }
+}
+
+impl Deref for Opened {
+    type Target = dyn Store;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.store
+    }
 }
 
 /// A repository that is reached as the options say.

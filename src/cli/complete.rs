@@ -275,13 +275,9 @@ impl<'a> Asked<'a> {
 
     fn releases(&mut self) {
         let listed = self.with_session(|session| {
-            let store = session.store()?;
-            let options = ListOptions {
-                namespace: Some(session.namespace_or_default()),
-                statuses: Statuses::ALL,
-                ..ListOptions::default()
-            };
-            session.with_context(|context| query::list(context, &*store, &options))
+            let (store, namespace) = (session.store()?, session.namespace_or_default());
+            let options = ListOptions { statuses: Statuses::ALL, ..ListOptions::default() };
+            session.with_context(|context| query::list(context, store.target(&namespace), &options))
         });
         let given = self.positionals.clone();
         self.add(listed.unwrap_or_default().into_iter().filter(|row| !given.contains(&row.name)).map(
@@ -296,7 +292,7 @@ impl<'a> Asked<'a> {
         let Some(name) = self.positionals.first().cloned() else { return };
         let rows = self.with_session(|session| {
             let (store, namespace) = (session.store()?, session.namespace_or_default());
-            let target = super::bridge::target(&*store, &namespace);
+            let target = store.target(&namespace);
             session.with_context(|context| query::history(context, target, &name, 256))
         });
         let rows = rows.unwrap_or_default().into_iter().rev();
@@ -306,8 +302,9 @@ impl<'a> Asked<'a> {
     fn namespaces(&mut self) {
         let listed = self.with_session(|session| {
             let store = session.store()?;
-            let options = ListOptions { statuses: Statuses::ALL, ..ListOptions::default() };
-            session.with_context(|context| query::list(context, &*store, &options))
+            let options =
+                ListOptions { all_namespaces: true, statuses: Statuses::ALL, ..ListOptions::default() };
+            session.with_context(|context| query::list(context, store.target(""), &options))
         });
         let mut names: Vec<String> =
             listed.unwrap_or_default().into_iter().map(|row| row.namespace).collect();

@@ -25,7 +25,7 @@ use crate::data::Value;
 use crate::diag::SourceFile;
 use crate::manifest::{self, Event, Object, ObjectRef};
 use crate::plan::{self, Action, Plan, PlanError, Scopes};
-use crate::release::{self, History, Holder, Record, Release, ReleaseError, Status, Terms, lock};
+use crate::release::{self, Driver, History, Holder, Record, Release, ReleaseError, Status, Terms, lock};
 
 /// A store with what a verb needs to work on its releases.
 #[derive(Clone, Copy)]
@@ -34,12 +34,26 @@ pub struct Target<'a> {
     pub store: &'a dyn Store,
     /// Namespace of the release.
     pub namespace: &'a str,
+    /// Where the records are: the same store, except for the driver that keeps them in memory.
+    pub records: &'a dyn Store,
+    /// As which kind of object they are kept.
+    pub driver: Driver,
 }
 
 impl<'a> Target<'a> {
+    /// A store that has its records as Secrets.
+    pub fn new(store: &'a dyn Store, namespace: &'a str) -> Self {
+        Target { store, namespace, records: store, driver: Driver::default() }
+    }
+
     /// The revisions in the namespace.
     pub fn history(&self, context: &Context<'a>) -> History<'a> {
-        History { store: self.store, namespace: self.namespace, clock: &context.host.clock }
+        History {
+            store: self.records,
+            driver: self.driver,
+            namespace: self.namespace,
+            clock: &context.host.clock,
+        }
     }
 }
 

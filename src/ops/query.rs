@@ -15,8 +15,8 @@ use crate::values::{self, Compat};
 /// What to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListOptions {
-    /// Only this namespace; all when `None`.
-    pub namespace: Option<String>,
+    /// Every namespace, not only the target's.
+    pub all_namespaces: bool,
     /// Regular expression on the name.
     pub filter: Option<String>,
     /// Label selector.
@@ -33,22 +33,21 @@ pub struct ListOptions {
     pub most: usize,
 }
 
-/// Lists releases.
+/// Lists releases; those of the target's namespace unless all are asked for.
 ///
 /// # Errors
 /// The expression or the selector does not parse, or the store cannot be read.
 pub fn list(
     context: &Context<'_>,
-    store: &dyn Store,
+    target: Target<'_>,
     options: &ListOptions,
 ) -> Result<Vec<Summary>, OpsError> {
     let pattern = options.filter.as_deref().filter(|filter| !filter.is_empty()).map(Regex::new).transpose();
     let pattern = pattern.map_err(|error| OpsError::refused(format!("error parsing regexp: {error}")))?;
     let matches = |name: &str| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name));
     let selector = options.selector.as_deref().map(Selector::parse).transpose()?;
-    let target = Target { store, namespace: options.namespace.as_deref().unwrap_or_default() };
     let listing = target.history(context).list(&Filter {
-        all_namespaces: options.namespace.is_none(),
+        all_namespaces: options.all_namespaces,
         statuses: options.statuses,
         name: Some(&matches),
         selector: selector.as_ref(),
@@ -193,6 +192,7 @@ fn is_selected(stored: &Stored, selection: &ObjectSelection) -> bool {
         .as_ref()
         .is_none_or(|wanted| stored.annotations.get(crate::cluster::ownership::RELEASE_NAME) == Some(wanted));
     let name = selection.name.as_ref().is_none_or(|wanted| stored.id.name == *wanted);
-    let record = stored.id.kind == "Secret" && (crate::release::is_record_name(&stored.id.name));
+    let record = matches!(stored.id.kind.as_str(), "Secret" | "ConfigMap")
+        && crate::release::is_record_name(&stored.id.name);
     kind && release && name && (selection.records || !record || selection.name.is_some())
 }

@@ -4,9 +4,12 @@
 
 use crate::cluster::StoreError;
 use crate::data::time::Time;
-use crate::diag::{Diagnostic, Hint};
+use crate::diag::{Diagnostic, Hint, did_you_mean, list};
 
-use super::Status;
+use super::{Driver, Status};
+
+/// Where a driver is named.
+const DRIVER_VARIABLES: &str = "named by BOWLINE_DRIVER or HELM_DRIVER";
 
 /// An error of releases and their records.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +108,15 @@ pub enum ReleaseError {
         /// Who has it now; `nobody` when it was only ended.
         by: String,
     },
+    /// There is no such storage driver.
+    #[error("unknown driver {given:?}")]
+    UnknownDriver {
+        /// The name.
+        given: String,
+    },
+    /// Helm's driver for PostgreSQL.
+    #[error("the driver \"sql\" is not supported: records are kept in the cluster only")]
+    NoSqlDriver,
     /// A label selector cannot be read.
     #[error("{0}")]
     Selector(Box<Diagnostic>),
@@ -155,6 +167,16 @@ impl Hint for ReleaseError {
             ReleaseError::NotFound { name, .. } => {
                 vec![format!("`bowline history {name}` shows the revisions that there are")]
             }
+            ReleaseError::UnknownDriver { given } => {
+                let near = did_you_mean(given, Driver::NAMES).map(|name| format!("did you mean `{name}`?"));
+                let all = format!("a driver is {}, {DRIVER_VARIABLES}", list(&Driver::NAMES, "or"));
+                near.into_iter().chain([all]).collect()
+            }
+            ReleaseError::NoSqlDriver => vec![format!(
+                "nothing was read or changed; releases in PostgreSQL need Helm itself; other drivers are {}, \
+                 {DRIVER_VARIABLES}",
+                list(&Driver::NAMES, "and")
+            )],
             ReleaseError::Selector(diagnostic) => diagnostic.hints(),
             ReleaseError::Store(error) => error.hints(),
             ReleaseError::Prune { first, .. } => first.hints(),

@@ -10,7 +10,7 @@ use crate::sys::Clock;
 use super::lock::Lease;
 use super::record::{self, OWNER, PART_OWNER};
 use super::selector::Selector;
-use super::{Release, ReleaseError, Status, Statuses, Summary, transition};
+use super::{Driver, Release, ReleaseError, Status, Statuses, Summary, transition};
 
 /// How often a record that disappears while it is read is looked for again.
 const ATTEMPTS: usize = 3;
@@ -20,6 +20,8 @@ const ATTEMPTS: usize = 3;
 pub struct History<'a> {
     /// Where the records are.
     pub store: &'a dyn Store,
+    /// As which kind of object.
+    pub driver: Driver,
     /// Namespace of the releases.
     pub namespace: &'a str,
     /// Time of the labels `createdAt` and `modifiedAt`, and of leases.
@@ -171,7 +173,7 @@ impl History<'_> {
     /// # Errors
     /// [`ReleaseError::NotFound`]; it cannot be read.
     pub fn get(&self, name: &str, revision: u64) -> Result<Record, ReleaseError> {
-        let id = record::secret(self.namespace, &record::object_name(name, revision));
+        let id = self.driver.id(self.namespace, &record::object_name(name, revision));
         let missing = || ReleaseError::NotFound { name: name.to_string(), revision: Some(revision) };
         let mut stored = self.store.get(&id)?.ok_or_else(missing)?;
         for _ in 1..ATTEMPTS {
@@ -252,7 +254,7 @@ impl History<'_> {
         for record in records.iter() {
             saved.push(self.push_writes(record, &mut writes)?);
         }
-        let mut results = self.store.batch(&writes).map_err(|error| told(error, records))?;
+        let mut results = self.store.batch(&writes).map_err(|error| self.told(error, records))?;
         for (record, save) in records.iter_mut().zip(saved) {
             let stored = results.get(save.at).and_then(Option::as_ref);
             record.resource_version = stored.map_or(0, |stored| stored.resource_version);
@@ -286,8 +288,14 @@ impl History<'_> {
             stamps.push(("modifiedAt", now));
         }
         let limit = self.store.capabilities().largest_object;
-        let layout =
-            record::lay_out(release, record.lease.as_ref(), record.evidence.as_deref(), &stamps, limit)?;
+        let layout = record::lay_out(
+            self.driver,
+            release,
+            record.lease.as_ref(),
+            record.evidence.as_deref(),
+            &stamps,
+            limit,
+        )?;
         let parts: Vec<String> = layout.parts.iter().filter_map(name_of).collect();
         if parts != record.parts {
             // A process that was killed may have left some of them.
@@ -308,7 +316,7 @@ impl History<'_> {
             Some(_) => Write::Replace { body, expected: Some(record.resource_version) },
         });
         for old in record.parts.iter().filter(|old| !parts.contains(old)) {
-            writes.push(Write::Delete { id: record::secret(self.namespace, old), expected: None });
+            writes.push(Write::Delete { id: self.driver.id(self.namespace, old), expected: None });
         }
         Ok(Saved { at, created_at, parts })
     }
@@ -318,10 +326,10 @@ impl History<'_> {
     /// # Errors
     /// [`ReleaseError::NotFound`]; the store fails.
     pub fn delete(&self, name: &str, revision: u64) -> Result<(), ReleaseError> {
-        let id = record::secret(self.namespace, &record::object_name(name, revision));
+        let id = self.driver.id(self.namespace, &record::object_name(name, revision));
         let mut writes = vec![Write::Delete { id, expected: None }];
         for part in self.part_names(name, revision)? {
-            writes.push(Write::Delete { id: record::secret(self.namespace, &part), expected: None });
+            writes.push(Write::Delete { id: self.driver.id(self.namespace, &part), expected: None });
         }
         match self.store.batch(&writes) {
             Ok(_) => Ok(()),
@@ -409,7 +417,7 @@ impl History<'_> {
     fn rows(&self, labels: &[(&str, &str)], all_namespaces: bool) -> Result<Vec<Row>, ReleaseError> {
         let labels = labels.iter().chain(&[("owner", OWNER)]);
         let query = Query {
-            group_kind: Some((String::new(), "Secret".to_string())),
+            group_kind: Some((String::new(), self.driver.kind().to_string())),
             namespace: (!all_namespaces).then(|| self.namespace.to_string()),
             labels: labels.map(|(key, value)| ((*key).to_string(), (*value).to_string())).collect(),
             metadata_only: true,
@@ -454,13 +462,32 @@ impl History<'_> {
             ("version", revision.to_string()),
         ];
         let query = Query {
-            group_kind: Some((String::new(), "Secret".to_string())),
+            group_kind: Some((String::new(), self.driver.kind().to_string())),
             namespace: Some(self.namespace.to_string()),
             labels: labels.into_iter().map(|(key, value)| (key.to_string(), value)).collect(),
             metadata_only: true,
             limit: 0,
         };
         Ok(self.store.list(&query)?.into_iter().map(|stored| stored.id.name).collect())
+    }
+
+    /// An error of a batch, in the words of releases when it is about one of its records.
+    fn told(&self, error: StoreError, records: &[&mut Record]) -> ReleaseError {
+        let (id, missing) = match &error {
+            StoreError::AlreadyExists { id } => (id, false),
+            StoreError::NotFound { id } => (id, true),
+            _ => return error.into(),
+        };
+        let Some((name, revision)) = record::release_of(&id.name) else { return error.into() };
+        let is_ours = records.iter().any(|record| {
+            let release = &record.release;
+            (release.name.as_str(), release.version, &release.namespace) == (name, revision, &id.namespace)
+        });
+        match (is_ours && id.kind == self.driver.kind(), missing) {
+            (false, _) => error.into(),
+            (true, true) => ReleaseError::NotFound { name: name.to_string(), revision: Some(revision) },
+            (true, false) => ReleaseError::AlreadyExists { name: name.to_string(), revision },
+        }
     }
 
     /// The record with its payload; `None` when a part of it is not there.
@@ -473,7 +500,7 @@ impl History<'_> {
             text = record::payload(stored).map_err(undecodable)?;
         }
         for part in &parts {
-            let Some(part) = self.store.get(&record::secret(self.namespace, part))? else { return Ok(None) };
+            let Some(part) = self.store.get(&self.driver.id(self.namespace, part))? else { return Ok(None) };
             text.extend(record::payload(&part).map_err(undecodable)?);
         }
         Ok(Some(Record {
@@ -498,25 +525,6 @@ struct Saved {
 
 fn name_of(body: &crate::data::Value) -> Option<String> {
     Some(body.path(["metadata", "name"])?.as_str()?.to_string())
-}
-
-/// An error of a batch, in the words of releases when it is about one of its records.
-fn told(error: StoreError, records: &[&mut Record]) -> ReleaseError {
-    let (id, missing) = match &error {
-        StoreError::AlreadyExists { id } => (id, false),
-        StoreError::NotFound { id } => (id, true),
-        _ => return error.into(),
-    };
-    let Some((name, revision)) = record::release_of(&id.name) else { return error.into() };
-    let is_ours = records.iter().any(|record| {
-        let release = &record.release;
-        (release.name.as_str(), release.version, &release.namespace) == (name, revision, &id.namespace)
-    });
-    match (is_ours && id.kind == "Secret", missing) {
-        (false, _) => error.into(),
-        (true, true) => ReleaseError::NotFound { name: name.to_string(), revision: Some(revision) },
-        (true, false) => ReleaseError::AlreadyExists { name: name.to_string(), revision },
-    }
 }
 
 /// Only the newest revision of each release in each namespace.

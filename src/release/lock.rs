@@ -220,7 +220,7 @@ pub fn acquire_existing(
 pub fn renew(history: &History<'_>, record: &mut Record, terms: &Terms<'_>) -> Result<(), ReleaseError> {
     let (name, revision) = (record.release.name.clone(), record.release.version);
     let lost = |by: &str| ReleaseError::Lost { name: name.clone(), revision, by: by.to_string() };
-    let id = record::secret(history.namespace, &record::object_name(&name, revision));
+    let id = history.driver.id(history.namespace, &record::object_name(&name, revision));
     let Some(stored) = history.store.get(&id)? else { return Err(lost("nobody")) };
     let since = match Lease::read(&stored.annotations) {
         Some(lease) if lease.holder == *terms.holder => lease.since,
@@ -318,7 +318,7 @@ fn held(name: &str, revision: u64, status: Status, lease: &Lease) -> ReleaseErro
 fn take_over(history: &History<'_>, newest: &Summary, description: String) -> Result<Takeover, ReleaseError> {
     let mut record = history.get(&newest.name, newest.revision)?;
     if record.resource_version() != newest.resource_version {
-        let id = record::secret(history.namespace, &record::object_name(&newest.name, newest.revision));
+        let id = history.driver.id(history.namespace, &record::object_name(&newest.name, newest.revision));
         let (expected, found) = (newest.resource_version, record.resource_version());
         return Err(StoreError::Conflict { id: id.into(), expected, found }.into());
     }

@@ -5,16 +5,18 @@
 //! | `status` | the nine states of a revision |
 //! | `transition` | which state may follow which |
 //! | `codec` | a release as the payload that Helm reads and writes |
-//! | `record` | a revision as a Secret: labels, annotations, and parts when it is large |
+//! | `driver` | as which kind of object revisions are recorded |
+//! | `record` | a revision as a Secret or ConfigMap: labels, annotations, and parts when it is large |
 //! | `summary` | what lists and histories show, read without the payload |
 //! | `history` | the revisions of a release in a store |
 //! | `lock` | one operation at a time: the lease in a pending record |
 //! | `selector` | label selectors |
 //!
-//! Invariant: a release has no store of its own. It is an ordinary Secret, so that every store has history, and Helm reads
+//! Invariant: a release has no store of its own. It is an ordinary Secret (or ConfigMap), so that every store has history, and Helm reads
 //! what is written here wherever it can reach the store.
 
 pub mod codec;
+mod driver;
 pub mod error;
 pub mod history;
 pub mod lock;
@@ -33,6 +35,7 @@ use crate::chart::{ChartFile, Lock, Metadata};
 use crate::data::Value;
 use crate::data::time::{Time, Zone};
 
+pub use driver::Driver;
 pub use error::ReleaseError;
 pub use history::{Filter, History, Listing, Record, Sort};
 pub use lock::{Holder, Lease, Terms};

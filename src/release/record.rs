@@ -1,4 +1,4 @@
-//! A revision as a Secret.
+//! A revision as an object: a Secret, or a ConfigMap where [`Driver`] says so.
 //!
 //! ```text
 //! apiVersion: v1            type: helm.sh/release.v1
@@ -8,7 +8,9 @@
 //! metadata.annotations: what lists and histories show, and the lease of a running operation (all `bowline.dev/…`)
 //! ```
 //!
-//! A revision whose Secret would be larger than the store takes has its payload in part Secrets
+//! A ConfigMap has the same but for the type, and its data.release is the payload's text itself.
+//!
+//! A revision whose object would be larger than the store takes has its payload in parts of the same kind
 //! (`bowline.release.v1.NAME.vREVISION.DIGEST.N`), written before the record that names them; Helm skips such a record, as it
 //! skips any that it cannot read. Below the limit the record is exactly Helm's but for the annotations.
 //!
@@ -21,11 +23,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::lock::Lease;
-use super::{Release, ReleaseError, Status, codec};
+use super::{Driver, Release, ReleaseError, Status, codec};
 use crate::cluster::Stored;
 use crate::data::digest::sha256_hex;
 use crate::data::{Map, Value};
-use crate::manifest::ObjectRef;
 
 /// Labels that records need, in the order in which Helm names them.
 pub const RESERVED_LABELS: [&str; 6] = ["name", "owner", "status", "version", "createdAt", "modifiedAt"];
@@ -62,12 +63,12 @@ const MOST_PARTS: usize = 10_000;
 /// Largest evidence that is kept, in bytes.
 const LARGEST_EVIDENCE: usize = 96 << 10;
 
-/// Name of the Secret of a revision.
+/// Name of the object of a revision.
 pub fn object_name(release: &str, revision: u64) -> String {
     format!("{PREFIX}{release}.v{revision}")
 }
 
-/// Whether a Secret of that name is a record, or a part of one.
+/// Whether an object of that name is a record, or a part of one.
 pub fn is_record_name(object_name: &str) -> bool {
     object_name.starts_with(PREFIX) || object_name.starts_with(PART_PREFIX)
 }
@@ -78,18 +79,7 @@ pub(super) fn release_of(object_name: &str) -> Option<(&str, u64)> {
     Some((release, revision.parse().ok()?)).filter(|(release, _)| !release.is_empty())
 }
 
-/// Identity of a Secret.
-pub(super) fn secret(namespace: &str, name: &str) -> ObjectRef {
-    ObjectRef {
-        group: String::new(),
-        version: "v1".to_string(),
-        kind: "Secret".to_string(),
-        namespace: namespace.to_string(),
-        name: name.to_string(),
-    }
-}
-
-/// The Secrets of a revision: the record, and its parts when it is split.
+/// The objects of a revision: the record, and its parts when it is split.
 pub(super) struct Layout {
     pub(super) record: Value,
     pub(super) parts: Vec<Value>,
@@ -106,7 +96,7 @@ pub(super) fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), Rele
     }
 }
 
-/// Writes a revision as Secrets of at most `limit` bytes of JSON each.
+/// Writes a revision as objects of at most `limit` bytes of JSON each.
 ///
 /// `stamps` are the labels `createdAt` and `modifiedAt` that are to be written. Evidence that is too large for an annotation
 /// is left out.
@@ -114,6 +104,7 @@ pub(super) fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), Rele
 /// # Errors
 /// The payload cannot be written, or the limit is too small even for a part.
 pub(super) fn lay_out(
+    driver: Driver,
     release: &Release,
     lease: Option<&Lease>,
     evidence: Option<&str>,
@@ -132,33 +123,36 @@ pub(super) fn lay_out(
         annotations.insert(EVIDENCE.to_string(), evidence.to_string());
     }
     let name = object_name(&release.name, release.version);
-    let record = build(&name, release, &labels, &annotations, RECORD_TYPE, Some(text.as_bytes()));
+    let record = build(driver, &name, release, &labels, &annotations, RECORD_TYPE, Some(&text));
     if json_size(&record) <= limit {
         return Ok(Layout { record, parts: Vec::new() });
     }
     let digest = sha256_hex(&text);
-    let part = |at: usize, chunk: &[u8]| {
+    let part = |at: usize, chunk: &str| {
         let labels = BTreeMap::from([
             ("name".to_string(), release.name.clone()),
             ("owner".to_string(), PART_OWNER.to_string()),
             ("version".to_string(), release.version.to_string()),
         ]);
         let name = part_name(&release.name, release.version, &digest, at);
-        build(&name, release, &labels, &BTreeMap::new(), PART_TYPE, Some(chunk))
+        build(driver, &name, release, &labels, &BTreeMap::new(), PART_TYPE, Some(chunk))
     };
-    // What the store adds (uid, version, times) must fit as well; base64 turns three bytes into four.
-    let room = limit.saturating_sub(json_size(&part(MOST_PARTS, b"")) + 256) / 4 * 3;
+    // What the store adds (uid, version, times) must fit as well; a Secret's base64 turns three bytes into four.
+    let room = limit.saturating_sub(json_size(&part(MOST_PARTS, "")) + 256) / 4 * 3;
+    let too_small =
+        || unencodable(format!("its {} bytes do not fit into objects of {limit} bytes", text.len()));
     if room == 0 || text.len() / room >= MOST_PARTS {
-        return Err(unencodable(format!(
-            "its {} bytes do not fit into objects of {limit} bytes",
-            text.len()
-        )));
+        return Err(too_small());
     }
-    let parts: Vec<Value> =
-        text.as_bytes().chunks(room).enumerate().map(|(at, chunk)| part(at, chunk)).collect();
+    // The text is base64, so that every byte is a character.
+    let chunks = (0..text.len()).step_by(room).map(|at| &text[at..text.len().min(at + room)]);
+    let parts: Vec<Value> = chunks.enumerate().map(|(at, chunk)| part(at, chunk)).collect();
     annotations.insert(PARTS.to_string(), parts.len().to_string());
     annotations.insert(DIGEST.to_string(), digest);
-    let record = build(&name, release, &labels, &annotations, RECORD_TYPE, None);
+    let record = build(driver, &name, release, &labels, &annotations, RECORD_TYPE, None);
+    if json_size(&record) > limit {
+        return Err(too_small());
+    }
     Ok(Layout { record, parts })
 }
 
@@ -171,12 +165,13 @@ fn json_size(value: &Value) -> usize {
 }
 
 fn build(
+    driver: Driver,
     name: &str,
     release: &Release,
     labels: &BTreeMap<String, String>,
     annotations: &BTreeMap<String, String>,
-    kind: &str,
-    data: Option<&[u8]>,
+    type_: &str,
+    data: Option<&str>,
 ) -> Value {
     let strings = |map: &BTreeMap<String, String>| -> Value {
         map.iter().map(|(key, value)| (key.as_str(), Value::str(value.as_str()))).collect()
@@ -190,12 +185,15 @@ fn build(
     }
     let mut body = Map::new();
     body.insert("apiVersion".into(), Value::str("v1"));
-    body.insert("kind".into(), Value::str("Secret"));
+    body.insert("kind".into(), Value::str(driver.kind()));
     body.insert("metadata".into(), Value::Map(metadata));
-    body.insert("type".into(), Value::str(kind));
+    let is_secret = driver.kind() == "Secret";
+    if is_secret {
+        body.insert("type".into(), Value::str(type_));
+    }
     if let Some(data) = data {
-        let encoded = Value::str(STANDARD.encode(data));
-        body.insert("data".into(), [("release", encoded)].into_iter().collect());
+        let data = if is_secret { Value::str(STANDARD.encode(data)) } else { Value::str(data) };
+        body.insert("data".into(), [("release", data)].into_iter().collect());
     }
     Value::Map(body)
 }
@@ -247,11 +245,14 @@ pub(super) fn part_names(stored: &Stored) -> Vec<String> {
     (0..count.min(MOST_PARTS)).map(|at| part_name(release, revision, digest, at)).collect()
 }
 
-/// The bytes in `data.release` of a Secret.
+/// The text in `data.release` of a record or a part.
 pub(super) fn payload(stored: &Stored) -> Result<Vec<u8>, String> {
     let body = stored.body.as_ref().ok_or("it was read without its body")?;
     let data = body.path(["data", "release"]).and_then(Value::as_str).ok_or("it has no data.release")?;
-    STANDARD.decode(data).map_err(|error| format!("data.release is no base64: {error}"))
+    if stored.id.kind == "Secret" {
+        return STANDARD.decode(data).map_err(|error| format!("data.release is no base64: {error}"));
+    }
+    Ok(data.as_bytes().to_vec())
 }
 
 /// The release of a record's text, with what stands in its labels and annotations.

@@ -48,7 +48,7 @@ impl Summary {
         format!("{}-{}", self.chart, self.chart_version)
     }
 
-    /// What the labels tell: name, revision, state. `None` for a Secret that is no record.
+    /// What the labels tell: name, revision, state. `None` for an object that is no record.
     pub(super) fn of_labels(stored: &Stored) -> Option<Self> {
         let (name, revision) = record::release_of(&stored.id.name)?;
         Some(Summary {

@@ -35,6 +35,11 @@ pub const VARIABLES: &[Variable] = &[
     ),
     variable("BOWLINE_DEBUG", "HELM_DEBUG", "Print more, as --debug does."),
     variable(
+        "BOWLINE_DRIVER",
+        "HELM_DRIVER",
+        "As what a Kubernetes cluster has the records of releases: secret, configmap, or memory for nowhere.",
+    ),
+    variable(
         "BOWLINE_ETCD_CA_FILE",
         "",
         "Authorities that an etcds:// store trusts besides the system's (PEM).",
@@ -63,6 +68,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("BOWLINE_REPOSITORY_CACHE", "HELM_REPOSITORY_CACHE", "Folder of cached repository indexes."),
     variable("BOWLINE_REPOSITORY_CONFIG", "HELM_REPOSITORY_CONFIG", "Path of repositories.yaml."),
     variable("BOWLINE_STORE", "", "Default of --store."),
+    variable("HELM_DRIVER", "HELM_DRIVER", "The same as BOWLINE_DRIVER, which goes first."),
     variable("HTTPS_PROXY", "HTTPS_PROXY", "Proxy for https:// addresses; the lower-case name counts too."),
     variable("HTTP_PROXY", "HTTP_PROXY", "Proxy for http:// addresses; the lower-case name counts too."),
     variable("KUBECONFIG", "KUBECONFIG", "Paths of kubeconfig files, merged as kubectl does."),

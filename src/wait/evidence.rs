@@ -83,7 +83,7 @@ pub struct ContainerLog {
 }
 
 impl Evidence {
-    /// The same for an error as it is told, and cut to [`LARGEST`] bytes: the beginnings of logs go first, then the oldest of
+    /// The same for an error as it is told, and cut to 64 KiB: the beginnings of logs go first, then the oldest of
     /// the longest lists, then whole objects.
     #[must_use]
     pub fn of(mut self, error: &str) -> Self {
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn evidence_is_cut_to_its_limit_and_keeps_the_ends() {
-        let log: String = (0..400).map(|line| format!("line {line}\n")).collect();
+        let log = (0..400).fold(String::new(), |log, line| log + &format!("line {line}\n"));
         for (objects, lines) in [(1, 1), (1, MOST_EVENTS), (MOST_OBJECTS, MOST_EVENTS)] {
             let all = Evidence { objects: vec![object(&log, lines); objects], ..Evidence::default() };
             let kept = all.clone().of("it failed");

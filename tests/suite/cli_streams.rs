@@ -48,6 +48,12 @@ fn a_kubeconfig_chooses_the_store_and_the_namespace() {
     env.run("env BOWLINE_NAMESPACE --kubeconfig config").ok().prints("team\n");
     env.run("env BOWLINE_NAMESPACE --kubeconfig config -n mine").ok().prints("mine\n");
     env.run("env BOWLINE_NAMESPACE --store sqlite").ok().prints("default\n");
+    env.run("env BOWLINE_DRIVER --store sqlite").ok().prints("\n");
+    env.run("env BOWLINE_DRIVER --kubeconfig config").ok().prints("secret\n");
+    let env = env.with("HELM_DRIVER", "configmaps");
+    env.run("env BOWLINE_DRIVER --kubeconfig config").ok().prints("configmap\n");
+    // Helm's own list has it not.
+    env.named("helm").run("env HELM_DRIVER --kubeconfig config").ok().prints("\n");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use bowline::cluster::{Capabilities, Memory, Query, Sqlite, Store, StoreError, S
 use bowline::data::Value;
 use bowline::manifest::ObjectRef;
 use bowline::ops::OpsError;
-use bowline::release::{Holder, Record, Status, Terms, lock};
+use bowline::release::{Driver, Holder, Record, Status, Terms, lock};
 
 use crate::support::world::{World, objects, set};
 use crate::support::{Env, split};
@@ -344,7 +344,7 @@ fn inspect(env: &Env, world: &World, what: &str) -> Vec<(u64, Status)> {
         _ => assert_eq!(found["r-one"], found["r-two"], "{what}"),
     }
     let context = world.context();
-    let target = bowline::ops::change::Target { store: &store, namespace: "default" };
+    let target = bowline::ops::change::Target::new(&store, "default");
     let rows = target.history(&context).revisions("r").unwrap();
     let states: Vec<(u64, Status)> = rows.iter().map(|row| (row.revision, row.status)).collect();
     assert!(states.windows(2).all(|pair| pair[0].0 < pair[1].0), "{what}: {states:?}");
@@ -367,7 +367,12 @@ fn hold(env: &Env, world: &World) -> (Sqlite, Record) {
     let store = open(&env.path(STORE), world);
     let context = world.context();
     let host = bowline::sys::Host { clock: bowline::sys::Clock::System, ..world.host.clone() };
-    let history = bowline::release::History { store: &store, namespace: "default", clock: &host.clock };
+    let history = bowline::release::History {
+        store: &store,
+        driver: Driver::default(),
+        namespace: "default",
+        clock: &host.clock,
+    };
     let holder = Holder { identity: "ann@desk pid 7".into(), ..Holder::of(context.host) };
     let mut release = history.last("r").unwrap().unwrap().release;
     release.version += 1;
@@ -377,7 +382,12 @@ fn hold(env: &Env, world: &World) -> (Sqlite, Record) {
 }
 
 fn let_go(store: &Sqlite, record: &mut Record, world: &World) {
-    let history = bowline::release::History { store, namespace: "default", clock: &world.host.clock };
+    let history = bowline::release::History {
+        store,
+        driver: Driver::default(),
+        namespace: "default",
+        clock: &world.host.clock,
+    };
     record.release.info.status = Status::Failed;
     lock::release(&history, record).unwrap();
 }

@@ -56,7 +56,7 @@ sys.stdout.buffer.write(out)
 fn screens(written: &str) -> (Vec<String>, Vec<String>) {
     let mut lines = vec![String::new()];
     let (mut row, mut column, mut frames) = (0usize, 0usize, Vec::new());
-    let mut rest = written.chars().peekable();
+    let mut rest = written.chars();
     while let Some(c) = rest.next() {
         match c {
             '\r' => column = 0,
@@ -69,7 +69,7 @@ fn screens(written: &str) -> (Vec<String>, Vec<String>) {
             '\u{1b}' => {
                 rest.next();
                 let mut sequence = String::new();
-                while let Some(c) = rest.next() {
+                for c in rest.by_ref() {
                     sequence.push(c);
                     if c.is_ascii_alphabetic() {
                         break;
@@ -183,6 +183,13 @@ fn json_lines_tell_phases_reasons_and_the_end() {
     let failed =
         place.run("upgrade r app --set pod=crash --wait --timeout 4s --progress=json").exits(1).stderr;
     let failed = lines(&failed);
+    assert_eq!(
+        failed.iter().filter(|line| line["phase"] == "end").count(),
+        1,
+        "there is one end: {failed:?}"
+    );
+    let missing = lines(&place.run("upgrade none app --progress=json").exits(1).stderr);
+    assert!(is(missing.last().unwrap(), "end", "failed"), "{missing:?}");
     let reason = failed.iter().find(|line| line["reason"] == "CrashLoopBackOff").expect("the reason is told");
     assert!(is(reason, "wait", "waiting") && reason["object"]["name"] == "r", "{reason}");
     let end = failed.last().unwrap();
@@ -191,6 +198,20 @@ fn json_lines_tell_phases_reasons_and_the_end() {
     let gone = lines(&place.run("uninstall r --wait --progress=json").ok().stderr);
     assert!(gone.iter().any(|line| is(line, "delete", "deleted")));
     assert!(gone.iter().any(|line| is(line, "wait", "gone")), "{gone:?}");
+}
+
+#[test]
+fn a_pod_that_no_node_takes_is_told() {
+    let Some(place) = place() else { return };
+    let template = crate::kube_support::TEMPLATES
+        .replace("      containers:", "      nodeSelector: {disk: none}\n      containers:");
+    assert_ne!(template, crate::kube_support::TEMPLATES);
+    place.chart("app", crate::kube_support::VALUES, &template);
+    let told = place.run("install r app --wait --timeout 4s --progress=json").exits(1).stderr;
+    let told = lines(&told);
+    let line = told.iter().find(|line| line["reason"] == "Unschedulable").expect("the reason is told");
+    assert!(line["message"].as_str().unwrap().contains("node"), "{line}");
+    assert!(place.run("why r").ok().stdout.contains("Unschedulable (pod r-"));
 }
 
 #[test]
@@ -208,7 +229,7 @@ fn none_is_silent() {
 }
 
 /// A Job that fails as a hook, which its policy deletes at once, beside a Deployment.
-const HOOK: &str = r#"apiVersion: batch/v1
+const HOOK: &str = r"apiVersion: batch/v1
 kind: Job
 metadata:
   name: {{ .Release.Name }}-check
@@ -220,7 +241,7 @@ spec:
     spec:
       restartPolicy: Never
       containers: [{name: check, image: busybox}]
-"#;
+";
 
 #[test]
 fn evidence_is_gathered_before_its_objects_are_deleted() {

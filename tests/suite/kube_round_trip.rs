@@ -17,6 +17,7 @@ use crate::support::helm::helm;
 struct Two<'p> {
     place: &'p Place,
     helm: PathBuf,
+    driver: &'p str,
 }
 
 impl Two<'_> {
@@ -27,6 +28,7 @@ impl Two<'_> {
             .args(["-n", &self.place.namespace])
             .current_dir(self.place.env.work())
             .env("HOME", self.place.env.home())
+            .env("HELM_DRIVER", self.driver)
             .env("KUBECONFIG", crate::kube::kubeconfig().expect("there is a cluster"))
             .output()
             .expect("helm starts");
@@ -44,12 +46,36 @@ impl Two<'_> {
     }
 }
 
-/// The record of a revision as it is written, times replaced.
-fn record(place: &Place, release: &str, revision: u32) -> Json {
+/// The kind of the records of a driver, and the other one.
+fn kinds(driver: &str) -> (&'static str, &'static str) {
+    if driver == "configmap" { ("ConfigMap", "Secret") } else { ("Secret", "ConfigMap") }
+}
+
+/// The object that is the record of a revision, as far as it is the same whoever wrote it.
+fn record_object(place: &Place, driver: &str, release: &str, revision: u32) -> Json {
     let name = format!("sh.helm.release.v1.{release}.v{revision}");
-    let text = place.text("v1", "Secret", &name, &["data", "release"]);
+    let stored = place.get("v1", kinds(driver).0, &name).expect("the record is there");
+    let mut body: Json = serde_json::to_value(stored.body.unwrap()).unwrap();
+    let object = body.as_object_mut().unwrap();
+    let data: Vec<String> = object["data"].as_object().unwrap().keys().cloned().collect();
+    object.insert("data".into(), data.into());
+    // Helm loses one of its own times, and the annotations are ours.
+    let labels = object["metadata"]["labels"].as_object_mut().unwrap();
+    labels.retain(|key, _| key != "createdAt" && key != "modifiedAt");
+    let labels = labels.clone();
+    object.insert("metadata".into(), serde_json::json!({ "name": name, "labels": labels }));
+    body
+}
+
+/// The record of a revision as it is written, times replaced.
+fn record(place: &Place, driver: &str, release: &str, revision: u32) -> Json {
+    let name = format!("sh.helm.release.v1.{release}.v{revision}");
+    let (kind, other) = kinds(driver);
+    assert!(place.get("v1", other, &name).is_none(), "there is one record, a {kind}");
+    let text = place.text("v1", kind, &name, &["data", "release"]);
     let decode = |text: &[u8]| base64::engine::general_purpose::STANDARD.decode(text).expect("base64");
-    let packed = decode(&decode(text.as_bytes()));
+    let text = if kind == "Secret" { decode(text.as_bytes()) } else { text.into_bytes() };
+    let packed = decode(&text);
     let mut unpacked = String::new();
     std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&*packed), &mut unpacked).expect("gzip");
     let mut record: Json = serde_json::from_str(&unpacked).expect("JSON");
@@ -108,14 +134,20 @@ fn objects(place: &Place, kinds: &[(&str, &str)]) -> BTreeMap<String, Json> {
 
 const KINDS: &[(&str, &str)] = &[("apps", "Deployment"), ("", "Service"), ("", "ServiceAccount")];
 
+/// A place where the driver's records are.
+fn place_of(driver: &str) -> Option<Place> {
+    place().map(|place| place.with("HELM_DRIVER", driver))
+}
+
 /// Both programs install the scaffold's chart and upgrade it; records and objects are compared.
-fn same_records_and_objects(generation: &str) {
+fn same_records_and_objects(generation: &str, driver: &str) {
     let Some(path) = helm(generation) else { return };
-    let (Some(ours), Some(theirs)) = (place(), place()) else { return };
+    let (Some(ours), Some(theirs)) = (place_of(driver), place_of(driver)) else { return };
     for place in [&ours, &theirs] {
         place.env.run("create web --engine gotpl").ok();
     }
-    let (one, other) = (Two { place: &ours, helm: path.clone() }, Two { place: &theirs, helm: path });
+    let (one, other) =
+        (Two { place: &ours, helm: path.clone(), driver }, Two { place: &theirs, helm: path, driver });
     for line in ["install r web --set replicaCount=2", "upgrade r web --set replicaCount=3", "rollback r 1"] {
         // What Helm 3 leaves out, it has no server-side apply.
         one.bowline(&if generation == "helm3" {
@@ -126,7 +158,7 @@ fn same_records_and_objects(generation: &str) {
         other.helm(line);
     }
     for revision in 1..=3 {
-        let (mut a, mut b) = (record(&ours, "r", revision), record(&theirs, "r", revision));
+        let (mut a, mut b) = (record(&ours, driver, "r", revision), record(&theirs, driver, "r", revision));
         for (record, place) in [(&mut a, &ours), (&mut b, &theirs)] {
             let text = record.to_string().replace(&place.namespace, "[NAMESPACE]");
             *record = serde_json::from_str(&text).unwrap();
@@ -153,6 +185,8 @@ fn same_records_and_objects(generation: &str) {
             }
         }
         differ(&a, &b, &format!("revision {revision}"));
+        let [a, b] = [&ours, &theirs].map(|place| record_object(place, driver, "r", revision));
+        differ(&a, &b, &format!("the object of revision {revision}"));
     }
     let rename = |place: &Place| -> Json {
         let text = serde_json::to_string(&objects(place, KINDS)).unwrap();
@@ -181,10 +215,10 @@ fn differ(a: &Json, b: &Json, at: &str) {
 }
 
 /// What one installs, the other manages, in turns; `first` says whether Helm begins.
-fn in_turns(generation: &str, first: bool) {
-    let (Some(path), Some(place)) = (helm(generation), place()) else { return };
+fn in_turns(generation: &str, first: bool, driver: &str) {
+    let (Some(path), Some(place)) = (helm(generation), place_of(driver)) else { return };
     place.env.run("create web --engine gotpl").ok();
-    let two = Two { place: &place, helm: path };
+    let two = Two { place: &place, helm: path, driver };
     let replicas = || place.text("apps/v1", "Deployment", "r-web", &["spec", "replicas"]);
     two.run(first, "install r web");
     for by_helm in [true, false] {
@@ -196,6 +230,11 @@ fn in_turns(generation: &str, first: bool) {
     assert_eq!(two.helm("get manifest r").trim_end(), two.bowline("get manifest r").trim_end());
     two.run(!first, "upgrade r web --set replicaCount=2");
     assert_eq!(replicas(), "2");
+    for revision in [1, 2] {
+        let name = format!("sh.helm.release.v1.r.v{revision}");
+        let (kind, other) = kinds(driver);
+        assert!(place.get("v1", kind, &name).is_some() && place.get("v1", other, &name).is_none(), "{name}");
+    }
     two.run(first, "upgrade r web --set replicaCount=3,podLabels.x=y");
     two.run(!first, "rollback r 1");
     assert_eq!(replicas(), "1");
@@ -215,30 +254,60 @@ fn in_turns(generation: &str, first: bool) {
 
 #[test]
 fn records_and_objects_are_those_of_helm_4() {
-    same_records_and_objects("helm4");
-}
-
-#[test]
-fn records_and_objects_are_those_of_helm_3() {
-    same_records_and_objects("helm3");
+    same_records_and_objects("helm4", "secret");
 }
 
 #[test]
 fn releases_of_helm_4_go_on() {
-    in_turns("helm4", true);
+    in_turns("helm4", true, "secret");
 }
 
 #[test]
 fn helm_4_goes_on_with_ours() {
-    in_turns("helm4", false);
+    in_turns("helm4", false, "secret");
+}
+
+#[test]
+fn records_and_objects_are_those_of_helm_4_in_config_maps() {
+    same_records_and_objects("helm4", "configmap");
+}
+
+#[test]
+fn releases_of_helm_4_go_on_in_config_maps() {
+    in_turns("helm4", true, "configmap");
+}
+
+#[test]
+fn helm_4_goes_on_with_ours_in_config_maps() {
+    in_turns("helm4", false, "configmap");
+}
+
+#[test]
+fn records_and_objects_are_those_of_helm_3() {
+    same_records_and_objects("helm3", "secret");
 }
 
 #[test]
 fn releases_of_helm_3_go_on() {
-    in_turns("helm3", true);
+    in_turns("helm3", true, "secret");
 }
 
 #[test]
 fn helm_3_goes_on_with_ours() {
-    in_turns("helm3", false);
+    in_turns("helm3", false, "secret");
+}
+
+#[test]
+fn records_and_objects_are_those_of_helm_3_in_config_maps() {
+    same_records_and_objects("helm3", "configmap");
+}
+
+#[test]
+fn releases_of_helm_3_go_on_in_config_maps() {
+    in_turns("helm3", true, "configmap");
+}
+
+#[test]
+fn helm_3_goes_on_with_ours_in_config_maps() {
+    in_turns("helm3", false, "configmap");
 }

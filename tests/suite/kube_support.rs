@@ -56,6 +56,13 @@ impl Drop for Place {
 }
 
 impl Place {
+    /// The same with another variable in the program's environment.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        let env = std::mem::take(&mut self.env);
+        self.env = env.with(name, value);
+        self
+    }
+
     fn namespace_body(&self) -> Value {
         crate::stores::body(&format!(
             r#"{{"apiVersion":"v1","kind":"Namespace","metadata":{{"name":"{}"}}}}"#,

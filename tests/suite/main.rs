@@ -20,6 +20,7 @@ mod index_repository;
 mod ingress_session;
 mod kills;
 mod kube;
+mod kube_drivers;
 mod kube_faults;
 mod kube_hooks;
 mod kube_plans;

@@ -15,8 +15,8 @@ use bowline::data::Value;
 use bowline::data::time::{Time, Zone};
 use bowline::diag::Hint;
 use bowline::release::{
-    Filter, History, Holder, Record, Release, ReleaseError, Selector, Sort, Status, Statuses, Summary, Terms,
-    codec, lock, object_name,
+    Driver, Filter, History, Holder, Record, Release, ReleaseError, Selector, Sort, Status, Statuses,
+    Summary, Terms, codec, lock, object_name,
 };
 use bowline::sys::Clock;
 use proptest::prelude::*;
@@ -45,11 +45,12 @@ fn release(name: &str, revision: u64, status: Status) -> Release {
 struct World {
     store: Memory,
     clock: Clock,
+    driver: Driver,
 }
 
 impl World {
     fn new() -> Self {
-        World { store: Memory::new(&host()), clock: Clock::ticking(1_700_000_000) }
+        World { store: Memory::new(&host()), clock: Clock::ticking(1_700_000_000), driver: Driver::default() }
     }
 
     fn with_limit(largest_object: usize, atomic_batches: bool) -> Self {
@@ -59,8 +60,12 @@ impl World {
         World { store: Memory::with_options(&host(), options), ..World::new() }
     }
 
+    fn of(driver: Driver, largest_object: usize, atomic_batches: bool) -> Self {
+        World { driver, ..World::with_limit(largest_object, atomic_batches) }
+    }
+
     fn history(&self) -> History<'_> {
-        History { store: &self.store, namespace: "ns", clock: &self.clock }
+        History { store: &self.store, driver: self.driver, namespace: "ns", clock: &self.clock }
     }
 
     /// A finished revision.
@@ -186,6 +191,33 @@ fn a_record_is_helms_secret_with_annotations() {
     let labels = world.store.list(&Query::default()).unwrap().remove(0).labels;
     assert_eq!((&*labels["createdAt"], &*labels["modifiedAt"]), ("1700000000", "1700000001"));
     assert_eq!(world.history().get("r.v1", 3).unwrap(), record);
+}
+
+#[test]
+fn a_record_is_helms_config_map_where_the_driver_says_so() {
+    let [secrets, maps] = [Driver::Secret, Driver::ConfigMap].map(|driver| World::of(driver, 1 << 20, true));
+    let release = release("r", 1, Status::PendingInstall);
+    let mut found = Vec::new();
+    for world in [&secrets, &maps] {
+        world.history().create(release.clone()).unwrap();
+        found.push(world.store.list(&Query::default()).unwrap().remove(0));
+    }
+    let [secret, map] = &found[..] else { panic!("{found:?}") };
+    assert_eq!(map.id.to_string(), "ConfigMap/ns/sh.helm.release.v1.r.v1");
+    assert_eq!((&map.labels, &map.annotations), (&secret.labels, &secret.annotations));
+    let data = |body: &Option<Value>| {
+        let text = body.as_ref().unwrap().path(["data", "release"]).and_then(Value::as_str);
+        text.unwrap().to_string()
+    };
+    let text = STANDARD.decode(data(&secret.body)).unwrap();
+    assert_eq!(data(&map.body).as_bytes(), text, "the text is not encoded once more");
+    assert!(map.body.as_ref().unwrap().get("type").is_none());
+    assert_eq!(maps.history().get("r", 1).unwrap().release, release);
+    // Each sees its own.
+    let other = History { driver: Driver::Secret, ..maps.history() };
+    assert!(matches!(other.get("r", 1), Err(ReleaseError::NotFound { .. })));
+    assert!(other.list(&Filter::default()).unwrap().rows.is_empty());
+    assert_eq!(maps.history().list(&Filter::default()).unwrap().rows.len(), 1);
 }
 
 #[test]
@@ -415,8 +447,9 @@ fn secrets_that_helm_wrote_are_a_history() {
 
 #[test]
 fn large_revisions_are_split_and_joined() {
-    for atomic in [true, false] {
-        let world = World::with_limit(6_000, atomic);
+    let drivers = [Driver::Secret, Driver::ConfigMap];
+    for (driver, atomic) in drivers.iter().flat_map(|driver| [(*driver, true), (*driver, false)]) {
+        let world = World::of(driver, 6_000, atomic);
         let history = world.history();
         let mut seed = 7u64;
         let mut noise = |length: usize| -> String {
@@ -452,7 +485,7 @@ fn large_revisions_are_split_and_joined() {
         history.update(&mut record).unwrap();
         history.delete("big", 1).unwrap();
         assert_eq!(world.store.list(&Query::default()).unwrap().len(), 1);
-        let world = World::with_limit(500, atomic);
+        let world = World::of(driver, 500, atomic);
         let error = world.history().create(big).map(drop).unwrap_err().to_string();
         assert!(error.ends_with("do not fit into objects of 500 bytes"), "{error}");
     }
@@ -460,7 +493,12 @@ fn large_revisions_are_split_and_joined() {
 
 #[test]
 fn a_part_that_was_changed_or_lost_is_noticed() {
-    let world = World::with_limit(2_000, true);
+    for driver in [Driver::Secret, Driver::ConfigMap] {
+        notices_parts(&World::of(driver, 2_000, true));
+    }
+}
+
+fn notices_parts(world: &World) {
     let mut big = release("big", 1, Status::PendingInstall);
     big.manifest =
         (0..3_000).fold(String::new(), |text, number| text + &(number * 7_919 % 10_007).to_string());
@@ -619,7 +657,7 @@ fn a_holder_that_renews_in_time_keeps_its_lease() {
     let inner = &world.store;
     let ann_copy = ann.clone();
     *store.act.lock().unwrap() = Some(Box::new(move || {
-        let history = History { store: inner, namespace: "ns", clock: &clock };
+        let history = History { store: inner, driver: Driver::default(), namespace: "ns", clock: &clock };
         lock::renew(&history, &mut record, &Terms::new(&ann_copy)).unwrap();
     }));
     let history = History { store: &store, ..world.history() };
@@ -747,7 +785,12 @@ fn of_racing_clients_one_wins() {
                         let host = bowline::sys::Host { random: bowline::sys::Random::System, ..host() };
                         let store = Sqlite::new(path, &host, StoreOptions::default());
                         let clock = Clock::System;
-                        let history = History { store: &store, namespace: "ns", clock: &clock };
+                        let history = History {
+                            store: &store,
+                            driver: Driver::default(),
+                            namespace: "ns",
+                            clock: &clock,
+                        };
                         let holder = holder(&format!("racer{racer}"));
                         lock::acquire(&history, release("r", revision, status), &Terms::new(&holder))
                     })
@@ -785,8 +828,15 @@ fn life(history: &History<'_>, terms: &Terms<'_>) -> Result<(), ReleaseError> {
 
 #[test]
 fn a_kill_at_any_write_leaves_a_state_that_goes_on() {
-    for (limit, atomic) in [(1 << 20, true), (1 << 20, false), (900, true), (900, false)] {
-        let whole = World::with_limit(limit, atomic);
+    for (driver, limit, atomic) in [
+        (Driver::Secret, 1 << 20, true),
+        (Driver::Secret, 1 << 20, false),
+        (Driver::Secret, 900, true),
+        (Driver::Secret, 900, false),
+        (Driver::ConfigMap, 1 << 20, false),
+        (Driver::ConfigMap, 900, false),
+    ] {
+        let whole = World::of(driver, limit, atomic);
         let ann = holder("ann");
         let pause = |_| {};
         life(&whole.history(), &terms(&ann, 0, &pause)).unwrap();
@@ -794,10 +844,11 @@ fn a_kill_at_any_write_leaves_a_state_that_goes_on() {
         assert!(writes >= 7, "{writes}");
         for nth in 1..=writes {
             for committed in [false, true] {
-                let world = World::with_limit(limit, atomic);
+                let world = World::of(driver, limit, atomic);
                 world.store.kill_at_write(nth, committed);
                 life(&world.history(), &terms(&ann, 0, &pause)).unwrap_err();
-                let what = format!("limit {limit}, atomic {atomic}, write {nth}, committed {committed}");
+                let what =
+                    format!("{driver:?}, limit {limit}, atomic {atomic}, write {nth}, committed {committed}");
 
                 let store = world.store.reopen();
                 let history = History { store: &store, ..world.history() };
@@ -838,7 +889,7 @@ fn two_thousand_releases_list_quickly() {
     let path = folder.path().join("s");
     let store = Sqlite::new(&path, &host, StoreOptions::default());
     let memory = Memory::new(&host);
-    let staging = History { store: &memory, namespace: "ns", clock: &host.clock };
+    let staging = History { store: &memory, driver: Driver::default(), namespace: "ns", clock: &host.clock };
     let bulk: Vec<Write> = (0..2_000)
         .map(|number| {
             let mut release = release(&format!("r{number:04}"), 1, Status::PendingInstall);
@@ -853,7 +904,7 @@ fn two_thousand_releases_list_quickly() {
     drop(store);
     let start = std::time::Instant::now();
     let store = Sqlite::new(&path, &host, StoreOptions::default());
-    let history = History { store: &store, namespace: "ns", clock: &host.clock };
+    let history = History { store: &store, driver: Driver::default(), namespace: "ns", clock: &host.clock };
     let found = history.list(&Filter::default()).unwrap().rows.len();
     let time = start.elapsed();
     println!("{found} releases listed in {time:?}, unoptimised, the file opened");

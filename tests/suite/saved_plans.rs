@@ -12,7 +12,7 @@ use bowline::ops::preview::Preview;
 use bowline::ops::saved::{self, ApplyOptions, SavedPlan};
 use bowline::ops::upgrade::{self, UpgradeOptions};
 use bowline::ops::{OpsError, diff};
-use bowline::release::{History, Status};
+use bowline::release::{Driver, History, Status};
 use proptest::prelude::*;
 
 use crate::support::world::{NAMESPACE, World, config_map, data, names, objects, set, target};
@@ -88,7 +88,7 @@ fn set_field(store: &dyn Store, name: &str, path: &[&str], value: Value) {
 }
 
 fn history<'a>(world: &'a World, store: &'a dyn Store) -> History<'a> {
-    History { store, namespace: NAMESPACE, clock: &world.host.clock }
+    History { store, driver: Driver::default(), namespace: NAMESPACE, clock: &world.host.clock }
 }
 
 /// Runs over the stores that need no cluster.
@@ -337,7 +337,7 @@ fn a_plan_is_for_one_store_and_one_namespace() {
     assert_eq!(error.to_string(), told);
     assert_eq!(world.states(&other), [(1, Status::Deployed)]);
     let plan = saved::read(&world.context(), &path).unwrap();
-    let elsewhere = bowline::ops::change::Target { store: &store, namespace: "other" };
+    let elsewhere = bowline::ops::change::Target::new(&store, "other");
     let error = saved::apply(&world.context(), elsewhere, &plan, ApplyOptions::default()).unwrap_err();
     assert_eq!(error.to_string(), "the plan is for namespace team, not for other");
     // Another client of the same store may apply it.

@@ -8,7 +8,6 @@ use clap::Args;
 use super::install::ReleaseOutput;
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::{LockArgs, OutputArg};
-use crate::cli::bridge;
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
@@ -65,7 +64,7 @@ impl Run for ApplyPlanArgs {
         // Only a namespace that somebody asked for can contradict the plan's own.
         let namespace = session.settings.given_namespace().unwrap_or(&release.namespace);
         let store = session.changing_store()?;
-        let target = bridge::target(&*store, namespace);
+        let target = store.target(namespace);
         let options = ApplyOptions { wait_lock: self.lock.wait_lock, timeout: self.timeout };
         let report = session.with_interrupt(|context| saved::apply(context, target, &plan, options))?;
         let output = ReleaseOutput { format: self.output.output, hide_notes: self.hide_notes };

@@ -5,7 +5,6 @@ use clap::Args;
 use super::diff::{DiffArgs, show};
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::OutputArg;
-use crate::cli::bridge;
 use crate::cli::error::Outcome;
 use crate::cli::settings::Session;
 use crate::ops::diff;
@@ -44,7 +43,7 @@ impl Run for DriftArgs {
     fn run(self, session: &Session) -> Outcome {
         let namespace = session.namespace()?;
         let store = session.store()?;
-        let target = bridge::target(&*store, &namespace);
+        let target = store.target(&namespace);
         let found = session.with_context(|context| diff::drift(context, target, &self.release))?;
         show(session, &self.how, &self.output, &found)
     }

@@ -10,6 +10,7 @@ use crate::cli::error::{Exit, Outcome};
 use crate::cli::parse::Format;
 use crate::cli::settings::Session;
 use crate::cli::view;
+use crate::cluster::StoreChoice;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -18,7 +19,7 @@ pub const VERB: Verb = Verb {
     about: "Print the settings that are in force",
     long: "\
 Prints every setting as a line NAME=\"value\", as flags, variables and files leave it: the folders, the namespace, and
-which store is chosen and why. With a name it prints that value alone.",
+which store is chosen and why, with its driver where it is a cluster. With a name it prints that value alone.",
     examples: "\
 bowline env
 bowline env BOWLINE_NAMESPACE
@@ -91,6 +92,12 @@ fn settings(session: &Session) -> BTreeMap<String, String> {
     } else if let Some(store) = store {
         all.insert("BOWLINE_STORE".to_string(), store.spec());
         all.insert("BOWLINE_STORE_REASON".to_string(), store.why.to_string());
+        if matches!(store.choice, StoreChoice::Kube { .. }) {
+            match settings.driver(host) {
+                Ok(driver) => drop(all.insert("BOWLINE_DRIVER".to_string(), driver.name().to_string())),
+                Err(error) => session.ui.warn("no driver can be chosen", &[("error", &error.to_string())]),
+            }
+        }
     }
     all
 }

@@ -4,7 +4,6 @@ use clap::Args;
 
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::OutputArg;
-use crate::cli::bridge;
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::parse;
 use crate::cli::settings::Session;
@@ -62,7 +61,7 @@ impl Run for HistoryArgs {
             most: usize::try_from(self.max).unwrap_or(0),
         };
         let store = session.store()?;
-        let target = bridge::target(&*store, &options.namespace);
+        let target = store.target(&options.namespace);
         let rows = session
             .with_context(|context| query::history(context, target, &options.release, options.most))?;
         let rows: Vec<RevisionRow> = rows.iter().map(RevisionRow::of).collect();

@@ -4,7 +4,6 @@ use clap::Args;
 
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::{ApplyArgs, ChartArgs, OutputArg, ValueArgs, apply};
-use crate::cli::bridge;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
@@ -166,7 +165,7 @@ impl InstallArgs {
 fn run(session: &Session, options: &InstallOptions, output: ReleaseOutput) -> Outcome {
     let namespace = session.namespace()?;
     let store = session.store_for(options.apply.dry_run)?;
-    let target = bridge::target(&*store, &namespace);
+    let target = store.target(&namespace);
     let report = session.with_interrupt(|context| ops::install(context, target, options))?;
     output.print(session, &report.release)?;
     Ok(Exit::Done)

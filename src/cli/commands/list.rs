@@ -177,7 +177,7 @@ impl Run for ListArgs {
         let (options, output) = self.resolve(session)?;
         let statuses: Vec<Status> = options.statuses.iter().filter_map(|name| name.parse().ok()).collect();
         let wanted = query::ListOptions {
-            namespace: options.namespace,
+            all_namespaces: options.namespace.is_none(),
             filter: options.filter,
             selector: options.selector,
             statuses: if statuses.is_empty() { Statuses::ALL } else { Statuses::of(&statuses) },
@@ -187,7 +187,8 @@ impl Run for ListArgs {
             most: options.most,
         };
         let store = session.store()?;
-        let rows = session.with_context(|context| query::list(context, &*store, &wanted))?;
+        let target = store.target(options.namespace.as_deref().unwrap_or_default());
+        let rows = session.with_context(|context| query::list(context, target, &wanted))?;
         let rows: Vec<ReleaseRow> = rows.iter().map(ReleaseRow::of).collect();
         let style = Style {
             format: output.format,

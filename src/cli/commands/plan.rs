@@ -8,7 +8,6 @@ use super::diff::DiffArgs;
 use super::upgrade::UpgradeArgs;
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::apply;
-use crate::cli::bridge;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::settings::Session;
 use crate::cli::view::plan::{self, PlanReport};
@@ -69,7 +68,7 @@ impl Run for PlanArgs {
         options.apply.hide_secrets = false;
         let namespace = session.namespace()?;
         let store = session.store()?;
-        let target = bridge::target(&*store, &namespace);
+        let target = store.target(&namespace);
         let (operation, preview) = session.with_context(|context| {
             let operation = upgrade::decide(context, target, &options)?;
             let preview = Preview::of(context, target, &operation)?;

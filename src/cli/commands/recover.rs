@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::OutputArg;
-use crate::cli::bridge;
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
@@ -59,7 +58,7 @@ impl Run for RecoverArgs {
     fn run(self, session: &Session) -> Outcome {
         let namespace = session.namespace()?;
         let store = session.changing_store()?;
-        let target = bridge::target(&*store, &namespace);
+        let target = store.target(&namespace);
         let name = &self.release;
         let taken =
             session.with_interrupt(|context| recover::recover(context, target, name, self.older_than))?;

@@ -6,7 +6,6 @@ use super::install::ReleaseOutput;
 use super::upgrade::{ServerSide, server_side};
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::{DeprecatedApplyArgs, DryRunArg, LockArgs, OutputArg, ProgressArg, WaitArgs, apply};
-use crate::cli::bridge;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
@@ -134,7 +133,7 @@ impl Run for RollbackArgs {
         let options = self.resolve(session)?;
         let namespace = session.namespace()?;
         let store = session.store_with_history(options.dry_run)?;
-        let target = bridge::target(&*store, &namespace);
+        let target = store.target(&namespace);
         let report = session.with_interrupt(|context| ops::rollback(context, target, &options))?;
         match format {
             Format::Table => session.ui.out(changes::ROLLED_BACK)?,

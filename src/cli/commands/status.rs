@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use super::get::{RevisionArgs, RevisionOptions};
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::OutputArg;
-use crate::cli::bridge;
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::settings::Session;
 use crate::cli::view;
@@ -52,7 +51,7 @@ impl Run for StatusArgs {
     fn run(self, session: &Session) -> Outcome {
         let options: RevisionOptions = self.which.resolve(session)?;
         let store = session.store()?;
-        let target = bridge::target(&*store, &options.namespace);
+        let target = store.target(&options.namespace);
         let revision = options.revision.map(u64::from);
         let status =
             session.with_context(|context| query::status(context, target, &options.release, revision))?;

@@ -6,7 +6,6 @@ use clap::Args;
 
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::{OutputArg, ProgressArg};
-use crate::cli::bridge;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Csv};
 use crate::cli::settings::Session;
@@ -78,7 +77,7 @@ impl Run for TestArgs {
         let namespace = session.namespace()?;
         let options = self.resolve();
         let store = session.changing_store()?;
-        let target = bridge::target(&*store, &namespace);
+        let target = store.target(&namespace);
         let report = session.with_interrupt(|context| test::test(context, target, &options))?;
         // Notes are for those who install, as in Helm.
         let block = Block { everything: session.settings.debug, hide_notes: true, ..Block::default() };

@@ -4,7 +4,6 @@ use clap::Args;
 
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::{LockArgs, OutputArg, ProgressArg, WaitArgs};
-use crate::cli::bridge;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::interrupt::Interrupt;
 use crate::cli::parse::Format;
@@ -121,7 +120,7 @@ impl RemoveArgs {
 pub fn remove(session: &Session, releases: &[String], options: &UninstallOptions, format: Format) -> Outcome {
     let namespace = session.namespace()?;
     let store = session.store_with_history(if options.dry_run { DryRun::Server } else { DryRun::None })?;
-    let target = bridge::target(&*store, &namespace);
+    let target = store.target(&namespace);
     let mut rows = Vec::new();
     // One handler for all of them: a handler stays for the rest of the process.
     let interrupted = Interrupt::install()?.flag();

@@ -7,7 +7,6 @@ use clap::Args;
 use super::install::ReleaseOutput;
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::{ApplyArgs, ChartArgs, DeprecatedApplyArgs, OutputArg, ValueArgs, apply};
-use crate::cli::bridge;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
@@ -174,7 +173,7 @@ impl UpgradeArgs {
 fn run(session: &Session, options: &UpgradeOptions, output: ReleaseOutput) -> Outcome {
     let namespace = session.namespace().map_err(|failure| failure.prefix(FAILED))?;
     let store = session.store_with_history(options.apply.dry_run)?;
-    let target = bridge::target(&*store, &namespace);
+    let target = store.target(&namespace);
     let table = output.format == Format::Table;
     let installs = Cell::new(false);
     let hear = |event: &Event| {

@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::OutputArg;
-use crate::cli::bridge;
 use crate::cli::commands::get::RevisionArgs;
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::parse::Format;
@@ -55,7 +54,7 @@ impl Run for WhyArgs {
     fn run(self, session: &Session) -> Outcome {
         let options = self.which.resolve(session)?;
         let store = session.store()?;
-        let target = bridge::target(&*store, &options.namespace);
+        let target = store.target(&options.namespace);
         let (name, revision) = (&options.release, options.revision.map(u64::from));
         let found = session.with_context(|context| why::why(context, target, name, revision))?;
         if self.output.output != Format::Table {

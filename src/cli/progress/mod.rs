@@ -71,12 +71,19 @@ impl<'a> Shown<'a> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Ends without a word: what is shown for the moment goes.
+    pub fn clear(&self) {
+        if self.manner == Manner::Table {
+            self.ui.draw(&[]);
+        }
+    }
+
     /// Ends: the table goes, a summary stays in its place; the last JSON line tells how it ended.
     pub fn finish(&self, error: Option<&OpsError>) {
         let seen = self.seen();
         match self.manner {
             Manner::Table => {
-                self.ui.draw(&[]);
+                self.clear();
                 if let Some(summary) = seen.board.summary(monotonic()) {
                     self.ui.note(summary);
                 }

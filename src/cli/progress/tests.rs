@@ -34,12 +34,11 @@ fn happened(name: &str, what: &'static str) -> ObjectEvent {
     ObjectEvent { what, ready: None, count: None, ..waiting(name, "", "") }
 }
 
+/// What a terminal says of its columns and rows.
+type Size = fn() -> Option<(usize, usize)>;
+
 /// An upgrade with an object that does not come up, and what is written of it.
-fn told(
-    mode: ProgressMode,
-    size: Option<fn() -> Option<(usize, usize)>>,
-    variables: &[(&str, &str)],
-) -> String {
+fn told(mode: ProgressMode, size: Option<Size>, variables: &[(&str, &str)]) -> String {
     let (mut streams, _, err): (_, _, Buffer) = captured::streams();
     streams.err_is_terminal = size.is_some();
     streams.err_size = size.unwrap_or(|| None);
@@ -68,7 +67,7 @@ fn told(
     err.text()
 }
 
-const TERMINAL: fn() -> Option<(usize, usize)> = || Some((80, 24));
+const TERMINAL: Size = || Some((80, 24));
 
 #[test]
 fn without_a_terminal_each_change_is_a_line() {

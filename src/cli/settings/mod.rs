@@ -16,6 +16,7 @@ use super::error::Failure;
 use super::parse::{self, ProgressMode};
 use super::ui::{ColourMode, Level, Ui};
 use crate::cluster::KubeOptions;
+use crate::release::{Driver, ReleaseError};
 use crate::sys::env_vars::VARIABLES;
 use crate::sys::{Dirs, Host, Secret};
 
@@ -270,6 +271,17 @@ impl Settings {
         store::kube_options(host, &self.kube)
     }
 
+    /// As which kind of object a cluster has its records. Helm's variable counts under either name: it says where
+    /// releases are that both know.
+    ///
+    /// # Errors
+    /// There is no such driver.
+    pub fn driver(&self, host: &Host) -> Result<Driver, ReleaseError> {
+        let own = self.program.variable(host, "BOWLINE_DRIVER");
+        let named = own.or_else(|| host.var("HELM_DRIVER").map(str::to_string));
+        Driver::parse(named.as_deref().unwrap_or_default())
+    }
+
     /// Which store to work on, and why.
     ///
     /// # Errors
@@ -405,6 +417,21 @@ mod tests {
         assert_eq!(colour_mode(HELM, &helm, Some("always")).unwrap(), ColourMode::Never);
         let failure = colour_mode(OWN, &host, Some("foo")).unwrap_err();
         assert_eq!(failure.message(), "invalid color mode \"foo\": must be one of: never, auto, always");
+    }
+
+    #[test]
+    fn helms_driver_counts_under_either_name_and_ours_goes_first() {
+        let driver = |program: Program, variables: &[(&str, &str)]| {
+            let settings = resolve(program, variables, &GlobalArgs::default());
+            settings.driver(&program.host(fixed::host(variables))).map_err(|error| error.to_string())
+        };
+        let both = [("BOWLINE_DRIVER", "memory"), ("HELM_DRIVER", "configmap")];
+        assert_eq!(driver(OWN, &[]), Ok(Driver::Secret));
+        assert_eq!(driver(OWN, &both), Ok(Driver::Memory));
+        assert_eq!(driver(OWN, &both[1..]), Ok(Driver::ConfigMap));
+        assert_eq!(driver(HELM, &both), Ok(Driver::ConfigMap));
+        assert_eq!(driver(HELM, &both[..1]), Ok(Driver::Secret));
+        assert!(driver(OWN, &[("HELM_DRIVER", "foo")]).is_err());
     }
 
     #[test]

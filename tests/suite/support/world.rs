@@ -213,8 +213,8 @@ impl World {
     pub fn list(&self, store: &dyn Store) -> Vec<String> {
         let rows = query::list(
             &self.context(),
-            store,
-            &ListOptions { statuses: Statuses::ALL, ..ListOptions::default() },
+            target(store),
+            &ListOptions { all_namespaces: true, statuses: Statuses::ALL, ..ListOptions::default() },
         )
         .expect("releases can be listed");
         rows.iter().map(|row| format!("{} {} {}", row.name, row.revision, row.status)).collect()
@@ -223,7 +223,7 @@ impl World {
 
 /// The store with the namespace of the world.
 pub fn target(store: &dyn Store) -> Target<'_> {
-    Target { store, namespace: NAMESPACE }
+    Target::new(store, NAMESPACE)
 }
 
 fn request(chart: &str) -> ChartRequest {

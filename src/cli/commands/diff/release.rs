@@ -4,7 +4,6 @@ use clap::Args;
 
 use super::{DiffArgs, show};
 use crate::cli::args::OutputArg;
-use crate::cli::bridge;
 use crate::cli::commands::{Body, Leaf, Run, Verb};
 use crate::cli::error::Outcome;
 use crate::cli::settings::Session;
@@ -43,7 +42,7 @@ impl Run for DiffReleaseArgs {
     fn run(self, session: &Session) -> Outcome {
         let namespace = session.namespace()?;
         let store = session.store()?;
-        let target = bridge::target(&*store, &namespace);
+        let target = store.target(&namespace);
         let (one, two) = ((self.one.as_str(), None), (self.other.as_str(), None));
         let found = session.with_context(|context| diff::revisions(context, target, one, two))?;
         show(session, &self.how, &self.output, &found)

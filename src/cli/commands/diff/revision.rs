@@ -4,7 +4,6 @@ use clap::Args;
 
 use super::{DiffArgs, show};
 use crate::cli::args::OutputArg;
-use crate::cli::bridge;
 use crate::cli::commands::{Body, Leaf, Run, Verb};
 use crate::cli::error::Outcome;
 use crate::cli::parse;
@@ -47,7 +46,7 @@ impl Run for DiffRevisionArgs {
     fn run(self, session: &Session) -> Outcome {
         let namespace = session.namespace()?;
         let store = session.store()?;
-        let target = bridge::target(&*store, &namespace);
+        let target = store.target(&namespace);
         let one = (self.release.as_str(), Some(u64::from(self.from)));
         let two = (self.release.as_str(), self.to.map(u64::from));
         let found = session.with_context(|context| diff::revisions(context, target, one, two))?;

@@ -4,7 +4,6 @@ use clap::Args;
 
 use super::{DiffArgs, show};
 use crate::cli::args::OutputArg;
-use crate::cli::bridge;
 use crate::cli::commands::{Body, Leaf, Run, Verb};
 use crate::cli::error::Outcome;
 use crate::cli::parse;
@@ -45,7 +44,7 @@ impl Run for DiffRollbackArgs {
     fn run(self, session: &Session) -> Outcome {
         let namespace = session.namespace()?;
         let store = session.store()?;
-        let target = bridge::target(&*store, &namespace);
+        let target = store.target(&namespace);
         let wanted = RollbackOptions {
             release: self.release,
             revision: self.revision.filter(|revision| *revision != 0).map(u64::from),

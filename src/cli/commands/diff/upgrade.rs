@@ -4,7 +4,6 @@ use clap::Args;
 
 use super::{DiffArgs, show};
 use crate::cli::args::OutputArg;
-use crate::cli::bridge;
 use crate::cli::commands::upgrade::UpgradeArgs;
 use crate::cli::commands::{Body, Leaf, Run, Verb};
 use crate::cli::error::Outcome;
@@ -43,7 +42,7 @@ impl Run for DiffUpgradeArgs {
         let (options, output) = self.upgrade.resolve(session)?;
         let namespace = session.namespace()?;
         let store = session.store()?;
-        let target = bridge::target(&*store, &namespace);
+        let target = store.target(&namespace);
         let found = session.with_context(|context| diff::upgrade(context, target, &options))?;
         show(session, &self.how, &OutputArg { output: output.format }, &found)
     }

@@ -10,7 +10,6 @@ pub mod values;
 use clap::Args;
 
 use super::{Body, Verb};
-use crate::cli::bridge;
 use crate::cli::error::Failure;
 use crate::cli::parse;
 use crate::cli::settings::Session;
@@ -87,7 +86,7 @@ impl RevisionArgs {
 /// There is no such release or revision, or the store cannot be read.
 pub(crate) fn release(session: &Session, options: &RevisionOptions) -> Result<Release, Failure> {
     let store = session.store()?;
-    let target = bridge::target(&*store, &options.namespace);
+    let target = store.target(&options.namespace);
     session.with_context(|context| {
         query::release(context, target, &options.release, options.revision.map(u64::from))
     })
