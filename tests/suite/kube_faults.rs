@@ -205,6 +205,20 @@ fn a_read_survives_resets_and_a_write_is_sent_once() {
 }
 
 #[test]
+fn a_cluster_whose_system_namespace_may_not_be_read_is_known_by_its_address() {
+    let fake = Fake::start(|_, _| refused(403, "Forbidden", "namespaces is forbidden"));
+    assert_eq!(fake.kube().identity().unwrap(), Some(format!("server:{}", fake.address)));
+    assert_eq!(fake.kube().give_identity().unwrap(), format!("server:{}", fake.address));
+    assert!(
+        fake.asked().iter().all(|line| line == "GET /api/v1/namespaces/kube-system"),
+        "{:?}",
+        fake.asked()
+    );
+    let fake = Fake::start(|_, _| refused(401, "Unauthorized", "who are you"));
+    assert!(matches!(fake.kube().identity(), Err(StoreError::Unauthorized { .. })));
+}
+
+#[test]
 fn too_many_requests_are_waited_for() {
     let fake = Fake::start(|_, number| match number {
         1 | 3 => Reaction::Answer(429, "retry-after: 1\r\n", r#"{"message":"slow down"}"#.into()),

@@ -332,6 +332,7 @@ fn a_plan_is_for_one_store_and_one_namespace() {
     let (store, other) = (world.store(), world.store());
     let path = planned(&world, &store);
     world.install(&other, &chart(&world), |_| {}).unwrap();
+    assert_ne!(other.give_identity().unwrap(), store.give_identity().unwrap());
     let error = apply(&world, &other, &path).unwrap_err();
     let told = "the plan is for another store: it was made for memory, and what is there now is not the same any more";
     assert_eq!(error.to_string(), told);
@@ -686,6 +687,10 @@ fn nothing_is_done_when_nothing_is_changed() {
         let label = |options: &mut UpgradeOptions| drop(options.apply.labels.insert("a".into(), "b".into()));
         assert!(upgraded(world, store, &chart, label), "a label");
         assert!(!upgraded(world, store, &chart, label));
+        let hook = TEMPLATE.replace("spec: {image", "spec: {more: 1, image");
+        let hooked = world.chart("app", "1.0.0", &[("templates/all.yaml", &hook), FILES[1]]);
+        assert!(upgraded(world, store, &hooked, |_| {}), "a hook alone");
+        assert!(!upgraded(world, store, &hooked, |_| {}));
         let newer = world.chart("app", "1.0.1", &FILES);
         assert!(upgraded(world, store, &newer, |_| {}), "the chart's version");
         assert!(!upgraded(world, store, &newer, |_| {}));

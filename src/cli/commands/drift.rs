@@ -16,7 +16,8 @@ pub const VERB: Verb = Verb {
     about: "Show what was changed in the objects of a release since it was deployed",
     long: "\
 Compares the live objects of a release with what its deployed revision asks for, and shows what an apply of it would set
-back, objects of custom kinds included. Fields that the manifest does not name are nobody's business. The exit code is 0 without drift and 2 with it.",
+back, in objects of custom kinds too. Fields that the manifest does not name are nobody's business. The exit code is 0
+without drift and 2 with it.",
     examples: "\
 bowline drift web
 bowline drift web --fields -o json",

@@ -29,7 +29,8 @@ when there is nothing to change and 2 when there is something.
 With --out the plan is saved, and `bowline apply` carries out exactly that: nothing is rendered again, and how it is
 carried out (--wait, --timeout, --rollback-on-failure, --history-max, …) is part of the plan. It is refused when the
 release or an object changed in the meantime. The file holds the values and the secrets of the release in plain text and
-can be read by its owner only (mode 0600). Saving gives a store without an identity one; nothing else is written.",
+can be read by its owner only (mode 0600). Nothing is written to the store but an identity, by which `apply` knows it
+again, where it has none yet. --wait-lock is not part of a plan: `apply` has its own.",
     examples: "\
 bowline plan web ./web --set replicaCount=3
 # Save it, look at it, carry it out

@@ -38,7 +38,7 @@ struct Report<'a> {
     revision: u64,
     chart: String,
     changed: bool,
-    definitions: Vec<ObjectRow<'a>>,
+    prerequisites: Vec<ObjectRow<'a>>,
     objects: Vec<ObjectRow<'a>>,
     hooks: Vec<HookRow<'a>>,
     hook_changes: Vec<ObjectRow<'a>>,
@@ -176,7 +176,7 @@ fn structure(report: PlanReport<'_>) -> Report<'_> {
         revision: operation.release.version,
         chart: chart(operation),
         changed: preview.has_changes(),
-        definitions: preview.first.iter().map(row).collect(),
+        prerequisites: preview.first.iter().map(row).collect(),
         objects: preview.objects.iter().map(row).collect(),
         hooks: preview
             .hooks

@@ -99,7 +99,7 @@ impl Store for Kube {
         };
         match self.read(&id) {
             Ok(Some(stored)) => Ok(Some(stored.uid)),
-            Ok(None) | Err(StoreError::Forbidden { .. }) => {
+            Ok(None) | Err(StoreError::Forbidden { .. } | StoreError::Refused { code: 403, .. }) => {
                 Ok(Some(format!("server:{}", self.link()?.server())))
             }
             Err(error) => Err(error),
