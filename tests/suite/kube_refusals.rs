@@ -8,7 +8,7 @@ use crate::kube_support::{Place, place, wait_until};
 use crate::support::Env;
 
 /// Two ConfigMaps, the second one not with `less`.
-const TEMPLATES: &str = r#"apiVersion: v1
+const TEMPLATES: &str = r"apiVersion: v1
 kind: ConfigMap
 metadata: {name: r-one}
 data: {color: {{ .Values.color }}}
@@ -19,7 +19,7 @@ kind: ConfigMap
 metadata: {name: r-two}
 data: {color: {{ .Values.color }}}
 {{- end }}
-"#;
+";
 
 fn with_maps() -> Option<Place> {
     let place = place()?;
