@@ -412,6 +412,9 @@ pub struct Change<'a> {
     pub hook_failure: fn(Event) -> String,
     /// Delete what was created when the change fails.
     pub cleanup_on_fail: bool,
+    /// The superseded revisions give way also when not all objects could be written in a running cluster: none of them is
+    /// what runs there any more. Source: Helm's rollback; its upgrade keeps the deployed revision.
+    pub gives_way_anyhow: bool,
     /// Revisions that are superseded when it succeeds.
     pub superseded: Vec<Record>,
     /// Events whose hooks would run, before and after.

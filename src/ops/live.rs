@@ -108,6 +108,9 @@ pub fn carry_out(live: Live<'_>, change: Change<'_>) -> Result<Done, OpsError> {
             }
             let error = failed.error;
             run.fail(&format!("{}{error}", change.failed), &failed.missing);
+            if change.gives_way_anyhow && matches!(error, OpsError::Objects { .. }) {
+                live.supersede(change.superseded);
+            }
             Err(error)
         }
     }
@@ -116,6 +119,17 @@ pub fn carry_out(live: Live<'_>, change: Change<'_>) -> Result<Done, OpsError> {
 impl<'a> Live<'a> {
     fn history(&self) -> History<'a> {
         self.target.history(self.context)
+    }
+
+    /// Records that revisions gave way to one that failed. Should that fail too, the next command finds them deployed.
+    fn supersede(&self, mut revisions: Vec<Record>) {
+        for record in &mut revisions {
+            record.release.info.status = Status::Superseded;
+        }
+        let mut records: Vec<&mut Record> = revisions.iter_mut().collect();
+        if let Err(error) = self.history().save(&mut records, Vec::new()) {
+            self.context.warn(format!("the revisions that the rollback left behind stay deployed: {error}"));
+        }
     }
 
     /// Tells that a part of the work begins.

@@ -137,6 +137,7 @@ impl Operation {
                 Kind::Upgrade => |event| format!("{} hooks failed: ", event.name()),
             },
             cleanup_on_fail: execution.cleanup_on_fail && kind == Kind::Upgrade,
+            gives_way_anyhow: false,
             superseded: self.superseded,
             events: kind.events(),
             no_hooks: execution.no_hooks,

@@ -111,6 +111,7 @@ fn rollback_once(
         method,
         hook_failure: |_| String::new(),
         cleanup_on_fail: options.cleanup_on_fail,
+        gives_way_anyhow: true,
         superseded: all_deployed(&history, &options.release)?,
         events: &[Event::PreRollback, Event::PostRollback],
         no_hooks: options.no_hooks,

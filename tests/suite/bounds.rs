@@ -3,7 +3,7 @@
 //! A case is a chart: `=== path` before the text of each file, and `=== error` before what rendering it says; `ok` and the
 //! output behind it when nothing is wrong with it. `@@1000*text@@` stands for a thousand times the text. Chart.yaml need
 //! not be there. `=== steps` before a number lets that case take so many steps: it is about another bound, which is reached
-//! later. With `BLESS=1` the errors in the files are replaced by what the code says.
+//! later. With `BOWLINE_UPDATE=1` the errors in the files are replaced by what the code says.
 //!
 //! Invariant: a bound that is reached is an error that names it, and it is reached soon.
 
@@ -92,7 +92,7 @@ fn cases() {
         let said = outcome(&files);
         println!("{name}: {:?}", start.elapsed());
         let short: String = said.chars().take(600).collect();
-        if std::env::var_os("BLESS").is_some() {
+        if std::env::var_os("BOWLINE_UPDATE").is_some() {
             fs::write(&path, format!("{chart}=== error\n{}\n", short.trim_end())).unwrap();
         }
         if short.trim_end() != wanted.trim_end() {

@@ -43,7 +43,7 @@ fn public_charts_load() {
 }
 
 /// Each folder below `bad/` is a chart that must not load, beside the error that says why: its text, the one line of its
-/// diagnostic, and its hints. `BLESS=1` writes what comes out.
+/// diagnostic, and its hints. `BOWLINE_UPDATE=1` writes what comes out.
 #[test]
 fn bad_charts_say_what_is_wrong_and_where() {
     let mut wrong = Vec::new();
@@ -64,7 +64,7 @@ fn bad_charts_say_what_is_wrong_and_where() {
         }
         let text = text.replace(&format!("{}/", folder.display()), "");
         let expected = folder.join("error.txt");
-        if std::env::var_os("BLESS").is_some() {
+        if std::env::var_os("BOWLINE_UPDATE").is_some() {
             std::fs::write(&expected, &text).unwrap();
         }
         let expected = std::fs::read_to_string(expected).unwrap_or_default();

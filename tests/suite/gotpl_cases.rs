@@ -3,7 +3,7 @@
 //! A case file holds cases separated by `=====`. A case is a JSON context, `---`, a template, `---`, and the output or
 //! `error: …` with Go's one-line text. A first line `# …` names a case; `# missingkey=error` (or `zero`) sets the option.
 //! The context `same` is that of the case before, with its option.
-//! With `BLESS=1` the outputs in the files are replaced by what the code gives; read the difference before you commit it.
+//! With `BOWLINE_UPDATE=1` the outputs in the files are replaced by what the code gives; read the difference before you commit it.
 
 #![allow(clippy::unnecessary_wraps, reason = "the helpers have the shape of function bodies")]
 #![allow(clippy::print_stdout, reason = "the counts are what a reader of the run wants to see")]
@@ -282,7 +282,7 @@ fn cases() {
             }
             before = Some(case);
         }
-        if std::env::var_os("BLESS").is_some() {
+        if std::env::var_os("BOWLINE_UPDATE").is_some() {
             std::fs::write(&path, blessed.join("\n=====\n") + "\n").unwrap();
         }
     }

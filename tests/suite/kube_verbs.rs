@@ -150,6 +150,12 @@ fn fields_of_others_are_told_and_taken_over_only_when_asked() {
     assert_eq!(place.states("r"), "1 deployed, 2 failed");
     place.run("upgrade r app --set replicas=2 --force-conflicts").ok();
     assert_eq!(place.text("apps/v1", "Deployment", "r", &["spec", "replicas"]), "2");
+    // A rollback that could not write everything leaves no revision that is what runs.
+    place.patch_as("scaler", "apis/apps/v1", "deployments/r", r#"{"spec":{"replicas":3}}"#);
+    assert!(place.run("rollback r 1").exits(1).stderr.contains("is managed by \"scaler\""));
+    assert_eq!(place.states("r"), "1 superseded, 2 failed, 3 superseded, 4 failed");
+    place.run("rollback r 1 --force-conflicts").ok();
+    assert_eq!(place.states("r"), "1 superseded, 2 failed, 3 superseded, 4 failed, 5 deployed");
     let refused = place.run("upgrade r app --force-conflicts --server-side=false").exits(1).stderr;
     assert!(refused.contains("forceConflicts enabled when serverSideApply disabled"), "{refused}");
 }

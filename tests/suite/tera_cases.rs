@@ -12,7 +12,7 @@
 //! === error                  or the diagnostic, with its excerpt
 //! ```
 //!
-//! In `values` and `text`, `\u{…}` is the character of that number. With `BOWLINE_BLESS=1` the `text` and `error`
+//! In `values` and `text`, `\u{…}` is the character of that number. With `BOWLINE_UPDATE=1` the `text` and `error`
 //! sections are written instead of compared; `parsed` is always compared.
 
 use std::collections::BTreeMap;
@@ -219,7 +219,7 @@ fn tera_cases() {
     cases(&folder, &mut files);
     files.sort();
     assert!(files.len() >= 200, "only {} cases were found", files.len());
-    let bless = std::env::var_os("BOWLINE_BLESS").is_some();
+    let bless = std::env::var_os("BOWLINE_UPDATE").is_some();
     let mut failed = Vec::new();
     for path in &files {
         if let Err(complaint) = check(path, bless) {

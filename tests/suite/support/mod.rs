@@ -160,6 +160,7 @@ impl Env {
         }
         for (pattern, word) in [
             (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( ?[+-]\d\d:?\d\d( [A-Z]{3,4})?|Z)?", "[TIME]"),
+            (r"(createdAt|modifiedAt)=\d+", "$1=[TIME]"),
             (r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}", "[TIME]"),
             (r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "[UID]"),
             (r"\b127\.0\.0\.1:\d{2,5}\b", "127.0.0.1:[PORT]"),

@@ -9,6 +9,7 @@ use crate::cli::error::{Exit, Outcome};
 use crate::cli::settings::Session;
 use crate::cli::view;
 use crate::cli::view::metadata::MetadataReport;
+use crate::ops::query;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -36,7 +37,15 @@ pub struct MetadataArgs {
 impl Run for MetadataArgs {
     fn run(self, session: &Session) -> Outcome {
         let options = self.which.resolve(session)?;
-        let report = MetadataReport::of(&super::release(session, &options)?);
+        let mut report = MetadataReport::of(&super::release(session, &options)?);
+        if options.revision.is_none() {
+            // Helm shows those of the system too, unless a revision is named.
+            let store = session.store()?;
+            let target = store.target(&options.namespace);
+            let newest =
+                session.with_context(|context| query::history(context, target, &options.release, 1))?;
+            report.labels = newest.into_iter().next_back().map(|row| row.labels).unwrap_or_default();
+        }
         session.ui.out(&view::metadata::text(&report, self.output.output)?)?;
         Ok(Exit::Done)
     }
