@@ -315,6 +315,8 @@ impl<'t, 'c, 'h> Run<'t, 'c, 'h> {
     fn range(&mut self, dot: &Slot, branch: &'t Branch) -> Eval<Flow> {
         let value = self.pipe(dot, &branch.pipe)?.val;
         self.note_use("range", &value);
+        // Messages show the value as it prints itself: a duration with its unit.
+        let named = value.clone();
         let value = match &value {
             Val::Object(object) => object.contents().or_else(|| object.underlying()).unwrap_or(value),
             _ => value,
@@ -350,7 +352,7 @@ impl<'t, 'c, 'h> Run<'t, 'c, 'h> {
             }
             Val::Missing | Val::Nil => {}
             _ => {
-                if self.range_number(branch, &value)? {
+                if self.range_number(branch, &value, &named)? {
                     return Ok(Flow::Next);
                 }
             }
@@ -371,13 +373,13 @@ impl<'t, 'c, 'h> Run<'t, 'c, 'h> {
         Ok(found)
     }
 
-    fn range_number(&mut self, branch: &'t Branch, value: &Val) -> Eval<bool> {
+    fn range_number(&mut self, branch: &'t Branch, value: &Val, named: &Val) -> Eval<bool> {
         let signed = value.as_signed();
         let Some(count) = signed.map(|n| n.max(0) as u64).or_else(|| value.as_unsigned()) else {
             return Err(self.fail([b"range can't iterate over ", value.to_display().as_bytes()].concat()));
         };
         if branch.pipe.variables.len() > 1 {
-            let text = value.to_display();
+            let text = named.to_display();
             return Err(self.fail(format!("can't use {text} to iterate over more than one variable")));
         }
         for number in 0..count {

@@ -142,7 +142,7 @@ fn inside(table: &Map, key: &str) -> Option<Map> {
 
 /// The last table of a list that `[[key]]` made; lists in brackets are not entered, whatever is in them.
 fn last_table(list: &List) -> Option<Map> {
-    if !std::ptr::eq(list.ty(), &MAPS) {
+    if !std::ptr::eq(list.ty(), &raw const MAPS) {
         return None;
     }
     list.get(list.len().checked_sub(1)?)?.as_map().cloned()
