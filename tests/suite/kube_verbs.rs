@@ -90,10 +90,8 @@ fn waits_end_with_what_was_missing_and_why() {
 #[test]
 fn a_failed_change_is_undone_when_asked_for() {
     let Some(place) = with_app() else { return };
-    let failed = place
-        .run("install r app --set pod=image,deadline=10 --rollback-on-failure --timeout 300s")
-        .exits(1)
-        .stderr;
+    let failed =
+        place.run("install r app --set pod=image --rollback-on-failure --timeout 15s").exits(1).stderr;
     assert!(
         failed.contains("release r failed, and has been uninstalled due to rollback-on-failure being set"),
         "{failed}"
@@ -102,7 +100,7 @@ fn a_failed_change_is_undone_when_asked_for() {
     assert_eq!(place.states("r"), "");
     place.run("install r app --wait").ok();
     let failed = place
-        .run("upgrade r app --set pod=crash,color=blue,deadline=10 --rollback-on-failure --timeout 300s")
+        .run("upgrade r app --set pod=crash,color=blue --rollback-on-failure --timeout 15s")
         .exits(1)
         .stderr;
     assert!(
