@@ -87,12 +87,11 @@ impl Budget {
     }
 }
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Bytes of a file without a byte order mark.
-pub(super) fn without_byte_order_mark(mut data: Vec<u8>) -> Arc<[u8]> {
-    if data.starts_with(b"\xef\xbb\xbf") {
-        data.drain(..3);
-    }
-    data.into()
+pub(super) fn without_byte_order_mark(data: &[u8]) -> Arc<[u8]> {
+    data.strip_prefix(BYTE_ORDER_MARK).unwrap_or(data).into()
 }
 
 /// Loads a chart from a folder or an archive.
@@ -242,7 +241,8 @@ fn read_folder(root: &Path, budget: &mut Budget) -> Result<Vec<ChartFile>, Chart
     }
     let read = |entry: &fs::Entry| {
         // The file may have grown since the walk; then it may be as large as it was counted.
-        let data = without_byte_order_mark(fs::read(&entry.path, entry.size)?);
+        let data = fs::read_shared(&entry.path, entry.size)?;
+        let data = data.strip_prefix(BYTE_ORDER_MARK).map_or(Arc::clone(&data), Arc::from);
         Ok(ChartFile { path: entry.relative.as_str().into(), data, modified: entry.modified })
     };
     parallel::map(&wanted, wanted.len() > MANY, read).into_iter().collect()

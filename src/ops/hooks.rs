@@ -139,6 +139,7 @@ fn wait_for_end(run: &mut Run<'_>, id: &ObjectRef) -> Result<(), Failed> {
         hook: true,
         timeout: live.timeout().max(Duration::from_secs(1)),
         clock: &live.context.host.clock,
+        before: &[],
     };
     if !matches!((id.group.as_str(), id.kind.as_str()), ("batch", "Job") | ("", "Pod")) {
         return Ok(());

@@ -322,7 +322,7 @@ impl<'a> Live<'a> {
         bodies: impl Iterator<Item = &'b Value>,
     ) -> Result<(), OpsError> {
         let end = monotonic() + ESTABLISHED_WITHIN;
-        let outcome = self.ready(made, Rules::Watcher, false, ESTABLISHED_WITHIN, &mut || Ok(()))?;
+        let outcome = self.ready(made, Rules::Watcher, false, ESTABLISHED_WITHIN, &[], &mut || Ok(()))?;
         if !outcome.is_success() {
             return Err(not_ready(&outcome));
         }
@@ -359,7 +359,8 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// Waits until objects are ready, telling what happens. `beat` is called about once a second.
+    /// Waits until objects are ready, telling what happens; `before` has those that were changed as they were. `beat` is
+    /// called about once a second.
     ///
     /// # Errors
     /// The cluster cannot be asked, `beat` fails, or the user interrupts.
@@ -369,9 +370,11 @@ impl<'a> Live<'a> {
         rules: Rules,
         jobs: bool,
         timeout: Duration,
+        before: &[(ObjectRef, Value)],
         beat: &mut dyn FnMut() -> Result<(), OpsError>,
     ) -> Result<Outcome, OpsError> {
-        let terms = wait::Terms { rules, jobs, hook: false, timeout, clock: &self.context.host.clock };
+        let clock = &self.context.host.clock;
+        let terms = wait::Terms { rules, jobs, hook: false, timeout, clock, before };
         self.watch(beat, |heard| wait::until_ready(self.target.store, self.cluster, ids, &terms, heard))
     }
 
@@ -498,9 +501,18 @@ impl<'a> Run<'a> {
             .filter(|step| !step.body.as_ref().is_some_and(|body| wait::is_paused(&step.id, body)))
             .map(|step| step.id.clone())
             .collect();
+        let changed = |step: &&Step| {
+            step.id.kind == "Deployment" && matches!(step.action, Action::Update | Action::Adopt)
+        };
+        let before: Vec<(ObjectRef, Value)> = plan
+            .steps
+            .iter()
+            .filter(changed)
+            .filter_map(|step| Some((step.id.clone(), step.live.clone()?)))
+            .collect();
         let (live, jobs, timeout) = (self.live, self.live.wait.jobs, self.live.timeout());
         self.begins(Phase::Wait);
-        let outcome = live.ready(&ids, rules, jobs, timeout, &mut || self.keep_lease())?;
+        let outcome = live.ready(&ids, rules, jobs, timeout, &before, &mut || self.keep_lease())?;
         if outcome.is_success() {
             return Ok(());
         }

@@ -6,10 +6,13 @@
 //!
 //! Invariant: pure, and nothing of a Secret's data is in any output; two equal objects give no difference.
 
+use std::fmt;
 use std::sync::Arc;
 
+use imara_diff::{
+    Algorithm, BasicLineDiffPrinter, Diff, InternedInput, Token, UnifiedDiffConfig, UnifiedDiffPrinter,
+};
 use serde::Serialize;
-use similar::TextDiff;
 
 use crate::data::{Map, Value, yaml};
 use crate::manifest::ObjectRef;
@@ -164,8 +167,45 @@ impl ObjectDiff {
     pub fn unified(&self, context: usize) -> String {
         let text = |value: &Option<Value>| value.as_ref().map(yaml::to_string).unwrap_or_default();
         let (before, after) = (text(&self.before), text(&self.after));
-        let diff = TextDiff::from_lines(&before, &after);
-        diff.unified_diff().context_radius(context).to_string()
+        let input = InternedInput::new(before.as_str(), after.as_str());
+        let mut diff = Diff::compute(Algorithm::Histogram, &input);
+        diff.postprocess_lines(&input);
+        let mut config = UnifiedDiffConfig::default();
+        config.context_len(u32::try_from(context).unwrap_or(u32::MAX).min(MOST_CONTEXT));
+        diff.unified_diff(&Hunks(BasicLineDiffPrinter(&input.interner)), config, &input).to_string()
+    }
+}
+
+/// Lines around a change, at most: more than any object has, and small enough for the library to count with.
+const MOST_CONTEXT: u32 = 1 << 24;
+
+/// Prints hunks as `diff -u` does.
+struct Hunks<'a>(BasicLineDiffPrinter<'a, str>);
+
+impl UnifiedDiffPrinter for Hunks<'_> {
+    /// A range without lines is named by the line before it, which the library's own header does not do.
+    fn display_header(
+        &self,
+        mut to: impl fmt::Write,
+        start_before: u32,
+        start_after: u32,
+        len_before: u32,
+        len_after: u32,
+    ) -> fmt::Result {
+        let range = |start: u32, length: u32| match length {
+            0 => format!("{start},0"),
+            1 => (start + 1).to_string(),
+            _ => format!("{},{length}", start + 1),
+        };
+        writeln!(to, "@@ -{} +{} @@", range(start_before, len_before), range(start_after, len_after))
+    }
+
+    fn display_context_token(&self, to: impl fmt::Write, token: Token) -> fmt::Result {
+        self.0.display_context_token(to, token)
+    }
+
+    fn display_hunk(&self, to: impl fmt::Write, before: &[Token], after: &[Token]) -> fmt::Result {
+        self.0.display_hunk(to, before, after)
     }
 }
 
@@ -297,6 +337,16 @@ mod tests {
         let paths: Vec<String> = diff.fields().into_iter().map(|change| change.path).collect();
         assert_eq!(paths, ["spec.a[0].i", "spec.k[\"x.y/z\"]", "spec.new", "spec.gone"]);
         assert!(diff.unified(0).contains("+  - i: 2\n"), "{}", diff.unified(0));
+    }
+
+    #[test]
+    fn hunks_begin_as_those_of_diff() {
+        let (one, two) = (value(r#"{"a":1,"b":2}"#), value(r#"{"a":1,"b":3}"#));
+        let text = |before, after, lines| object(&id("A"), before, after).unwrap().unified(lines);
+        assert_eq!(text(None, Some(&one), 3), "@@ -0,0 +1,2 @@\n+a: 1\n+b: 2\n");
+        assert_eq!(text(Some(&one), None, 3), "@@ -1,2 +0,0 @@\n-a: 1\n-b: 2\n");
+        assert_eq!(text(Some(&one), Some(&two), 0), "@@ -2 +2 @@\n-b: 2\n+b: 3\n");
+        assert_eq!(text(Some(&one), Some(&two), usize::MAX), "@@ -1,2 +1,2 @@\n a: 1\n-b: 2\n+b: 3\n");
     }
 
     #[test]

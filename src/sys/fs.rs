@@ -6,6 +6,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// An I/O error with the path and the attempt.
@@ -113,21 +114,9 @@ pub fn joined(folder: &str, name: &str) -> String {
 /// # Errors
 /// The file cannot be read, or is larger.
 pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FsError> {
-    let mut file = File::open(path).map_err(FsError::io("read", path))?;
-    let size = file.metadata().map_err(FsError::io("read", path))?.len();
-    if size > limit {
-        return Err(FsError::TooLarge { path: path.to_path_buf(), limit });
-    }
+    let (mut file, size) = open_within(path, limit)?;
     let mut bytes = vec![0; size as usize];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match file.read(&mut bytes[filled..]) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(FsError::io("read", path)(error)),
-        }
-    }
+    let filled = fill(&mut file, &mut bytes).map_err(FsError::io("read", path))?;
     bytes.truncate(filled);
     if filled > 0 && filled as u64 == size {
         // The file as it was when it was opened; to ask for its end would be a call more for each of hundreds of files.
@@ -140,6 +129,43 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FsError> {
         return Err(FsError::TooLarge { path: path.to_path_buf(), limit });
     }
     Ok(bytes)
+}
+
+/// Reads a regular file of at most `limit` bytes into memory that can be shared, as it was when it was opened. What is read
+/// is never copied, which counts for files of megabytes.
+///
+/// # Errors
+/// The file cannot be read, or is larger.
+pub fn read_shared(path: &Path, limit: u64) -> Result<Arc<[u8]>, FsError> {
+    let (mut file, size) = open_within(path, limit)?;
+    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, size as usize).collect();
+    // Nobody else can have it yet.
+    let buffer = Arc::get_mut(&mut bytes).unwrap_or_default();
+    let filled = fill(&mut file, buffer).map_err(FsError::io("read", path))?;
+    Ok(if filled as u64 == size { bytes } else { bytes[..filled].into() })
+}
+
+fn open_within(path: &Path, limit: u64) -> Result<(File, u64), FsError> {
+    let file = File::open(path).map_err(FsError::io("read", path))?;
+    let size = file.metadata().map_err(FsError::io("read", path))?.len();
+    if size > limit {
+        return Err(FsError::TooLarge { path: path.to_path_buf(), limit });
+    }
+    Ok((file, size))
+}
+
+/// Fills a buffer as far as the file reaches; tells how far that is.
+fn fill(file: &mut File, bytes: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        match file.read(&mut bytes[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 /// A file that is open for reading.

@@ -54,6 +54,9 @@ pub struct Terms<'a> {
     pub timeout: Duration,
     /// The time of the day, for rules that need it.
     pub clock: &'a Clock,
+    /// Objects that were changed just now, as they were before: a Deployment keeps the verdict on its last rollout until the
+    /// next one moves.
+    pub before: &'a [(ObjectRef, Value)],
 }
 
 impl Terms<'_> {
@@ -63,6 +66,21 @@ impl Terms<'_> {
             jobs: self.jobs,
             hook: self.hook,
             now: Time::from_system(self.clock.now(), Zone::Utc).unix(),
+        }
+    }
+
+    /// How far an object is now; a failure that it had before it was changed is none of the change.
+    fn judge(&self, id: &ObjectRef, body: &Value) -> Readiness {
+        let found = readiness(id, body, &self.ask());
+        let is_old = || {
+            let before = self.before.iter().find(|(known, _)| known.same_object(id));
+            before.is_some_and(|(_, before)| ready::keeps_verdict(before, body))
+        };
+        match found {
+            Readiness::Failed(message) if is_old() => {
+                Readiness::InProgress(format!("{message} before this change"))
+            }
+            found => found,
         }
     }
 }
@@ -193,7 +211,7 @@ pub fn until_ready(
         let change = match seen {
             Seen::Is(stored) => track.at(&stored.id).and_then(|at| {
                 let body = stored.body.unwrap_or_default();
-                let now = readiness(&track.ids[at], &body, &terms.ask());
+                let now = terms.judge(&track.ids[at], &body);
                 let change = track.take(at, now, Some(&body), is_settled);
                 bodies.insert(at, body);
                 change
@@ -207,7 +225,7 @@ pub fn until_ready(
         if monotonic() >= next_look {
             // What depends on the time of the day changes without an event.
             for (at, body) in &bodies {
-                let now = readiness(&track.ids[*at], body, &terms.ask());
+                let now = terms.judge(&track.ids[*at], body);
                 if let Some(change) = track.take(*at, now, Some(body), is_settled) {
                     stopped |= !heard(Some(change));
                 }

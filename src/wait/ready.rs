@@ -205,6 +205,13 @@ fn deployment(look: &Look<'_>) -> Readiness {
         .unwrap_or(Readiness::Current)
 }
 
+/// Whether a Deployment that missed its deadline did so before it was changed: the controller writes the condition anew,
+/// with another time, only when the next rollout moves.
+pub(super) fn keeps_verdict(before: &Value, now: &Value) -> bool {
+    let verdict = |body| Look(body).condition("Progressing").map(|condition| condition.0);
+    verdict(before).is_some_and(|old| verdict(now) == Some(old))
+}
+
 fn stateful_set(look: &Look<'_>) -> Readiness {
     if look.text(&["spec", "updateStrategy", "type"]) == "OnDelete" {
         return Readiness::Current;

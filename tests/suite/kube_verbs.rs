@@ -100,7 +100,7 @@ fn a_failed_change_is_undone_when_asked_for() {
     assert_eq!(place.states("r"), "");
     place.run("install r app --wait").ok();
     let failed = place
-        .run("upgrade r app --set pod=crash,color=blue --rollback-on-failure --timeout 15s")
+        .run("upgrade r app --set pod=crash,color=blue,deadline=10 --rollback-on-failure --timeout 300s")
         .exits(1)
         .stderr;
     assert!(
@@ -310,6 +310,8 @@ fn a_null_is_sent_as_it_stands_and_is_no_change() {
     };
     custom("{free: {port: null}}");
     place.run("install r cr").ok();
+    // A client that has just looked for kinds does not look for new ones at once.
+    wait_until(|| place.get(&format!("{group}/v1"), "Foo", "f").is_some());
     assert_eq!(place.text(&format!("{group}/v1"), "Foo", "f", &["spec"]), r#"{"free":{"port":null}}"#);
     let again = place.run("upgrade r cr").ok().stderr;
     assert!(!again.contains("configured"), "{again}");
