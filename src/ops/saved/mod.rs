@@ -23,7 +23,7 @@
 //!
 //! # Carrying out
 //!
-//! Nothing is rendered again. [`apply`] refuses when the store is another one, when the release has another newest revision,
+//! Nothing is rendered again. [`apply()`] refuses when the store is another one, when the release has another newest revision,
 //! and when an object is no longer what the plan saw ([`crate::plan::renew`] has the rule). What was carried out once is not
 //! carried out again: the record of the revision names the digest of the plan that made it.
 //!
