@@ -3,8 +3,11 @@
 //! Invariant: listings read labels and annotations only (and the payload of records that Helm wrote, when their row is
 //! shown); every write names the version of the record that it changes.
 
+use std::collections::{BTreeMap, HashMap};
+
 use crate::cluster::{Query, Store, StoreError, Stored, Write};
 use crate::data::time::{Time, Zone};
+use crate::manifest::ObjectRef;
 use crate::sys::Clock;
 
 use super::lock::Lease;
@@ -14,6 +17,9 @@ use super::{Driver, Release, ReleaseError, Status, Statuses, Summary, transition
 
 /// How often a record that disappears while it is read is looked for again.
 const ATTEMPTS: usize = 3;
+
+/// From so many payloads on they are read in one list instead of one by one.
+const MANY: usize = 8;
 
 /// The revisions in a namespace of a store.
 #[derive(Clone, Copy)]
@@ -436,10 +442,12 @@ impl History<'_> {
 
     /// Reads the payloads that are still needed, and adds the rows to a listing.
     fn complete_into(&self, rows: Vec<Row>, listing: &mut Listing) -> Result<(), ReleaseError> {
+        let mut bodies = self.bodies(&rows)?;
         for mut row in rows {
             if !row.complete {
                 let there = History { namespace: &row.stored.id.namespace, ..*self };
-                match there.get(&row.summary.name, row.summary.revision) {
+                let body = bodies.remove(&row.stored.id);
+                match there.loaded_or_read(body, &row.summary) {
                     Ok(record) => row.summary.fill_from_release(&record.release),
                     Err(ReleaseError::NotFound { .. }) => continue,
                     Err(ReleaseError::Undecodable { record, reason }) => {
@@ -452,6 +460,44 @@ impl History<'_> {
             listing.rows.push(row.summary);
         }
         Ok(())
+    }
+
+    /// The records of rows that need their payload, in one list when they are many: a client of a cluster may send only so
+    /// many requests a second. Empty when they are few.
+    fn bodies(&self, rows: &[Row]) -> Result<HashMap<ObjectRef, Stored>, ReleaseError> {
+        let open: Vec<&Row> = rows.iter().filter(|row| !row.complete).collect();
+        let [first, others @ ..] = &open[..] else { return Ok(HashMap::new()) };
+        if open.len() < MANY {
+            return Ok(HashMap::new());
+        }
+        // What all of them share keeps the others out of the list.
+        let mut labels = BTreeMap::from([("owner".to_string(), OWNER.to_string())]);
+        for label in ["name", "status"] {
+            let shared = first.stored.labels.get(label);
+            if let Some(value) =
+                shared.filter(|_| others.iter().all(|row| row.stored.labels.get(label) == shared))
+            {
+                labels.insert(label.to_string(), value.clone());
+            }
+        }
+        let namespace = &first.stored.id.namespace;
+        let query = Query {
+            group_kind: Some((String::new(), self.driver.kind().to_string())),
+            namespace: others
+                .iter()
+                .all(|row| row.stored.id.namespace == *namespace)
+                .then(|| namespace.clone()),
+            labels,
+            metadata_only: false,
+            limit: 0,
+        };
+        Ok(self.store.list(&query)?.into_iter().map(|stored| (stored.id.clone(), stored)).collect())
+    }
+
+    /// The record of a body that was read already, else of what is in the store.
+    fn loaded_or_read(&self, body: Option<Stored>, row: &Summary) -> Result<Record, ReleaseError> {
+        let loaded = body.map(|stored| self.load(&stored)).transpose()?.flatten();
+        loaded.map_or_else(|| self.get(&row.name, row.revision), Ok)
     }
 
     /// Names of all parts that a revision has or had.

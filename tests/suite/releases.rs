@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bowline::cluster::memory::MemoryOptions;
+use bowline::cluster::memory::{Failure, MemoryOptions, When};
 use bowline::cluster::{Memory, Query, Sqlite, Store, StoreError, StoreOptions, Write};
 use bowline::data::Value;
 use bowline::data::time::{Time, Zone};
@@ -330,11 +330,7 @@ fn pruning_keeps_the_newest_deployed_revision() {
         world.put("r", revision, Status::Failed);
     }
     let writes = world.store.writes();
-    world.store.fail_writes(
-        bowline::cluster::memory::When::From(writes + 1),
-        bowline::cluster::memory::Failure::Full,
-        false,
-    );
+    world.store.fail_writes(When::From(writes + 1), Failure::Full, false);
     assert_eq!(
         world.history().prune("r", 1).unwrap_err().to_string(),
         "encountered 3 deletion errors. First is: memory: no space left on the disk"
@@ -411,6 +407,23 @@ fn records_of_helm_are_read_from_their_payload() {
     world.history().update(&mut record).unwrap();
     assert_eq!(world.history().revisions("h").unwrap()[1].status, Status::Superseded);
     assert!(matches!(world.history().last("bad"), Err(ReleaseError::Undecodable { .. })));
+}
+
+#[test]
+fn many_records_of_helm_are_read_in_one_list() {
+    let world = World::new();
+    for number in 0..30 {
+        put_as_helm(&world.store, &release(&format!("h{number:02}"), 1, Status::Superseded));
+        put_as_helm(&world.store, &release(&format!("h{number:02}"), 2, Status::Deployed));
+    }
+    let client = world.store.reopen();
+    // One read of labels, one of payloads.
+    client.fail_reads(When::From(3), Failure::Unreachable);
+    let history = History { store: &client, ..world.history() };
+    let listing = history.list(&Filter::default()).unwrap();
+    assert_eq!(listing.rows.len(), 30);
+    assert!(listing.rows.iter().all(|row| row.revision == 2 && row.chart_label() == "chart-1.0.2"));
+    assert_eq!(listing.skipped, []);
 }
 
 /// Secrets that Helm 4.3.1 wrote to an API server: an install with a label, and an upgrade.
