@@ -126,6 +126,10 @@ fn objects(place: &Place, kinds: &[(&str, &str)]) -> BTreeMap<String, Json> {
             for field in ["uid", "resourceVersion", "creationTimestamp", "managedFields", "generation"] {
                 metadata.remove(field);
             }
+            // The controller writes it when it gets to it.
+            if let Some(annotations) = metadata.get_mut("annotations").and_then(Json::as_object_mut) {
+                annotations.remove("deployment.kubernetes.io/revision");
+            }
             found.insert(format!("{kind}/{}", stored.id.name), body);
         }
     }
