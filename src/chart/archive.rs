@@ -156,7 +156,7 @@ impl Reading<'_> {
         if data.len() as u64 != size {
             return Err(ArchiveProblem::CutOff { entry: raw.to_string() });
         }
-        Ok(super::load::without_byte_order_mark(&data))
+        Ok(super::load::without_byte_order_mark(data.into()))
     }
 
     fn link<R: Read>(

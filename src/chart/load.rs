@@ -87,11 +87,12 @@ impl Budget {
     }
 }
 
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// Bytes of a file without a byte order mark.
-pub(super) fn without_byte_order_mark(data: &[u8]) -> Arc<[u8]> {
-    data.strip_prefix(BYTE_ORDER_MARK).unwrap_or(data).into()
+/// Bytes of a file without a byte order mark; hardly any has one, and then they are not copied.
+pub(super) fn without_byte_order_mark(data: Arc<[u8]>) -> Arc<[u8]> {
+    match data.strip_prefix(b"\xef\xbb\xbf") {
+        Some(rest) => rest.into(),
+        None => data,
+    }
 }
 
 /// Loads a chart from a folder or an archive.
@@ -241,8 +242,7 @@ fn read_folder(root: &Path, budget: &mut Budget) -> Result<Vec<ChartFile>, Chart
     }
     let read = |entry: &fs::Entry| {
         // The file may have grown since the walk; then it may be as large as it was counted.
-        let data = fs::read_shared(&entry.path, entry.size)?;
-        let data = data.strip_prefix(BYTE_ORDER_MARK).map_or(Arc::clone(&data), Arc::from);
+        let data = without_byte_order_mark(fs::read_shared(&entry.path, entry.size)?);
         Ok(ChartFile { path: entry.relative.as_str().into(), data, modified: entry.modified })
     };
     parallel::map(&wanted, wanted.len() > MANY, read).into_iter().collect()

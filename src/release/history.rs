@@ -18,8 +18,8 @@ use super::{Driver, Release, ReleaseError, Status, Statuses, Summary, transition
 /// How often a record that disappears while it is read is looked for again.
 const ATTEMPTS: usize = 3;
 
-/// From so many payloads on they are read in one list instead of one by one.
-const MANY: usize = 8;
+/// From so many payloads on they are read in one list, which may hold others too, instead of each by itself.
+const MANY: usize = 64;
 
 /// The revisions in a namespace of a store.
 #[derive(Clone, Copy)]
@@ -462,13 +462,15 @@ impl History<'_> {
         Ok(())
     }
 
-    /// The records of rows that need their payload, in one list when they are many: a client of a cluster may send only so
-    /// many requests a second. Empty when they are few.
+    /// The records of rows that need their payload, several at once; in one list when they are many, as a client of a cluster
+    /// may send only so many requests a second.
     fn bodies(&self, rows: &[Row]) -> Result<HashMap<ObjectRef, Stored>, ReleaseError> {
         let open: Vec<&Row> = rows.iter().filter(|row| !row.complete).collect();
         let [first, others @ ..] = &open[..] else { return Ok(HashMap::new()) };
         if open.len() < MANY {
-            return Ok(HashMap::new());
+            let ids: Vec<ObjectRef> = open.iter().map(|row| row.stored.id.clone()).collect();
+            let found = self.store.get_each(&ids)?.into_iter().flatten();
+            return Ok(found.map(|stored| (stored.id.clone(), stored)).collect());
         }
         // What all of them share keeps the others out of the list.
         let mut labels = BTreeMap::from([("owner".to_string(), OWNER.to_string())]);

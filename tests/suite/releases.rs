@@ -412,7 +412,7 @@ fn records_of_helm_are_read_from_their_payload() {
 #[test]
 fn many_records_of_helm_are_read_in_one_list() {
     let world = World::new();
-    for number in 0..30 {
+    for number in 0..100 {
         put_as_helm(&world.store, &release(&format!("h{number:02}"), 1, Status::Superseded));
         put_as_helm(&world.store, &release(&format!("h{number:02}"), 2, Status::Deployed));
     }
@@ -421,7 +421,7 @@ fn many_records_of_helm_are_read_in_one_list() {
     client.fail_reads(When::From(3), Failure::Unreachable);
     let history = History { store: &client, ..world.history() };
     let listing = history.list(&Filter::default()).unwrap();
-    assert_eq!(listing.rows.len(), 30);
+    assert_eq!(listing.rows.len(), 100);
     assert!(listing.rows.iter().all(|row| row.revision == 2 && row.chart_label() == "chart-1.0.2"));
     assert_eq!(listing.skipped, []);
 }

@@ -9,6 +9,7 @@ use crate::cli::error::Failure;
 use crate::cli::parse::Format;
 use crate::cli::ui::{Label, Paint};
 use crate::data::Value;
+use crate::manifest::ObjectRef;
 use crate::ops::operation::Operation;
 use crate::ops::preview::{Planned, Preview};
 use crate::plan::diff::{FieldChange, ObjectDiff};
@@ -194,34 +195,28 @@ fn structure(report: PlanReport<'_>) -> Report<'_> {
 }
 
 fn row(planned: &Planned) -> ObjectRow<'_> {
-    let id = &planned.id;
-    let difference = planned.diff.as_ref();
     ObjectRow {
-        object: id.to_string(),
-        api_version: id.api_version(),
-        kind: &id.kind,
-        namespace: &id.namespace,
-        name: &id.name,
-        action: planned.action,
         reason: &planned.reason,
         refused: planned.refused.as_deref(),
-        changes: difference.map(ObjectDiff::fields).unwrap_or_default(),
-        after: difference.filter(|it| it.before.is_none()).and_then(|it| it.after.as_ref()),
+        ..named(&planned.id, planned.action, planned.diff.as_ref())
     }
 }
 
 fn hook_row(difference: &ObjectDiff) -> ObjectRow<'_> {
-    let id = &difference.id;
+    named(&difference.id, difference.action(), Some(difference))
+}
+
+fn named<'a>(id: &'a ObjectRef, action: &'a str, difference: Option<&'a ObjectDiff>) -> ObjectRow<'a> {
     ObjectRow {
         object: id.to_string(),
         api_version: id.api_version(),
         kind: &id.kind,
         namespace: &id.namespace,
         name: &id.name,
-        action: difference.action(),
+        action,
         reason: "",
         refused: None,
-        changes: difference.fields(),
-        after: difference.after.as_ref().filter(|_| difference.before.is_none()),
+        changes: difference.map(ObjectDiff::fields).unwrap_or_default(),
+        after: difference.filter(|it| it.before.is_none()).and_then(|it| it.after.as_ref()),
     }
 }
