@@ -176,7 +176,7 @@ impl CheckReport {
 /// dependencies in writes.
 ///
 /// # Errors
-/// As [`package`], and when the archive cannot be had.
+/// As [`package()`], and when the archive cannot be had.
 pub fn check(
     context: &Context<'_>,
     folder: &str,

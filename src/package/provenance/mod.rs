@@ -13,7 +13,7 @@
 //! ```
 //!
 //! The file is Helm's, to the last line, so that either program checks what the other signed. A keyring is a file of keys:
-//! binary or armored, as `gpg --export` and [`generate`] write them, or GnuPG's own keybox.
+//! binary or armored, as `gpg --export` and [`generate()`] write them, or GnuPG's own keybox.
 //!
 //! Invariants: an archive passes only if a signature over its name and digest was made by a key of the keyring that is bound
 //! to a name, may sign, and is neither expired nor revoked at this moment; no key of the keyring made a bad one beside it.
