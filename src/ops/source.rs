@@ -1,28 +1,39 @@
 //! From what the user names to a chart and values in memory.
 //!
-//! Invariant: nothing is written; a chart that comes from a repository is checked against its digest before it is read.
+//! Invariant: nothing is written; a chart that comes from a repository is checked against its digest before it is read, and
+//! one that must be signed against its signature.
 
 use std::sync::Arc;
 
 use super::options::{ChartRequest, ValueSources};
-use super::{Context, Event, OpsError};
+use super::{Context, Event, OpsError, verify};
 use crate::chart::{self, Chart};
 use crate::data::Map;
 use crate::diag::{SourceFile, did_you_mean};
 use crate::fetch::deps::{DepsEvent, DepsOptions};
 use crate::fetch::{self, FetchError, FetchOptions, Source};
+use crate::package::provenance::ProvenanceError;
 use crate::sys::fs::{self, FsError, Kind};
 use crate::values::{Layers, Provenance};
 
 /// Loads the chart that a request names, with the warnings about it told.
 ///
 /// # Errors
-/// The reference leads nowhere, the chart cannot be read, or it is not one that can be rendered.
+/// The reference leads nowhere, the chart cannot be read, or it must be signed and no trusted key signed it.
 pub fn chart(context: &Context<'_>, request: &ChartRequest) -> Result<Chart, OpsError> {
     let located = fetch::resolve(&request.reference, &request.fetch, &context.fetch())?;
-    let chart = match located.source {
-        Source::Folder(path) | Source::Archive(path) => chart::load(&path, &request.limits)?,
-        Source::Downloaded { file_name, bytes, .. } => {
+    let chart = match (located.source, &request.verify) {
+        (Source::Folder(_), Some(_)) => return Err(ProvenanceError::Folder.into()),
+        (Source::Archive(path), Some(keyring)) => {
+            let (bytes, _) = verify::archive(context, &path, keyring)?;
+            chart::from_archive(&path.display().to_string(), &bytes, &request.limits)?
+        }
+        (Source::Folder(path) | Source::Archive(path), None) => chart::load(&path, &request.limits)?,
+        (Source::Downloaded { file_name, bytes, .. }, keyring) => {
+            if let Some(keyring) = keyring {
+                let provenance = located.provenance.as_deref();
+                verify::downloaded(context, &file_name, &bytes, provenance, keyring)?;
+            }
             chart::from_archive(&file_name, &bytes, &request.limits)?
         }
     };
