@@ -10,7 +10,7 @@ use crate::chart::{self, Chart};
 use crate::data::Map;
 use crate::diag::{SourceFile, did_you_mean};
 use crate::fetch::deps::{DepsEvent, DepsOptions};
-use crate::fetch::{self, FetchError, FetchOptions, Source};
+use crate::fetch::{self, FetchError, FetchOptions, Located, Source};
 use crate::sys::fs::{self, FsError, Kind};
 use crate::values::{Layers, Provenance};
 
@@ -19,7 +19,14 @@ use crate::values::{Layers, Provenance};
 /// # Errors
 /// The reference leads nowhere, the chart cannot be read, or it is not one that can be rendered.
 pub fn chart(context: &Context<'_>, request: &ChartRequest) -> Result<Chart, OpsError> {
-    let located = fetch::resolve(&request.reference, &request.fetch, &context.fetch())?;
+    load(context, request, locate(context, request)?)
+}
+
+fn locate(context: &Context<'_>, request: &ChartRequest) -> Result<Located, OpsError> {
+    Ok(fetch::resolve(&request.reference, &request.fetch, &context.fetch())?)
+}
+
+fn load(context: &Context<'_>, request: &ChartRequest, located: Located) -> Result<Chart, OpsError> {
     let chart = match located.source {
         Source::Folder(path) | Source::Archive(path) => chart::load(&path, &request.limits)?,
         Source::Downloaded { file_name, bytes, .. } => {
@@ -42,7 +49,33 @@ pub fn installable_chart(
     request: &ChartRequest,
     update: bool,
 ) -> Result<Chart, OpsError> {
-    let mut loaded = chart(context, request)?;
+    let loaded = chart(context, request)?;
+    installable(context, request, update, loaded)
+}
+
+/// As [`installable_chart`], and the values that the user gave. They are read when it is known where the chart is and before
+/// it is loaded: of two things that are wrong, the one that Helm finds first is told.
+///
+/// # Errors
+/// As [`installable_chart`] and [`values()`].
+pub fn chart_and_values(
+    context: &Context<'_>,
+    request: &ChartRequest,
+    sources: &ValueSources,
+    update: bool,
+) -> Result<(Chart, UserValues), OpsError> {
+    let located = locate(context, request)?;
+    let user = values(context, sources)?;
+    let loaded = load(context, request, located)?;
+    Ok((installable(context, request, update, loaded)?, user))
+}
+
+fn installable(
+    context: &Context<'_>,
+    request: &ChartRequest,
+    update: bool,
+    mut loaded: Chart,
+) -> Result<Chart, OpsError> {
     let missing = loaded.missing_dependencies().next().is_some();
     if update && missing && crate::sys::fs::kind(&context.host.resolve(&request.reference)) == Kind::Folder {
         let options = DepsOptions { fetch: request.fetch.clone(), ..DepsOptions::default() };
