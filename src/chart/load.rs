@@ -268,7 +268,7 @@ fn read_folder(root: &Path, budget: &mut Budget) -> Result<Vec<ChartFile>, Chart
         wanted.push(entry);
     }
     let read = |entry: &fs::Entry| {
-        // The file may have grown since the walk; then it may be as large as it was counted.
+        // A file that has grown since it was counted is refused.
         let data = without_byte_order_mark(fs::read_shared(&entry.path, entry.size)?);
         Ok(ChartFile { path: entry.relative.as_str().into(), data, modified: entry.modified })
     };

@@ -27,7 +27,6 @@ pub mod view;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::FromArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -43,17 +42,18 @@ use ui::{ColourMode, Streams, Ui};
 use crate::diag::did_you_mean;
 use crate::sys::Host;
 
-/// Runs the program with the process's arguments and environment.
-pub fn main() -> ExitCode {
+/// Runs the program with the process's arguments and environment, and ends the process.
+pub fn main() -> ! {
     let streams = Streams::of_process();
-    match Host::of_process() {
-        Ok(host) => ExitCode::from(run(std::env::args_os(), host, streams)),
+    let code = match Host::of_process() {
+        Ok(host) => run(std::env::args_os(), host, streams),
         Err(error) => {
             let ui = Ui::new(streams, ColourMode::Never, false);
             let failure = Failure::new(format!("cannot find the current folder: {error}"));
-            ExitCode::from(report::failure(&ui, Format::Table, false, &failure))
+            report::failure(&ui, Format::Table, false, &failure)
         }
-    }
+    };
+    interrupt::leave(code)
 }
 
 /// Runs the program with the given words (the program's name first), world and streams, and returns the exit code.

@@ -261,9 +261,17 @@ impl Ui {
     /// # Errors
     /// As [`Ui::out`].
     pub fn out_bytes(&self, bytes: &[u8]) -> Result<(), Failure> {
+        self.out_from(|out| out.write_all(bytes))
+    }
+
+    /// Writes data that comes in pieces.
+    ///
+    /// # Errors
+    /// As [`Ui::out`].
+    pub fn out_from(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
         self.with(|state| {
             state.clear();
-            state.streams.out.write_all(bytes)?;
+            write(&mut state.streams.out)?;
             state.streams.out.flush()
         })
         .map_err(output_failure)

@@ -7,13 +7,15 @@
 
 #![allow(clippy::unnecessary_wraps, reason = "every state has one shape")]
 
+use memchr::{memchr, memchr_iter, memmem};
+
 use super::quote::{is_print, quote};
 use super::token::{Item, Token};
 
-const LEFT: &str = "{{";
-const RIGHT: &str = "}}";
-const LEFT_COMMENT: &str = "/*";
-const RIGHT_COMMENT: &str = "*/";
+const LEFT: &[u8] = b"{{";
+const RIGHT: &[u8] = b"}}";
+const LEFT_COMMENT: &[u8] = b"/*";
+const RIGHT_COMMENT: &[u8] = b"*/";
 /// A minus and the space beside it.
 const TRIM_MARKER: usize = 2;
 
@@ -44,6 +46,7 @@ pub(super) fn lex(text: &str, keywords: Keywords) -> Lexed {
         // At least one token for this many bytes in all but the plainest texts.
         items: Vec::with_capacity(text.len() / 16 + 2),
         error: String::new(),
+        left: memmem::Finder::new(LEFT),
     };
     let mut state = Some(State::Text);
     while let Some(current) = state {
@@ -71,6 +74,8 @@ struct Lexer<'a> {
     parens: i32,
     items: Vec<Item>,
     error: String,
+    /// Finds [`LEFT`].
+    left: memmem::Finder<'static>,
 }
 
 fn is_space(c: char) -> bool {
@@ -102,26 +107,24 @@ fn unicode(c: char) -> String {
     if is_print(c) { format!("U+{number:04X} '{c}'") } else { format!("U+{number:04X}") }
 }
 
-/// Where the first `{{` is. A search for one byte is much faster than one for two, and single braces are rare.
-fn find_left(text: &str) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let at = from + text.get(from..)?.find('{')?;
-        if text.as_bytes().get(at + 1) == Some(&b'{') {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-}
-
 // What the language means by its marks is ASCII, so the questions that come up at every token are asked of bytes.
 
-fn has_left_trim(rest: &str) -> bool {
-    matches!(rest.as_bytes(), [b'-', b' ' | b'\t' | b'\r' | b'\n', ..])
+fn is_space_byte(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-fn has_right_trim(rest: &str) -> bool {
-    matches!(rest.as_bytes(), [b' ' | b'\t' | b'\r' | b'\n', b'-', ..])
+fn has_left_trim(rest: &[u8]) -> bool {
+    matches!(rest, [b'-', space, ..] if is_space_byte(*space))
+}
+
+/// How many bytes of white space there are at the start.
+fn leading_space(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| !is_space_byte(*byte)).unwrap_or(bytes.len())
+}
+
+/// How much is left without the white space at the end.
+fn without_trailing_space(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| !is_space_byte(*byte)).map_or(0, |last| last + 1)
 }
 
 impl<'a> Lexer<'a> {
@@ -161,8 +164,8 @@ impl<'a> Lexer<'a> {
     /// Line of the start of the current token.
     fn start_line(&mut self) -> u32 {
         if self.start > self.counted {
-            let passed = self.text.get(self.counted..self.start).unwrap_or("");
-            self.line += passed.bytes().filter(|byte| *byte == b'\n').count() as u32;
+            let passed = self.text.as_bytes().get(self.counted..self.start).unwrap_or_default();
+            self.line += memchr_iter(b'\n', passed).count() as u32;
             self.counted = self.start;
         }
         self.line
@@ -186,7 +189,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn text(&mut self) -> Option<State> {
-        let Some(length) = find_left(self.rest()) else {
+        let Some(length) = self.left.find(self.bytes()) else {
             self.at = self.text.len();
             if self.at > self.start {
                 self.emit(Token::Text);
@@ -194,9 +197,9 @@ impl<'a> Lexer<'a> {
             self.emit(Token::Eof);
             return None;
         };
-        let text = self.rest().get(..length).unwrap_or("");
-        let after = self.rest().get(length + LEFT.len()..).unwrap_or("");
-        let kept = if has_left_trim(after) { text.trim_end_matches(is_space).len() } else { length };
+        let (text, action) = self.bytes().split_at_checked(length).unwrap_or_default();
+        let after = action.get(LEFT.len()..).unwrap_or_default();
+        let kept = if has_left_trim(after) { without_trailing_space(text) } else { length };
         if kept > 0 {
             self.push(Token::Text, self.start + kept);
         }
@@ -207,8 +210,8 @@ impl<'a> Lexer<'a> {
 
     fn left_delim(&mut self) -> Option<State> {
         self.at += LEFT.len();
-        let marker = if has_left_trim(self.rest()) { TRIM_MARKER } else { 0 };
-        if self.rest().get(marker..).is_some_and(|rest| rest.starts_with(LEFT_COMMENT)) {
+        let marker = if has_left_trim(self.bytes()) { TRIM_MARKER } else { 0 };
+        if self.bytes().get(marker..).is_some_and(|rest| rest.starts_with(LEFT_COMMENT)) {
             self.at += marker;
             self.start = self.at;
             return self.comment();
@@ -222,7 +225,7 @@ impl<'a> Lexer<'a> {
 
     fn comment(&mut self) -> Option<State> {
         self.at += LEFT_COMMENT.len();
-        let Some(length) = self.rest().find(RIGHT_COMMENT) else { return self.fail("unclosed comment") };
+        let Some(length) = memmem::find(self.bytes(), RIGHT_COMMENT) else { return self.fail("unclosed comment") };
         self.at += length + RIGHT_COMMENT.len();
         let Some(trim) = self.right_delim_here() else {
             return self.fail("comment ends before closing delimiter");
@@ -244,7 +247,7 @@ impl<'a> Lexer<'a> {
         self.at += RIGHT.len();
         if trim {
             self.at += TRIM_MARKER;
-            self.at += self.rest().len() - self.rest().trim_start_matches(is_space).len();
+            self.at += leading_space(self.bytes());
         }
         self.start = self.at;
     }
@@ -309,10 +312,9 @@ impl<'a> Lexer<'a> {
 
     /// A run of spaces, leaving the last one to a trim marker.
     fn space(&mut self) -> Option<State> {
-        self.at +=
-            self.rest().bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count();
-        let last = self.text.get(self.at - 1..).unwrap_or("");
-        if has_right_trim(last) && last.get(TRIM_MARKER..).is_some_and(|rest| rest.starts_with(RIGHT)) {
+        self.at += leading_space(self.bytes());
+        // What was found last is white space, so this is a trim marker when a minus follows.
+        if let [b'-', b'}', b'}', ..] = self.bytes() {
             self.at -= 1;
             if self.at == self.start {
                 return self.right_delim(true);
@@ -341,7 +343,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn raw_quoted(&mut self) -> Option<State> {
-        match self.rest().find('`') {
+        match memchr(b'`', self.bytes()) {
             Some(length) => {
                 self.at += length + 1;
                 self.emit(Token::RawStr)
@@ -367,7 +369,7 @@ impl<'a> Lexer<'a> {
     fn at_terminator(&self) -> bool {
         match self.bytes() {
             [] | [b'.' | b',' | b'|' | b':' | b')' | b'(' | b' ' | b'\t' | b'\r' | b'\n', ..] => true,
-            rest => rest.starts_with(RIGHT.as_bytes()),
+            rest => rest.starts_with(RIGHT),
         }
     }
 

@@ -33,46 +33,91 @@ pub struct Manifest {
     pub unknown_hooks: Vec<String>,
 }
 
+/// How a rendered file is split into documents and how those are trimmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Splitting {
+    /// As Helm 4 does it: [`split`].
+    Helm4,
+    /// As Helm 3 does it: [`split_as_helm3`].
+    Helm3,
+}
+
+impl Splitting {
+    fn documents(self, file: &Arc<SourceFile>) -> Vec<Result<Object, ManifestError>> {
+        let source: Arc<str> = file.name().into();
+        let object = |piece: Piece<'_>| Object::parse(&source, file, piece.offset, piece.text);
+        match self {
+            Splitting::Helm4 => split(file.text()).map(object).collect(),
+            Splitting::Helm3 => split_as_helm3(file.text()).into_iter().map(object).collect(),
+        }
+    }
+}
+
+/// A rendered file on its way into a manifest.
+#[derive(Debug)]
+pub enum RenderedText {
+    /// A text whose documents nobody has looked at.
+    Unread(Arc<SourceFile>),
+    /// A text and its documents.
+    Read(Arc<SourceFile>, Vec<Result<Object, ManifestError>>),
+}
+
+impl RenderedText {
+    /// Reads the documents of a file now, for instance while others are still being rendered.
+    pub fn read(file: Arc<SourceFile>, splitting: Splitting) -> Self {
+        let documents = splitting.documents(&file);
+        RenderedText::Read(file, documents)
+    }
+
+    /// The text under the name of its file.
+    pub fn source(&self) -> &Arc<SourceFile> {
+        match self {
+            RenderedText::Unread(file) | RenderedText::Read(file, _) => file,
+        }
+    }
+
+    fn unread(&self) -> Option<&Arc<SourceFile>> {
+        match self {
+            RenderedText::Unread(file) => Some(file),
+            RenderedText::Read(..) => None,
+        }
+    }
+}
+
 impl Manifest {
-    /// Sorts rendered files into objects and hooks.
+    /// Sorts the documents of rendered files into objects and hooks, in the way of Helm 4.
+    ///
+    /// # Errors
+    /// As [`Manifest::from_files`].
+    pub fn from_rendered(files: &[Arc<SourceFile>]) -> Result<Self, ManifestError> {
+        Self::from_files(files.iter().cloned().map(RenderedText::Unread).collect(), Splitting::Helm4)
+    }
+
+    /// Sorts the documents of rendered files into objects and hooks.
     ///
     /// Each file is named by its full path (`chart/templates/x.yaml`). Files of nothing but white space and files whose
     /// name starts with `_` are left out; NOTES.txt must have been taken out before.
     ///
     /// # Errors
     /// The first document, by path and place, that is not an object; the others are in the same error.
-    pub fn from_rendered(files: &[Arc<SourceFile>]) -> Result<Self, ManifestError> {
-        Self::from_split(files, |text| split(text).collect())
-    }
-
-    /// As [`Manifest::from_rendered`], with documents split and trimmed as Helm 3 does it.
-    ///
-    /// # Errors
-    /// As [`Manifest::from_rendered`].
-    pub fn from_rendered_as_helm3(files: &[Arc<SourceFile>]) -> Result<Self, ManifestError> {
-        Self::from_split(files, split_as_helm3)
-    }
-
-    fn from_split(
-        files: &[Arc<SourceFile>],
-        split: impl Fn(&str) -> Vec<Piece<'_>> + Sync,
-    ) -> Result<Self, ManifestError> {
-        let mut files: Vec<&Arc<SourceFile>> = files.iter().collect();
-        files.sort_by(|a, b| a.name().cmp(b.name()));
-        files.retain(|file| !file.name().rsplit('/').next().unwrap_or("").starts_with('_'));
-        let read = |file: &&Arc<SourceFile>| {
-            let source: Arc<str> = file.name().into();
-            let pieces = split(file.text()).into_iter();
-            pieces.map(|piece| Object::parse(&source, file, piece.offset, piece.text)).collect()
-        };
-        let size: usize = files.iter().map(|file| file.text().len()).sum();
-        let found: Vec<Vec<Result<Object, ManifestError>>> = parallel::map(&files, size > LARGE, read);
+    pub fn from_files(mut files: Vec<RenderedText>, splitting: Splitting) -> Result<Self, ManifestError> {
+        files.retain(|file| !file.source().name().rsplit('/').next().unwrap_or("").starts_with('_'));
+        files.sort_by(|a, b| a.source().name().cmp(b.source().name()));
+        let unread: Vec<&Arc<SourceFile>> = files.iter().filter_map(RenderedText::unread).collect();
+        let size: usize = unread.iter().map(|file| file.text().len()).sum();
+        let read = |file: &&Arc<SourceFile>| splitting.documents(file);
+        let mut found = parallel::map(&unread, size > LARGE, read).into_iter();
         let mut manifest = Manifest::default();
         let mut failures = Vec::new();
-        for (file, objects) in files.iter().zip(found) {
-            for object in objects {
-                match object {
-                    Ok(object) => manifest.take(object, file),
+        for file in files {
+            let (file, documents) = match file {
+                RenderedText::Read(file, documents) => (file, documents),
+                // One was found for each.
+                RenderedText::Unread(file) => (file, found.next().unwrap_or_default()),
+            };
+            for document in documents {
+                match document {
+                    Ok(object) => manifest.take(object, &file),
                     Err(error) => failures.push(error),
                 }
             }
@@ -127,14 +172,18 @@ impl Manifest {
     }
 }
 
-/// Writes one document below a separator and a line that names its template, where that is known.
-pub fn write_document(out: &mut String, source: &str, text: &str) {
+/// One document below a separator and a line that names its template, where that is known: the texts that follow each
+/// other, for whoever writes them somewhere without a copy.
+pub fn document<'t>(source: &'t str, text: &'t str) -> [&'t str; 6] {
     if source.is_empty() {
-        return out.extend(["---\n", text, "\n"]);
+        return ["---\n", "", "", "", text, "\n"];
     }
-    for part in ["---\n", SOURCE, source, "\n", text, "\n"] {
-        out.push_str(part);
-    }
+    ["---\n", SOURCE, source, "\n", text, "\n"]
+}
+
+/// Appends a [`document`].
+pub fn write_document(out: &mut String, source: &str, text: &str) {
+    out.extend(document(source, text));
 }
 
 /// Reads a stored manifest (one of Helm's or ours) back into objects, in the order of the text.

@@ -14,8 +14,8 @@ use crate::chart::{Chart, ChartFile};
 use crate::data::version::{Constraint, Version};
 use crate::data::{Map, Value};
 use crate::diag::{Severity, SourceFile};
-use crate::manifest::{self, Manifest};
-use crate::render::{self, Capabilities, Job, Lookup, ReleaseInfo};
+use crate::manifest::{self, Manifest, RenderedText, Splitting};
+use crate::render::{self, Capabilities, EngineKind, Job, Lookup, ReleaseInfo, Remains, RenderedFile};
 use crate::values::{self, Compat, Processed, Provenance};
 
 /// What to render.
@@ -68,6 +68,8 @@ pub struct Rendered {
     pub notes: Option<String>,
     /// The files of crds/, the chart's first, then those of its subcharts.
     pub crds: Vec<Crd>,
+    /// What is left of rendering.
+    pub remains: Remains,
 }
 
 /// Renders a chart.
@@ -96,15 +98,26 @@ pub fn render(context: &Context<'_>, request: &Request<'_>) -> Result<Rendered, 
         lookup: request.lookup,
         options: request.options,
     };
-    let mut files = render::render(&job).map_err(|mut error| {
+    let splitting = match request.compat {
+        Compat::Helm4 => Splitting::Helm4,
+        Compat::Helm3 => Splitting::Helm3,
+    };
+    let mut notes = Vec::new();
+    let mut files = Vec::new();
+    let remains = render::render_each(&job, &mut |file| match file.engine {
+        _ if file.name.ends_with("NOTES.txt") => notes.push(file),
+        // While the next file is being executed.
+        EngineKind::Gotpl => files.push(RenderedText::read(file.into_output(), splitting)),
+        EngineKind::Tera => files.push(RenderedText::Unread(file.into_output())),
+    });
+    let remains = remains.map_err(|mut error| {
         blame::templates(&mut error, &values, &chart, request.provenance);
         error
     })?;
-    let notes = take_notes(&mut files, chart.name(), request.subchart_notes);
-    let texts: Vec<Arc<SourceFile>> = files.into_iter().map(render::RenderedFile::into_output).collect();
-    let manifest = manifest(context, request, &job, texts)?;
+    let notes = text_of_notes(notes, chart.name(), request.subchart_notes);
+    let manifest = manifest(context, request, &job, files, splitting)?;
     let crds = crds(&chart);
-    Ok(Rendered { chart, values, manifest, notes, crds })
+    Ok(Rendered { chart, values, manifest, notes, crds, remains })
 }
 
 /// The objects and hooks of rendered files, after the post-renderer.
@@ -112,19 +125,22 @@ fn manifest(
     context: &Context<'_>,
     request: &Request<'_>,
     job: &Job<'_>,
-    texts: Vec<Arc<SourceFile>>,
+    mut files: Vec<RenderedText>,
+    splitting: Splitting,
 ) -> Result<Manifest, OpsError> {
-    let sort = |texts: &[Arc<SourceFile>]| {
-        let sorted = match request.compat {
-            Compat::Helm4 => Manifest::from_rendered(texts),
-            Compat::Helm3 => Manifest::from_rendered_as_helm3(texts),
-        };
-        sorted.inspect_err(|_| context.progress.event(Event::Rendered(shown(texts))))
+    files.sort_by_cached_key(|file| render::execution_order(&file.source().name().into()));
+    let texts: Vec<Arc<SourceFile>> = files.iter().map(|file| Arc::clone(file.source())).collect();
+    let sort = |files: Vec<RenderedText>, texts: &[Arc<SourceFile>]| {
+        Manifest::from_files(files, splitting)
+            .inspect_err(|_| context.progress.event(Event::Rendered(shown(texts))))
     };
-    let mut manifest = sort(&texts).map_err(|error| blame::manifest(error, job))?;
+    let mut manifest = sort(files, &texts).map_err(|error| blame::manifest(error, job))?;
     match (request.post_renderer, request.compat) {
         (None, _) => {}
-        (Some(renderer), Compat::Helm4) => manifest = sort(&post_render::run(context, renderer, &texts)?)?,
+        (Some(renderer), Compat::Helm4) => {
+            let texts = post_render::run(context, renderer, &texts)?;
+            manifest = sort(texts.iter().cloned().map(RenderedText::Unread).collect(), &texts)?;
+        }
         (Some(renderer), Compat::Helm3) => post_render::run_on_manifest(context, renderer, &mut manifest)?,
     }
     for note in &manifest.notes {
@@ -171,20 +187,13 @@ fn check_cluster_version(chart: &Chart, capabilities: &Capabilities) -> Result<(
     ))
 }
 
-/// Takes every NOTES.txt out of the files and returns those that are wanted, joined by line breaks.
-fn take_notes(files: &mut Vec<render::RenderedFile>, chart: &str, subcharts: bool) -> Option<String> {
+/// The rendered NOTES.txt that are wanted, joined by line breaks.
+fn text_of_notes(mut files: Vec<RenderedFile>, chart: &str, subcharts: bool) -> Option<String> {
     let own = format!("{chart}/templates/NOTES.txt");
-    let mut notes = Vec::new();
-    files.retain(|file| {
-        let is_notes = file.name.ends_with("NOTES.txt");
-        if is_notes && (subcharts || *file.name == *own) {
-            notes.push((Arc::clone(&file.name), file.text.clone()));
-        }
-        !is_notes
-    });
+    files.retain(|file| subcharts || *file.name == *own);
     // The chart's own notes come first, those of its subcharts by name; Helm's order is random.
-    notes.sort_by_key(|(name, _)| (**name != *own, Arc::clone(name)));
-    let texts: Vec<String> = notes.into_iter().map(|(_, text)| text).collect();
+    files.sort_by_key(|file| (*file.name != *own, Arc::clone(&file.name)));
+    let texts: Vec<String> = files.into_iter().map(|file| file.text).collect();
     (!texts.is_empty()).then(|| texts.join("\n"))
 }
 

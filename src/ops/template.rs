@@ -3,6 +3,7 @@
 //! Invariant: the text is Helm's to the byte: objects, then hooks, `---` and a source line before each.
 
 use std::borrow::Cow;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,10 +11,10 @@ use super::lookup::StoreLookup;
 use super::options::{Apply, ChartRequest, ReleaseName, ValueSources};
 use super::pipeline::{self, Rendered};
 use super::{Context, OpsError, install, source};
-use crate::chart::ChartFile;
+use crate::chart::{Chart, ChartFile};
 use crate::cluster::Store;
 use crate::data::glob::PathPattern;
-use crate::manifest::{self, Event, Hook, Manifest, Object, split};
+use crate::manifest::{self, Event, Object, split};
 use crate::render::{self, Capabilities, ReleaseInfo};
 use crate::sys::fs;
 use crate::values::Compat;
@@ -89,8 +90,68 @@ pub struct TemplateReport {
     pub chart: String,
     /// Definitions, objects, hooks, in the order of the output.
     pub pieces: Vec<Piece>,
-    /// The whole output.
-    pub text: String,
+    layout: Layout,
+    /// The charts and all that was made of them. Taking them apart is a tenth of the work for a large chart, and a program
+    /// that ends once the report is printed can spare it by forgetting the report.
+    _made_of: (Chart, Rendered),
+}
+
+/// How the pieces follow each other in the output.
+#[derive(Debug, Clone, Copy)]
+enum Layout {
+    /// All of them.
+    Whole,
+    /// Those of `--show-only`: Helm 4 ends each with one line break more.
+    Picked(Compat),
+}
+
+impl TemplateReport {
+    /// Writes the output, a piece at a time: definitions can be megabytes and are never copied.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write_to(&self, out: &mut dyn Write) -> io::Result<()> {
+        match self.layout {
+            Layout::Whole => self.write_whole(out),
+            Layout::Picked(compat) => self.write_picked(out, compat),
+        }
+    }
+
+    /// Objects lose the white space at the end of them all, as Helm prints them.
+    fn write_whole(&self, out: &mut dyn Write) -> io::Result<()> {
+        if !self.pieces.iter().any(|piece| piece.is_last_object) {
+            out.write_all(b"\n")?;
+        }
+        for piece in &self.pieces {
+            let text = piece.text();
+            if piece.is_last_object {
+                let mut last = String::new();
+                manifest::write_document(&mut last, &piece.source, text.trim_end());
+                writeln!(out, "{}", last.trim_end())?;
+            } else {
+                write_parts(out, &manifest::document(&piece.source, &text))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn write_picked(&self, out: &mut dyn Write, compat: Compat) -> io::Result<()> {
+        for piece in &self.pieces {
+            // A file of crds/ may hold several documents; Helm shows the one that its source line stands at.
+            let whole = piece.text();
+            let first = split::split(&whole).next().map_or("", |found| found.text);
+            write_parts(out, &manifest::document(&piece.source, first))?;
+            let is_cut = first.len() < whole.trim_start().len();
+            if compat == Compat::Helm4 && !piece.is_last_object && !is_cut {
+                out.write_all(b"\n")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn write_parts(out: &mut dyn Write, parts: &[&str]) -> io::Result<()> {
+    parts.iter().try_for_each(|part| out.write_all(part.as_bytes()))
 }
 
 /// Renders a chart. With a store, `lookup` in templates asks it.
@@ -135,49 +196,18 @@ pub fn template(
             post_renderer: options.apply.post_renderer.as_ref(),
         },
     )?;
-    let mut report = output(&rendered, options);
-    report.name = name;
+    let mut pieces = pieces(&rendered, options);
+    let mut layout = Layout::Whole;
+    let root = rendered.chart.name().to_string();
     if !options.show_only.is_empty() {
-        report.pieces = show_only(&report, &options.show_only)?;
-        report.text = text_of(&report.pieces, options.apply.compat);
+        pieces = show_only(&pieces, &root, &options.show_only)?;
+        layout = Layout::Picked(options.apply.compat);
     }
-    Ok(report)
+    Ok(TemplateReport { name, chart: root, pieces, layout, _made_of: (chart, rendered) })
 }
 
-/// The pieces as they follow each other in the output.
-fn joined(pieces: &[Piece]) -> String {
-    let size = |piece: &Piece| {
-        let text = match &piece.body {
-            Body::Document(text) => text.len(),
-            Body::File(file) => file.data.len(),
-        };
-        text + piece.source.len() + 20
-    };
-    let mut text = String::with_capacity(pieces.iter().map(size).sum());
-    for piece in pieces {
-        manifest::write_document(&mut text, &piece.source, &piece.text());
-    }
-    text
-}
-
-/// The pieces as `--show-only` prints them: Helm 4 ends each with one line break more.
-fn text_of(pieces: &[Piece], compat: Compat) -> String {
-    let mut text = String::new();
-    for piece in pieces {
-        // A file of crds/ may hold several documents; Helm shows the one that its source line stands at.
-        let whole = piece.text();
-        let first = split::split(&whole).next().map_or("", |found| found.text);
-        manifest::write_document(&mut text, &piece.source, first);
-        let is_cut = first.len() < whole.trim_start().len();
-        if compat == Compat::Helm4 && !piece.is_last_object && !is_cut {
-            text.push('\n');
-        }
-    }
-    text
-}
-
-/// Everything in the order of the output. Objects lose the white space at the end of them all, as Helm prints them.
-fn output(rendered: &Rendered, options: &TemplateOptions) -> TemplateReport {
+/// Everything in the order of the output.
+fn pieces(rendered: &Rendered, options: &TemplateOptions) -> Vec<Piece> {
     let definitions = rendered.crds.iter().filter(|_| options.include_crds);
     let mut pieces: Vec<Piece> = definitions
         .map(|crd| Piece {
@@ -190,38 +220,31 @@ fn output(rendered: &Rendered, options: &TemplateOptions) -> TemplateReport {
     if let Some(last) = pieces.last_mut() {
         last.is_last_object = true;
     }
-    let mut text = joined(&pieces);
-    text.truncate(text.trim_end().len());
-    let start = text.len() - text.trim_start().len();
-    text.drain(..start);
-    text.push('\n');
     if !options.apply.no_hooks {
         let hooks = rendered.manifest.hooks.iter();
         let wanted = hooks.filter(|hook| !(options.skip_tests && hook.runs_at(Event::Test)));
-        let wanted: Vec<&Hook> = wanted.collect();
-        pieces.extend(wanted.iter().map(|hook| Piece::document(&hook.object)));
-        text.push_str(&Manifest::hooks_text(wanted));
+        pieces.extend(wanted.map(|hook| Piece::document(&hook.object)));
     }
-    TemplateReport { name: String::new(), chart: rendered.chart.name().to_string(), pieces, text }
+    pieces
 }
 
 /// The pieces of the wanted templates, in the order of the flags.
-fn show_only(report: &TemplateReport, wanted: &[String]) -> Result<Vec<Piece>, OpsError> {
+fn show_only(pieces: &[Piece], chart: &str, wanted: &[String]) -> Result<Vec<Piece>, OpsError> {
     let mut shown = Vec::new();
     for path in wanted {
         let portable = path.replace('\\', "/");
         let pattern = PathPattern::new(&portable).ok();
-        let prefix = format!("{}/", report.chart);
+        let prefix = format!("{chart}/");
         let matches = |piece: &&Piece| {
             let below = piece.source.strip_prefix(&prefix).unwrap_or(&piece.source);
             below == portable || pattern.as_ref().is_some_and(|pattern| pattern.matches(below))
         };
         let before = shown.len();
-        shown.extend(report.pieces.iter().filter(matches).cloned());
+        shown.extend(pieces.iter().filter(matches).cloned());
         if shown.len() == before {
             return Err(OpsError::refused_with(
                 format!("could not find template {path} in chart"),
-                near(report, &portable).map_or_else(
+                near(pieces, chart, &portable).map_or_else(
                     || "paths are relative to the chart: templates/NAME.yaml".to_string(),
                     |near| format!("did you mean `{near}`? (templates that write nothing cannot be shown)"),
                 ),
@@ -231,9 +254,9 @@ fn show_only(report: &TemplateReport, wanted: &[String]) -> Result<Vec<Piece>, O
     Ok(shown)
 }
 
-fn near(report: &TemplateReport, path: &str) -> Option<String> {
-    let prefix = format!("{}/", report.chart);
-    let paths = report.pieces.iter().map(|piece| piece.source.strip_prefix(&prefix).unwrap_or(&piece.source));
+fn near(pieces: &[Piece], chart: &str, path: &str) -> Option<String> {
+    let prefix = format!("{chart}/");
+    let paths = pieces.iter().map(|piece| piece.source.strip_prefix(&prefix).unwrap_or(&piece.source));
     crate::diag::did_you_mean(path, paths).map(str::to_string)
 }
 

@@ -20,6 +20,7 @@ mod scope;
 mod source_map;
 pub mod tera;
 
+use std::any::Any;
 use std::cmp::Reverse;
 use std::path::Path;
 use std::sync::Arc;
@@ -237,21 +238,44 @@ pub enum Passed {
 
 /// A template language at work.
 pub trait Engine {
-    /// Renders those of its files that are emitted; all of them are parsed, in the given order (see [`render`]).
+    /// Renders those of its files that are emitted; all of them are parsed, in the given order (see [`render_each`]).
     ///
     /// # Errors
     /// [`RenderError::Templates`] with every template that failed.
-    fn render(&self, job: &Job, files: &[TemplateFile]) -> Result<Vec<RenderedFile>, RenderError>;
+    fn render(
+        &self,
+        job: &Job,
+        files: &[TemplateFile],
+        out: &mut dyn FnMut(RenderedFile),
+    ) -> Result<Remains, RenderError>;
 }
 
-/// Renders all templates of a chart tree.
-///
-/// The files come in Helm's order of execution: the deepest path first and, among equals, from Z to A. NOTES.txt files
-/// are among them; library charts and files whose base name starts with `_` are parsed but not emitted.
+/// What rendering leaves behind that nobody reads any more: the parsed templates. To take them apart is a twentieth of the
+/// work for a large chart, so it is left to whoever has the time; a process that ends has not.
+#[derive(Debug, Clone, Default)]
+pub struct Remains {
+    parts: Vec<Arc<dyn Any + Send + Sync>>,
+}
+
+/// Renders all templates of a chart tree, in [`execution_order`]. NOTES.txt files are among them; library charts and files
+/// whose base name starts with `_` are parsed but not emitted.
 ///
 /// # Errors
 /// [`RenderError::Templates`] names every template that failed, of both engines.
 pub fn render(job: &Job) -> Result<Vec<RenderedFile>, RenderError> {
+    let mut rendered = Vec::new();
+    render_each(job, &mut |file| rendered.push(file))?;
+    rendered.sort_by_cached_key(|file| execution_order(&file.name));
+    Ok(rendered)
+}
+
+/// As [`render`], but hands each file over as soon as it is there: Go templates while the next one is being executed on
+/// another thread, so that the caller can read what came out meanwhile. Files of one language come in
+/// [`execution_order`], those of Tera last. After an error what was handed over counts for nothing.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_each(job: &Job, out: &mut dyn FnMut(RenderedFile)) -> Result<Remains, RenderError> {
     let mut of_gotpl = Vec::new();
     let mut of_tera = Vec::new();
     for (kind, file) in template_files(job)? {
@@ -260,27 +284,23 @@ pub fn render(job: &Job) -> Result<Vec<RenderedFile>, RenderError> {
             EngineKind::Tera => of_tera.push(file),
         }
     }
-    let mut rendered = Vec::new();
+    let mut remains = Remains::default();
     let mut failures = Vec::new();
     for (kind, files) in [(EngineKind::Gotpl, of_gotpl), (EngineKind::Tera, of_tera)] {
         if files.is_empty() {
             continue;
         }
         let result = match kind {
-            EngineKind::Gotpl => gotpl::GotplEngine.render(job, &files),
-            EngineKind::Tera => tera::TeraEngine.render(job, &files),
+            EngineKind::Gotpl => gotpl::GotplEngine.render(job, &files, out),
+            EngineKind::Tera => tera::TeraEngine.render(job, &files, out),
         };
         match result {
-            Ok(files) => rendered.extend(files),
+            Ok(more) => remains.parts.extend(more.parts),
             Err(RenderError::Templates(more)) => failures.extend(more),
             Err(other) => return Err(other),
         }
     }
-    if !failures.is_empty() {
-        return Err(RenderError::Templates(failures));
-    }
-    rendered.sort_by_cached_key(|file| execution_order(&file.name));
-    Ok(rendered)
+    if failures.is_empty() { Ok(remains) } else { Err(RenderError::Templates(failures)) }
 }
 
 /// The templates of the whole tree with their engines, in Helm's order of execution.
@@ -302,8 +322,8 @@ fn template_files(job: &Job) -> Result<Vec<(EngineKind, TemplateFile)>, RenderEr
     Ok(files)
 }
 
-/// Helm's order of parsing and execution: the deepest path first and, among equals, from Z to A, so that what a parent
-/// defines overrides what its children define.
-fn execution_order(path: &Arc<str>) -> Reverse<(usize, Arc<str>)> {
+/// Helm's order of parsing and execution, as a key to sort by: the deepest path first and, among equals, from Z to A, so
+/// that what a parent defines overrides what its children define.
+pub fn execution_order(path: &Arc<str>) -> Reverse<(usize, Arc<str>)> {
     Reverse((path.matches('/').count(), Arc::clone(path)))
 }

@@ -131,18 +131,52 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FsError> {
     Ok(bytes)
 }
 
-/// Reads a regular file of at most `limit` bytes into memory that can be shared, as it was when it was opened. What is read
-/// is never copied, which counts for files of megabytes.
+/// Files below this many bytes are read over the stack, so that one call of the system finds both their bytes and their end.
+const SMALL: usize = 4 << 10;
+
+/// Reads a regular file of `size` bytes, as a [`walk`] found it, into memory that can be shared. The system is not asked
+/// for the size again, which counts for a chart of hundreds of files, and what is read is copied at most once, which
+/// counts for files of megabytes. A file that has become smaller is read as it is.
 ///
 /// # Errors
-/// The file cannot be read, or is larger.
-pub fn read_shared(path: &Path, limit: u64) -> Result<Arc<[u8]>, FsError> {
-    let (mut file, size) = open_within(path, limit)?;
-    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, size as usize).collect();
-    // Nobody else can have it yet.
-    let buffer = Arc::get_mut(&mut bytes).unwrap_or_default();
-    let filled = fill(&mut file, buffer).map_err(FsError::io("read", path))?;
-    Ok(if filled as u64 == size { bytes } else { bytes[..filled].into() })
+/// The file cannot be read, or has become larger.
+pub fn read_shared(path: &Path, size: u64) -> Result<Arc<[u8]>, FsError> {
+    let failed = || FsError::io("read", path);
+    let mut file = File::open(path).map_err(failed())?;
+    let mut small = [0; SMALL];
+    let wanted = size as usize;
+    let (bytes, grew): (Arc<[u8]>, bool) = if let Some(buffer) = small.get_mut(..=wanted) {
+        let filled = fill_short(&mut file, buffer).map_err(failed())?;
+        (buffer[..filled.min(wanted)].into(), filled > wanted)
+    } else {
+        let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, wanted).collect();
+        // Nobody else can have it yet.
+        let buffer = Arc::get_mut(&mut bytes).unwrap_or_default();
+        let filled = fill(&mut file, buffer).map_err(failed())?;
+        let grew = filled == wanted && fill(&mut file, &mut [0]).map_err(failed())? > 0;
+        (if filled == wanted { bytes } else { bytes[..filled].into() }, grew)
+    };
+    if grew { Err(FsError::TooLarge { path: path.to_path_buf(), limit: size }) } else { Ok(bytes) }
+}
+
+/// Fills a buffer that is one byte longer than the file should be. What falls short of its end by that byte is the whole
+/// file, and no second call asks whether there is more.
+fn fill_short(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let room = buffer.len();
+    let mut filled = 0;
+    loop {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => return Ok(filled),
+            Ok(count) => {
+                filled += count;
+                if filled + 1 >= room {
+                    return Ok(filled);
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 fn open_within(path: &Path, limit: u64) -> Result<(File, u64), FsError> {
@@ -574,6 +608,22 @@ mod tests {
             missing.is_not_found() && missing.to_string().ends_with("no such file or directory"),
             "{missing}"
         );
+    }
+
+    #[test]
+    fn files_of_known_size_are_read_whole_or_refused_when_they_grew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        for size in [0, 1, SMALL - 2, SMALL - 1, SMALL, SMALL + 1, 100_000] {
+            let bytes: Vec<u8> = (0..size).map(|at| at as u8).collect();
+            fs::write(&path, &bytes).unwrap();
+            assert_eq!(*read_shared(&path, size as u64).unwrap(), bytes);
+            assert_eq!(*read_shared(&path, size as u64 + 7).unwrap(), bytes, "it shrank");
+            if size > 0 {
+                let grown = read_shared(&path, size as u64 - 1).unwrap_err();
+                assert!(matches!(grown, FsError::TooLarge { limit, .. } if limit == size as u64 - 1));
+            }
+        }
     }
 
     #[test]

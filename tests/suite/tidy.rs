@@ -30,6 +30,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("jsonschema", &["values/schema"]),
     ("k8s_openapi", &["cluster/kube/"]),
     ("kube", &["cluster/kube/"]),
+    ("memchr", &["gotpl/lexer"]),
     ("mimalloc", &["main"]),
     ("p256", &["sprig/"]),
     ("pgp", &["package/provenance"]),

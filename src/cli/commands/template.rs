@@ -147,7 +147,7 @@ impl Run for TemplateArgs {
         let store = if server { Some(session.store()?) } else { None };
         let report = session.with_context(|context| ops::template(context, store.as_deref(), &options))?;
         match &output_folder {
-            None => session.ui.out(&report.text)?,
+            None => session.ui.out_from(|out| report.write_to(out))?,
             Some(folder) => {
                 let paths =
                     session.with_context(|_| ops::write_files(&report, &session.host.resolve(folder)))?;
@@ -159,6 +159,8 @@ impl Run for TemplateArgs {
                 session.ui.line("")?;
             }
         }
+        // The process ends here, and the system takes its memory back faster than it can be taken apart.
+        std::mem::forget(report);
         Ok(Exit::Done)
     }
 }

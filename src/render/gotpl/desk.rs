@@ -11,7 +11,7 @@ use crate::render::{Lookup, RenderedFile};
 /// What comes over the line.
 enum Message {
     Question(Question),
-    File(Box<RenderedFile>),
+    Files(Vec<RenderedFile>),
 }
 
 /// A `lookup` call.
@@ -45,10 +45,42 @@ impl Line {
         answer.recv().unwrap_or_else(|_| Err(gone()))
     }
 
-    /// Hands over a file that is finished.
-    pub(super) fn hand_over(&self, file: RenderedFile) {
-        // Without a desk the caller is gone, and so is whoever wanted the file.
-        let _ = self.0.send(Message::File(Box::new(file)));
+    /// Room for finished files.
+    pub(super) fn batch(&self) -> Batch<'_> {
+        Batch { line: self, files: Vec::new(), bytes: 0 }
+    }
+}
+
+/// Bytes of text that are handed over together. To wake the other thread for each small file costs more than to read it.
+const ENOUGH: usize = 32 << 10;
+
+/// Finished files, which are handed over whenever there are [`ENOUGH`] of them, and the rest in the end.
+pub(super) struct Batch<'l> {
+    line: &'l Line,
+    files: Vec<RenderedFile>,
+    bytes: usize,
+}
+
+impl Batch<'_> {
+    /// Takes a finished file.
+    pub(super) fn push(&mut self, file: RenderedFile) {
+        self.bytes += file.text.len();
+        self.files.push(file);
+        if self.bytes >= ENOUGH {
+            self.hand_over();
+        }
+    }
+
+    fn hand_over(&mut self) {
+        self.bytes = 0;
+        // Without a desk the caller is gone, and so is whoever wanted the files.
+        let _ = self.line.0.send(Message::Files(std::mem::take(&mut self.files)));
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.hand_over();
     }
 }
 
@@ -57,7 +89,7 @@ impl Desk {
     pub(super) fn serve(self, lookup: Option<&dyn Lookup>, out: &mut dyn FnMut(RenderedFile)) {
         for message in self.0 {
             match (message, lookup) {
-                (Message::File(file), _) => out(*file),
+                (Message::Files(files), _) => files.into_iter().for_each(&mut *out),
                 (Message::Question(Question { words: [api_version, kind, namespace, name], reply }), Some(lookup)) => {
                     // Whoever asked waits for this very reply.
                     let _ = reply.send(lookup.lookup(&api_version, &kind, &namespace, &name));

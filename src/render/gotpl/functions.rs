@@ -8,7 +8,7 @@ use crate::gotpl::{Ctx, Func, FuncError, FuncTable, GoStr, Limit, Map, TemplateE
 use crate::render::{Options, Passed};
 use crate::sprig::{self, Entry, Family, Outside, entry};
 
-use super::lookups::Line;
+use super::desk::Line;
 use super::{durations, structured};
 
 type Answer = Result<Val, FuncError>;

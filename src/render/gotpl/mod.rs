@@ -7,20 +7,20 @@
 //! ```
 //!
 //! One set of defines serves all charts of the tree; a later file overrides an earlier one. Rendering runs on a thread of
-//! its own with a deep stack; `lookup` calls travel back to the calling thread, which is the only one that talks to a
-//! store.
+//! its own with a deep stack; finished files and `lookup` calls travel back to the calling thread, which is the only one
+//! that talks to a store.
 //!
 //! Invariant: every failed template of a run is reported, the first one with the text that Helm prints.
 
 #![allow(clippy::unnecessary_wraps, reason = "bodies of functions have one shape")]
 
 mod capabilities;
+mod desk;
 mod dot;
 mod durations;
 mod failure;
 mod files;
 mod functions;
-mod lookups;
 mod name;
 mod recording;
 mod structured;
@@ -41,10 +41,10 @@ pub use name::name_from_template;
 
 use super::source_map::Shifts;
 use super::{
-    Engine, EngineKind, Job, Record, RenderError, RenderedFile, Scope, TemplateFailure, TemplateFile, scopes,
+    Engine, EngineKind, Job, Record, Remains, RenderError, RenderedFile, Scope, TemplateFailure, TemplateFile, scopes,
 };
 use functions::HelmState;
-use lookups::Line;
+use desk::Line;
 use recording::Recording;
 
 /// Renders Go templates as Helm does.
@@ -67,10 +67,17 @@ struct Task<'a> {
     capabilities: &'a super::Capabilities,
     host: &'a crate::sys::Host,
     options: super::Options,
+    /// Whether `lookup` may ask.
+    asks: bool,
 }
 
 impl Engine for GotplEngine {
-    fn render(&self, job: &Job, files: &[TemplateFile]) -> Result<Vec<RenderedFile>, RenderError> {
+    fn render(
+        &self,
+        job: &Job,
+        files: &[TemplateFile],
+        out: &mut dyn FnMut(RenderedFile),
+    ) -> Result<Remains, RenderError> {
         let task = Task {
             scopes: scopes(job),
             files,
@@ -78,18 +85,16 @@ impl Engine for GotplEngine {
             capabilities: job.capabilities,
             host: job.host,
             options: job.options,
+            asks: job.lookup.is_some(),
         };
-        let (line, desk) = lookups::open();
-        let line = job.lookup.is_some().then_some(line);
+        let (line, desk) = desk::open();
         std::thread::scope(|threads| {
             let worker = std::thread::Builder::new()
                 .name("gotpl".to_string())
                 .stack_size(STACK)
                 .spawn_scoped(threads, move || task.run(line))
                 .map_err(|error| RenderError::Engine { engine: "gotpl", message: error.to_string() })?;
-            if let Some(lookup) = job.lookup {
-                desk.serve(lookup);
-            }
+            desk.serve(job.lookup, out);
             match worker.join() {
                 Ok(result) => result,
                 Err(panic) => std::panic::resume_unwind(panic),
@@ -99,9 +104,9 @@ impl Engine for GotplEngine {
 }
 
 impl Task<'_> {
-    fn run(&self, line: Option<Line>) -> Result<Vec<RenderedFile>, RenderError> {
+    fn run(&self, line: Line) -> Result<Remains, RenderError> {
         let set = self.parse()?;
-        let state = HelmState::new(self.options, line);
+        let state = HelmState::new(self.options, self.asks.then(|| line.clone()));
         let mut outside = Outside::new(self.host, Box::new(state));
         let options = gotpl::Options {
             missing_key: if self.options.strict { MissingKey::Error } else { MissingKey::Zero },
@@ -121,7 +126,7 @@ impl Task<'_> {
         let mut recorder = recording.clone();
         let recorder = recorder.as_mut().map(|recorder| recorder as &mut dyn Recorder);
         let mut ctx = Ctx::new(&set, &options, &mut outside, recorder);
-        let mut rendered = Vec::new();
+        let mut finished = line.batch();
         let mut failures = Vec::new();
         let mut size = 0;
         for file in self.files.iter().filter(|file| file.emitted) {
@@ -144,7 +149,7 @@ impl Task<'_> {
                     let (text, shifts) = final_text(bytes, record.map);
                     let (map, reads) =
                         recording.as_ref().map_or((None, None), |recording| recording.take(shifts, &text));
-                    rendered.push(RenderedFile {
+                    finished.push(RenderedFile {
                         name: Arc::clone(&file.name),
                         text,
                         damaged,
@@ -162,7 +167,11 @@ impl Task<'_> {
                 }
             }
         }
-        if failures.is_empty() { Ok(rendered) } else { Err(RenderError::Templates(failures)) }
+        if failures.is_empty() {
+            Ok(Remains { parts: vec![Arc::new(set)] })
+        } else {
+            Err(RenderError::Templates(failures))
+        }
     }
 
     /// All files in one set. The templates of library charts are not read, but for those whose name starts with `_`.

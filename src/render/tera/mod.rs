@@ -40,7 +40,7 @@ use std::sync::mpsc::channel;
 
 use tera::Tera;
 
-use super::{Engine, EngineKind, Job, RenderError, RenderedFile, TemplateFailure, TemplateFile, scopes};
+use super::{Engine, EngineKind, Job, Remains, RenderError, RenderedFile, TemplateFailure, TemplateFile, scopes};
 use crate::diag::{Diagnostic, SourceFile, Span, did_you_mean};
 
 use load::Tree;
@@ -55,7 +55,12 @@ pub struct TeraEngine;
 const STACK: usize = 64 << 20;
 
 impl Engine for TeraEngine {
-    fn render(&self, job: &Job, files: &[TemplateFile]) -> Result<Vec<RenderedFile>, RenderError> {
+    fn render(
+        &self,
+        job: &Job,
+        files: &[TemplateFile],
+        out: &mut dyn FnMut(RenderedFile),
+    ) -> Result<Remains, RenderError> {
         let mut nonce = [0; 8];
         job.host.random.fill(&mut nonce).map_err(RenderError::Random)?;
         let (ask, questions) = channel();
@@ -90,7 +95,9 @@ impl Engine for TeraEngine {
                     break;
                 }
             }
-            worker.join().unwrap_or_else(|_| Err(broken("it panicked".to_string())))
+            let rendered = worker.join().unwrap_or_else(|_| Err(broken("it panicked".to_string())))?;
+            rendered.into_iter().for_each(out);
+            Ok(Remains::default())
         })
     }
 }
