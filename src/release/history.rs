@@ -3,7 +3,7 @@
 //! Invariant: listings read labels and annotations only (and the payload of records that Helm wrote, when their row is
 //! shown); every write names the version of the record that it changes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::cluster::{Query, Store, StoreError, Stored, Write};
 use crate::data::time::{Time, Zone};
@@ -13,7 +13,7 @@ use crate::sys::Clock;
 use super::lock::Lease;
 use super::record::{self, OWNER, PART_OWNER};
 use super::selector::Selector;
-use super::{Driver, Release, ReleaseError, Status, Statuses, Summary, transition};
+use super::{Driver, Release, ReleaseError, Status, Statuses, Summary, codec, transition};
 
 /// How often a record that disappears while it is read is looked for again.
 const ATTEMPTS: usize = 3;
@@ -44,6 +44,7 @@ pub struct Record {
     /// What was known when it failed, as JSON; kept beside the payload.
     pub evidence: Option<String>,
     uid: String,
+    labels: BTreeMap<String, String>,
     resource_version: u64,
     stored_status: Option<Status>,
     created_at: Option<String>,
@@ -58,6 +59,7 @@ impl Record {
             lease,
             evidence: None,
             uid: String::new(),
+            labels: BTreeMap::new(),
             resource_version: 0,
             stored_status: None,
             created_at: None,
@@ -68,6 +70,11 @@ impl Record {
     /// Given to the record when it was made; a revision that was purged and made again has another. Empty before it is there.
     pub fn uid(&self) -> &str {
         &self.uid
+    }
+
+    /// The labels of the record in the store, those of the system among them; empty before it is there.
+    pub fn stored_labels(&self) -> &BTreeMap<String, String> {
+        &self.labels
     }
 
     /// Version of the record in the store; 0 before it is there.
@@ -265,6 +272,7 @@ impl History<'_> {
             let stored = results.get(save.at).and_then(Option::as_ref);
             record.resource_version = stored.map_or(0, |stored| stored.resource_version);
             record.uid = stored.map(|stored| stored.uid.clone()).unwrap_or_default();
+            record.labels = stored.map(|stored| stored.labels.clone()).unwrap_or_default();
             record.stored_status = Some(record.release.info.status);
             record.created_at = save.created_at;
             record.parts = save.parts;
@@ -442,19 +450,27 @@ impl History<'_> {
 
     /// Reads the payloads that are still needed, and adds the rows to a listing.
     fn complete_into(&self, rows: Vec<Row>, listing: &mut Listing) -> Result<(), ReleaseError> {
-        let mut bodies = self.bodies(&rows)?;
+        let mut heads = self.heads(&rows)?;
         for mut row in rows {
             if !row.complete {
-                let there = History { namespace: &row.stored.id.namespace, ..*self };
-                let body = bodies.remove(&row.stored.id);
-                match there.loaded_or_read(body, &row.summary) {
-                    Ok(record) => row.summary.fill_from_release(&record.release),
-                    Err(ReleaseError::NotFound { .. }) => continue,
-                    Err(ReleaseError::Undecodable { record, reason }) => {
-                        listing.skipped.push((record, reason));
+                match heads.remove(&row.stored.id) {
+                    Some(Ok(head)) => row.summary.fill_from_head(head),
+                    Some(Err(reason)) => {
+                        listing.skipped.push((row.stored.id.name, reason));
                         continue;
                     }
-                    Err(error) => return Err(error),
+                    None => {
+                        let there = History { namespace: &row.stored.id.namespace, ..*self };
+                        match there.get(&row.summary.name, row.summary.revision) {
+                            Ok(record) => row.summary.fill_from_release(&record.release),
+                            Err(ReleaseError::NotFound { .. }) => continue,
+                            Err(ReleaseError::Undecodable { record, reason }) => {
+                                listing.skipped.push((record, reason));
+                                continue;
+                            }
+                            Err(error) => return Err(error),
+                        }
+                    }
                 }
             }
             listing.rows.push(row.summary);
@@ -462,44 +478,55 @@ impl History<'_> {
         Ok(())
     }
 
-    /// The records of rows that need their payload, several at once; in one list when they are many, as a client of a cluster
-    /// may send only so many requests a second.
-    fn bodies(&self, rows: &[Row]) -> Result<HashMap<ObjectRef, Stored>, ReleaseError> {
-        let open: Vec<&Row> = rows.iter().filter(|row| !row.complete).collect();
-        let [first, others @ ..] = &open[..] else { return Ok(HashMap::new()) };
+    /// What the payloads of rows that need them tell, without keeping one: several are read at once, in one list when they are
+    /// many, as a client of a cluster may send only so many requests a second. Records that have their payload in parts, and
+    /// those that were gone, are left out.
+    fn heads(&self, rows: &[Row]) -> Result<HashMap<ObjectRef, Result<codec::Head, String>>, ReleaseError> {
+        let open: Vec<&Row> =
+            rows.iter().filter(|row| !row.complete && record::part_names(&row.stored).is_empty()).collect();
+        let mut heads = HashMap::with_capacity(open.len());
+        let mut keep = |stored: Stored| {
+            let head = record::payload(&stored).and_then(|text| codec::decode_head(&text));
+            heads.insert(stored.id, head);
+        };
         if open.len() < MANY {
             let ids: Vec<ObjectRef> = open.iter().map(|row| row.stored.id.clone()).collect();
-            let found = self.store.get_each(&ids)?.into_iter().flatten();
-            return Ok(found.map(|stored| (stored.id.clone(), stored)).collect());
+            self.store.get_each(&ids)?.into_iter().flatten().for_each(keep);
+            return Ok(heads);
         }
-        // What all of them share keeps the others out of the list.
-        let mut labels = BTreeMap::from([("owner".to_string(), OWNER.to_string())]);
-        for label in ["name", "status"] {
-            let shared = first.stored.labels.get(label);
-            if let Some(value) =
-                shared.filter(|_| others.iter().all(|row| row.stored.labels.get(label) == shared))
-            {
-                labels.insert(label.to_string(), value.clone());
+        let wanted: HashSet<&ObjectRef> = open.iter().map(|row| &row.stored.id).collect();
+        self.store.visit(&self.query_of(&open), &mut |stored| {
+            if wanted.contains(&stored.id) {
+                keep(stored);
             }
+            Ok(())
+        })?;
+        Ok(heads)
+    }
+
+    /// A query for the records of rows. What all of them share keeps others out.
+    fn query_of(&self, rows: &[&Row]) -> Query {
+        let mut labels = BTreeMap::from([("owner".to_string(), OWNER.to_string())]);
+        let mut namespace = None;
+        if let [first, others @ ..] = rows {
+            for label in ["name", "status"] {
+                let shared = first.stored.labels.get(label);
+                if let Some(value) =
+                    shared.filter(|_| others.iter().all(|row| row.stored.labels.get(label) == shared))
+                {
+                    labels.insert(label.to_string(), value.clone());
+                }
+            }
+            let there = &first.stored.id.namespace;
+            namespace = others.iter().all(|row| row.stored.id.namespace == *there).then(|| there.clone());
         }
-        let namespace = &first.stored.id.namespace;
-        let query = Query {
+        Query {
             group_kind: Some((String::new(), self.driver.kind().to_string())),
-            namespace: others
-                .iter()
-                .all(|row| row.stored.id.namespace == *namespace)
-                .then(|| namespace.clone()),
+            namespace,
             labels,
             metadata_only: false,
             limit: 0,
-        };
-        Ok(self.store.list(&query)?.into_iter().map(|stored| (stored.id.clone(), stored)).collect())
-    }
-
-    /// The record of a body that was read already, else of what is in the store.
-    fn loaded_or_read(&self, body: Option<Stored>, row: &Summary) -> Result<Record, ReleaseError> {
-        let loaded = body.map(|stored| self.load(&stored)).transpose()?.flatten();
-        loaded.map_or_else(|| self.get(&row.name, row.revision), Ok)
+        }
     }
 
     /// Names of all parts that a revision has or had.
@@ -556,6 +583,7 @@ impl History<'_> {
             lease: Lease::read(&stored.annotations),
             evidence: stored.annotations.get(record::EVIDENCE).cloned(),
             uid: stored.uid.clone(),
+            labels: stored.labels.clone(),
             resource_version: stored.resource_version,
             stored_status: Some(record::status(stored)),
             created_at: stored.labels.get("createdAt").cloned(),
