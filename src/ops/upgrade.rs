@@ -123,6 +123,7 @@ pub fn decide(
         definitions: Vec::new(),
         namespace: None,
         superseded: superseded(&history, current)?,
+        left: None,
         execution: options.apply.execution(method, options.history_max),
     };
     if options.apply.dry_run == DryRun::Client {

@@ -76,7 +76,7 @@ pub struct Release {
     /// Labels that the user gave.
     #[serde(skip)]
     pub labels: BTreeMap<String, String>,
-    /// Digest of the saved plan that made it; `None` when none did.
+    /// Digest of the saved plan that made it, or that ended it; `None` when none did.
     #[serde(skip)]
     pub plan: Option<String>,
 }
