@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{StoreError, Stored};
+use super::{Query, StoreError, Stored};
 use crate::data::Value;
 use crate::manifest::ObjectRef;
 
@@ -155,6 +155,12 @@ pub trait Cluster: Send + Sync {
     /// # Errors
     /// The cluster cannot be asked.
     fn shown(&self, ids: &[ObjectRef]) -> Result<Vec<Option<Shown>>, StoreError>;
+
+    /// How the cluster shows the objects of a kind that match, in its own order.
+    ///
+    /// # Errors
+    /// The cluster cannot be asked.
+    fn shown_list(&self, query: &Query) -> Result<Vec<Shown>, StoreError>;
 
     /// Makes fields that [`FIELD_MANAGER`] set by client-side apply its own in the sense of server-side apply, so that what a
     /// later manifest leaves out goes. Needed once before the first [`Request::Apply`] to an object that was made without.

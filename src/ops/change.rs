@@ -126,12 +126,15 @@ pub fn live_manifest(history: &History<'_>, last: &Release) -> Result<String, Op
     if matches!(last.info.status, Status::Deployed | Status::Uninstalled) {
         return Ok(manifest);
     }
-    let before = history.revisions(&last.name)?.into_iter().rev().filter(|row| row.revision < last.version);
+    let before = history.states(&last.name)?.into_iter().rev().filter(|row| row.revision < last.version);
     for row in before {
         match row.status {
             Status::Uninstalled => break,
             Status::Superseded | Status::Unknown => continue,
-            _ => manifest.push_str(&history.get(&last.name, row.revision)?.release.manifest),
+            _ => {
+                let record = history.get_readable(&last.name, row.revision)?;
+                manifest.extend(record.map(|record| record.release.manifest));
+            }
         }
         if row.status == Status::Deployed {
             break;

@@ -7,11 +7,12 @@ use regex::Regex;
 use super::change::{self, Target};
 use super::{Context, OpsError};
 use crate::cluster::live::Shown;
-use crate::cluster::{Query, Sought, Store, Stored};
+use crate::cluster::{Cluster, Query, Sought, Store, StoreError, Stored};
 use crate::data::{Map, Value};
 use crate::manifest::{self, ObjectRef};
 use crate::release::{Filter, Record, Release, ReleaseError, Selector, Sort, Status, Statuses, Summary};
 use crate::values::{self, Compat};
+use crate::wait;
 
 /// What to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -134,8 +135,16 @@ pub enum Objects {
     /// As the store has them.
     Stored(Vec<Stored>),
     /// As a cluster shows them.
-    Shown(Vec<(ObjectRef, Shown)>),
+    Shown {
+        /// Those of the manifest.
+        objects: Vec<(ObjectRef, Shown)>,
+        /// The pods of its workloads.
+        pods: Vec<Shown>,
+    },
 }
+
+/// Most pods of one workload that are shown.
+const MOST_PODS: usize = 100;
 
 /// How a release stands. `shown` asks for its objects as the cluster shows them to people, where there is a cluster.
 ///
@@ -165,7 +174,9 @@ pub fn status(
         Some(cluster) => {
             let ids: Vec<ObjectRef> = ids().collect();
             let found = cluster.shown(&ids)?;
-            Objects::Shown(there(ids, found, &mut missing).collect())
+            let workloads = wanted.iter().zip(&sought).zip(&found).filter(|(_, found)| found.is_some());
+            let pods = pods(cluster, workloads.map(|((object, sought), _)| (&sought.id, &object.body)))?;
+            Objects::Shown { objects: there(ids, found, &mut missing).collect(), pods }
         }
         None => {
             let found = target.store.find_each(&sought)?;
@@ -177,6 +188,40 @@ pub fn status(
         missing.clear();
     }
     Ok(StatusReport { release, objects, missing })
+}
+
+/// The pods of workloads, each once.
+fn pods<'o>(
+    cluster: &dyn Cluster,
+    objects: impl Iterator<Item = (&'o ObjectRef, &'o Value)>,
+) -> Result<Vec<Shown>, OpsError> {
+    let mut found: Vec<Shown> = Vec::new();
+    for (id, body) in objects.filter(|(_, body)| body.path(["spec", "template"]).is_some()) {
+        let labels = wait::selector(id, body);
+        if labels.is_empty() {
+            continue;
+        }
+        let query = Query {
+            group_kind: Some((String::new(), "Pod".to_string())),
+            namespace: Some(id.namespace.clone()),
+            labels,
+            limit: MOST_PODS,
+            ..Query::default()
+        };
+        match cluster.shown_list(&query) {
+            Ok(pods) => {
+                for pod in pods {
+                    if !found.iter().any(|known| known.cells.first() == pod.cells.first()) {
+                        found.push(pod);
+                    }
+                }
+            }
+            // Who may not see pods sees the rest.
+            Err(StoreError::Forbidden { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(found)
 }
 
 /// Those that were found; the others are missing.

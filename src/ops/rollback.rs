@@ -123,7 +123,8 @@ pub fn decide(
         plan: change::plan(context, target, &wanted)?,
         definitions: Vec::new(),
         namespace: None,
-        superseded: all_deployed(&history, &options.release)?,
+        // All of them give way.
+        superseded: history.all_deployed(&options.release, None)?,
         left: Some(last.release),
         execution: Execution {
             method,
@@ -144,7 +145,7 @@ fn revisions(history: &History<'_>, options: &RollbackOptions) -> Result<(Record
     let missing = || ReleaseError::NotFound { name: name.clone(), revision: None };
     let last = history.last(name)?.ok_or_else(missing)?;
     let revision = options.revision.unwrap_or_else(|| last.release.version.saturating_sub(1));
-    let known = history.revisions(name)?;
+    let known = history.states(name)?;
     if !known.iter().any(|row| row.revision == revision) {
         let revisions: Vec<String> = known.iter().map(|row| row.revision.to_string()).collect();
         return Err(OpsError::refused_with(
@@ -174,11 +175,4 @@ fn pending(context: &Context<'_>, last: &Release, old: &Release, options: &Rollb
     };
     // Hooks keep when they ran last, as in Helm's records: a rollback runs few of them again.
     release
-}
-
-/// Every revision that counts as deployed: all of them give way.
-pub(super) fn all_deployed(history: &History<'_>, name: &str) -> Result<Vec<Record>, OpsError> {
-    let rows = history.revisions(name)?;
-    let deployed = rows.iter().filter(|row| row.status == Status::Deployed);
-    deployed.map(|row| history.get(name, row.revision).map_err(OpsError::from)).collect()
 }

@@ -173,7 +173,7 @@ fn purge_uninstalled(
         return Err(deleted_already(&name));
     }
     if !options.dry_run {
-        purge(history, &name)?;
+        history.purge(&name)?;
     }
     Ok(UninstallReport { name, release: Some(last.release), plan: Plan::default() })
 }
@@ -183,17 +183,6 @@ fn deleted_already(name: &str) -> OpsError {
         format!("the release named \"{name}\" is already deleted"),
         format!("`bowline delete --purge {name}` removes its records too"),
     )
-}
-
-/// Deletes every record of a release, the oldest first, so that the last one tells the state until the end.
-fn purge(history: &History<'_>, name: &str) -> Result<(), OpsError> {
-    for row in history.revisions(name)? {
-        match history.delete(name, row.revision) {
-            Ok(()) | Err(ReleaseError::NotFound { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
 }
 
 fn plan_removal(
@@ -260,7 +249,7 @@ fn remove(
         return Err(error);
     }
     if !options.keep_history {
-        purge(history, &name)?;
+        history.purge(&name)?;
     }
     Ok(UninstallReport { name, release: Some(last.release), plan })
 }
@@ -287,7 +276,7 @@ fn remove_live(
     let mut last = run.record;
     delete_objects(history, &mut last, Vec::new(), options)?;
     if !options.keep_history {
-        purge(history, &name)?;
+        history.purge(&name)?;
     }
     if !after.is_empty() {
         return Err(OpsError::Afterwards { release: name, errors: after });
@@ -342,19 +331,13 @@ fn delete_objects(
     last.release.info.description =
         options.description.clone().unwrap_or_else(|| "Uninstallation complete".to_string());
     last.lease = None;
-    let mut superseded = if options.keep_history { deployed_before(history, last)? } else { Vec::new() };
+    let (name, newest) = (&last.release.name, last.release.version);
+    let mut superseded =
+        if options.keep_history { history.all_deployed(name, Some(newest))? } else { Vec::new() };
     for old in &mut superseded {
         old.release.info.status = Status::Superseded;
     }
     let mut records: Vec<&mut Record> = std::iter::once(last).chain(superseded.iter_mut()).collect();
     history.save(&mut records, writes)?;
     Ok(())
-}
-
-/// Earlier revisions that still count as deployed.
-fn deployed_before(history: &History<'_>, last: &Record) -> Result<Vec<Record>, OpsError> {
-    let rows = history.revisions(&last.release.name)?;
-    let others =
-        rows.iter().filter(|row| row.status == Status::Deployed && row.revision != last.release.version);
-    others.map(|row| history.get(&last.release.name, row.revision).map_err(OpsError::from)).collect()
 }

@@ -145,6 +145,18 @@ pub struct Listing {
     pub skipped: Vec<(String, String)>,
 }
 
+/// A revision by its labels alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    /// Its number.
+    pub revision: u64,
+    /// How it stands.
+    pub status: Status,
+}
+
+/// The names of parts by revision.
+type Parts = BTreeMap<u64, Vec<String>>;
+
 /// A record's row, and whether its payload is still needed.
 struct Row {
     summary: Summary,
@@ -164,6 +176,46 @@ impl History<'_> {
         let mut listing = Listing::default();
         self.complete_into(rows, &mut listing)?;
         Ok(listing.rows)
+    }
+
+    /// Numbers and states of all revisions of a release, oldest first, by their labels alone. Empty when there is no such
+    /// release. Records that cannot be read are among them.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn states(&self, name: &str) -> Result<Vec<State>, ReleaseError> {
+        let rows = self.rows(&[("name", name)], false)?;
+        let state = |row: &Row| State { revision: row.summary.revision, status: row.summary.status };
+        let mut states: Vec<State> = rows.iter().map(state).collect();
+        states.sort_by_key(|state| state.revision);
+        Ok(states)
+    }
+
+    /// The revisions of a release that count as deployed, but for one, oldest first: mostly one, and none when it is that one.
+    /// Those that cannot be read or went away meanwhile are left out.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn all_deployed(&self, name: &str, but: Option<u64>) -> Result<Vec<Record>, ReleaseError> {
+        let mut found = Vec::new();
+        for state in self.states(name)? {
+            if state.status == Status::Deployed && Some(state.revision) != but {
+                found.extend(self.get_readable(name, state.revision)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// One revision; `None` when it cannot be read or is not there any more.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn get_readable(&self, name: &str, revision: u64) -> Result<Option<Record>, ReleaseError> {
+        match self.get(name, revision) {
+            Ok(record) => Ok(Some(record)),
+            Err(ReleaseError::Undecodable { .. } | ReleaseError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The newest revision without its payload; `None` when there is none.
@@ -340,17 +392,68 @@ impl History<'_> {
     /// # Errors
     /// [`ReleaseError::NotFound`]; the store fails.
     pub fn delete(&self, name: &str, revision: u64) -> Result<(), ReleaseError> {
-        let id = self.driver.id(self.namespace, &record::object_name(name, revision));
-        let mut writes = vec![Write::Delete { id, expected: None }];
-        for part in self.part_names(name, revision)? {
-            writes.push(Write::Delete { id: self.driver.id(self.namespace, &part), expected: None });
-        }
+        let parts = self.part_names(name, revision)?;
+        self.delete_with(name, revision, &parts)
+    }
+
+    fn delete_with(&self, name: &str, revision: u64, parts: &[String]) -> Result<(), ReleaseError> {
+        let record = record::object_name(name, revision);
+        let writes: Vec<Write> = std::iter::once(&record)
+            .chain(parts)
+            .map(|name| Write::Delete { id: self.driver.id(self.namespace, name), expected: None })
+            .collect();
         match self.store.batch(&writes) {
             Ok(_) => Ok(()),
             Err(StoreError::NotFound { .. }) => {
                 Err(ReleaseError::NotFound { name: name.to_string(), revision: Some(revision) })
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Deletes every revision of a release, the oldest first, so that the last one tells the state until the end.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn purge(&self, name: &str) -> Result<(), ReleaseError> {
+        let (states, parts) = self.states_with_parts(name)?;
+        for State { revision, .. } in states {
+            match self.delete_with(name, revision, parts.get(&revision).map_or(&[][..], Vec::as_slice)) {
+                Ok(()) | Err(ReleaseError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`History::states`], and the names of all parts that each revision has or had.
+    fn states_with_parts(&self, name: &str) -> Result<(Vec<State>, Parts), ReleaseError> {
+        let (mut states, mut parts) = (Vec::new(), Parts::new());
+        for stored in self.store.list(&self.metadata(&[("name", name)]))? {
+            match stored.labels.get("owner").map(String::as_str) {
+                Some(OWNER) => states.extend(
+                    Summary::of_labels(&stored)
+                        .map(|row| State { revision: row.revision, status: row.status }),
+                ),
+                Some(PART_OWNER) => {
+                    let revision = stored.labels.get("version").and_then(|text| text.parse().ok());
+                    parts.entry(revision.unwrap_or_default()).or_default().push(stored.id.name);
+                }
+                _ => {}
+            }
+        }
+        states.sort_by_key(|state| state.revision);
+        Ok((states, parts))
+    }
+
+    /// A query for objects with some labels in the namespace, without their bodies.
+    fn metadata(&self, labels: &[(&str, &str)]) -> Query {
+        Query {
+            group_kind: Some((String::new(), self.driver.kind().to_string())),
+            namespace: Some(self.namespace.to_string()),
+            labels: labels.iter().map(|(key, value)| ((*key).to_string(), (*value).to_string())).collect(),
+            metadata_only: true,
+            limit: 0,
         }
     }
 
@@ -363,16 +466,14 @@ impl History<'_> {
         if max == 0 {
             return Ok(Vec::new());
         }
-        let mut rows = self.rows(&[("name", name)], false)?;
-        rows.sort_by_key(|row| row.summary.revision);
-        let excess = (rows.len() + 1).saturating_sub(max);
-        let deployed = rows.iter().rev().find(|row| row.summary.status == Status::Deployed);
-        let deployed = deployed.map(|row| row.summary.revision);
-        let doomed =
-            rows.iter().map(|row| row.summary.revision).filter(|revision| Some(*revision) != deployed);
+        let (states, parts) = self.states_with_parts(name)?;
+        let excess = (states.len() + 1).saturating_sub(max);
+        let deployed = states.iter().rev().find(|state| state.status == Status::Deployed);
+        let deployed = deployed.map(|state| state.revision);
+        let doomed = states.iter().map(|state| state.revision).filter(|revision| Some(*revision) != deployed);
         let (mut deleted, mut errors) = (Vec::new(), Vec::new());
         for revision in doomed.take(excess) {
-            match self.delete(name, revision) {
+            match self.delete_with(name, revision, parts.get(&revision).map_or(&[][..], Vec::as_slice)) {
                 Ok(()) | Err(ReleaseError::NotFound { .. }) => deleted.push(revision),
                 Err(ReleaseError::Store(error)) => errors.push(error),
                 Err(error) => return Err(error),
@@ -429,14 +530,11 @@ impl History<'_> {
 
     /// The records with some labels, by their labels and annotations.
     fn rows(&self, labels: &[(&str, &str)], all_namespaces: bool) -> Result<Vec<Row>, ReleaseError> {
-        let labels = labels.iter().chain(&[("owner", OWNER)]);
-        let query = Query {
-            group_kind: Some((String::new(), self.driver.kind().to_string())),
-            namespace: (!all_namespaces).then(|| self.namespace.to_string()),
-            labels: labels.map(|(key, value)| ((*key).to_string(), (*value).to_string())).collect(),
-            metadata_only: true,
-            limit: 0,
-        };
+        let labels: Vec<(&str, &str)> = labels.iter().copied().chain([("owner", OWNER)]).collect();
+        let mut query = self.metadata(&labels);
+        if all_namespaces {
+            query.namespace = None;
+        }
         let found = self.store.list(&query)?;
         Ok(found
             .into_iter()
@@ -531,18 +629,8 @@ impl History<'_> {
 
     /// Names of all parts that a revision has or had.
     fn part_names(&self, name: &str, revision: u64) -> Result<Vec<String>, ReleaseError> {
-        let labels = [
-            ("name", name.to_string()),
-            ("owner", PART_OWNER.to_string()),
-            ("version", revision.to_string()),
-        ];
-        let query = Query {
-            group_kind: Some((String::new(), self.driver.kind().to_string())),
-            namespace: Some(self.namespace.to_string()),
-            labels: labels.into_iter().map(|(key, value)| (key.to_string(), value)).collect(),
-            metadata_only: true,
-            limit: 0,
-        };
+        let revision = revision.to_string();
+        let query = self.metadata(&[("name", name), ("owner", PART_OWNER), ("version", &revision)]);
         Ok(self.store.list(&query)?.into_iter().map(|stored| stored.id.name).collect())
     }
 

@@ -37,7 +37,7 @@ use crate::data::time::{Time, Zone};
 
 pub use driver::Driver;
 pub use error::ReleaseError;
-pub use history::{Filter, History, Listing, Record, Sort};
+pub use history::{Filter, History, Listing, Record, Sort, State};
 pub use lock::{Holder, Lease, Terms};
 pub use record::{RESERVED_LABELS, is_record_name, object_name};
 pub use selector::Selector;

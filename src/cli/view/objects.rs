@@ -10,6 +10,7 @@ use super::table::{Cell, Table};
 use crate::cli::error::Failure;
 use crate::cli::parse::Format;
 use crate::cli::ui::{Label, Paint};
+use crate::cluster::live::Shown;
 use crate::cluster::{Stored, ownership};
 use crate::data::time::{RFC3339, Time, Zone};
 use crate::manifest::ObjectRef;
@@ -83,13 +84,19 @@ pub fn resources(objects: &Objects, missing: &[ObjectRef], now: SystemTime, pain
             let now = now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
             for object in objects {
                 let age = age(now - object.created);
-                groups.add(&object.id, ["NAME", "AGE"], [object.id.name.as_str(), age.as_str()]);
+                groups.add(title(&object.id), ["NAME", "AGE"], [object.id.name.as_str(), age.as_str()]);
             }
         }
-        Objects::Shown(objects) => {
-            for (id, shown) in objects {
+        Objects::Shown { objects, pods } => {
+            let mut show = |title: String, shown: &Shown| {
                 let names = shown.columns.iter().map(|name| name.to_uppercase());
-                groups.add(id, names, shown.cells.iter().cloned());
+                groups.add(title, names, shown.cells.iter().cloned());
+            };
+            for (id, shown) in objects {
+                show(title(id), shown);
+            }
+            for pod in pods {
+                show("v1/Pod(related)".to_string(), pod);
             }
         }
     }
@@ -106,6 +113,10 @@ pub fn resources(objects: &Objects, missing: &[ObjectRef], now: SystemTime, pain
     text
 }
 
+fn title(id: &ObjectRef) -> String {
+    format!("{}/{}", id.version, id.kind)
+}
+
 /// Tables by kind, with their columns.
 #[derive(Default)]
 struct Groups(Vec<(String, Vec<String>, Table)>);
@@ -113,15 +124,14 @@ struct Groups(Vec<(String, Vec<String>, Table)>);
 impl Groups {
     fn add(
         &mut self,
-        id: &ObjectRef,
+        title: String,
         columns: impl IntoIterator<Item = impl Into<String>>,
         cells: impl IntoIterator<Item = impl Into<String>>,
     ) {
-        let title = format!("{}/{}", id.version, id.kind);
         let columns: Vec<String> = columns.into_iter().map(Into::into).collect();
         let known = self.0.iter().position(|(other, names, _)| *other == title && *names == columns);
         let at = known.unwrap_or_else(|| {
-            let mut table = Table::new();
+            let mut table = Table::new().like_kubectl();
             let names: Vec<&str> = columns.iter().map(String::as_str).collect();
             table.header(&names, None);
             self.0.push((title, columns, table));

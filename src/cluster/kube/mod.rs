@@ -169,6 +169,10 @@ impl Cluster for Kube {
         self.rows(ids)
     }
 
+    fn shown_list(&self, query: &Query) -> Result<Vec<Shown>, StoreError> {
+        self.rows_of(query)
+    }
+
     fn adopt_fields(&self, id: &ObjectRef) -> Result<bool, StoreError> {
         self.move_fields(id)
     }

@@ -194,16 +194,8 @@ impl<'s> Pages<'s> {
             0 => self.size,
             limit => self.size.min(limit.saturating_sub(self.taken)),
         };
-        let params = ListParams {
-            label_selector: self.selection.labels.clone(),
-            field_selector: self.selection.fields.clone(),
-            limit: u32::try_from(size).ok(),
-            continue_token: self.token.take(),
-            ..ListParams::default()
-        };
-        let request = kube::core::Request::new(resource.path(&self.selection.namespace)).list(&params);
-        let mut request =
-            request.map_err(|error| Trouble::Failed(StoreError::Internal(error.to_string())))?;
+        let request = ask_for(resource, self.selection, size, self.token.take());
+        let mut request = request.map_err(Trouble::Failed)?;
         if self.selection.metadata_only {
             request.headers_mut().insert(ACCEPT, http1::HeaderValue::from_static(METADATA));
         }
@@ -211,8 +203,27 @@ impl<'s> Pages<'s> {
     }
 }
 
+/// A request for one page of a list.
+pub(super) fn ask_for(
+    resource: &Resource,
+    selection: &Selection,
+    size: usize,
+    continue_token: Option<String>,
+) -> Result<Request<Vec<u8>>, StoreError> {
+    let params = ListParams {
+        label_selector: selection.labels.clone(),
+        field_selector: selection.fields.clone(),
+        limit: u32::try_from(size).ok(),
+        continue_token,
+        ..ListParams::default()
+    };
+    kube::core::Request::new(resource.path(&selection.namespace))
+        .list(&params)
+        .map_err(|error| StoreError::Internal(error.to_string()))
+}
+
 impl Selection {
-    fn of(query: &Query) -> Self {
+    pub(super) fn of(query: &Query) -> Self {
         Selection {
             namespace: query.namespace.clone().unwrap_or_default(),
             labels: selector(&query.labels),

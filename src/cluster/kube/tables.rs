@@ -9,13 +9,16 @@ use http1::header::ACCEPT;
 
 use super::Kube;
 use super::link::Link;
-use super::objects::get;
+use super::objects::{Selection, ask_for, get, kind_as_id};
 use super::parallel::parallel;
 use super::requests::error_of;
-use crate::cluster::StoreError;
 use crate::cluster::live::Shown;
+use crate::cluster::{Query, StoreError};
 use crate::data::Value;
 use crate::manifest::ObjectRef;
+
+/// Most rows of one list.
+const MOST_ROWS: usize = 500;
 
 const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
 
@@ -31,34 +34,51 @@ impl Kube {
         let mut ask = get(&resource, id)?;
         ask.headers_mut().insert(ACCEPT, HeaderValue::from_static(TABLE));
         match link.call(&ask) {
-            Ok(reply) => Ok(Some(shown(&reply.value()?))),
+            Ok(reply) => Ok(shown(&reply.value()?).into_iter().next()),
             Err(trouble) => match error_of(link, id, "get", trouble) {
                 StoreError::NotFound { .. } | StoreError::NoKind { .. } => Ok(None),
                 error => Err(error),
             },
         }
     }
+
+    /// See [`crate::cluster::Cluster::shown_list`].
+    pub(super) fn rows_of(&self, query: &Query) -> Result<Vec<Shown>, StoreError> {
+        let link = self.link()?;
+        let Some((group, kind)) = &query.group_kind else { return Ok(Vec::new()) };
+        let Some(resource) = self.discovery.preferred(&link, group, kind)? else { return Ok(Vec::new()) };
+        let selection = Selection::of(query);
+        let size = if query.limit == 0 { MOST_ROWS } else { query.limit };
+        let mut ask = ask_for(&resource, &selection, size, None)?;
+        ask.headers_mut().insert(ACCEPT, HeaderValue::from_static(TABLE));
+        let id = kind_as_id(&resource, &selection.namespace);
+        let reply = link.call(&ask).map_err(|trouble| error_of(&link, &id, "list", trouble))?;
+        Ok(shown(&reply.value()?))
+    }
 }
 
-/// The only row of a table; an object that is none has its name.
-fn shown(answer: &Value) -> Shown {
+/// The rows of a table; an object that is none has its name.
+fn shown(answer: &Value) -> Vec<Shown> {
     let list = |value: &Value, field: &str| -> Vec<Value> {
         value.get(field).and_then(Value::as_list).map(<[Value]>::to_vec).unwrap_or_default()
     };
+    if answer.get("kind").and_then(Value::as_str) != Some("Table") {
+        let name = answer.path(["metadata", "name"]).and_then(Value::as_str);
+        let named = |name: &str| Shown { columns: vec!["Name".to_string()], cells: vec![name.to_string()] };
+        return name.map(named).into_iter().collect();
+    }
     let columns = list(answer, "columnDefinitions");
-    let cells = list(answer, "rows").first().map(|row| list(row, "cells")).unwrap_or_default();
-    if columns.is_empty() || cells.is_empty() {
-        let name = answer.path(["metadata", "name"]).and_then(Value::as_str).unwrap_or("");
-        return Shown { columns: vec!["Name".to_string()], cells: vec![name.to_string()] };
-    }
-    let mut found = Shown::default();
-    for (column, cell) in columns.iter().zip(&cells) {
-        if matches!(column.get("priority"), None | Some(Value::Int(0))) {
-            found.columns.push(column.get("name").and_then(Value::as_str).unwrap_or("").to_string());
-            found.cells.push(text(cell));
+    let row = |row: &Value| {
+        let mut found = Shown::default();
+        for (column, cell) in columns.iter().zip(&list(row, "cells")) {
+            if matches!(column.get("priority"), None | Some(Value::Int(0))) {
+                found.columns.push(column.get("name").and_then(Value::as_str).unwrap_or("").to_string());
+                found.cells.push(text(cell));
+            }
         }
-    }
-    found
+        found
+    };
+    list(answer, "rows").iter().map(row).collect()
 }
 
 fn text(cell: &Value) -> String {
@@ -81,8 +101,9 @@ mod tests {
             columns: ["Name", "Data", "Age"].map(String::from).to_vec(),
             cells: ["a", "2", "<none>"].map(String::from).to_vec(),
         };
-        assert_eq!(shown(&serde_json::from_str(table).unwrap()), want);
+        assert_eq!(shown(&serde_json::from_str(table).unwrap()), [want]);
         let object = r#"{"kind":"Thing","metadata":{"name":"x"}}"#;
-        assert_eq!(shown(&serde_json::from_str(object).unwrap()).cells, ["x"]);
+        assert_eq!(shown(&serde_json::from_str(object).unwrap())[0].cells, ["x"]);
+        assert_eq!(shown(&serde_json::from_str(r#"{"kind":"ThingList","items":[]}"#).unwrap()), []);
     }
 }

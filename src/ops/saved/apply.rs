@@ -17,7 +17,7 @@ use crate::ops::change::{self, Target};
 use crate::ops::crds::Definition;
 use crate::ops::install::{self, ReleaseReport};
 use crate::ops::operation::{Kind, Newest, Operation};
-use crate::ops::{Context, OpsError, record, rollback, upgrade};
+use crate::ops::{Context, OpsError, record, upgrade};
 use crate::plan::{Method, Step, renew};
 use crate::release::Record;
 
@@ -51,7 +51,7 @@ pub fn apply(
         renew_objects(target, &mut operation)?;
         operation.superseded = match (operation.kind, last) {
             (Kind::Upgrade, Some(last)) => upgrade::giving_way(&history, last)?,
-            (Kind::Rollback, Some(_)) => rollback::all_deployed(&history, name)?,
+            (Kind::Rollback, Some(_)) => history.all_deployed(name, None)?,
             (Kind::Uninstall, last) => last.into_iter().collect(),
             (_, last) => install::giving_way(last),
         };
