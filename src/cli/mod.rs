@@ -18,6 +18,7 @@ pub mod error;
 pub mod help;
 pub mod interrupt;
 pub mod parse;
+pub mod passphrase;
 mod progress;
 pub mod report;
 pub mod settings;

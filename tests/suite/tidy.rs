@@ -32,9 +32,12 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("kube", &["cluster/kube/"]),
     ("mimalloc", &["main"]),
     ("p256", &["sprig/"]),
+    ("pgp", &["package/provenance"]),
     ("pulldown_cmark", &["repo/serve"]),
+    ("rand_core", &["package/provenance"]),
     ("reqwest", &["cluster/kube/", "sys/http"]),
-    ("rsa", &["sprig/"]),
+    ("rpassword", &["cli/ui"]),
+    ("rsa", &["package/provenance", "sprig/"]),
     ("rusqlite", &["cluster/sqlite"]),
     ("rustls", &["cluster/kube/transport", "sys/http"]),
     ("scrypt", &["sprig/"]),
@@ -51,6 +54,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tower_service", &["cluster/kube/transport"]),
     ("unicode_width", &["cli/"]),
     ("walkdir", &["sys/fs"]),
+    ("zeroize", &["package/provenance", "sys/secret"]),
 ];
 
 /// Longest file in lines, tests left out.

@@ -17,6 +17,7 @@ pub mod env;
 pub mod get;
 pub mod history;
 pub mod install;
+pub mod keygen;
 pub mod lint;
 pub mod list;
 pub mod objects;
@@ -34,6 +35,7 @@ pub mod template;
 pub mod test;
 pub mod uninstall;
 pub mod upgrade;
+pub mod verify;
 pub mod version;
 pub mod why;
 
@@ -170,6 +172,7 @@ pub const VERBS: &[&Verb] = &[
     &history::VERB,
     &repo::index::VERB,
     &install::VERB,
+    &keygen::VERB,
     &lint::VERB,
     &list::VERB,
     &objects::VERB,
@@ -187,6 +190,7 @@ pub const VERBS: &[&Verb] = &[
     &test::VERB,
     &uninstall::VERB,
     &upgrade::VERB,
+    &verify::VERB,
     &version::VERB,
     &why::VERB,
 ];
@@ -228,7 +232,7 @@ mod tests {
     }
 
     /// Commands of Helm that are not there yet.
-    const ABSENT: &[&str] = &["plugin", "push", "registry", "verify"];
+    const ABSENT: &[&str] = &["plugin", "push", "registry"];
 
     fn flags_of(path: &str) -> Option<Command> {
         let mut table = VERBS;

@@ -8,6 +8,7 @@ use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::ChartArgs;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::settings::Session;
+use crate::cli::view::changes;
 use crate::fetch::Provenance;
 use crate::ops::options::ChartRequest;
 use crate::ops::pull::{self, PullOptions};
@@ -19,7 +20,7 @@ pub const VERB: Verb = Verb {
     about: "Download charts",
     long: "\
 Downloads charts from a repository as archives, or unpacked with --untar. The digest that the repository's index gives
-is checked.",
+is checked; with --verify the signature too, before anything is written.",
     examples: "\
 bowline pull stable/web
 bowline pull stable/web --version '^2' --untar
@@ -57,8 +58,8 @@ impl PullArgs {
     pub(crate) fn resolve(self, session: &Session) -> Result<(Vec<ChartRequest>, PullOptions), Failure> {
         let mut charts = Vec::new();
         for reference in &self.references {
-            let mut chart = self.chart.resolve(session, reference)?;
-            if self.prov {
+            let mut chart = self.chart.resolve(session, reference);
+            if self.prov && !self.chart.verify {
                 chart.fetch.provenance = Provenance::IfThere;
             }
             charts.push(chart);
@@ -75,7 +76,10 @@ impl Run for PullArgs {
     fn run(self, session: &Session) -> Outcome {
         let (charts, options) = self.resolve(session)?;
         for chart in &charts {
-            session.with_context(|context| pull::pull(context, chart, &options))?;
+            let report = session.with_context(|context| pull::pull(context, chart, &options))?;
+            if let Some(verified) = &report.verified {
+                session.ui.out(&changes::verified(verified))?;
+            }
         }
         Ok(Exit::Done)
     }

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::resolve::{Place, Resolved};
-use super::{DepsEvent, DepsOptions, DepsReport, Parent};
+use super::{DepsEvent, DepsOptions, DepsReport, Parent, Signatures};
 use crate::chart::{Limits, load};
+use crate::data::digest::Digest;
 use crate::fetch::{FetchContext, FetchError, Provenance, Source, digest_of, download, entry_url};
-use crate::package::{PackOptions, pack};
+use crate::package::{PackOptions, pack, provenance};
 use crate::repo::config::Repository;
 use crate::repo::generate::is_archive;
 use crate::repo::parallel;
@@ -66,7 +67,10 @@ pub(super) fn save(
         }
     }
     let tasks: Vec<Task<'_>> = tasks.into_values().collect();
-    for (task, fetched) in tasks.iter().zip(parallel::map(&tasks, AT_ONCE, |task| fetch(task, context))) {
+    let signatures = options.signatures.as_ref();
+    for (task, fetched) in
+        tasks.iter().zip(parallel::map(&tasks, AT_ONCE, |task| fetch(task, signatures, context)))
+    {
         let stopped = || Err(FetchError::NoUrls { chart: task.name.to_string() });
         let fetched = fetched.unwrap_or_else(stopped);
         archives.push(fetched.map_err(|source| FetchError::Download {
@@ -77,11 +81,25 @@ pub(super) fn save(
     replace(parent, &archives, resolved, on_event)
 }
 
-fn fetch(task: &Task<'_>, context: &FetchContext<'_>) -> Result<Archive, FetchError> {
-    let located =
-        download(&task.url, &task.repository, task.digest.clone(), Provenance::No, context, Vec::new())?;
+fn fetch(
+    task: &Task<'_>,
+    signatures: Option<&Signatures>,
+    context: &FetchContext<'_>,
+) -> Result<Archive, FetchError> {
+    let wanted = match signatures {
+        None => Provenance::No,
+        Some(Signatures { required: false, .. }) => Provenance::IfThere,
+        Some(Signatures { required: true, .. }) => Provenance::Required,
+    };
+    let located = download(&task.url, &task.repository, task.digest.clone(), wanted, context, Vec::new())?;
     match located.source {
-        Source::Downloaded { file_name, bytes, .. } => Ok(Archive { file_name, bytes }),
+        Source::Downloaded { file_name, bytes, .. } => {
+            if let (Some(Signatures { keyring, .. }), Some(file)) = (signatures, &located.provenance) {
+                let now = context.host.now();
+                provenance::verify(&file_name, &Digest::of(&bytes), file, keyring, now)?;
+            }
+            Ok(Archive { file_name, bytes })
+        }
         Source::Folder(path) | Source::Archive(path) => {
             Err(FetchError::PathNotFound { path: path.display().to_string() })
         }
