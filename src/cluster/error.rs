@@ -233,6 +233,21 @@ fn told_fields(fields: &[FieldConflict]) -> String {
     format!("{}: {}", crate::diag::plural(fields.len(), "conflict"), told.join("; "))
 }
 
+impl StoreError {
+    /// What a cluster says about the object of a change, without its name, and whether that is a conflict with the managers of
+    /// fields; `None` for an error that is about something else: the connection, the namespace, the kind.
+    pub fn about_its_object(&self) -> Option<(bool, String)> {
+        match self {
+            StoreError::Fields { fields, .. } => Some((true, told_fields(fields))),
+            StoreError::Refused { reason, .. } => Some((false, reason.clone())),
+            StoreError::Forbidden { verb, reason, .. } => {
+                Some((false, format!("not allowed to {verb}: {reason}")))
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Hint for StoreError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{StoreError, Stored};
+use super::{Query, StoreError, Stored};
 use crate::data::Value;
 use crate::manifest::ObjectRef;
 
@@ -102,6 +102,15 @@ pub struct Kind {
     pub namespaced: bool,
 }
 
+/// An object as the cluster shows it to people: the columns of its kind, without those that only a wide table has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Shown {
+    /// The names of the columns: `Name`, `Ready`, `Age`.
+    pub columns: Vec<String>,
+    /// What is in them.
+    pub cells: Vec<String>,
+}
+
 /// What a watch saw.
 #[derive(Debug, Clone)]
 pub enum Seen {
@@ -131,7 +140,7 @@ pub struct LogOptions {
 /// A cluster that runs what it stores. All calls block; an interrupted process is looked for by the caller, between them.
 pub trait Cluster: Send + Sync {
     /// Carries a request out, or with `dry_run` only says what would come of it. Returns the object as it is then; `None`
-    /// for a deletion.
+    /// when a deletion left nothing of it, and the object when something holds it up for now.
     ///
     /// # Errors
     /// What the cluster refuses, or cannot be asked.
@@ -140,6 +149,18 @@ pub trait Cluster: Send + Sync {
     /// Carries out requests that do not depend on each other, several at once. All are tried; the answers are in their
     /// order.
     fn send_each(&self, requests: &[Request], dry_run: bool) -> Vec<Result<Option<Stored>, StoreError>>;
+
+    /// How the cluster shows some objects, in their order; `None` for what is not there.
+    ///
+    /// # Errors
+    /// The cluster cannot be asked.
+    fn shown(&self, ids: &[ObjectRef]) -> Result<Vec<Option<Shown>>, StoreError>;
+
+    /// How the cluster shows the objects of a kind that match, in its own order.
+    ///
+    /// # Errors
+    /// The cluster cannot be asked.
+    fn shown_list(&self, query: &Query) -> Result<Vec<Shown>, StoreError>;
 
     /// Makes fields that [`FIELD_MANAGER`] set by client-side apply its own in the sense of server-side apply, so that what a
     /// later manifest leaves out goes. Needed once before the first [`Request::Apply`] to an object that was made without.

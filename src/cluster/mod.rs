@@ -86,6 +86,15 @@ pub struct Query {
     pub limit: usize,
 }
 
+/// An object that is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sought {
+    /// Which.
+    pub id: ObjectRef,
+    /// Labels that it is thought to have, since it was given them once; empty when nothing is known.
+    pub labels: BTreeMap<String, String>,
+}
+
 /// One step of a batch.
 #[derive(Debug, Clone)]
 pub enum Write {
@@ -159,6 +168,16 @@ pub trait Store: Send + Sync {
         ids.iter().map(|id| self.get(id)).collect()
     }
 
+    /// The same, of objects of which labels are known, by which a store may find many of them at once. An object that has
+    /// other labels is found all the same.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn find_each(&self, sought: &[Sought]) -> Result<Vec<Option<Stored>>, StoreError> {
+        let ids: Vec<ObjectRef> = sought.iter().map(|sought| sought.id.clone()).collect();
+        self.get_each(&ids)
+    }
+
     /// The running cluster behind this store; `None` where nothing runs.
     fn cluster(&self) -> Option<&dyn Cluster> {
         None
@@ -169,6 +188,19 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// The store cannot be read.
     fn list(&self, query: &Query) -> Result<Vec<Stored>, StoreError>;
+
+    /// Hands on all objects that match, in any order, without having all of them in memory where there may be many. An object
+    /// may come a second time when it had to be read anew. An error of `on` ends it.
+    ///
+    /// # Errors
+    /// The store cannot be read, or what `on` failed with.
+    fn visit(
+        &self,
+        query: &Query,
+        on: &mut dyn FnMut(Stored) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.list(query)?.into_iter().try_for_each(on)
+    }
 
     /// Carries out the writes in order and returns the objects as they now are (`None` for a deletion).
     ///

@@ -20,7 +20,7 @@ use super::live::{self, Live};
 use super::options::{Wait, WaitStrategy};
 use super::pipeline::Crd;
 use super::{Context, OpsError};
-use crate::cluster::{Query, Store, Stored, Write};
+use crate::cluster::{Query, Sought, Store, Stored, Write, ownership};
 use crate::data::Value;
 use crate::diag::SourceFile;
 use crate::manifest::{self, Event, Object, ObjectRef};
@@ -126,12 +126,15 @@ pub fn live_manifest(history: &History<'_>, last: &Release) -> Result<String, Op
     if matches!(last.info.status, Status::Deployed | Status::Uninstalled) {
         return Ok(manifest);
     }
-    let before = history.revisions(&last.name)?.into_iter().rev().filter(|row| row.revision < last.version);
+    let before = history.states(&last.name)?.into_iter().rev().filter(|row| row.revision < last.version);
     for row in before {
         match row.status {
             Status::Uninstalled => break,
             Status::Superseded | Status::Unknown => continue,
-            _ => manifest.push_str(&history.get(&last.name, row.revision)?.release.manifest),
+            _ => {
+                let record = history.get_readable(&last.name, row.revision)?;
+                manifest.extend(record.map(|record| record.release.manifest));
+            }
         }
         if row.status == Status::Deployed {
             break;
@@ -196,18 +199,32 @@ pub fn plan(context: &Context<'_>, target: Target<'_>, wanted: &Wanted<'_>) -> R
 
 /// Makes a plan against the live objects, which are all asked for before.
 pub(super) fn make(store: &dyn Store, input: &plan::Input<'_>) -> Result<Plan, Broken> {
-    let mut ids: Vec<ObjectRef> = Vec::new();
-    for object in input.new.iter().chain(input.old) {
-        ids.push(plan::located(&object.id, input.namespace, input.scopes));
-    }
-    ids.sort();
-    ids.dedup_by(|one, two| one.same_object(two));
+    let at = |object: &Object| plan::located(&object.id, input.namespace, input.scopes);
+    // What the old manifests gave is there as they gave it; of what only the new one has nothing is known.
+    let old = input.old.iter().map(|object| Sought { id: at(object), labels: labels_given(&object.body) });
+    let new = input.new.iter().map(|object| Sought { id: at(object), labels: BTreeMap::new() });
+    let mut sought: Vec<Sought> = old.chain(new).collect();
+    sought.sort_by(|one, two| one.id.cmp(&two.id));
+    sought.dedup_by(|one, two| one.id.same_object(&two.id));
     // A kind that is defined by this very change has no objects yet.
-    ids.retain(|id| input.scopes.is_served(&id.group, &id.kind));
-    let found = store.get_each(&ids).map_err(Broken::Store)?;
-    let live: BTreeMap<(&str, &str, &str, &str), &Stored> =
-        ids.iter().zip(&found).filter_map(|(id, stored)| Some((key(id), stored.as_ref()?))).collect();
+    sought.retain(|sought| input.scopes.is_served(&sought.id.group, &sought.id.kind));
+    let found = store.find_each(&sought).map_err(Broken::Store)?;
+    let live: BTreeMap<(&str, &str, &str, &str), &Stored> = sought
+        .iter()
+        .zip(&found)
+        .filter_map(|(sought, stored)| Some((key(&sought.id), stored.as_ref()?)))
+        .collect();
     plan::make(input, |id| Ok(live.get(&key(id)).map(|stored| (*stored).clone())))
+}
+
+/// The labels that an object of a manifest gets when it is written for a release.
+pub(super) fn labels_given(body: &Value) -> BTreeMap<String, String> {
+    let own = body.path(["metadata", "labels"]).and_then(Value::as_map);
+    let text =
+        |(key, value): (&std::sync::Arc<str>, &Value)| Some((key.to_string(), value.as_str()?.to_string()));
+    let mut labels: BTreeMap<String, String> = own.into_iter().flatten().filter_map(text).collect();
+    labels.insert(ownership::MANAGED_BY.to_string(), ownership::MANAGED_BY_HELM.to_string());
+    labels
 }
 
 fn key(id: &ObjectRef) -> (&str, &str, &str, &str) {

@@ -4,6 +4,7 @@
 
 use crate::chart::error::ChartError;
 use crate::cluster::StoreError;
+use crate::cluster::live::Request;
 use crate::diag::{Diagnostic, Hint};
 use crate::manifest::{ManifestError, ObjectRef};
 use crate::package::PackageError;
@@ -96,7 +97,7 @@ pub enum OpsError {
     #[error("{}", told_all(errors))]
     Objects {
         /// Why, one for each.
-        errors: Vec<StoreError>,
+        errors: Vec<NotWritten>,
         /// How many objects are as they should be.
         done: usize,
         /// Of how many.
@@ -152,6 +153,39 @@ pub enum OpsError {
     },
 }
 
+/// An object that could not be written, or not be deleted because the new manifest no longer has it. The words before a
+/// failed server-side apply are Helm's.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", self.text())]
+pub struct NotWritten {
+    /// The object, when the server was asked to merge it.
+    applied: Option<ObjectRef>,
+    /// Why.
+    source: StoreError,
+}
+
+impl NotWritten {
+    pub(super) fn new(request: &Request, id: &ObjectRef, source: StoreError) -> Self {
+        let applied = matches!(request, Request::Apply { .. }).then(|| id.clone());
+        NotWritten { applied, source }
+    }
+
+    fn text(&self) -> String {
+        let Some((id, (is_conflict, reason))) = self.applied.as_ref().zip(self.source.about_its_object())
+        else {
+            return self.source.to_string();
+        };
+        let ObjectRef { group, version, kind, namespace, name } = id;
+        let place = if namespace.is_empty() { name.clone() } else { format!("{namespace}/{name}") };
+        let begin = if is_conflict {
+            "conflict occurred while applying object"
+        } else {
+            "server-side apply failed for object"
+        };
+        format!("{begin} {place} {group}/{version}, Kind={kind}: {reason}")
+    }
+}
+
 /// Where more is told about objects that were not ready.
 const WHY: &str = "`bowline why RELEASE` shows conditions, events and logs of what was not ready";
 
@@ -159,7 +193,7 @@ fn joined(errors: &[OpsError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
-fn told_all(errors: &[StoreError]) -> String {
+fn told_all(errors: &[impl ToString]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
@@ -207,7 +241,8 @@ impl OpsError {
             OpsError::Package(error) => error,
             OpsError::Undone { source, .. } | OpsError::Hook { source, .. } => source.as_ref(),
             OpsError::Definition { source, .. } => source,
-            OpsError::Objects { errors, .. } | OpsError::NotDeleted { errors, .. } => errors.first()?,
+            OpsError::Objects { errors, .. } => &errors.first()?.source,
+            OpsError::NotDeleted { errors, .. } => errors.first()?,
             OpsError::PostRender { source } => source.as_ref(),
             OpsError::NotReady { .. }
             | OpsError::Afterwards { .. }
@@ -231,7 +266,7 @@ impl Hint for OpsError {
                     format!("{done} of {total} objects are as the chart wants them")
                 };
                 let mut hints = vec![format!("{so_far}; the revision is recorded as failed")];
-                for hint in errors.iter().flat_map(Hint::hints) {
+                for hint in errors.iter().flat_map(|error| error.source.hints()) {
                     if !hints.contains(&hint) {
                         hints.push(hint);
                     }

@@ -1,7 +1,7 @@
 //! Hooks of a release in a running cluster, one after the other.
 //!
-//! For each: delete what a run before left (unless its policy says otherwise), record that it runs, create it, wait for its
-//! end, record how it ended. After the last one of an event, logs are told and objects deleted as the policies say.
+//! For each: delete what a run before left (unless its policy says otherwise), record that it runs when that takes time,
+//! create it, wait for its end, record how it ended. After the last one of an event, logs are told and objects deleted as the policies say.
 //!
 //! Source of the rules: Helm 4.3.1.
 //!
@@ -88,7 +88,10 @@ fn run_one(run: &mut Run<'_>, at: usize) -> Result<(), Failed> {
     }
     let object = object_of(live, &hook)?;
     set_run(run, at, "Running");
-    run.save()?;
+    // What is done as soon as it is there need not be recorded before: the next record tells it.
+    if runs(&object.id) {
+        run.save()?;
+    }
     run.record.release.hooks[at].last_run.phase = "Unknown".to_string();
     let sent = live.cluster.send(&creation(live.method, &object), false);
     let ended = match sent {
@@ -130,6 +133,11 @@ fn object_of(live: Live<'_>, hook: &Hook) -> Result<Object, OpsError> {
     Ok(object)
 }
 
+/// Whether a hook of that kind has an end that is waited for.
+fn runs(id: &ObjectRef) -> bool {
+    matches!((id.group.as_str(), id.kind.as_str()), ("batch", "Job") | ("", "Pod"))
+}
+
 /// Waits for a Job or a Pod to end; any other kind is done once it is there.
 fn wait_for_end(run: &mut Run<'_>, id: &ObjectRef) -> Result<(), Failed> {
     let live = run.live;
@@ -141,7 +149,7 @@ fn wait_for_end(run: &mut Run<'_>, id: &ObjectRef) -> Result<(), Failed> {
         clock: &live.context.host.clock,
         before: &[],
     };
-    if !matches!((id.group.as_str(), id.kind.as_str()), ("batch", "Job") | ("", "Pod")) {
+    if !runs(id) {
         return Ok(());
     }
     let ids = [id.clone()];
@@ -180,8 +188,9 @@ pub(super) fn delete(run: &mut Run<'_>, hook: &Hook) -> Result<(), Failed> {
     let id = object_of(live, hook)?.id;
     let request = Request::Delete { id: id.clone(), propagation: Propagation::default() };
     match live.cluster.send(&request, false) {
-        Ok(_) => {}
-        Err(StoreError::NotFound { .. }) => return Ok(()),
+        // Most objects are gone with the answer.
+        Ok(None) | Err(StoreError::NotFound { .. }) => return Ok(()),
+        Ok(Some(_)) => {}
         Err(error) => return Err(error.into()),
     }
     let outcome = live.gone(&[id], live.timeout().max(Duration::from_secs(1)), &mut || run.keep_lease())?;

@@ -13,7 +13,7 @@ use super::options::{Apply, ChartRequest, Crds, DryRun, ReleaseName, ValueSource
 use super::pipeline::{self, Rendered};
 use super::record::{self, NewRevision};
 use super::source::{self, UserValues};
-use super::uninstall::{self, UninstallOptions};
+use super::uninstall::{self, UninstallOptions, UninstallReport};
 use super::{Context, OpsError};
 use crate::chart::Chart;
 use crate::data::{Map, Value};
@@ -41,7 +41,7 @@ pub struct InstallOptions {
     pub apply: Apply,
 }
 
-/// What was installed or upgraded.
+/// What came of an operation.
 #[derive(Debug, Clone)]
 pub struct ReleaseReport {
     /// The revision as recorded; as it would be, for a dry run.
@@ -63,6 +63,17 @@ impl ReleaseReport {
             plan: done.plan,
             hooks_not_run: done.hooks_not_run,
             installed,
+            unchanged: false,
+        }
+    }
+
+    /// The report of an uninstall; `planned` is the revision when its record is gone.
+    pub(super) fn removed(report: UninstallReport, planned: Release) -> Self {
+        ReleaseReport {
+            release: report.release.unwrap_or(planned),
+            plan: report.plan,
+            hooks_not_run: Vec::new(),
+            installed: false,
             unchanged: false,
         }
     }
@@ -186,6 +197,7 @@ pub(super) fn decide(
         definitions: Vec::new(),
         namespace: None,
         superseded: giving_way(previous),
+        left: None,
         execution: options.apply.execution(method, 0),
     };
     if options.apply.dry_run == DryRun::Client {

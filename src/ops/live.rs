@@ -13,6 +13,7 @@
 use std::time::{Duration, Instant};
 
 use super::change::{self, Change, Done, Target};
+use super::error::NotWritten;
 use super::hooks;
 use super::options::{Wait, WaitStrategy};
 use super::{Context, Event, ObjectEvent, OpsError, Phase};
@@ -213,7 +214,7 @@ impl<'a> Live<'a> {
     }
 
     /// Sends the requests of steps that do not depend on each other; returns how many objects are as they should be.
-    fn send_group(&self, group: &[&Step], errors: &mut Vec<StoreError>) -> usize {
+    fn send_group(&self, group: &[&Step], errors: &mut Vec<NotWritten>) -> usize {
         let requests: Vec<(&Step, Request)> =
             group.iter().filter_map(|step| Some((*step, plan::request(step, self.method)?))).collect();
         let unchanged = group.len() - requests.len();
@@ -239,7 +240,7 @@ impl<'a> Live<'a> {
                 }
                 Err(error) => {
                     self.told(&step.id, "failed", error.to_string());
-                    errors.push(error);
+                    errors.push(NotWritten::new(request, &step.id, error));
                 }
             }
         }

@@ -1,10 +1,10 @@
-//! An install or upgrade that is decided and not begun: what the new revision records, what becomes of each object, and how
+//! An operation on a release that is decided and not begun: what its revision records, what becomes of each object, and how
 //! that is carried out.
 //!
 //! ```text
 //! chart + values + store ─► Operation ─► shown (plan, diff) | saved (plan --out) | carried out
-//!                              ▲
-//!                plan file ────┘ (apply)
+//! recorded revision ───────────┘▲
+//!                 plan file ────┘ (apply)
 //! ```
 //!
 //! Invariant: deciding writes nothing. What is shown, saved and carried out is the same value.
@@ -14,8 +14,10 @@ use super::crds::Definition;
 use super::install::{self, ReleaseReport};
 use super::options::Wait;
 use super::preview::Preview;
+use super::uninstall::{self, UninstallOptions};
 use super::upgrade;
 use super::{Context, OpsError};
+use crate::cluster::live::Propagation;
 use crate::data::Value;
 use crate::manifest::Event;
 use crate::plan::{Method, Plan};
@@ -28,14 +30,30 @@ pub enum Kind {
     Install,
     /// A further revision.
     Upgrade,
+    /// A further revision with the manifest of an old one.
+    Rollback,
+    /// The end of the release.
+    Uninstall,
 }
 
 impl Kind {
-    /// `install` or `upgrade`.
+    /// `install`, `upgrade`, `rollback` or `uninstall`.
     pub fn word(self) -> &'static str {
         match self {
             Kind::Install => "install",
             Kind::Upgrade => "upgrade",
+            Kind::Rollback => "rollback",
+            Kind::Uninstall => "uninstall",
+        }
+    }
+
+    /// The state of the revision that it makes, while it is under way; `None` when it makes none.
+    pub(super) fn pending(self) -> Option<Status> {
+        match self {
+            Kind::Install => Some(Status::PendingInstall),
+            Kind::Upgrade => Some(Status::PendingUpgrade),
+            Kind::Rollback => Some(Status::PendingRollback),
+            Kind::Uninstall => None,
         }
     }
 
@@ -44,6 +62,8 @@ impl Kind {
         match self {
             Kind::Install => &[Event::PreInstall, Event::PostInstall],
             Kind::Upgrade => &[Event::PreUpgrade, Event::PostUpgrade],
+            Kind::Rollback => &[Event::PreRollback, Event::PostRollback],
+            Kind::Uninstall => &[Event::PreDelete, Event::PostDelete],
         }
     }
 }
@@ -86,6 +106,17 @@ pub struct Execution {
     pub history_max: usize,
     /// Text of the record instead of the usual one.
     pub description: Option<String>,
+    /// What an uninstall leaves; of no meaning elsewhere.
+    pub removal: Removal,
+}
+
+/// What an uninstall leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Removal {
+    /// Keep the records.
+    pub keep_history: bool,
+    /// What becomes of the dependents of the objects.
+    pub propagation: Propagation,
 }
 
 /// A decided operation.
@@ -95,7 +126,7 @@ pub struct Operation {
     pub kind: Kind,
     /// The newest revision now; `None` when there is none.
     pub newest: Option<Newest>,
-    /// The new revision, pending.
+    /// The new revision, pending; for an uninstall the newest one, as it is recorded.
     pub release: Release,
     /// What becomes of objects.
     pub plan: Plan,
@@ -103,29 +134,49 @@ pub struct Operation {
     pub definitions: Vec<Definition>,
     /// The namespace to make first.
     pub namespace: Option<Value>,
-    /// Revisions that give way when it succeeds; the one that an upgrade starts from comes first.
+    /// Revisions that give way when it succeeds; the one that an upgrade starts from comes first. For an uninstall the newest
+    /// one, whose record tells how far it is.
     pub superseded: Vec<Record>,
+    /// The newest revision that a rollback leaves behind; `None` elsewhere, and in a plan that was read from a file.
+    pub left: Option<Release>,
     /// How it is carried out.
     pub execution: Execution,
 }
 
 impl Operation {
-    /// The revision that an upgrade starts from.
+    /// The revision that is there before it, with which its own is compared.
     pub fn current(&self) -> Option<&Release> {
-        self.superseded.first().filter(|_| self.kind == Kind::Upgrade).map(|record| &record.release)
+        match self.kind {
+            Kind::Install => None,
+            Kind::Upgrade => self.superseded.first().map(|record| &record.release),
+            Kind::Rollback => self.left.as_ref(),
+            Kind::Uninstall => Some(&self.release),
+        }
     }
 
     /// Carries it out.
     ///
     /// # Errors
     /// As [`change::carry_out`]; when undoing is asked for, that it was undone.
-    pub fn carry_out(self, context: &Context<'_>, target: Target<'_>) -> Result<ReleaseReport, OpsError> {
+    pub fn carry_out(mut self, context: &Context<'_>, target: Target<'_>) -> Result<ReleaseReport, OpsError> {
         let (kind, execution, name) = (self.kind, self.execution, self.release.name.clone());
         let history = target.history(context);
-        if kind == Kind::Upgrade {
-            history.prune(&name, execution.history_max)?;
+        if kind == Kind::Uninstall {
+            let options = removal_options(execution);
+            let (newest, mark) = (self.superseded.into_iter().next(), self.release.plan.clone());
+            let report = uninstall::carry_out(context, target, newest, mark, self.plan, &options)?;
+            return Ok(ReleaseReport::removed(report, self.release));
         }
-        let usual = if kind == Kind::Install { "Install complete" } else { "Upgrade complete" };
+        if kind != Kind::Install {
+            let pruned = history.prune(&name, execution.history_max)?;
+            // What a killed process left deployed may be among them.
+            self.superseded.retain(|record| !pruned.contains(&record.release.version));
+        }
+        let usual = match kind {
+            Kind::Install => "Install complete".to_string(),
+            Kind::Rollback => self.release.info.description.clone(),
+            _ => "Upgrade complete".to_string(),
+        };
         let change = Change {
             release: self.release,
             plan: self.plan,
@@ -134,15 +185,23 @@ impl Operation {
             method: execution.method,
             hook_failure: match kind {
                 Kind::Install => |event| format!("failed {}: ", event.name()),
-                Kind::Upgrade => |event| format!("{} hooks failed: ", event.name()),
+                Kind::Rollback => |_| String::new(),
+                _ => |event| format!("{} hooks failed: ", event.name()),
             },
-            cleanup_on_fail: execution.cleanup_on_fail && kind == Kind::Upgrade,
-            gives_way_anyhow: false,
+            cleanup_on_fail: execution.cleanup_on_fail && kind != Kind::Install,
+            gives_way_anyhow: kind == Kind::Rollback,
             superseded: self.superseded,
             events: kind.events(),
             no_hooks: execution.no_hooks,
-            done: execution.description.clone().unwrap_or_else(|| usual.to_string()),
-            failed: change::failure_text(if kind == Kind::Install { "Release" } else { "Upgrade" }, &name),
+            done: execution.description.clone().unwrap_or(usual),
+            failed: change::failure_text(
+                match kind {
+                    Kind::Install => "Release",
+                    Kind::Rollback => "Rollback",
+                    _ => "Upgrade",
+                },
+                &name,
+            ),
             wait: execution.wait,
         };
         match change::carry_out(context, target, change) {
@@ -150,7 +209,7 @@ impl Operation {
             Err(error) if !execution.rollback_on_failure => Err(error),
             Err(error) => Err(match kind {
                 Kind::Install => install::undo(context, target, &name, &execution, error),
-                Kind::Upgrade => upgrade::undo(context, target, &name, &execution, error),
+                _ => upgrade::undo(context, target, &name, &execution, error),
             }),
         }
     }
@@ -190,6 +249,17 @@ impl Operation {
         }
         let preview = Preview::of(context, target, self)?;
         Ok(preview.changes_objects().then_some("the objects"))
+    }
+}
+
+fn removal_options(execution: Execution) -> UninstallOptions {
+    UninstallOptions {
+        description: execution.description,
+        keep_history: execution.removal.keep_history,
+        no_hooks: execution.no_hooks,
+        propagation: execution.removal.propagation,
+        wait: execution.wait,
+        ..UninstallOptions::default()
     }
 }
 

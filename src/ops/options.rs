@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::operation::Execution;
+use super::operation::{Execution, Removal};
 use crate::chart::Limits;
 use crate::fetch::FetchOptions;
 use crate::plan::Method;
@@ -118,6 +118,7 @@ impl Apply {
             cleanup_on_fail: self.cleanup_on_fail,
             history_max,
             description: self.description.clone(),
+            removal: Removal::default(),
         }
     }
 }

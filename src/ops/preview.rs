@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::change::{self, Target};
-use super::operation::Operation;
+use super::operation::{Kind, Operation};
 use super::{Context, OpsError};
 use crate::cluster::live::{FIELD_MANAGER, Request};
 use crate::cluster::{Cluster, StoreError};
@@ -59,6 +59,17 @@ pub struct Preview {
     pub hooks_only_recorded: bool,
     /// How hooks differ from those of the last revision.
     pub hook_changes: Vec<ObjectDiff>,
+    /// What becomes of the records of the release, when it ends.
+    pub records: Option<Records>,
+}
+
+/// What becomes of the records of a release that ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Records {
+    /// They go.
+    Deleted,
+    /// They stay.
+    Kept,
 }
 
 impl Preview {
@@ -71,17 +82,20 @@ impl Preview {
         let definitions: Vec<Step> =
             operation.definitions.iter().map(super::crds::Definition::step).collect();
         let mut first: Vec<Planned> = operation.namespace.as_ref().map(new_namespace).into_iter().collect();
-        for mut planned in steps(context, target, &definitions, method)? {
+        for mut planned in steps(context, target, &definitions, method, "")? {
             planned.diff = planned.diff.map(|diff| diff.with_role(Role::Definition));
             first.push(planned);
         }
         let old = operation.current().map_or(&[][..], |current| &current.hooks);
         Ok(Preview {
             first,
-            objects: objects(context, target, &operation.plan, method)?,
+            objects: steps(context, target, &operation.plan.steps, method, why_deleted(operation.kind))?,
             hooks: due_hooks(operation),
             hooks_only_recorded: !target.store.capabilities().runs_workloads,
             hook_changes: hook_changes(target, old, &operation.release.hooks)?,
+            records: (operation.kind == Kind::Uninstall).then_some(
+                if operation.execution.removal.keep_history { Records::Kept } else { Records::Deleted },
+            ),
         })
     }
 
@@ -90,9 +104,9 @@ impl Preview {
         self.first.iter().chain(&self.objects).any(|planned| planned.action != Action::Keep.word())
     }
 
-    /// Whether the operation would change objects or hooks.
+    /// Whether the operation would change objects or hooks, or end the release.
     pub fn has_changes(&self) -> bool {
-        self.changes_objects() || !self.hook_changes.is_empty()
+        self.changes_objects() || !self.hook_changes.is_empty() || self.records.is_some()
     }
 
     /// All differences.
@@ -112,7 +126,16 @@ pub fn objects(
     plan: &Plan,
     method: Method,
 ) -> Result<Vec<Planned>, OpsError> {
-    steps(context, target, &plan.steps, method)
+    steps(context, target, &plan.steps, method, why_deleted(Kind::Upgrade))
+}
+
+/// Why an operation deletes objects; empty when that goes without saying.
+fn why_deleted(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Install | Kind::Upgrade => "it is no longer in the chart",
+        Kind::Rollback => "it is not in that revision",
+        Kind::Uninstall => "",
+    }
 }
 
 fn steps(
@@ -120,6 +143,7 @@ fn steps(
     target: Target<'_>,
     steps: &[Step],
     method: Method,
+    why_deleted: &str,
 ) -> Result<Vec<Planned>, OpsError> {
     let mut found = Vec::new();
     for (step, told) in steps.iter().zip(becomes(target, steps, method)?) {
@@ -135,7 +159,7 @@ fn steps(
             Action::Unchanged | Action::Keep => None,
             _ => diff::of_live(&step.id, step.live.as_ref(), after.as_ref(), step.base.as_ref()),
         };
-        let (action, reason) = told_action(step, method);
+        let (action, reason) = told_action(step, method, why_deleted);
         let nothing = step.action == Action::Unchanged
             || (step.action == Action::Update && diff.is_none() && refused.is_none());
         if !nothing {
@@ -146,13 +170,13 @@ fn steps(
 }
 
 /// The word for a step, and why it is taken.
-fn told_action(step: &Step, method: Method) -> (&'static str, String) {
+fn told_action(step: &Step, method: Method, why_deleted: &str) -> (&'static str, String) {
     let (word, reason) = match (step.action, step.keep) {
         (Action::Create, _) if step.base.is_some() => ("create", "the last revision has it, and it is gone"),
         (Action::Update, _) if method == Method::Replace => ("replace", "it is written as a whole"),
         (Action::Update, _) => ("change", ""),
         (Action::Adopt, _) => ("adopt", "it exists and is not in the last revision"),
-        (Action::Delete, _) => ("delete", "it is no longer in the chart"),
+        (Action::Delete, _) => ("delete", why_deleted),
         (_, Some(KeepReason::Policy | KeepReason::UnknownPolicy)) => ("keep", "its resource policy keeps it"),
         (_, Some(KeepReason::NotOwned)) => ("keep", "it does not belong to this release"),
         (action, _) => (action.word(), ""),

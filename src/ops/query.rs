@@ -4,13 +4,15 @@
 
 use regex::Regex;
 
-use super::change::Target;
+use super::change::{self, Target};
 use super::{Context, OpsError};
-use crate::cluster::{Query, Store, Stored};
+use crate::cluster::live::Shown;
+use crate::cluster::{Cluster, Query, Sought, Store, StoreError, Stored};
 use crate::data::{Map, Value};
-use crate::manifest;
-use crate::release::{Filter, Release, ReleaseError, Selector, Sort, Status, Statuses, Summary};
+use crate::manifest::{self, ObjectRef};
+use crate::release::{Filter, Record, Release, ReleaseError, Selector, Sort, Status, Statuses, Summary};
 use crate::values::{self, Compat};
+use crate::wait;
 
 /// What to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -93,6 +95,19 @@ pub fn release(
     name: &str,
     revision: Option<u64>,
 ) -> Result<Release, OpsError> {
+    Ok(record(context, target, name, revision)?.release)
+}
+
+/// The same with what its record says beside.
+///
+/// # Errors
+/// As [`release`].
+pub fn record(
+    context: &Context<'_>,
+    target: Target<'_>,
+    name: &str,
+    revision: Option<u64>,
+) -> Result<Record, OpsError> {
     manifest::check_release(name)?;
     let history = target.history(context);
     let record = match revision {
@@ -100,7 +115,7 @@ pub fn release(
         None => history.last(name)?,
     };
     let missing = || ReleaseError::NotFound { name: name.to_string(), revision };
-    Ok(record.ok_or_else(missing)?.release)
+    Ok(record.ok_or_else(missing)?)
 }
 
 /// A release with the objects that its manifest names, as they are now.
@@ -109,12 +124,29 @@ pub struct StatusReport {
     /// The release.
     pub release: Release,
     /// Its objects, in manifest order; those that are gone are left out.
-    pub objects: Vec<Stored>,
+    pub objects: Objects,
     /// Objects of the manifest that are not in the store.
-    pub missing: Vec<manifest::ObjectRef>,
+    pub missing: Vec<ObjectRef>,
 }
 
-/// How a release stands.
+/// The objects of a release.
+#[derive(Debug, Clone)]
+pub enum Objects {
+    /// As the store has them.
+    Stored(Vec<Stored>),
+    /// As a cluster shows them.
+    Shown {
+        /// Those of the manifest.
+        objects: Vec<(ObjectRef, Shown)>,
+        /// The pods of its workloads.
+        pods: Vec<Shown>,
+    },
+}
+
+/// Most pods of one workload that are shown.
+const MOST_PODS: usize = 100;
+
+/// How a release stands. `shown` asks for its objects as the cluster shows them to people, where there is a cluster.
 ///
 /// # Errors
 /// There is no such release or revision, or the store cannot be read.
@@ -123,22 +155,88 @@ pub fn status(
     target: Target<'_>,
     name: &str,
     revision: Option<u64>,
+    shown: bool,
 ) -> Result<StatusReport, OpsError> {
     let release = release(context, target, name, revision)?;
     let documents = manifest::parse_stored(&format!("manifest of {name}"), &release.manifest)?;
-    let wanted = super::change::objects(&documents)?;
-    let scopes = super::change::scopes(target.store, wanted.iter())?;
-    let mut report = StatusReport { release, objects: Vec::new(), missing: Vec::new() };
-    for object in wanted {
-        let id = crate::plan::located(&object.id, target.namespace, &scopes);
-        match target.store.get(&id)? {
-            Some(stored) => report.objects.push(stored),
-            // After an uninstall nothing is missed.
-            None if report.release.info.status == Status::Uninstalled => {}
-            None => report.missing.push(id),
+    let wanted = change::objects(&documents)?;
+    let scopes = change::scopes(target.store, wanted.iter())?;
+    let sought: Vec<Sought> = wanted
+        .iter()
+        .map(|object| Sought {
+            id: crate::plan::located(&object.id, target.namespace, &scopes),
+            labels: change::labels_given(&object.body),
+        })
+        .collect();
+    let ids = || sought.iter().map(|sought| sought.id.clone());
+    let mut missing = Vec::new();
+    let objects = match target.store.cluster().filter(|_| shown) {
+        Some(cluster) => {
+            let ids: Vec<ObjectRef> = ids().collect();
+            let found = cluster.shown(&ids)?;
+            let workloads = wanted.iter().zip(&sought).zip(&found).filter(|(_, found)| found.is_some());
+            let pods = pods(cluster, workloads.map(|((object, sought), _)| (&sought.id, &object.body)))?;
+            Objects::Shown { objects: there(ids, found, &mut missing).collect(), pods }
+        }
+        None => {
+            let found = target.store.find_each(&sought)?;
+            Objects::Stored(there(ids(), found, &mut missing).map(|(_, stored)| stored).collect())
+        }
+    };
+    // After an uninstall nothing is missed.
+    if release.info.status == Status::Uninstalled {
+        missing.clear();
+    }
+    Ok(StatusReport { release, objects, missing })
+}
+
+/// The pods of workloads, each once.
+fn pods<'o>(
+    cluster: &dyn Cluster,
+    objects: impl Iterator<Item = (&'o ObjectRef, &'o Value)>,
+) -> Result<Vec<Shown>, OpsError> {
+    let mut found: Vec<Shown> = Vec::new();
+    for (id, body) in objects.filter(|(_, body)| body.path(["spec", "template"]).is_some()) {
+        let labels = wait::selector(id, body);
+        if labels.is_empty() {
+            continue;
+        }
+        let query = Query {
+            group_kind: Some((String::new(), "Pod".to_string())),
+            namespace: Some(id.namespace.clone()),
+            labels,
+            limit: MOST_PODS,
+            ..Query::default()
+        };
+        match cluster.shown_list(&query) {
+            Ok(pods) => {
+                for pod in pods {
+                    if !found.iter().any(|known| known.cells.first() == pod.cells.first()) {
+                        found.push(pod);
+                    }
+                }
+            }
+            // Who may not see pods sees the rest.
+            Err(StoreError::Forbidden { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
     }
-    Ok(report)
+    Ok(found)
+}
+
+/// Those that were found; the others are missing.
+fn there<T>(
+    ids: impl IntoIterator<Item = ObjectRef>,
+    found: Vec<Option<T>>,
+    missing: &mut Vec<ObjectRef>,
+) -> impl Iterator<Item = (ObjectRef, T)> {
+    ids.into_iter().zip(found).filter_map(move |(id, found)| match found {
+        Some(found) => Some((id, found)),
+        None => {
+            missing.push(id);
+            None
+        }
+    })
 }
 
 /// The values of a revision: those that the user gave, or all that templates saw.

@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
-use super::change::{self, Change, Target, Wanted};
+use super::change::{self, Target, Wanted};
 use super::install::ReleaseReport;
+use super::operation::{Execution, Kind, Newest, Operation, Removal};
 use super::options::{DryRun, Wait};
 use super::{Context, OpsError, record};
-use crate::manifest::{self, Event};
+use crate::manifest;
 use crate::release::{ApplyMethod, History, Record, Release, ReleaseError, Status};
 
 /// What to roll back to.
@@ -67,6 +68,30 @@ fn rollback_once(
     if !dry {
         change::clear_the_way(context, &history, &options.release, wait_lock)?;
     }
+    let operation = decide(context, target, options)?;
+    if dry {
+        return Ok(ReleaseReport {
+            release: operation.release,
+            plan: operation.plan,
+            hooks_not_run: Vec::new(),
+            installed: false,
+            unchanged: false,
+        });
+    }
+    operation.carry_out(context, target)
+}
+
+/// Decides on a rollback. Nothing is written.
+///
+/// # Errors
+/// As [`rollback`], up to the first change.
+pub fn decide(
+    context: &Context<'_>,
+    target: Target<'_>,
+    options: &RollbackOptions,
+) -> Result<Operation, OpsError> {
+    manifest::check_release(&options.release)?;
+    let history = target.history(context);
     let (last, old) = revisions(&history, options)?;
     let release = pending(context, &last.release, &old.release, options);
     let wanted_objects =
@@ -91,35 +116,27 @@ fn rollback_once(
         set_back: change::sets_back(target, server_side),
         verb: "rollback",
     };
-    let plan = change::plan(context, target, &wanted)?;
-    if dry {
-        return Ok(ReleaseReport {
-            release,
-            plan,
-            hooks_not_run: Vec::new(),
-            installed: false,
-            unchanged: false,
-        });
-    }
-    let done = options.description.clone().unwrap_or_else(|| release.info.description.clone());
-    history.prune(&options.release, options.history_max)?;
-    let change = Change {
+    Ok(Operation {
+        kind: Kind::Rollback,
+        newest: Some(Newest::of(&last)),
         release,
-        plan,
+        plan: change::plan(context, target, &wanted)?,
         definitions: Vec::new(),
         namespace: None,
-        method,
-        hook_failure: |_| String::new(),
-        cleanup_on_fail: options.cleanup_on_fail,
-        gives_way_anyhow: true,
-        superseded: all_deployed(&history, &options.release)?,
-        events: &[Event::PreRollback, Event::PostRollback],
-        no_hooks: options.no_hooks,
-        done,
-        failed: change::failure_text("Rollback", &options.release),
-        wait: options.wait,
-    };
-    change::carry_out(context, target, change).map(|done| ReleaseReport::of(done, false))
+        // All of them give way.
+        superseded: history.all_deployed(&options.release, None)?,
+        left: Some(last.release),
+        execution: Execution {
+            method,
+            wait: options.wait,
+            no_hooks: options.no_hooks,
+            rollback_on_failure: false,
+            cleanup_on_fail: options.cleanup_on_fail,
+            history_max: options.history_max,
+            description: options.description.clone(),
+            removal: Removal::default(),
+        },
+    })
 }
 
 /// The last revision, and the one to go back to.
@@ -128,7 +145,7 @@ fn revisions(history: &History<'_>, options: &RollbackOptions) -> Result<(Record
     let missing = || ReleaseError::NotFound { name: name.clone(), revision: None };
     let last = history.last(name)?.ok_or_else(missing)?;
     let revision = options.revision.unwrap_or_else(|| last.release.version.saturating_sub(1));
-    let known = history.revisions(name)?;
+    let known = history.states(name)?;
     if !known.iter().any(|row| row.revision == revision) {
         let revisions: Vec<String> = known.iter().map(|row| row.revision.to_string()).collect();
         return Err(OpsError::refused_with(
@@ -158,11 +175,4 @@ fn pending(context: &Context<'_>, last: &Release, old: &Release, options: &Rollb
     };
     // Hooks keep when they ran last, as in Helm's records: a rollback runs few of them again.
     release
-}
-
-/// Every revision that counts as deployed: all of them give way.
-fn all_deployed(history: &History<'_>, name: &str) -> Result<Vec<Record>, OpsError> {
-    let rows = history.revisions(name)?;
-    let deployed = rows.iter().filter(|row| row.status == Status::Deployed);
-    deployed.map(|row| history.get(name, row.revision).map_err(OpsError::from)).collect()
 }

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use super::change::{self, Target};
 use super::live::{self, Failed, Live, Run};
+use super::operation::{Execution, Kind, Newest, Operation, Removal};
 use super::options::{Wait, WaitStrategy};
 use super::{Context, OpsError, Phase, hooks, record};
 use crate::cluster::Write;
 use crate::cluster::live::Propagation;
 use crate::manifest::{self, Event, ObjectRef};
-use crate::plan::{self, Action, KeepReason, Plan};
+use crate::plan::{self, Action, Plan};
 use crate::release::{History, Holder, Record, Release, ReleaseError, Status, Terms, lock};
 
 /// How to uninstall.
@@ -47,13 +48,6 @@ pub struct UninstallReport {
     pub plan: Plan,
 }
 
-impl UninstallReport {
-    /// Objects that stayed for a reason.
-    pub fn kept(&self, reason: KeepReason) -> impl Iterator<Item = &ObjectRef> {
-        self.plan.steps.iter().filter(move |step| step.keep == Some(reason)).map(|step| &step.id)
-    }
-}
-
 /// Uninstalls a release.
 ///
 /// # Errors
@@ -86,11 +80,7 @@ fn uninstall_once(
         if options.ignore_not_found {
             return Ok(UninstallReport { name: name.to_string(), release: None, plan: Plan::default() });
         }
-        let source = ReleaseError::NotFound { name: name.to_string(), revision: None };
-        return Err(OpsError::refused_with(
-            format!("uninstall: Release not loaded: {name}: {source}"),
-            "`bowline list --all-namespaces` shows every release; a release is looked for in one namespace (-n)",
-        ));
+        return Err(not_there(name));
     };
     if last.release.info.status == Status::Uninstalled {
         return purge_uninstalled(&history, last, options);
@@ -102,6 +92,76 @@ fn uninstall_once(
     remove(context, target, &history, last, plan, options)
 }
 
+fn not_there(name: &str) -> OpsError {
+    let source = ReleaseError::NotFound { name: name.to_string(), revision: None };
+    OpsError::refused_with(
+        format!("uninstall: Release not loaded: {name}: {source}"),
+        "`bowline list --all-namespaces` shows every release; a release is looked for in one namespace (-n)",
+    )
+}
+
+/// Decides on an uninstall. Nothing is written.
+///
+/// # Errors
+/// As [`uninstall`], up to the first change.
+pub fn decide(
+    context: &Context<'_>,
+    target: Target<'_>,
+    name: &str,
+    options: &UninstallOptions,
+) -> Result<Operation, OpsError> {
+    manifest::check_release(name)?;
+    let history = target.history(context);
+    let last = history.last(name)?.ok_or_else(|| not_there(name))?;
+    let plan = match last.release.info.status {
+        Status::Uninstalled if options.keep_history => return Err(deleted_already(name)),
+        Status::Uninstalled => Plan::default(),
+        _ => plan_removal(context, target, &history, &last.release)?,
+    };
+    Ok(Operation {
+        kind: Kind::Uninstall,
+        newest: Some(Newest::of(&last)),
+        release: last.release.clone(),
+        plan,
+        definitions: Vec::new(),
+        namespace: None,
+        superseded: vec![last],
+        left: None,
+        execution: Execution {
+            method: plan::Method::Server { force: false },
+            wait: options.wait,
+            no_hooks: options.no_hooks,
+            rollback_on_failure: false,
+            cleanup_on_fail: false,
+            history_max: 0,
+            description: options.description.clone(),
+            removal: Removal { keep_history: options.keep_history, propagation: options.propagation },
+        },
+    })
+}
+
+/// Carries out what was decided on the newest revision; `mark` is the plan file that it comes from.
+///
+/// # Errors
+/// As [`uninstall`].
+pub(super) fn carry_out(
+    context: &Context<'_>,
+    target: Target<'_>,
+    newest: Option<Record>,
+    mark: Option<String>,
+    plan: Plan,
+    options: &UninstallOptions,
+) -> Result<UninstallReport, OpsError> {
+    let history = target.history(context);
+    let mut last = newest
+        .ok_or_else(|| OpsError::refused("an uninstall was decided on a release without a revision"))?;
+    if last.release.info.status == Status::Uninstalled {
+        return purge_uninstalled(&history, last, options);
+    }
+    last.release.plan = mark;
+    remove(context, target, &history, last, plan, options)
+}
+
 /// Deletes the records of a release whose objects are gone already.
 fn purge_uninstalled(
     history: &History<'_>,
@@ -110,26 +170,19 @@ fn purge_uninstalled(
 ) -> Result<UninstallReport, OpsError> {
     let name = last.release.name.clone();
     if options.keep_history {
-        return Err(OpsError::refused_with(
-            format!("the release named \"{name}\" is already deleted"),
-            format!("`bowline delete --purge {name}` removes its records too"),
-        ));
+        return Err(deleted_already(&name));
     }
     if !options.dry_run {
-        purge(history, &name)?;
+        history.purge(&name)?;
     }
     Ok(UninstallReport { name, release: Some(last.release), plan: Plan::default() })
 }
 
-/// Deletes every record of a release, the oldest first, so that the last one tells the state until the end.
-fn purge(history: &History<'_>, name: &str) -> Result<(), OpsError> {
-    for row in history.revisions(name)? {
-        match history.delete(name, row.revision) {
-            Ok(()) | Err(ReleaseError::NotFound { .. }) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
+fn deleted_already(name: &str) -> OpsError {
+    OpsError::refused_with(
+        format!("the release named \"{name}\" is already deleted"),
+        format!("`bowline delete --purge {name}` removes its records too"),
+    )
 }
 
 fn plan_removal(
@@ -196,7 +249,7 @@ fn remove(
         return Err(error);
     }
     if !options.keep_history {
-        purge(history, &name)?;
+        history.purge(&name)?;
     }
     Ok(UninstallReport { name, release: Some(last.release), plan })
 }
@@ -223,7 +276,7 @@ fn remove_live(
     let mut last = run.record;
     delete_objects(history, &mut last, Vec::new(), options)?;
     if !options.keep_history {
-        purge(history, &name)?;
+        history.purge(&name)?;
     }
     if !after.is_empty() {
         return Err(OpsError::Afterwards { release: name, errors: after });
@@ -278,19 +331,13 @@ fn delete_objects(
     last.release.info.description =
         options.description.clone().unwrap_or_else(|| "Uninstallation complete".to_string());
     last.lease = None;
-    let mut superseded = if options.keep_history { deployed_before(history, last)? } else { Vec::new() };
+    let (name, newest) = (&last.release.name, last.release.version);
+    let mut superseded =
+        if options.keep_history { history.all_deployed(name, Some(newest))? } else { Vec::new() };
     for old in &mut superseded {
         old.release.info.status = Status::Superseded;
     }
     let mut records: Vec<&mut Record> = std::iter::once(last).chain(superseded.iter_mut()).collect();
     history.save(&mut records, writes)?;
     Ok(())
-}
-
-/// Earlier revisions that still count as deployed.
-fn deployed_before(history: &History<'_>, last: &Record) -> Result<Vec<Record>, OpsError> {
-    let rows = history.revisions(&last.release.name)?;
-    let others =
-        rows.iter().filter(|row| row.status == Status::Deployed && row.revision != last.release.version);
-    others.map(|row| history.get(&last.release.name, row.revision).map_err(OpsError::from)).collect()
 }

@@ -123,6 +123,7 @@ pub fn decide(
         definitions: Vec::new(),
         namespace: None,
         superseded: superseded(&history, current)?,
+        left: None,
         execution: options.apply.execution(method, options.history_max),
     };
     if options.apply.dry_run == DryRun::Client {
@@ -200,11 +201,7 @@ fn current(history: &History<'_>, last: Record) -> Result<Record, OpsError> {
 fn superseded(history: &History<'_>, current: Record) -> Result<Vec<Record>, OpsError> {
     let (name, revision) = (current.release.name.clone(), current.release.version);
     let mut all = vec![current];
-    for row in history.revisions(&name)? {
-        if row.status == Status::Deployed && row.revision != revision {
-            all.push(history.get(&name, row.revision)?);
-        }
-    }
+    all.extend(history.all_deployed(&name, Some(revision))?);
     Ok(all)
 }
 
@@ -314,7 +311,7 @@ pub(super) fn undo(
     if !failed {
         return error;
     }
-    let good = history.revisions(name).ok().and_then(|revisions| {
+    let good = history.states(name).ok().and_then(|revisions| {
         let good =
             revisions.iter().rev().find(|row| matches!(row.status, Status::Deployed | Status::Superseded));
         good.map(|row| row.revision)

@@ -36,7 +36,7 @@ pub fn why(
     let revision = match revision {
         Some(revision) => revision,
         None => {
-            let rows = history.revisions(name)?;
+            let rows = history.states(name)?;
             if rows.is_empty() {
                 return Err(ReleaseError::NotFound { name: name.to_string(), revision: None }.into());
             }

@@ -106,6 +106,11 @@ impl Plan {
         self.steps.iter().filter(|step| !matches!(step.action, Action::Unchanged | Action::Keep))
     }
 
+    /// The objects that stay for a reason.
+    pub fn kept(&self, reason: KeepReason) -> impl Iterator<Item = &ObjectRef> {
+        self.steps.iter().filter(move |step| step.keep == Some(reason)).map(|step| &step.id)
+    }
+
     /// How many steps have that action.
     pub fn count(&self, action: Action) -> usize {
         self.steps.iter().filter(|step| step.action == action).count()

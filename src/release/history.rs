@@ -3,7 +3,7 @@
 //! Invariant: listings read labels and annotations only (and the payload of records that Helm wrote, when their row is
 //! shown); every write names the version of the record that it changes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::cluster::{Query, Store, StoreError, Stored, Write};
 use crate::data::time::{Time, Zone};
@@ -13,7 +13,7 @@ use crate::sys::Clock;
 use super::lock::Lease;
 use super::record::{self, OWNER, PART_OWNER};
 use super::selector::Selector;
-use super::{Driver, Release, ReleaseError, Status, Statuses, Summary, transition};
+use super::{Driver, Release, ReleaseError, Status, Statuses, Summary, codec, transition};
 
 /// How often a record that disappears while it is read is looked for again.
 const ATTEMPTS: usize = 3;
@@ -44,6 +44,7 @@ pub struct Record {
     /// What was known when it failed, as JSON; kept beside the payload.
     pub evidence: Option<String>,
     uid: String,
+    labels: BTreeMap<String, String>,
     resource_version: u64,
     stored_status: Option<Status>,
     created_at: Option<String>,
@@ -58,6 +59,7 @@ impl Record {
             lease,
             evidence: None,
             uid: String::new(),
+            labels: BTreeMap::new(),
             resource_version: 0,
             stored_status: None,
             created_at: None,
@@ -68,6 +70,11 @@ impl Record {
     /// Given to the record when it was made; a revision that was purged and made again has another. Empty before it is there.
     pub fn uid(&self) -> &str {
         &self.uid
+    }
+
+    /// The labels of the record in the store, those of the system among them; empty before it is there.
+    pub fn stored_labels(&self) -> &BTreeMap<String, String> {
+        &self.labels
     }
 
     /// Version of the record in the store; 0 before it is there.
@@ -138,6 +145,18 @@ pub struct Listing {
     pub skipped: Vec<(String, String)>,
 }
 
+/// A revision by its labels alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    /// Its number.
+    pub revision: u64,
+    /// How it stands.
+    pub status: Status,
+}
+
+/// The names of parts by revision.
+type Parts = BTreeMap<u64, Vec<String>>;
+
 /// A record's row, and whether its payload is still needed.
 struct Row {
     summary: Summary,
@@ -157,6 +176,46 @@ impl History<'_> {
         let mut listing = Listing::default();
         self.complete_into(rows, &mut listing)?;
         Ok(listing.rows)
+    }
+
+    /// Numbers and states of all revisions of a release, oldest first, by their labels alone. Empty when there is no such
+    /// release. Records that cannot be read are among them.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn states(&self, name: &str) -> Result<Vec<State>, ReleaseError> {
+        let rows = self.rows(&[("name", name)], false)?;
+        let state = |row: &Row| State { revision: row.summary.revision, status: row.summary.status };
+        let mut states: Vec<State> = rows.iter().map(state).collect();
+        states.sort_by_key(|state| state.revision);
+        Ok(states)
+    }
+
+    /// The revisions of a release that count as deployed, but for one, oldest first: mostly one, and none when it is that one.
+    /// Those that cannot be read or went away meanwhile are left out.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn all_deployed(&self, name: &str, but: Option<u64>) -> Result<Vec<Record>, ReleaseError> {
+        let mut found = Vec::new();
+        for state in self.states(name)? {
+            if state.status == Status::Deployed && Some(state.revision) != but {
+                found.extend(self.get_readable(name, state.revision)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// One revision; `None` when it cannot be read or is not there any more.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn get_readable(&self, name: &str, revision: u64) -> Result<Option<Record>, ReleaseError> {
+        match self.get(name, revision) {
+            Ok(record) => Ok(Some(record)),
+            Err(ReleaseError::Undecodable { .. } | ReleaseError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The newest revision without its payload; `None` when there is none.
@@ -265,6 +324,7 @@ impl History<'_> {
             let stored = results.get(save.at).and_then(Option::as_ref);
             record.resource_version = stored.map_or(0, |stored| stored.resource_version);
             record.uid = stored.map(|stored| stored.uid.clone()).unwrap_or_default();
+            record.labels = stored.map(|stored| stored.labels.clone()).unwrap_or_default();
             record.stored_status = Some(record.release.info.status);
             record.created_at = save.created_at;
             record.parts = save.parts;
@@ -332,17 +392,68 @@ impl History<'_> {
     /// # Errors
     /// [`ReleaseError::NotFound`]; the store fails.
     pub fn delete(&self, name: &str, revision: u64) -> Result<(), ReleaseError> {
-        let id = self.driver.id(self.namespace, &record::object_name(name, revision));
-        let mut writes = vec![Write::Delete { id, expected: None }];
-        for part in self.part_names(name, revision)? {
-            writes.push(Write::Delete { id: self.driver.id(self.namespace, &part), expected: None });
-        }
+        let parts = self.part_names(name, revision)?;
+        self.delete_with(name, revision, &parts)
+    }
+
+    fn delete_with(&self, name: &str, revision: u64, parts: &[String]) -> Result<(), ReleaseError> {
+        let record = record::object_name(name, revision);
+        let writes: Vec<Write> = std::iter::once(&record)
+            .chain(parts)
+            .map(|name| Write::Delete { id: self.driver.id(self.namespace, name), expected: None })
+            .collect();
         match self.store.batch(&writes) {
             Ok(_) => Ok(()),
             Err(StoreError::NotFound { .. }) => {
                 Err(ReleaseError::NotFound { name: name.to_string(), revision: Some(revision) })
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Deletes every revision of a release, the oldest first, so that the last one tells the state until the end.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn purge(&self, name: &str) -> Result<(), ReleaseError> {
+        let (states, parts) = self.states_with_parts(name)?;
+        for State { revision, .. } in states {
+            match self.delete_with(name, revision, parts.get(&revision).map_or(&[][..], Vec::as_slice)) {
+                Ok(()) | Err(ReleaseError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// As [`History::states`], and the names of all parts that each revision has or had.
+    fn states_with_parts(&self, name: &str) -> Result<(Vec<State>, Parts), ReleaseError> {
+        let (mut states, mut parts) = (Vec::new(), Parts::new());
+        for stored in self.store.list(&self.metadata(&[("name", name)]))? {
+            match stored.labels.get("owner").map(String::as_str) {
+                Some(OWNER) => states.extend(
+                    Summary::of_labels(&stored)
+                        .map(|row| State { revision: row.revision, status: row.status }),
+                ),
+                Some(PART_OWNER) => {
+                    let revision = stored.labels.get("version").and_then(|text| text.parse().ok());
+                    parts.entry(revision.unwrap_or_default()).or_default().push(stored.id.name);
+                }
+                _ => {}
+            }
+        }
+        states.sort_by_key(|state| state.revision);
+        Ok((states, parts))
+    }
+
+    /// A query for objects with some labels in the namespace, without their bodies.
+    fn metadata(&self, labels: &[(&str, &str)]) -> Query {
+        Query {
+            group_kind: Some((String::new(), self.driver.kind().to_string())),
+            namespace: Some(self.namespace.to_string()),
+            labels: labels.iter().map(|(key, value)| ((*key).to_string(), (*value).to_string())).collect(),
+            metadata_only: true,
+            limit: 0,
         }
     }
 
@@ -355,16 +466,14 @@ impl History<'_> {
         if max == 0 {
             return Ok(Vec::new());
         }
-        let mut rows = self.rows(&[("name", name)], false)?;
-        rows.sort_by_key(|row| row.summary.revision);
-        let excess = (rows.len() + 1).saturating_sub(max);
-        let deployed = rows.iter().rev().find(|row| row.summary.status == Status::Deployed);
-        let deployed = deployed.map(|row| row.summary.revision);
-        let doomed =
-            rows.iter().map(|row| row.summary.revision).filter(|revision| Some(*revision) != deployed);
+        let (states, parts) = self.states_with_parts(name)?;
+        let excess = (states.len() + 1).saturating_sub(max);
+        let deployed = states.iter().rev().find(|state| state.status == Status::Deployed);
+        let deployed = deployed.map(|state| state.revision);
+        let doomed = states.iter().map(|state| state.revision).filter(|revision| Some(*revision) != deployed);
         let (mut deleted, mut errors) = (Vec::new(), Vec::new());
         for revision in doomed.take(excess) {
-            match self.delete(name, revision) {
+            match self.delete_with(name, revision, parts.get(&revision).map_or(&[][..], Vec::as_slice)) {
                 Ok(()) | Err(ReleaseError::NotFound { .. }) => deleted.push(revision),
                 Err(ReleaseError::Store(error)) => errors.push(error),
                 Err(error) => return Err(error),
@@ -421,14 +530,11 @@ impl History<'_> {
 
     /// The records with some labels, by their labels and annotations.
     fn rows(&self, labels: &[(&str, &str)], all_namespaces: bool) -> Result<Vec<Row>, ReleaseError> {
-        let labels = labels.iter().chain(&[("owner", OWNER)]);
-        let query = Query {
-            group_kind: Some((String::new(), self.driver.kind().to_string())),
-            namespace: (!all_namespaces).then(|| self.namespace.to_string()),
-            labels: labels.map(|(key, value)| ((*key).to_string(), (*value).to_string())).collect(),
-            metadata_only: true,
-            limit: 0,
-        };
+        let labels: Vec<(&str, &str)> = labels.iter().copied().chain([("owner", OWNER)]).collect();
+        let mut query = self.metadata(&labels);
+        if all_namespaces {
+            query.namespace = None;
+        }
         let found = self.store.list(&query)?;
         Ok(found
             .into_iter()
@@ -442,19 +548,27 @@ impl History<'_> {
 
     /// Reads the payloads that are still needed, and adds the rows to a listing.
     fn complete_into(&self, rows: Vec<Row>, listing: &mut Listing) -> Result<(), ReleaseError> {
-        let mut bodies = self.bodies(&rows)?;
+        let mut heads = self.heads(&rows)?;
         for mut row in rows {
             if !row.complete {
-                let there = History { namespace: &row.stored.id.namespace, ..*self };
-                let body = bodies.remove(&row.stored.id);
-                match there.loaded_or_read(body, &row.summary) {
-                    Ok(record) => row.summary.fill_from_release(&record.release),
-                    Err(ReleaseError::NotFound { .. }) => continue,
-                    Err(ReleaseError::Undecodable { record, reason }) => {
-                        listing.skipped.push((record, reason));
+                match heads.remove(&row.stored.id) {
+                    Some(Ok(head)) => row.summary.fill_from_head(head),
+                    Some(Err(reason)) => {
+                        listing.skipped.push((row.stored.id.name, reason));
                         continue;
                     }
-                    Err(error) => return Err(error),
+                    None => {
+                        let there = History { namespace: &row.stored.id.namespace, ..*self };
+                        match there.get(&row.summary.name, row.summary.revision) {
+                            Ok(record) => row.summary.fill_from_release(&record.release),
+                            Err(ReleaseError::NotFound { .. }) => continue,
+                            Err(ReleaseError::Undecodable { record, reason }) => {
+                                listing.skipped.push((record, reason));
+                                continue;
+                            }
+                            Err(error) => return Err(error),
+                        }
+                    }
                 }
             }
             listing.rows.push(row.summary);
@@ -462,60 +576,61 @@ impl History<'_> {
         Ok(())
     }
 
-    /// The records of rows that need their payload, several at once; in one list when they are many, as a client of a cluster
-    /// may send only so many requests a second.
-    fn bodies(&self, rows: &[Row]) -> Result<HashMap<ObjectRef, Stored>, ReleaseError> {
-        let open: Vec<&Row> = rows.iter().filter(|row| !row.complete).collect();
-        let [first, others @ ..] = &open[..] else { return Ok(HashMap::new()) };
+    /// What the payloads of rows that need them tell, without keeping one: several are read at once, in one list when they are
+    /// many, as a client of a cluster may send only so many requests a second. Records that have their payload in parts, and
+    /// those that were gone, are left out.
+    fn heads(&self, rows: &[Row]) -> Result<HashMap<ObjectRef, Result<codec::Head, String>>, ReleaseError> {
+        let open: Vec<&Row> =
+            rows.iter().filter(|row| !row.complete && record::part_names(&row.stored).is_empty()).collect();
+        let mut heads = HashMap::with_capacity(open.len());
+        let mut keep = |stored: Stored| {
+            let head = record::payload(&stored).and_then(|text| codec::decode_head(&text));
+            heads.insert(stored.id, head);
+        };
         if open.len() < MANY {
             let ids: Vec<ObjectRef> = open.iter().map(|row| row.stored.id.clone()).collect();
-            let found = self.store.get_each(&ids)?.into_iter().flatten();
-            return Ok(found.map(|stored| (stored.id.clone(), stored)).collect());
+            self.store.get_each(&ids)?.into_iter().flatten().for_each(keep);
+            return Ok(heads);
         }
-        // What all of them share keeps the others out of the list.
-        let mut labels = BTreeMap::from([("owner".to_string(), OWNER.to_string())]);
-        for label in ["name", "status"] {
-            let shared = first.stored.labels.get(label);
-            if let Some(value) =
-                shared.filter(|_| others.iter().all(|row| row.stored.labels.get(label) == shared))
-            {
-                labels.insert(label.to_string(), value.clone());
+        let wanted: HashSet<&ObjectRef> = open.iter().map(|row| &row.stored.id).collect();
+        self.store.visit(&self.query_of(&open), &mut |stored| {
+            if wanted.contains(&stored.id) {
+                keep(stored);
             }
+            Ok(())
+        })?;
+        Ok(heads)
+    }
+
+    /// A query for the records of rows. What all of them share keeps others out.
+    fn query_of(&self, rows: &[&Row]) -> Query {
+        let mut labels = BTreeMap::from([("owner".to_string(), OWNER.to_string())]);
+        let mut namespace = None;
+        if let [first, others @ ..] = rows {
+            for label in ["name", "status"] {
+                let shared = first.stored.labels.get(label);
+                if let Some(value) =
+                    shared.filter(|_| others.iter().all(|row| row.stored.labels.get(label) == shared))
+                {
+                    labels.insert(label.to_string(), value.clone());
+                }
+            }
+            let there = &first.stored.id.namespace;
+            namespace = others.iter().all(|row| row.stored.id.namespace == *there).then(|| there.clone());
         }
-        let namespace = &first.stored.id.namespace;
-        let query = Query {
+        Query {
             group_kind: Some((String::new(), self.driver.kind().to_string())),
-            namespace: others
-                .iter()
-                .all(|row| row.stored.id.namespace == *namespace)
-                .then(|| namespace.clone()),
+            namespace,
             labels,
             metadata_only: false,
             limit: 0,
-        };
-        Ok(self.store.list(&query)?.into_iter().map(|stored| (stored.id.clone(), stored)).collect())
-    }
-
-    /// The record of a body that was read already, else of what is in the store.
-    fn loaded_or_read(&self, body: Option<Stored>, row: &Summary) -> Result<Record, ReleaseError> {
-        let loaded = body.map(|stored| self.load(&stored)).transpose()?.flatten();
-        loaded.map_or_else(|| self.get(&row.name, row.revision), Ok)
+        }
     }
 
     /// Names of all parts that a revision has or had.
     fn part_names(&self, name: &str, revision: u64) -> Result<Vec<String>, ReleaseError> {
-        let labels = [
-            ("name", name.to_string()),
-            ("owner", PART_OWNER.to_string()),
-            ("version", revision.to_string()),
-        ];
-        let query = Query {
-            group_kind: Some((String::new(), self.driver.kind().to_string())),
-            namespace: Some(self.namespace.to_string()),
-            labels: labels.into_iter().map(|(key, value)| (key.to_string(), value)).collect(),
-            metadata_only: true,
-            limit: 0,
-        };
+        let revision = revision.to_string();
+        let query = self.metadata(&[("name", name), ("owner", PART_OWNER), ("version", &revision)]);
         Ok(self.store.list(&query)?.into_iter().map(|stored| stored.id.name).collect())
     }
 
@@ -556,6 +671,7 @@ impl History<'_> {
             lease: Lease::read(&stored.annotations),
             evidence: stored.annotations.get(record::EVIDENCE).cloned(),
             uid: stored.uid.clone(),
+            labels: stored.labels.clone(),
             resource_version: stored.resource_version,
             stored_status: Some(record::status(stored)),
             created_at: stored.labels.get("createdAt").cloned(),

@@ -37,7 +37,7 @@ use crate::data::time::{Time, Zone};
 
 pub use driver::Driver;
 pub use error::ReleaseError;
-pub use history::{Filter, History, Listing, Record, Sort};
+pub use history::{Filter, History, Listing, Record, Sort, State};
 pub use lock::{Holder, Lease, Terms};
 pub use record::{RESERVED_LABELS, is_record_name, object_name};
 pub use selector::Selector;
@@ -76,7 +76,7 @@ pub struct Release {
     /// Labels that the user gave.
     #[serde(skip)]
     pub labels: BTreeMap<String, String>,
-    /// Digest of the saved plan that made it; `None` when none did.
+    /// Digest of the saved plan that made it, or that ended it; `None` when none did.
     #[serde(skip)]
     pub plan: Option<String>,
 }

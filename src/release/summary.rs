@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::lock::Lease;
 use super::record::{self, APP_VERSION, CHART, CHART_VERSION, DESCRIPTION, ROLLBACK_REVISION, UPDATED};
-use super::{Release, Status};
+use super::{Release, Status, codec};
 use crate::cluster::Stored;
 use crate::data::time::{RFC3339_NANO, Time, Zone};
 
@@ -91,6 +91,17 @@ impl Summary {
     }
 
     /// Adds what the payload tells.
+    pub(super) fn fill_from_head(&mut self, head: codec::Head) {
+        let metadata = head.chart.metadata;
+        self.chart = metadata.name.unwrap_or_default();
+        self.chart_version = metadata.version.unwrap_or_default();
+        self.app_version = metadata.app_version.unwrap_or_default();
+        self.updated = head.info.last_deployed;
+        self.description = head.info.description.unwrap_or_default();
+        self.rollback_revision = head.info.rollback_revision.unwrap_or_default();
+    }
+
+    /// Adds what the whole release tells.
     pub(super) fn fill_from_release(&mut self, release: &Release) {
         let metadata = &release.chart.metadata;
         self.chart = metadata.name.to_string();

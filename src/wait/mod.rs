@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 pub use count::ready_count;
 pub use evidence::{Evidence, ObjectEvidence, collect};
 pub use ready::{Ask, Readiness, Rules, readiness};
-pub use trouble::{Trouble, troubles};
+pub use trouble::{Trouble, selector, troubles};
 
 use crate::cluster::live::Seen;
 use crate::cluster::{Cluster, Store, StoreError};

@@ -66,7 +66,7 @@ impl fmt::Display for Trouble {
 }
 
 /// The labels by which a workload selects its pods; empty for kinds without pods.
-pub(super) fn selector(id: &ObjectRef, body: &Value) -> BTreeMap<String, String> {
+pub fn selector(id: &ObjectRef, body: &Value) -> BTreeMap<String, String> {
     let selector = body.path(["spec", "selector", "matchLabels"]).or_else(|| {
         // A ReplicationController selects without matchLabels; a Service selects pods that are not its own.
         body.path(["spec", "selector"]).filter(|_| id.kind == "ReplicationController")

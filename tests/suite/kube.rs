@@ -504,6 +504,13 @@ fn many_objects_are_written_together_and_listed_in_pages() {
     let ids: Vec<ObjectRef> = whole.iter().take(40).map(|found| found.id.clone()).collect();
     let each: Vec<Stored> = kube.get_each(&ids).unwrap().into_iter().flatten().collect();
     assert_eq!(each, whole[..40], "an object in a list is the object");
+    let mut visited = Vec::new();
+    kube.visit(&query, &mut |found| {
+        visited.push(found);
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(own_ones(visited), whole, "page by page they are the same");
     let all = kube.list(&Query { namespace: Some(namespace.clone()), ..Query::default() }).unwrap();
     assert!(all.len() >= 230 && all.iter().all(|found| found.id.namespace == namespace));
     assert!(all.iter().any(|found| found.id.kind == "ServiceAccount"), "all kinds are listed");

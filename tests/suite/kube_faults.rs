@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use bowline::cluster::live::{Request, Seen};
-use bowline::cluster::{Cluster, Kube, KubeOptions, Query, Store, StoreError};
+use bowline::cluster::live::{Propagation, Request, Seen};
+use bowline::cluster::{Cluster, Kube, KubeOptions, Query, Sought, Store, StoreError};
 use bowline::manifest::ObjectRef;
 use bowline::sys::Secret;
 
@@ -489,4 +489,146 @@ fn independent_requests_are_under_way_together() {
     );
     assert!(kube.get_each(&ids).is_err(), "one of them cannot be read");
     assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+}
+
+/// A list of ConfigMaps, and where it goes on.
+fn page(names: &[&str], next: &str) -> Reaction {
+    let items: Vec<String> = names
+        .iter()
+        .map(|name| format!(r#"{{"metadata":{{"name":"{name}","namespace":"n","resourceVersion":"7"}}}}"#))
+        .collect();
+    ok(format!(
+        r#"{{"kind":"ConfigMapList","apiVersion":"v1","metadata":{{"resourceVersion":"9","continue":"{next}"}},"items":[{}]}}"#,
+        items.join(",")
+    ))
+}
+
+fn sought(names: &[&str]) -> Vec<Sought> {
+    let labels = |name: &str| {
+        [("app", "web"), ("own", name)].map(|(key, value)| (key.to_string(), value.to_string())).into()
+    };
+    names.iter().map(|name| Sought { id: config(name), labels: labels(name) }).collect()
+}
+
+fn one_config(asked: &str) -> Reaction {
+    let name = asked.rsplit('/').next().unwrap_or_default();
+    ok(format!(
+        r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"{name}","namespace":"n","resourceVersion":"7"}}}}"#
+    ))
+}
+
+const FIVE: [&str; 5] = ["a", "b", "c", "d", "e"];
+
+#[test]
+fn many_objects_are_read_in_one_list_and_what_it_lacks_by_name() {
+    let fake = Fake::start(|asked, _| match asked {
+        asked if asked.contains("labelSelector=app%3Dweb") => page(&["a", "b", "d", "stranger"], ""),
+        asked if asked.ends_with("/e") => refused(404, "NotFound", r#"configmaps \"e\" not found"#),
+        asked => one_config(asked),
+    });
+    let found = fake.kube().find_each(&sought(&FIVE)).unwrap();
+    let names: Vec<Option<&str>> =
+        found.iter().map(|found| found.as_ref().map(|found| found.id.name.as_str())).collect();
+    assert_eq!(names, [Some("a"), Some("b"), Some("c"), Some("d"), None]);
+    let asked = fake.asked();
+    assert_eq!(asked.len(), 3, "{asked:?}");
+    // No longer list than is worth it.
+    assert!(
+        asked[0].starts_with("GET /api/v1/namespaces/n/configmaps?") && asked[0].contains("limit=26"),
+        "{asked:?}"
+    );
+}
+
+#[test]
+fn a_list_that_is_refused_or_too_long_is_none() {
+    let names = |found: Vec<Option<bowline::cluster::Stored>>| {
+        found.into_iter().flatten().map(|found| found.id.name).collect::<Vec<_>>()
+    };
+    let fake = Fake::start(|asked, _| match asked {
+        asked if asked.contains("labelSelector") => {
+            refused(403, "Forbidden", r#"configmaps is forbidden: User \"u\" cannot list resource"#)
+        }
+        asked => one_config(asked),
+    });
+    assert_eq!(names(fake.kube().find_each(&sought(&FIVE)).unwrap()), FIVE);
+    assert_eq!(fake.asked().len(), 6);
+    let fake = Fake::start(|asked, _| match asked {
+        asked if asked.contains("labelSelector") => page(&["x"; 26], "more"),
+        asked => one_config(asked),
+    });
+    assert_eq!(names(fake.kube().find_each(&sought(&FIVE)).unwrap()), FIVE);
+    assert_eq!(fake.asked().len(), 6, "its next page is not asked for");
+    // Few objects, and those that share no label, are asked for by name.
+    let fake = Fake::start(|asked, _| one_config(asked));
+    assert_eq!(names(fake.kube().find_each(&sought(&FIVE[..3])).unwrap()), FIVE[..3]);
+    let mut strangers = sought(&FIVE);
+    strangers[2].labels.clear();
+    assert_eq!(names(fake.kube().find_each(&strangers).unwrap()), FIVE);
+    assert!(fake.asked().iter().all(|asked| !asked.contains("labelSelector")));
+}
+
+#[test]
+fn a_list_is_handed_on_page_by_page_and_begun_anew_when_it_is_forgotten() {
+    let fake = Fake::start(|asked, number| match number {
+        1 | 3 => page(&["a", "b"], "next"),
+        2 => refused(410, "Expired", "The provided continue parameter is too old"),
+        _ if asked.contains("continue=next") => page(&["c"], ""),
+        _ => refused(500, "InternalError", "not this"),
+    });
+    let query = Query {
+        group_kind: Some((String::new(), "ConfigMap".into())),
+        namespace: Some("n".into()),
+        ..Query::default()
+    };
+    let mut names = Vec::new();
+    fake.kube()
+        .visit(&query, &mut |stored| {
+            names.push(stored.id.name);
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(names, ["a", "b", "a", "b", "c"]);
+    let asked = fake.asked();
+    assert!(asked.len() == 4 && asked[0].contains("limit=50") && asked[1].contains("limit=500"), "{asked:?}");
+    // Whoever has heard enough ends it.
+    let fake = Fake::start(|_, _| page(&["a", "b"], "next"));
+    let error = fake.kube().visit(&query, &mut |_| Err(StoreError::Internal("enough".into()))).unwrap_err();
+    assert!(error.to_string().ends_with("enough"), "{error}");
+    // An error in the middle is told.
+    let fake = Fake::start(|_, number| match number {
+        1 => page(&["a"], "next"),
+        _ => refused(403, "Forbidden", r#"configmaps is forbidden: User \"u\" cannot list resource"#),
+    });
+    let error = fake.kube().visit(&query, &mut |_| Ok(())).unwrap_err();
+    assert!(matches!(&error, StoreError::Forbidden { verb, .. } if verb == "list"), "{error}");
+}
+
+#[test]
+fn a_deletion_tells_whether_something_is_left() {
+    for (answer, left) in [
+        (r#"{"kind":"Status","apiVersion":"v1","status":"Success"}"#, false),
+        (r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","resourceVersion":"7"}}"#, false),
+        (
+            r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a","resourceVersion":"7","deletionTimestamp":"2026-01-01T00:00:00Z"}}"#,
+            true,
+        ),
+    ] {
+        let fake = Fake::start(move |_, _| ok(answer));
+        let request = Request::Delete { id: config("a"), propagation: Propagation::default() };
+        assert_eq!(fake.kube().send(&request, false).unwrap().is_some(), left, "{answer}");
+    }
+}
+
+#[test]
+fn objects_are_shown_as_the_server_shows_them() {
+    let fake = Fake::start(|asked, _| match asked {
+        asked if asked.ends_with("/gone") => refused(404, "NotFound", r#"configmaps \"gone\" not found"#),
+        _ => ok(
+            r#"{"kind":"Table","columnDefinitions":[{"name":"Name","priority":0},{"name":"Data","priority":0},{"name":"X","priority":1}],"rows":[{"cells":["a","3","wide"]}]}"#,
+        ),
+    });
+    let shown = fake.kube().shown(&[config("a"), config("gone")]).unwrap();
+    assert_eq!(shown[0].as_ref().unwrap().columns, ["Name", "Data"]);
+    assert_eq!(shown[0].as_ref().unwrap().cells, ["a", "3"]);
+    assert_eq!(shown[1], None);
 }

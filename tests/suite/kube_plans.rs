@@ -87,6 +87,45 @@ fn a_plan_is_refused_when_the_cluster_changed() {
 }
 
 #[test]
+fn rollbacks_and_uninstalls_are_planned_too() {
+    let Some(place) = with_app() else { return };
+    place.run("install r app").ok();
+    place.run("upgrade r app --set color=blue,replicas=2").ok();
+    let planned = place.run("plan rollback r 1 --fields --out back.plan").exits(2).stdout;
+    let head = format!("rollback of r in namespace {}: revision 2 to 3, chart app-1.0.0\n", place.namespace);
+    assert!(planned.starts_with(&head), "{planned}");
+    assert!(
+        planned.contains("  data.color: \"blue\" -> \"red\"\n") && planned.contains("2 to change\n"),
+        "{planned}"
+    );
+    assert_eq!((place.states("r"), color(&place)), ("1 superseded, 2 deployed".into(), "blue".into()));
+    place.run("apply back.plan").ok().prints("Rollback was a success! Happy Helming!\n");
+    assert_eq!(
+        (place.states("r").as_str(), color(&place).as_str()),
+        ("1 superseded, 2 superseded, 3 deployed", "red")
+    );
+    let again = place.run("apply back.plan").exits(1).stderr;
+    assert!(again.contains("was applied already: revision 3 of r"), "{again}");
+
+    let planned = place.run("plan uninstall r --keep-history --fields --out end.plan").exits(2).stdout;
+    assert!(planned.contains(": revision 3, chart app-1.0.0\n"), "{planned}");
+    assert!(planned.ends_with("4 to delete\nthe records of the release stay\nsaved to end.plan: `bowline apply end.plan` carries it out\n"), "{planned}");
+    // A controller may report meanwhile, but nobody may change what is deleted.
+    place.patch_as("somebody", "api/v1", "configmaps/r-two", r#"{"data":{"mine":"1"}}"#);
+    let refused = place.run("apply end.plan").exits(1).stderr;
+    assert!(refused.contains("r-two: data.mine was not set and is \"1\""), "{refused}");
+    assert_eq!(place.states("r"), "1 superseded, 2 superseded, 3 deployed");
+    place.run("plan uninstall r --keep-history --out end.plan").exits(2);
+    place.run("apply end.plan").ok().prints("release \"r\" uninstalled\n");
+    assert_eq!(place.states("r"), "1 superseded, 2 superseded, 3 uninstalled");
+    assert!(
+        place.get("v1", "ConfigMap", "r-two").is_none() && place.get("apps/v1", "Deployment", "r").is_none()
+    );
+    let planned = place.run("plan uninstall r -o json").exits(2).stdout;
+    assert!(planned.contains(r#""records":"delete""#), "{planned}");
+}
+
+#[test]
 fn client_side_plans_leave_what_others_wrote() {
     let Some(place) = with_app() else { return };
     place.run("install r app --server-side=false").ok();

@@ -19,6 +19,10 @@ fn a_release_goes_its_whole_way() {
         "{}",
         status.stdout
     );
+    // The columns are the server's.
+    let head = status.stdout.lines().skip_while(|line| *line != "==> v1/Deployment").nth(1).unwrap_or("");
+    let columns: Vec<&str> = head.split_whitespace().collect();
+    assert_eq!(columns, ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"], "{}", status.stdout);
     place.run("diff upgrade r app").ok().prints("no differences\n");
     let upgraded = place.run("upgrade r app --set color=blue").ok();
     assert_eq!(upgraded.stderr.lines().filter(|line| line.ends_with(": configured")).count(), 1);
@@ -141,7 +145,8 @@ fn fields_of_others_are_told_and_taken_over_only_when_asked() {
     place.patch_as("scaler", "apis/apps/v1", "deployments/r", r#"{"spec":{"replicas":3}}"#);
     let failed = place.run("upgrade r app --set replicas=2").exits(1).stderr;
     let told = format!(
-        "Deployment/{}/r: 1 conflict: .spec.replicas is managed by \"scaler\" (it is 3, not 2)",
+        "conflict occurred while applying object {}/r apps/v1, Kind=Deployment: 1 conflict: .spec.replicas is managed by \
+         \"scaler\" (it is 3, not 2)",
         place.namespace
     );
     assert!(failed.contains(&told) && failed.contains("--force-conflicts"), "{failed}");

@@ -1,4 +1,4 @@
-//! `kill -9` at random moments of install, upgrade, rollback and uninstall, on every store that outlives a process: the next
+//! `kill -9` at random moments of install, upgrade, rollback, uninstall and the apply of a plan, on every store that outlives a process: the next
 //! command succeeds at once, and in the end nothing is lost, doubled or left over.
 //!
 //! `BOWLINE_KILLS` says how many kills each store gets, `BOWLINE_SEED` repeats the choices of a run (not its moments, which
@@ -19,7 +19,7 @@ use crate::support::{Env, split};
 /// Kills of each store when nobody says how many.
 const KILLS: u32 = 16;
 
-const VERBS: [&str; 4] = ["install", "upgrade", "rollback", "uninstall"];
+const VERBS: [&str; 5] = ["apply", "install", "upgrade", "rollback", "uninstall"];
 
 /// Six ConfigMaps, half of them only with `more`, and one that a hook makes.
 const TEMPLATES: &str = r#"{{- range $n := list "a" "b" "c" "d" "e" "f" }}
@@ -230,7 +230,7 @@ fn kill_at_random(ground: &Ground<'_>, name: &str) {
             ("install", false) | (_, true) => {}
             (_, false) => drop(ground.run("install r app --replace").ok()),
         }
-        if verb == "rollback" {
+        if verb == "rollback" || verb == "apply" {
             ground.run(&format!("upgrade r app --set color=u{round} --history-max 4")).ok();
         }
         let more = below(&mut seed, 2) == 0;
@@ -240,6 +240,15 @@ fn kill_at_random(ground: &Ground<'_>, name: &str) {
             "install" => format!("install r app --replace {values}"),
             "upgrade" => format!("upgrade r app {values} --history-max 4"),
             "rollback" => "rollback r".to_string(),
+            "apply" => {
+                let planned = match below(&mut seed, 4) {
+                    0 => "plan rollback r".to_string(),
+                    1 => format!("plan uninstall r{}", if more { "" } else { " --keep-history" }),
+                    _ => format!("plan r app {values} --history-max 4"),
+                };
+                ground.run(&format!("{planned} --out r.plan")).exits(2);
+                "apply r.plan".to_string()
+            }
             _ if more => "uninstall r".to_string(),
             _ => "uninstall r --keep-history".to_string(),
         };

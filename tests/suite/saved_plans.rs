@@ -3,13 +3,17 @@
 
 use std::path::PathBuf;
 
+use bowline::cluster::live::Propagation;
 use bowline::cluster::{Etcd, Memory, Sqlite, Store, StoreOptions, Write};
 use bowline::data::Value;
 use bowline::diag::Hint;
 use bowline::ops::install::ReleaseReport;
+use bowline::ops::operation::Kind;
 use bowline::ops::options::{Crds, WaitStrategy};
-use bowline::ops::preview::Preview;
+use bowline::ops::preview::{Preview, Records};
+use bowline::ops::rollback::{self, RollbackOptions};
 use bowline::ops::saved::{self, ApplyOptions, SavedPlan};
+use bowline::ops::uninstall::{self, UninstallOptions};
 use bowline::ops::upgrade::{self, UpgradeOptions};
 use bowline::ops::{OpsError, diff};
 use bowline::release::{Driver, History, Status};
@@ -324,6 +328,118 @@ fn a_plan_is_applied_once() {
         assert_eq!(error, "the plan was applied already: revision 2 of r was made by it, and is deployed");
         assert_eq!(world.history(store), before);
     });
+}
+
+/// Decides on a rollback of `r` to its first revision, into a file.
+fn plan_back(world: &World, store: &dyn Store) -> PathBuf {
+    let options = RollbackOptions {
+        release: "r".into(),
+        revision: Some(1),
+        history_max: 2,
+        ..RollbackOptions::default()
+    };
+    let operation = rollback::decide(&world.context(), target(store), &options).unwrap();
+    let path = world.host.cwd.join("back.plan");
+    saved::save(&world.context(), target(store), &operation, &path).unwrap();
+    path
+}
+
+#[test]
+fn a_planned_rollback_does_what_the_rollback_does() {
+    each_store(|world, store| {
+        let path = planned(world, store);
+        apply(world, store, &path).unwrap();
+        let before = objects(store);
+        let path = plan_back(world, store);
+        assert_eq!(objects(store), before, "planning changes nothing");
+        let plan = saved::read(&world.context(), &path).unwrap();
+        assert_eq!(
+            (plan.operation.kind, plan.operation.newest.as_ref().unwrap().revision),
+            (Kind::Rollback, 2)
+        );
+        let report = apply(world, store, &path).unwrap();
+        assert!(!report.installed && report.release.info.rollback_revision == 1);
+        assert_eq!(names(store), ["ConfigMap/one", "ConfigMap/two", "Secret/key"]);
+        assert_eq!(data(store, "one", "color").as_deref(), Some("red"));
+        // Two revisions are kept, as the plan says.
+        assert_eq!(world.history(store), ["2 superseded Upgrade complete", "3 deployed Rollback to 1"]);
+        let error = apply(world, store, &path).unwrap_err().to_string();
+        assert_eq!(error, "the plan was applied already: revision 3 of r was made by it, and is deployed");
+    });
+}
+
+#[test]
+fn a_planned_rollback_is_refused_when_an_object_changed() {
+    let world = World::new();
+    let store = world.store();
+    let path = planned(&world, &store);
+    apply(&world, &store, &path).unwrap();
+    let path = plan_back(&world, &store);
+    set_field(&store, "one", &["data", "color"], Value::str("grey"));
+    let error = apply(&world, &store, &path).unwrap_err().to_string();
+    assert!(error.contains("data.color was \"blue\" and is \"grey\""), "{error}");
+    assert_eq!(world.states(&store), [(1, Status::Superseded), (2, Status::Deployed)]);
+}
+
+#[test]
+fn a_planned_uninstall_does_what_the_uninstall_does() {
+    each_store(|world, store| {
+        for keep_history in [true, false] {
+            world.install(store, &chart(world), |options| options.replace = true).unwrap();
+            let before = objects(store);
+            let options = UninstallOptions {
+                keep_history,
+                description: Some("enough".into()),
+                propagation: Propagation::Orphan,
+                ..UninstallOptions::default()
+            };
+            let operation = uninstall::decide(&world.context(), target(store), "r", &options).unwrap();
+            let preview = Preview::of(&world.context(), target(store), &operation).unwrap();
+            assert!(
+                preview.objects.iter().all(|planned| planned.action == "delete" && planned.reason.is_empty())
+            );
+            assert_eq!(preview.records, Some(if keep_history { Records::Kept } else { Records::Deleted }));
+            let path = world.host.cwd.join("end.plan");
+            saved::save(&world.context(), target(store), &operation, &path).unwrap();
+            assert_eq!(objects(store), before, "planning changes nothing");
+            let read = saved::read(&world.context(), &path).unwrap().operation;
+            assert_eq!((read.kind, read.execution), (Kind::Uninstall, operation.execution));
+            let report = apply(world, store, &path).unwrap();
+            assert_eq!(report.plan.steps.len(), 3);
+            assert!(names(store).is_empty());
+            let error = apply(world, store, &path).unwrap_err().to_string();
+            if keep_history {
+                assert_eq!(world.history(store), ["1 uninstalled enough"]);
+                assert!(
+                    error.contains("applied already") && error.ends_with("and is uninstalled"),
+                    "{error}"
+                );
+                world.uninstall(store, false).unwrap();
+            } else {
+                assert!(world.history(store).is_empty());
+                assert!(
+                    error.ends_with("its newest revision was 1 (deployed), and now there is none"),
+                    "{error}"
+                );
+            }
+        }
+    });
+}
+
+#[test]
+fn what_somebody_changed_is_not_deleted_by_a_plan() {
+    let world = World::new();
+    let store = world.store();
+    world.install(&store, &chart(&world), |_| {}).unwrap();
+    let options = UninstallOptions::default();
+    let operation = uninstall::decide(&world.context(), target(&store), "r", &options).unwrap();
+    let path = world.host.cwd.join("end.plan");
+    saved::save(&world.context(), target(&store), &operation, &path).unwrap();
+    set_field(&store, "two", &["data", "theirs"], Value::str("kept"));
+    let error = apply(&world, &store, &path).unwrap_err().to_string();
+    assert!(error.contains("ConfigMap/team/two: data.theirs was not set and is \"kept\""), "{error}");
+    assert_eq!(world.states(&store), [(1, Status::Deployed)]);
+    assert_eq!(names(&store).len(), 3);
 }
 
 #[test]

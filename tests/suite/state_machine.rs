@@ -659,7 +659,7 @@ fn resource_policies_decide_what_stays() {
     annotation.unwrap().insert("meta.helm.sh/release-name".into(), Value::str("other"));
     store.replace(lost, None).unwrap();
     let report = world.uninstall(&store, false).unwrap();
-    let kept = |reason| report.kept(reason).map(|id| id.name.clone()).collect::<Vec<_>>();
+    let kept = |reason| report.plan.kept(reason).map(|id| id.name.clone()).collect::<Vec<_>>();
     assert_eq!(kept(KeepReason::Policy), ["kept"]);
     assert_eq!(kept(KeepReason::UnknownPolicy), ["odd"]);
     assert_eq!(kept(KeepReason::NotOwned), ["lost"]);

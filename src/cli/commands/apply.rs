@@ -6,12 +6,14 @@ use std::time::Duration;
 use clap::Args;
 
 use super::install::ReleaseOutput;
+use super::uninstall;
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::{LockArgs, OutputArg};
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
-use crate::cli::view::changes;
+use crate::cli::view::{changes, structured};
+use crate::ops::operation::Kind;
 use crate::ops::saved::{self, ApplyOptions};
 
 /// The entry of the command table.
@@ -67,11 +69,26 @@ impl Run for ApplyPlanArgs {
         let target = store.target(namespace);
         let options = ApplyOptions { wait_lock: self.lock.wait_lock, timeout: self.timeout };
         let report = session.with_interrupt(|context| saved::apply(context, target, &plan, options))?;
-        let output = ReleaseOutput { format: self.output.output, hide_notes: self.hide_notes };
-        if !report.installed && output.format == Format::Table {
-            session.ui.out(&changes::upgraded(&release.name))?;
+        let format = self.output.output;
+        match (plan.operation.kind, format) {
+            (Kind::Uninstall, _) => {
+                let row = uninstall::row(&release.name, &report.plan);
+                session.ui.out(&match format {
+                    Format::Table => changes::uninstalled(&row),
+                    format => structured(&[row], format)?,
+                })?;
+                return Ok(Exit::Done);
+            }
+            (Kind::Rollback, Format::Table) => {
+                session.ui.out(changes::ROLLED_BACK)?;
+                return Ok(Exit::Done);
+            }
+            (Kind::Upgrade, Format::Table) => session.ui.out(&changes::upgraded(&release.name))?,
+            _ => {}
         }
-        output.print(session, &report.release)?;
+        // As the verb itself prints it.
+        let hide_notes = self.hide_notes || plan.operation.kind == Kind::Rollback;
+        ReleaseOutput { format, hide_notes }.print(session, &report.release)?;
         Ok(Exit::Done)
     }
 }

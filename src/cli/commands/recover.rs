@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use clap::Args;
-use serde::Serialize;
 
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::OutputArg;
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
-use crate::cli::view::structured;
+use crate::cli::view::{RevisionHead, structured};
 use crate::ops::recover;
 
 /// The entry of the command table.
@@ -45,15 +44,6 @@ pub struct RecoverArgs {
     pub output: OutputArg,
 }
 
-/// A revision that was closed, as it was before.
-#[derive(Serialize)]
-struct Report<'a> {
-    release: &'a str,
-    revision: u64,
-    status: String,
-    description: &'a str,
-}
-
 impl Run for RecoverArgs {
     fn run(self, session: &Session) -> Outcome {
         let namespace = session.namespace()?;
@@ -62,22 +52,16 @@ impl Run for RecoverArgs {
         let name = &self.release;
         let taken =
             session.with_interrupt(|context| recover::recover(context, target, name, self.older_than))?;
-        if self.output.output != Format::Table {
-            let report = taken.as_ref().map(|taken| Report {
-                release: name,
-                revision: taken.revision,
-                status: taken.status.to_string(),
-                description: &taken.description,
-            });
-            session.ui.out(&structured(&report, self.output.output)?)?;
-            return Ok(Exit::Done);
+        // As it was before it was closed.
+        let head = taken
+            .as_ref()
+            .map(|taken| RevisionHead::new(name, taken.revision, taken.status, &taken.description));
+        match self.output.output {
+            Format::Table => session.ui.line(
+                head.map_or_else(|| format!("nothing is under way on {name}"), |head| head.line("was")),
+            )?,
+            format => session.ui.out(&structured(&head, format)?)?,
         }
-        session.ui.line(match taken {
-            None => format!("nothing is under way on {name}"),
-            Some(taken) => {
-                format!("revision {} of {name} was {}: {}", taken.revision, taken.status, taken.description)
-            }
-        })?;
         Ok(Exit::Done)
     }
 }

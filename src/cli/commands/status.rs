@@ -8,12 +8,13 @@ use super::get::{RevisionArgs, RevisionOptions};
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::OutputArg;
 use crate::cli::error::{Exit, Outcome};
+use crate::cli::parse::Format;
 use crate::cli::settings::Session;
 use crate::cli::view;
 use crate::cli::view::release::Block;
 use crate::cluster::Stored;
 use crate::data::Value;
-use crate::ops::query;
+use crate::ops::query::{self, Objects};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -53,10 +54,14 @@ impl Run for StatusArgs {
         let store = session.store()?;
         let target = store.target(&options.namespace);
         let revision = options.revision.map(u64::from);
-        let status =
-            session.with_context(|context| query::status(context, target, &options.release, revision))?;
         let format = self.output.output;
-        let live = Some(resources(&status.objects)).filter(|_| !status.objects.is_empty());
+        let shown = format == Format::Table;
+        let status = session
+            .with_context(|context| query::status(context, target, &options.release, revision, shown))?;
+        let live = match &status.objects {
+            Objects::Stored(objects) if !objects.is_empty() => Some(resources(objects)),
+            _ => None,
+        };
         let table =
             view::objects::resources(&status.objects, &status.missing, session.host.now(), session.ui.paint);
         let block = Block {

@@ -14,7 +14,7 @@ use crate::cluster::live::Propagation;
 use crate::manifest::ObjectRef;
 use crate::ops::options::DryRun;
 use crate::ops::uninstall::{self as ops, UninstallOptions};
-use crate::plan::KeepReason;
+use crate::plan::{KeepReason, Plan};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -33,24 +33,15 @@ bowline uninstall web --dry-run",
     body: Body::Leaf(Leaf::of::<UninstallArgs>()),
 };
 
-/// Flags of `uninstall` and `delete`.
+/// How releases are removed, at once or by a plan.
 #[derive(Debug, Clone, Args)]
-pub struct RemoveArgs {
-    /// The releases
-    #[arg(value_name = "RELEASE", required = true)]
-    pub releases: Vec<String>,
+pub struct HowArgs {
     /// How objects that others depend on go: background, foreground or orphan
     #[arg(long, default_value = "background", value_name = "HOW")]
     pub cascade: String,
     /// Text to record with the last revision
     #[arg(long, value_name = "TEXT")]
     pub description: Option<String>,
-    /// Only show what would be removed
-    #[arg(long)]
-    pub dry_run: bool,
-    /// A release that is not there is no error
-    #[arg(long)]
-    pub ignore_not_found: bool,
     /// Keep the revisions
     #[arg(long)]
     pub keep_history: bool,
@@ -60,6 +51,23 @@ pub struct RemoveArgs {
     /// What to wait for.
     #[command(flatten)]
     pub wait: WaitArgs,
+}
+
+/// Flags of `uninstall` and `delete`.
+#[derive(Debug, Clone, Args)]
+pub struct RemoveArgs {
+    /// The releases
+    #[arg(value_name = "RELEASE", required = true)]
+    pub releases: Vec<String>,
+    /// How they are removed.
+    #[command(flatten)]
+    pub how: HowArgs,
+    /// Only show what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+    /// A release that is not there is no error
+    #[arg(long)]
+    pub ignore_not_found: bool,
     /// Waiting for other processes.
     #[command(flatten)]
     pub lock: LockArgs,
@@ -79,7 +87,7 @@ pub struct UninstallArgs {
     pub remove: RemoveArgs,
 }
 
-impl RemoveArgs {
+impl HowArgs {
     /// What the flags mean; `purge` is Helm 2's flag, `None` for `uninstall`, which has none.
     ///
     /// # Errors
@@ -103,12 +111,25 @@ impl RemoveArgs {
         Ok(UninstallOptions {
             propagation,
             description: self.description.clone().filter(|text| !text.is_empty()),
-            dry_run: self.dry_run,
-            ignore_not_found: self.ignore_not_found,
             keep_history: self.keep_history || keeps,
             no_hooks: self.no_hooks,
             wait: self.wait.resolve(session, false),
+            ..UninstallOptions::default()
+        })
+    }
+}
+
+impl RemoveArgs {
+    /// What the flags mean; `purge` as for [`HowArgs::resolve`].
+    ///
+    /// # Errors
+    /// The value of `--cascade` is unknown.
+    pub fn resolve(&self, session: &Session, purge: Option<bool>) -> Result<UninstallOptions, Failure> {
+        Ok(UninstallOptions {
+            dry_run: self.dry_run,
+            ignore_not_found: self.ignore_not_found,
             wait_lock: self.lock.wait_lock,
+            ..self.how.resolve(session, purge)?
         })
     }
 }
@@ -127,7 +148,7 @@ pub fn remove(session: &Session, releases: &[String], options: &UninstallOptions
     for name in releases {
         let report =
             session.with_flag(&interrupted, |context| ops::uninstall(context, target, name, options))?;
-        let row = row(&report);
+        let row = row(name, &report.plan);
         if format == Format::Table {
             session.ui.out(&changes::uninstalled(&row))?;
         }
@@ -139,14 +160,15 @@ pub fn remove(session: &Session, releases: &[String], options: &UninstallOptions
     Ok(Exit::Done)
 }
 
-fn row(report: &ops::UninstallReport) -> UninstalledRow {
+/// What became of a release that was removed.
+pub fn row(release: &str, plan: &Plan) -> UninstalledRow {
     let left = |reason| {
         let object =
             |id: &ObjectRef| LeftObject { kind: id.kind.clone(), name: id.name.clone(), reason: None };
-        report.kept(reason).map(object).collect()
+        plan.kept(reason).map(object).collect()
     };
     UninstalledRow {
-        release: report.name.clone(),
+        release: release.to_string(),
         kept: left(KeepReason::Policy),
         foreign: left(KeepReason::NotOwned),
         unverified: Vec::new(),

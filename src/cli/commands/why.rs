@@ -9,7 +9,7 @@ use crate::cli::commands::get::RevisionArgs;
 use crate::cli::error::{Exit, Outcome};
 use crate::cli::parse::Format;
 use crate::cli::settings::Session;
-use crate::cli::view::structured;
+use crate::cli::view::{RevisionHead, structured};
 use crate::ops::why;
 use crate::wait::{Evidence, ObjectEvidence};
 
@@ -43,10 +43,8 @@ pub struct WhyArgs {
 
 #[derive(Serialize)]
 struct Report<'a> {
-    release: &'a str,
-    revision: u64,
-    status: String,
-    description: &'a str,
+    #[serde(flatten)]
+    head: RevisionHead<'a>,
     evidence: Option<&'a Evidence>,
 }
 
@@ -57,26 +55,20 @@ impl Run for WhyArgs {
         let target = store.target(&options.namespace);
         let (name, revision) = (&options.release, options.revision.map(u64::from));
         let found = session.with_context(|context| why::why(context, target, name, revision))?;
+        let report = found.as_ref().map(|found| Report {
+            head: RevisionHead::new(name, found.revision, found.status, &found.description),
+            evidence: found.evidence.as_ref(),
+        });
         if self.output.output != Format::Table {
-            let report = found.as_ref().map(|found| Report {
-                release: name,
-                revision: found.revision,
-                status: found.status.to_string(),
-                description: &found.description,
-                evidence: found.evidence.as_ref(),
-            });
             session.ui.out(&structured(&report, self.output.output)?)?;
             return Ok(Exit::Done);
         }
-        let Some(found) = found else {
+        let Some(report) = report else {
             session.ui.line(format!("no revision of {name} failed"))?;
             return Ok(Exit::Done);
         };
-        session.ui.line(format!(
-            "revision {} of {name} is {}: {}",
-            found.revision, found.status, found.description
-        ))?;
-        match &found.evidence {
+        session.ui.line(report.head.line("is"))?;
+        match report.evidence {
             None => session.ui.line("nothing more was kept of it")?,
             Some(evidence) => session.ui.out(&text(evidence))?,
         }

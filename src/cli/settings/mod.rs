@@ -16,6 +16,7 @@ use super::error::Failure;
 use super::parse::{self, ProgressMode};
 use super::ui::{ColourMode, Level, Ui};
 use crate::cluster::KubeOptions;
+use crate::cluster::kube::DEFAULT_BURST;
 use crate::release::{Driver, ReleaseError};
 use crate::sys::env_vars::VARIABLES;
 use crate::sys::{Dirs, Host, Secret, fs};
@@ -206,7 +207,7 @@ impl Settings {
             burst_limit: flags
                 .burst_limit
                 .or_else(|| variable("BOWLINE_BURST_LIMIT")?.parse().ok())
-                .unwrap_or(100),
+                .unwrap_or(DEFAULT_BURST),
             qps: flags.qps.or_else(|| variable("BOWLINE_QPS")?.parse().ok()).unwrap_or(0.0),
         };
         let path = |flag: &Option<String>, name: &str, default: PathBuf| {

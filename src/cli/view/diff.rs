@@ -7,24 +7,61 @@ use crate::cli::error::Failure;
 use crate::cli::parse::Format;
 use crate::cli::ui::{Label, Paint};
 use crate::data::Value;
+use crate::manifest::ObjectRef;
 use crate::plan::diff::{FieldChange, ObjectDiff, Role};
 
-/// One object of the report.
+/// How a row about an object begins: which, and what becomes of it.
 #[derive(Debug, Serialize)]
-struct Row<'a> {
+#[serde(rename_all = "camelCase")]
+pub(super) struct Head<'a> {
     object: String,
-    #[serde(rename = "apiVersion")]
     api_version: String,
     kind: &'a str,
     namespace: &'a str,
     name: &'a str,
-    action: &'static str,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    hook: bool,
+    action: &'a str,
+}
+
+impl<'a> Head<'a> {
+    pub(super) fn of(id: &'a ObjectRef, action: &'a str) -> Self {
+        Head {
+            object: id.to_string(),
+            api_version: id.api_version(),
+            kind: &id.kind,
+            namespace: &id.namespace,
+            name: &id.name,
+            action,
+        }
+    }
+}
+
+/// How such a row ends: the fields that change, or the whole object when it is new.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Difference<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     changes: Vec<FieldChange>,
     #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<&'a Value>,
+}
+
+impl<'a> Difference<'a> {
+    pub(super) fn of(difference: &'a ObjectDiff) -> Self {
+        Difference {
+            changes: difference.fields(),
+            after: difference.after.as_ref().filter(|_| difference.before.is_none()),
+        }
+    }
+}
+
+/// One object of the report.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    #[serde(flatten)]
+    head: Head<'a>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    hook: bool,
+    #[serde(flatten)]
+    difference: Difference<'a>,
 }
 
 /// The differences, with `context` lines around each change; fields only, when `context` is `None`.
@@ -80,17 +117,10 @@ fn shown(value: &Value) -> String {
 }
 
 fn row(difference: &ObjectDiff) -> Row<'_> {
-    let id = &difference.id;
     Row {
-        object: id.to_string(),
-        api_version: id.api_version(),
-        kind: &id.kind,
-        namespace: &id.namespace,
-        name: &id.name,
-        action: difference.action(),
+        head: Head::of(&difference.id, difference.action()),
         hook: difference.role == Role::Hook,
-        changes: difference.fields(),
-        after: difference.after.as_ref().filter(|_| difference.before.is_none()),
+        difference: Difference::of(difference),
     }
 }
 

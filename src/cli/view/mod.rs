@@ -25,6 +25,7 @@ use super::error::Failure;
 use super::parse::Format;
 use crate::data::time::Time;
 use crate::data::{Map, Value, json, to_value, yaml};
+use crate::release::Status;
 
 /// A report as JSON (one line, fields in the struct's order, Go's escapes) or YAML (sorted keys); `table` counts as
 /// JSON here.
@@ -39,6 +40,28 @@ pub fn structured<T: Serialize>(report: &T, format: Format) -> Result<String, Fa
     }
     let style = json::Style { sort_keys: false, ..json::Style::default() };
     json::to_string_with(&value, style).map(|text| text + "\n").map_err(|error| cannot(&error))
+}
+
+/// How a report about one revision begins.
+#[derive(Debug, Serialize)]
+pub struct RevisionHead<'a> {
+    release: &'a str,
+    revision: u64,
+    status: String,
+    description: &'a str,
+}
+
+impl<'a> RevisionHead<'a> {
+    /// The head of a revision with a status and a description.
+    pub fn new(release: &'a str, revision: u64, status: Status, description: &'a str) -> Self {
+        RevisionHead { release, revision, status: status.to_string(), description }
+    }
+
+    /// The same as a sentence; `verb` is `is` or `was`.
+    pub fn line(&self, verb: &str) -> String {
+        let RevisionHead { release, revision, status, description } = self;
+        format!("revision {revision} of {release} {verb} {status}: {description}")
+    }
 }
 
 /// A value with the keys of all its maps sorted, as Go writes maps.

@@ -10,9 +10,11 @@ use super::table::{Cell, Table};
 use crate::cli::error::Failure;
 use crate::cli::parse::Format;
 use crate::cli::ui::{Label, Paint};
+use crate::cluster::live::Shown;
 use crate::cluster::{Stored, ownership};
 use crate::data::time::{RFC3339, Time, Zone};
 use crate::manifest::ObjectRef;
+use crate::ops::query::Objects;
 
 /// An object as `objects list` shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -73,22 +75,33 @@ pub fn text(rows: &[ObjectRow], format: Format, paint: Paint) -> Result<String, 
     Ok(table.draw(paint))
 }
 
-/// The RESOURCES section of `status`: a table for each kind, in the order of the manifest.
-pub fn resources(objects: &[Stored], missing: &[ObjectRef], now: SystemTime, paint: Paint) -> String {
-    let mut groups: Vec<(String, Table)> = Vec::new();
-    let now = now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
-    for object in objects {
-        let title = format!("{}/{}", object.id.version, object.id.kind);
-        let at = groups.iter().position(|(known, _)| *known == title).unwrap_or_else(|| {
-            let mut table = Table::new();
-            table.header(&["NAME", "AGE"], None);
-            groups.push((title, table));
-            groups.len() - 1
-        });
-        groups[at].1.row([object.id.name.as_str().into(), age(now - object.created).into()]);
+/// The RESOURCES section of `status`: a table for each kind, in the order of the manifest. Of a cluster's objects the columns
+/// are those that the cluster has for the kind.
+pub fn resources(objects: &Objects, missing: &[ObjectRef], now: SystemTime, paint: Paint) -> String {
+    let mut groups = Groups::default();
+    match objects {
+        Objects::Stored(objects) => {
+            let now = now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs() as i64);
+            for object in objects {
+                let age = age(now - object.created);
+                groups.add(title(&object.id), ["NAME", "AGE"], [object.id.name.as_str(), age.as_str()]);
+            }
+        }
+        Objects::Shown { objects, pods } => {
+            let mut show = |title: String, shown: &Shown| {
+                let names = shown.columns.iter().map(|name| name.to_uppercase());
+                groups.add(title, names, shown.cells.iter().cloned());
+            };
+            for (id, shown) in objects {
+                show(title(id), shown);
+            }
+            for pod in pods {
+                show("v1/Pod(related)".to_string(), pod);
+            }
+        }
     }
     let mut text = String::new();
-    for (title, table) in groups {
+    for (title, _, table) in groups.0 {
         let _ = write!(text, "==> {title}\n{}\n", table.draw(paint));
     }
     if !missing.is_empty() {
@@ -98,6 +111,34 @@ pub fn resources(objects: &[Stored], missing: &[ObjectRef], now: SystemTime, pai
         }
     }
     text
+}
+
+fn title(id: &ObjectRef) -> String {
+    format!("{}/{}", id.version, id.kind)
+}
+
+/// Tables by kind, with their columns.
+#[derive(Default)]
+struct Groups(Vec<(String, Vec<String>, Table)>);
+
+impl Groups {
+    fn add(
+        &mut self,
+        title: String,
+        columns: impl IntoIterator<Item = impl Into<String>>,
+        cells: impl IntoIterator<Item = impl Into<String>>,
+    ) {
+        let columns: Vec<String> = columns.into_iter().map(Into::into).collect();
+        let known = self.0.iter().position(|(other, names, _)| *other == title && *names == columns);
+        let at = known.unwrap_or_else(|| {
+            let mut table = Table::new().like_kubectl();
+            let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+            table.header(&names, None);
+            self.0.push((title, columns, table));
+            self.0.len() - 1
+        });
+        self.0[at].2.row(cells.into_iter().map(|cell| Cell::from(cell.into())));
+    }
 }
 
 /// A span of seconds as kubectl shows ages: `45s`, `12m`, `7h`, `3d`.

@@ -4,15 +4,14 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::{diff, structured};
+use super::diff::{self, Difference, Head};
+use super::structured;
 use crate::cli::error::Failure;
 use crate::cli::parse::Format;
 use crate::cli::ui::{Label, Paint};
-use crate::data::Value;
-use crate::manifest::ObjectRef;
-use crate::ops::operation::Operation;
-use crate::ops::preview::{Planned, Preview};
-use crate::plan::diff::{FieldChange, ObjectDiff};
+use crate::ops::operation::{Kind, Operation};
+use crate::ops::preview::{Planned, Preview, Records};
+use crate::plan::diff::ObjectDiff;
 
 /// The words for what becomes of objects, in the order of the last line.
 const ACTIONS: &[&str] = &["create", "change", "replace", "adopt", "delete", "keep"];
@@ -44,26 +43,21 @@ struct Report<'a> {
     hooks: Vec<HookRow<'a>>,
     hook_changes: Vec<ObjectRow<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    records: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     saved: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
 struct ObjectRow<'a> {
-    object: String,
-    api_version: String,
-    kind: &'a str,
-    namespace: &'a str,
-    name: &'a str,
-    action: &'a str,
+    #[serde(flatten)]
+    head: Head<'a>,
     #[serde(skip_serializing_if = "str::is_empty")]
     reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    changes: Vec<FieldChange>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    after: Option<&'a Value>,
+    #[serde(flatten)]
+    difference: Difference<'a>,
 }
 
 #[derive(Debug, Serialize)]
@@ -99,6 +93,11 @@ pub fn text(
     }
     text += &hooks(preview);
     text += &summary(preview);
+    text += match preview.records {
+        Some(Records::Deleted) => "the records of the release go too\n",
+        Some(Records::Kept) => "the records of the release stay\n",
+        None => "",
+    };
     if let Some(path) = saved {
         let _ = writeln!(text, "saved to {path}: `bowline apply {path}` carries it out");
     }
@@ -107,7 +106,7 @@ pub fn text(
 
 fn headline(operation: &Operation) -> String {
     let release = &operation.release;
-    let steps = match operation.current() {
+    let steps = match operation.current().filter(|_| operation.kind != Kind::Uninstall) {
         Some(current) => format!("revision {} to {}", current.version, release.version),
         None => format!("revision {}", release.version),
     };
@@ -164,6 +163,9 @@ fn summary(preview: &Preview) -> String {
     if !preview.hook_changes.is_empty() {
         parts.push(format!("{} changed", crate::diag::plural(preview.hook_changes.len(), "hook")));
     }
+    if parts.is_empty() && preview.records.is_some() {
+        return "no objects to delete\n".to_string();
+    }
     if parts.is_empty() { "no changes\n".to_string() } else { format!("{}\n", parts.join(", ")) }
 }
 
@@ -190,6 +192,10 @@ fn structure(report: PlanReport<'_>) -> Report<'_> {
             })
             .collect(),
         hook_changes: preview.hook_changes.iter().map(hook_row).collect(),
+        records: preview.records.map(|records| match records {
+            Records::Deleted => "delete",
+            Records::Kept => "keep",
+        }),
         saved,
     }
 }
@@ -198,25 +204,16 @@ fn row(planned: &Planned) -> ObjectRow<'_> {
     ObjectRow {
         reason: &planned.reason,
         refused: planned.refused.as_deref(),
-        ..named(&planned.id, planned.action, planned.diff.as_ref())
+        head: Head::of(&planned.id, planned.action),
+        difference: planned.diff.as_ref().map(Difference::of).unwrap_or_default(),
     }
 }
 
 fn hook_row(difference: &ObjectDiff) -> ObjectRow<'_> {
-    named(&difference.id, difference.action(), Some(difference))
-}
-
-fn named<'a>(id: &'a ObjectRef, action: &'a str, difference: Option<&'a ObjectDiff>) -> ObjectRow<'a> {
     ObjectRow {
-        object: id.to_string(),
-        api_version: id.api_version(),
-        kind: &id.kind,
-        namespace: &id.namespace,
-        name: &id.name,
-        action,
+        head: Head::of(&difference.id, difference.action()),
         reason: "",
         refused: None,
-        changes: difference.map(ObjectDiff::fields).unwrap_or_default(),
-        after: difference.filter(|it| it.before.is_none()).and_then(|it| it.after.as_ref()),
+        difference: Difference::of(difference),
     }
 }

@@ -1,4 +1,5 @@
-//! Tables as Helm draws them: columns joined by a tab, cells padded to the column's width, the last one too.
+//! Tables as Helm draws them: columns joined by a tab, cells padded to the column's width, the last one too; and those that it
+//! has from kubectl.
 //!
 //! Invariant: widths count columns of a terminal (wide East-Asian characters are two), and colours count nothing.
 
@@ -31,6 +32,7 @@ impl<T: Into<String>> From<T> for Cell {
 pub struct Table {
     rows: Vec<Vec<Cell>>,
     column_width: usize,
+    like_kubectl: bool,
 }
 
 impl Table {
@@ -43,6 +45,13 @@ impl Table {
     #[must_use]
     pub fn column_width(mut self, most: usize) -> Self {
         self.column_width = most;
+        self
+    }
+
+    /// Draws as kubectl does: columns three spaces apart, and nothing after the last one.
+    #[must_use]
+    pub fn like_kubectl(mut self) -> Self {
+        self.like_kubectl = true;
         self
     }
 
@@ -77,9 +86,12 @@ impl Table {
             }
             for (at, ((text, label), most)) in row.iter().zip(&widths).enumerate() {
                 if at > 0 {
-                    drawn.push('\t');
+                    drawn.push_str(if self.like_kubectl { "   " } else { "\t" });
                 }
                 drawn.push_str(&paint.maybe(*label, text));
+                if self.like_kubectl && at + 1 == columns {
+                    continue;
+                }
                 drawn.extend(std::iter::repeat_n(' ', most.saturating_sub(width(text))));
             }
         }

@@ -24,6 +24,7 @@ use kube::client::Body;
 use kube::core::Status;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::KubeOptions;
 use super::access::Access;
@@ -116,6 +117,16 @@ impl std::fmt::Debug for Client {
     }
 }
 
+/// Work that goes on by itself, and ends when nobody wants it any more.
+#[derive(Debug)]
+pub(super) struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 impl Drop for Link {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
@@ -164,11 +175,8 @@ impl Link {
     }
 
     /// Starts something that goes on by itself.
-    pub(super) fn start(
-        &self,
-        work: impl Future<Output = ()> + Send + 'static,
-    ) -> tokio::task::JoinHandle<()> {
-        self.handle.spawn(work)
+    pub(super) fn start(&self, work: impl Future<Output = ()> + Send + 'static) -> Task {
+        Task(self.handle.spawn(work))
     }
 
     /// Sends a request and waits for the whole answer, trying again where that helps.

@@ -3,7 +3,8 @@
 //! ```text
 //! KubeOptions ─► access (kubeconfig, flags) ─► link (runtime, rate, credentials, tries) ─► kube-rs ─► transport ─► server
 //!                                                 ▲
-//!      objects (get, list) · requests (changes) · watch · discovery (kinds) · refusals (what an error answer means)
+//!      objects (get, list) · sought (many by name) · tables (as people see them) · requests (changes) · watch ·
+//!      discovery (kinds) · refusals (what an error answer means)
 //! ```
 //!
 //! Async stops here: callers block, and the runtime lives on one thread, started with the first request. Objects stay
@@ -21,6 +22,8 @@ mod options;
 mod parallel;
 mod refusals;
 mod requests;
+mod sought;
+mod tables;
 mod transport;
 mod watch;
 
@@ -29,8 +32,8 @@ use std::time::Duration;
 
 use kube::core::subresource::LogParams;
 
-use super::live::{Cluster, Kind, LogOptions, Request, Seen, Server};
-use super::{Capabilities, Query, Store, StoreError, Stored, Write};
+use super::live::{Cluster, Kind, LogOptions, Request, Seen, Server, Shown};
+use super::{Capabilities, Query, Sought, Store, StoreError, Stored, Write};
 use crate::data::Value;
 use crate::manifest::ObjectRef;
 use crate::sys::Host;
@@ -38,7 +41,7 @@ use discovery::Discovery;
 use link::Link;
 use parallel::parallel;
 
-pub use options::{DEFAULT_QPS, KubeOptions};
+pub use options::{DEFAULT_BURST, DEFAULT_QPS, KubeOptions};
 
 /// Largest object: what Kubernetes takes as the data of one Secret.
 const LARGEST: usize = 1024 * 1024;
@@ -118,6 +121,21 @@ impl Store for Kube {
         parallel(ids, |id| self.read(id)).into_iter().collect()
     }
 
+    fn find_each(&self, sought: &[Sought]) -> Result<Vec<Option<Stored>>, StoreError> {
+        self.find(sought)
+    }
+
+    fn visit(
+        &self,
+        query: &Query,
+        on: &mut dyn FnMut(Stored) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        match &query.group_kind {
+            Some((group, kind)) => self.each(query, (group, kind), on),
+            None => self.query(query)?.into_iter().try_for_each(on),
+        }
+    }
+
     fn list(&self, query: &Query) -> Result<Vec<Stored>, StoreError> {
         self.query(query)
     }
@@ -145,6 +163,14 @@ impl Cluster for Kube {
 
     fn send_each(&self, requests: &[Request], dry_run: bool) -> Vec<Result<Option<Stored>, StoreError>> {
         parallel(requests, |request| self.carry_out(request, dry_run))
+    }
+
+    fn shown(&self, ids: &[ObjectRef]) -> Result<Vec<Option<Shown>>, StoreError> {
+        self.rows(ids)
+    }
+
+    fn shown_list(&self, query: &Query) -> Result<Vec<Shown>, StoreError> {
+        self.rows_of(query)
     }
 
     fn adopt_fields(&self, id: &ObjectRef) -> Result<bool, StoreError> {

@@ -4,10 +4,12 @@
 //! (API version and kind) is put back.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use http1::Request;
 use http1::header::ACCEPT;
 use kube::core::params::ListParams;
+use tokio::sync::mpsc::channel;
 
 use super::Kube;
 use super::discovery::Resource;
@@ -19,8 +21,11 @@ use crate::data::time::{RFC3339, Time, Zone};
 use crate::data::{Map, Value};
 use crate::manifest::ObjectRef;
 
-/// Objects of one page: whole ones, and ones of which only the metadata is asked for.
-const PAGE: (usize, usize) = (200, 1_000);
+/// Objects of the first page: whole ones, ones of which only the metadata is asked for, and whole ones that may be large.
+const FIRST_PAGE: (usize, usize, usize) = (200, 1_000, 50);
+
+/// Fewest and most whole objects of the pages after the first, and about how many bytes one of them is to have.
+const PAGE: (usize, usize, usize) = (10, 500, 8 * 1024 * 1024);
 
 /// How often a list is begun again because the server forgot the version that it was read at.
 const MOST_RESTARTS: u32 = 3;
@@ -129,48 +134,108 @@ pub(super) async fn list(link: &Link, resource: &Resource, selection: &Selection
 }
 
 async fn pages(link: &Link, resource: &Resource, selection: &Selection) -> Result<Listed, Trouble> {
-    let mut listed = Listed { objects: Vec::new(), version: String::new() };
-    let mut next: Option<String> = None;
-    let page = if selection.metadata_only { PAGE.1 } else { PAGE.0 };
-    loop {
-        let missing = match selection.limit {
-            0 => page,
-            limit => page.min(limit.saturating_sub(listed.objects.len())),
+    let mut pages = Pages::new(selection, if selection.metadata_only { FIRST_PAGE.1 } else { FIRST_PAGE.0 });
+    let mut objects = Vec::new();
+    while let Some(page) = pages.next(link, resource).await? {
+        objects.extend(page);
+    }
+    Ok(Listed { objects, version: pages.version })
+}
+
+/// A list, read page by page. Pages follow each other; the size of the first ones decides on that of the next.
+struct Pages<'s> {
+    selection: &'s Selection,
+    /// Objects of the next page.
+    size: usize,
+    /// How many there were until now.
+    taken: usize,
+    /// Where the next page begins.
+    token: Option<String>,
+    ended: bool,
+    /// The version of the list; empty before the first page.
+    version: String,
+}
+
+impl<'s> Pages<'s> {
+    fn new(selection: &'s Selection, first: usize) -> Self {
+        Pages { selection, size: first, taken: 0, token: None, ended: false, version: String::new() }
+    }
+
+    /// The next page, `None` after the last one.
+    async fn next(&mut self, link: &Link, resource: &Resource) -> Result<Option<Vec<Stored>>, Trouble> {
+        if self.ended {
+            return Ok(None);
+        }
+        let reply = link.exchange(&self.ask(resource)?).await?;
+        let mut answer = reply.value().map_err(Trouble::Failed)?;
+        let items = match answer.as_map_mut().and_then(|map| map.get_mut("items")) {
+            Some(Value::List(items)) => std::mem::take(items),
+            _ => Vec::new(),
         };
-        let params = ListParams {
-            label_selector: selection.labels.clone(),
-            field_selector: selection.fields.clone(),
-            limit: Some(missing as u32),
-            continue_token: next.take(),
-            ..ListParams::default()
+        let (fewest, most, bytes) = PAGE;
+        if !self.selection.metadata_only && !items.is_empty() {
+            self.size = (bytes / (reply.body.len() / items.len()).max(1)).clamp(fewest, most);
+        }
+        self.taken += items.len();
+        let object = |item| stored(item, resource, !self.selection.metadata_only);
+        let page: Result<Vec<Stored>, StoreError> = items.into_iter().map(object).collect();
+        let metadata = |field: &str| answer.path(["metadata", field]).and_then(Value::as_str).unwrap_or("");
+        if self.version.is_empty() {
+            self.version = metadata("resourceVersion").to_string();
+        }
+        let full = self.selection.limit > 0 && self.taken >= self.selection.limit;
+        self.token = Some(metadata("continue").to_string()).filter(|token| !token.is_empty() && !full);
+        self.ended = self.token.is_none();
+        page.map(Some).map_err(Trouble::Failed)
+    }
+
+    fn ask(&mut self, resource: &Resource) -> Result<Request<Vec<u8>>, Trouble> {
+        let size = match self.selection.limit {
+            0 => self.size,
+            limit => self.size.min(limit.saturating_sub(self.taken)),
         };
-        let request = kube::core::Request::new(resource.path(&selection.namespace)).list(&params);
-        let mut request =
-            request.map_err(|error| Trouble::Failed(StoreError::Internal(error.to_string())))?;
-        if selection.metadata_only {
+        let request = ask_for(resource, self.selection, size, self.token.take());
+        let mut request = request.map_err(Trouble::Failed)?;
+        if self.selection.metadata_only {
             request.headers_mut().insert(ACCEPT, http1::HeaderValue::from_static(METADATA));
         }
-        let mut answer = link.exchange(&request).await?.value().map_err(Trouble::Failed)?;
-        if let Some(Value::List(items)) = answer.as_map_mut().and_then(|map| map.get_mut("items")) {
-            for item in std::mem::take(items) {
-                let object = stored(item, resource, !selection.metadata_only).map_err(Trouble::Failed)?;
-                listed.objects.push(object);
-            }
-        }
-        let metadata = |field: &str| answer.path(["metadata", field]).and_then(Value::as_str).unwrap_or("");
-        if listed.version.is_empty() {
-            listed.version = metadata("resourceVersion").to_string();
-        }
-        let full = selection.limit > 0 && listed.objects.len() >= selection.limit;
-        match metadata("continue") {
-            "" => return Ok(listed),
-            _ if full => return Ok(listed),
-            token => next = Some(token.to_string()),
+        Ok(request)
+    }
+}
+
+/// A request for one page of a list.
+pub(super) fn ask_for(
+    resource: &Resource,
+    selection: &Selection,
+    size: usize,
+    continue_token: Option<String>,
+) -> Result<Request<Vec<u8>>, StoreError> {
+    let params = ListParams {
+        label_selector: selection.labels.clone(),
+        field_selector: selection.fields.clone(),
+        limit: u32::try_from(size).ok(),
+        continue_token,
+        ..ListParams::default()
+    };
+    kube::core::Request::new(resource.path(&selection.namespace))
+        .list(&params)
+        .map_err(|error| StoreError::Internal(error.to_string()))
+}
+
+impl Selection {
+    pub(super) fn of(query: &Query) -> Self {
+        Selection {
+            namespace: query.namespace.clone().unwrap_or_default(),
+            labels: selector(&query.labels),
+            fields: None,
+            metadata_only: query.metadata_only,
+            limit: query.limit,
         }
     }
 }
 
-fn selector(labels: &BTreeMap<String, String>) -> Option<String> {
+/// A label selector of pairs; `None` when there are none.
+pub(super) fn selector(labels: &BTreeMap<String, String>) -> Option<String> {
     let pairs: Vec<String> = labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
     (!pairs.is_empty()).then(|| pairs.join(","))
 }
@@ -179,13 +244,7 @@ impl Kube {
     /// Answers a query, of one kind or of all.
     pub(super) fn query(&self, query: &Query) -> Result<Vec<Stored>, StoreError> {
         let link = self.link()?;
-        let selection = Selection {
-            namespace: query.namespace.clone().unwrap_or_default(),
-            labels: selector(&query.labels),
-            fields: None,
-            metadata_only: query.metadata_only,
-            limit: query.limit,
-        };
+        let selection = Selection::of(query);
         let mut found = match &query.group_kind {
             Some((group, kind)) => match self.discovery.preferred(&link, group, kind)? {
                 Some(resource) => of_kind(&link, &resource, &selection)?,
@@ -200,6 +259,50 @@ impl Kube {
             found.truncate(query.limit);
         }
         Ok(found)
+    }
+
+    /// Hands the objects of one kind on page by page, while the next page is on its way. Begins anew, and hands objects on a
+    /// second time, when the server forgot the version that it was reading.
+    pub(super) fn each(
+        &self,
+        query: &Query,
+        kind: (&str, &str),
+        on: &mut dyn FnMut(Stored) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let link = self.link()?;
+        let Some(resource) = self.discovery.preferred(&link, kind.0, kind.1)? else { return Ok(()) };
+        let (to, mut from) = channel(1);
+        let id = kind_as_id(&resource, query.namespace.as_deref().unwrap_or_default());
+        let (reader, selection) = (Arc::clone(&link), Selection::of(query));
+        let _reading = link.start(async move {
+            let mut restarts = 0;
+            let mut pages = Pages::new(&selection, FIRST_PAGE.2);
+            loop {
+                let page = match pages.next(&reader, &resource).await {
+                    Ok(None) => return,
+                    Err(Trouble::Refused(refusal))
+                        if refusal.status.code == 410 && restarts < MOST_RESTARTS =>
+                    {
+                        restarts += 1;
+                        pages = Pages::new(&selection, FIRST_PAGE.2);
+                        continue;
+                    }
+                    Ok(Some(page)) => Ok(page),
+                    Err(trouble) => Err(trouble),
+                };
+                let failed = page.is_err();
+                if to.send(page).await.is_err() || failed {
+                    return;
+                }
+            }
+        });
+        while let Some(page) = link.wait(from.recv()) {
+            let asked = Asked { store: &link.store, id: &id, verb: "list", size: 0 };
+            for stored in page.map_err(|trouble| asked.error(trouble))? {
+                on(stored)?;
+            }
+        }
+        Ok(())
     }
 
     /// Every kind that the server lists, in the version that it likes best, several at once. Kinds that the caller may not

@@ -96,16 +96,20 @@ impl Kube {
     /// One object; the version does not matter when it is not served any more.
     pub(super) fn read(&self, id: &ObjectRef) -> Result<Option<Stored>, StoreError> {
         let link = self.link()?;
-        let exact = self.discovery.find(&link, &id.group, &id.version, &id.kind)?;
+        match self.resource_of(&link, id)? {
+            Some(resource) => look(&link, &Place { resource, id: id.clone() }),
+            None => Ok(None),
+        }
+    }
+
+    /// Where an object would be, in the version that the server likes best when its own is not served any more.
+    pub(super) fn resource_of(&self, link: &Link, id: &ObjectRef) -> Result<Option<Resource>, StoreError> {
+        let exact = self.discovery.find(link, &id.group, &id.version, &id.kind)?;
         let resource = match exact {
             Some(resource) => Some(resource),
-            None => self.discovery.preferred(&link, &id.group, &id.kind)?,
+            None => self.discovery.preferred(link, &id.group, &id.kind)?,
         };
-        let Some(resource) = resource.filter(|resource| !resource.namespaced || !id.namespace.is_empty())
-        else {
-            return Ok(None);
-        };
-        look(&link, &Place { resource, id: id.clone() })
+        Ok(resource.filter(|resource| !resource.namespaced || !id.namespace.is_empty()))
     }
 
     /// One write of a batch.
@@ -116,7 +120,7 @@ impl Kube {
                 self.replace_object(body, *expected, Validation::Lenient, false).map(Some)
             }
             Write::Delete { id, expected } => {
-                self.delete_object(id, *expected, Propagation::Background, false).map(|()| None)
+                self.delete_object(id, *expected, Propagation::Background, false).map(|_| None)
             }
         }
     }
@@ -130,9 +134,7 @@ impl Kube {
             Request::Replace { body, expected } => {
                 self.replace_object(body, *expected, Validation::Strict, dry_run).map(Some)
             }
-            Request::Delete { id, propagation } => {
-                self.delete_object(id, None, *propagation, dry_run).map(|()| None)
-            }
+            Request::Delete { id, propagation } => self.delete_object(id, None, *propagation, dry_run),
         }
     }
 
@@ -179,13 +181,14 @@ impl Kube {
         }
     }
 
+    /// Deletes an object; it is returned when it goes later: something has to be done first, or its pods have to end.
     fn delete_object(
         &self,
         id: &ObjectRef,
         expected: Option<u64>,
         propagation: Propagation,
         dry_run: bool,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Stored>, StoreError> {
         let link = self.link()?;
         let place = match self.place(&link, id.clone()) {
             Err(StoreError::NoKind { .. }) => return Err(StoreError::NotFound { id: id.clone().into() }),
@@ -200,9 +203,11 @@ impl Kube {
         params.preconditions =
             expected.map(|version| Preconditions { resource_version: Some(version.to_string()), uid: None });
         let ask = built(place.request().delete(&id.name, &params), id)?;
-        let answer = link.call(&ask).map(drop);
+        let answer = link.call(&ask);
         self.note_definition(id);
-        let answer = answer.map_err(|trouble| asked(&link, id, "delete", &ask).error(trouble));
+        let answer = answer
+            .map_err(|trouble| asked(&link, id, "delete", &ask).error(trouble))
+            .and_then(|reply| remains(reply.value()?, &place));
         match expected {
             Some(expected) => with_versions(&link, &place, expected, answer),
             None => answer,
@@ -306,6 +311,15 @@ impl Kube {
             }
         }
     }
+}
+
+/// The object that the answer to a deletion is, when it is still there. For some kinds servers answer with the object as it
+/// was, for others with a status.
+fn remains(answer: Value, place: &Place) -> Result<Option<Stored>, StoreError> {
+    if answer.path(["metadata", "deletionTimestamp"]).is_none() {
+        return Ok(None);
+    }
+    stored(answer, &place.resource, true).map(Some)
 }
 
 /// The object as it is now.

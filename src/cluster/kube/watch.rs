@@ -12,11 +12,10 @@ use std::time::Duration;
 
 use http_body_util::BodyExt;
 use kube::core::params::WatchParams;
-use tokio::task::JoinHandle;
 
 use super::Kube;
 use super::discovery::Resource;
-use super::link::{Link, Trouble};
+use super::link::{Link, Task, Trouble};
 use super::objects::{Selection, kind_as_id, list, stored};
 use super::requests::error_of;
 use super::transport::innermost;
@@ -50,15 +49,6 @@ struct Group {
     to: Sender<Told>,
 }
 
-/// Ends the tasks when the call is over.
-struct Tasks(Vec<JoinHandle<()>>);
-
-impl Drop for Tasks {
-    fn drop(&mut self) {
-        self.0.iter().for_each(JoinHandle::abort);
-    }
-}
-
 impl Kube {
     /// See [`crate::cluster::Cluster::watch`].
     pub(super) fn observe(
@@ -84,7 +74,7 @@ impl Kube {
             group.wanted.insert(id.name.clone(), id.clone());
         }
         drop(to);
-        let _tasks = Tasks(groups.into_values().map(|group| link.start(group.run())).collect());
+        let _tasks: Vec<Task> = groups.into_values().map(|group| link.start(group.run())).collect();
         let mut quiet = monotonic();
         loop {
             let told = from.recv_timeout(beat.saturating_sub(quiet.elapsed()));

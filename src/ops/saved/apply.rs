@@ -12,8 +12,7 @@
 use std::time::Duration;
 
 use super::{Change, SavedPlan, SavedPlanError};
-use crate::cluster::Stored;
-use crate::manifest::ObjectRef;
+use crate::cluster::{Sought, Stored};
 use crate::ops::change::{self, Target};
 use crate::ops::crds::Definition;
 use crate::ops::install::{self, ReleaseReport};
@@ -34,7 +33,7 @@ pub struct ApplyOptions {
 /// Carries a saved plan out in the store and namespace that it was made for.
 ///
 /// # Errors
-/// [`SavedPlanError`] when it is refused; otherwise as an install or upgrade.
+/// [`SavedPlanError`] when it is refused; otherwise as the operation that was planned.
 pub fn apply(
     context: &Context<'_>,
     target: Target<'_>,
@@ -52,6 +51,8 @@ pub fn apply(
         renew_objects(target, &mut operation)?;
         operation.superseded = match (operation.kind, last) {
             (Kind::Upgrade, Some(last)) => upgrade::giving_way(&history, last)?,
+            (Kind::Rollback, Some(_)) => history.all_deployed(name, None)?,
+            (Kind::Uninstall, last) => last.into_iter().collect(),
             (_, last) => install::giving_way(last),
         };
         let now = record::now(context.host);
@@ -59,7 +60,9 @@ pub fn apply(
         if operation.kind == Kind::Install {
             release.info.first_deployed = Some(now.clone());
         }
-        release.info.last_deployed = Some(now);
+        if operation.kind != Kind::Uninstall {
+            release.info.last_deployed = Some(now);
+        }
         release.plan = Some(saved.digest.prefixed());
         if let Some(timeout) = options.timeout {
             operation.execution.wait.timeout = timeout;
@@ -134,12 +137,18 @@ fn renew_steps(
     replace: bool,
     changes: &mut Vec<Change>,
 ) -> Result<(), OpsError> {
-    let ids: Vec<ObjectRef> = steps.iter().map(|step| step.id.clone()).collect();
-    let found: Vec<Option<Stored>> = target.store.get_each(&ids)?;
+    let sought: Vec<Sought> = steps.iter().map(seen).collect();
+    let found: Vec<Option<Stored>> = target.store.find_each(&sought)?;
     for (step, now) in steps.iter_mut().zip(found) {
         if let Err(what) = renew::renew(step, now, replace) {
             changes.push(Change { id: step.id.clone(), what });
         }
     }
     Ok(())
+}
+
+/// The object of a step, with the labels that it had when the plan saw it.
+fn seen(step: &Step) -> Sought {
+    let labels = step.live.as_ref().map(change::labels_given).unwrap_or_default();
+    Sought { id: step.id.clone(), labels }
 }

@@ -9,11 +9,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{SavedPlan, SavedPlanError};
+use crate::cluster::live::Propagation;
 use crate::data::digest::Digest;
 use crate::data::{Value, time};
 use crate::manifest::{self, ObjectRef};
 use crate::ops::crds::Definition;
-use crate::ops::operation::{Execution, Kind, Newest, Operation};
+use crate::ops::operation::{Execution, Kind, Newest, Operation, Removal};
 use crate::ops::options::{Wait, WaitStrategy};
 use crate::ops::{OpsError, record};
 use crate::plan::{Action, KeepReason, Method, Plan, Step};
@@ -59,6 +60,8 @@ struct StoreDoc {
 enum KindDoc {
     Install,
     Upgrade,
+    Rollback,
+    Uninstall,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -129,6 +132,17 @@ struct ExecutionDoc {
     cleanup_on_fail: bool,
     history_max: usize,
     description: Option<String>,
+    keep_history: bool,
+    #[serde(with = "PropagationDoc")]
+    propagation: Propagation,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Propagation", rename_all = "kebab-case")]
+enum PropagationDoc {
+    Background,
+    Foreground,
+    Orphan,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -221,6 +235,7 @@ pub(super) fn decode(bytes: &[u8], path: &str) -> Result<SavedPlan, SavedPlanErr
         definitions: document.definitions.into_iter().map(DefinitionDoc::into_definition).collect(),
         namespace: document.namespace,
         superseded: Vec::new(),
+        left: None,
         execution: document.execution.into_execution(),
     };
     Ok(SavedPlan { store: document.store.identity, store_name: document.store.name, operation, digest })
@@ -262,14 +277,17 @@ fn check(release: &Release, kind: Kind, newest: Option<&Newest>) -> Result<(), S
     if release.namespace.is_empty() {
         return Err("it names no namespace".to_string());
     }
+    let Some(pending) = kind.pending() else {
+        let newest = newest.ok_or("it ends a release that has no revision")?;
+        if (release.version, release.info.status) != (newest.revision, newest.status) {
+            return Err(format!("it ends revision {}, which is not the newest", release.version));
+        }
+        return Ok(());
+    };
     let follows = newest.map_or(1, |newest| newest.revision.saturating_add(1));
     if release.version != follows {
         return Err(format!("it makes revision {}, and {follows} would be the next", release.version));
     }
-    let pending = match kind {
-        Kind::Install => Status::PendingInstall,
-        Kind::Upgrade => Status::PendingUpgrade,
-    };
     if release.info.status != pending {
         return Err(format!("its revision is {}, not {pending}", release.info.status));
     }
@@ -355,6 +373,8 @@ impl ExecutionDoc {
             cleanup_on_fail: execution.cleanup_on_fail,
             history_max: execution.history_max,
             description: execution.description.clone(),
+            keep_history: execution.removal.keep_history,
+            propagation: execution.removal.propagation,
         }
     }
 
@@ -380,6 +400,7 @@ impl ExecutionDoc {
             cleanup_on_fail: self.cleanup_on_fail,
             history_max: self.history_max,
             description: self.description,
+            removal: Removal { keep_history: self.keep_history, propagation: self.propagation },
         }
     }
 }

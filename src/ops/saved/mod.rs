@@ -11,12 +11,12 @@
 //! |---|---|
 //! | `made` | by which version of bowline, and when |
 //! | `store` | the identity of the store ([`crate::cluster::Store::identity`]), and its name for people |
-//! | `operation` | `install` or `upgrade` |
+//! | `operation` | `install`, `upgrade`, `rollback` or `uninstall` |
 //! | `newest` | number, status and record uid of the newest revision that was seen; null when there was none |
-//! | `release`, `labels` | the new revision as its record will have it: chart, values, manifest, hooks |
+//! | `release`, `labels` | the new revision as its record will have it: chart, values, manifest, hooks; the newest one, when it is uninstalled |
 //! | `namespace`, `definitions` | what is made or changed first |
 //! | `steps` | each object: what to do, what to write, and the live object that this was decided on |
-//! | `execution` | how: method, wait, hooks, undoing, how many revisions are kept, description |
+//! | `execution` | how: method, wait, hooks, undoing, how many revisions are kept, description, what an uninstall leaves |
 //!
 //! The file holds values and secrets in plain text, so it is written with mode 0600. Its digest tells damage from health; it
 //! is no signature: who may write the file decides what is applied, as with a chart.

@@ -12,6 +12,8 @@
 //! Invariant: [`encode`] writes what Go's `encoding/json` writes for the same release, and [`decode`] reads it back equal.
 //! Deviation: whole numbers of values keep all their digits, where Helm writes those above 2^53 as rounded floats.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -66,16 +68,62 @@ pub fn to_json(release: &Release) -> Result<String, Reason> {
 /// # Errors
 /// It is no base64, no gzip, no JSON, larger than [`MOST_BYTES`], or a field has another type.
 pub fn decode(text: &[u8]) -> Result<Release, Reason> {
+    from_json(&json_of(text)?)
+}
+
+/// The JSON in a text.
+fn json_of(text: &[u8]) -> Result<Cow<'_, [u8]>, Reason> {
     if text.trim_ascii_start().starts_with(b"{") {
-        return from_json(text);
+        return Ok(Cow::Borrowed(text));
     }
     let bytes = STANDARD.decode(text.trim_ascii()).map_err(|error| format!("no base64: {error}"))?;
     if bytes.starts_with(&[0x1f, 0x8b, 0x08]) {
-        return from_json(
-            &gzip::inflate(&bytes, MOST_BYTES).map_err(|error| format!("damaged gzip data: {error}"))?,
-        );
+        let json = gzip::inflate(&bytes, MOST_BYTES);
+        return json.map(Cow::Owned).map_err(|error| format!("damaged gzip data: {error}"));
     }
-    from_json(&bytes)
+    Ok(Cow::Owned(bytes))
+}
+
+/// What lists show of a release; the rest of its payload is passed over.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Head {
+    pub(super) info: HeadInfo,
+    pub(super) chart: HeadChart,
+}
+
+/// See [`Head`].
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct HeadInfo {
+    #[serde(deserialize_with = "time::deserialize")]
+    pub(super) last_deployed: Option<Time>,
+    pub(super) description: Option<String>,
+    pub(super) rollback_revision: Option<u64>,
+}
+
+/// See [`Head`].
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct HeadChart {
+    pub(super) metadata: HeadMetadata,
+}
+
+/// See [`Head`].
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct HeadMetadata {
+    pub(super) name: Option<String>,
+    pub(super) version: Option<String>,
+    pub(super) app_version: Option<String>,
+}
+
+/// Reads only the head of what [`decode`] reads.
+///
+/// # Errors
+/// As [`decode`], of what belongs to the head.
+pub(super) fn decode_head(text: &[u8]) -> Result<Head, Reason> {
+    serde_json::from_slice(&json_of(text)?).map_err(|error| format!("no JSON: {error}"))
 }
 
 /// Reads the JSON of a release.

@@ -37,14 +37,15 @@ pub struct MetadataArgs {
 impl Run for MetadataArgs {
     fn run(self, session: &Session) -> Outcome {
         let options = self.which.resolve(session)?;
-        let mut report = MetadataReport::of(&super::release(session, &options)?);
-        if options.revision.is_none() {
+        let store = session.store()?;
+        let target = store.target(&options.namespace);
+        let revision = options.revision.map(u64::from);
+        let record =
+            session.with_context(|context| query::record(context, target, &options.release, revision))?;
+        let mut report = MetadataReport::of(&record.release);
+        if revision.is_none() {
             // Helm shows those of the system too, unless a revision is named.
-            let store = session.store()?;
-            let target = store.target(&options.namespace);
-            let newest =
-                session.with_context(|context| query::history(context, target, &options.release, 1))?;
-            report.labels = newest.into_iter().next_back().map(|row| row.labels).unwrap_or_default();
+            report.labels.clone_from(record.stored_labels());
         }
         session.ui.out(&view::metadata::text(&report, self.output.output)?)?;
         Ok(Exit::Done)

@@ -1,0 +1,157 @@
+//! Many objects by their names, in few requests.
+//!
+//! Objects of one kind and namespace that share labels are read in one list with these labels as its selector; all others, and
+//! those that the list does not hold, are asked for one by one.
+//!
+//! Invariant: the labels decide nothing but how it is asked. A list is cut off where it would become much longer than what is
+//! looked for, and one that the server refuses is none: reading one object may be allowed where listing is not.
+
+use std::collections::BTreeMap;
+
+use super::Kube;
+use super::discovery::Resource;
+use super::link::{Link, Trouble};
+use super::objects::{Selection, kind_as_id, list, selector};
+use super::parallel::parallel;
+use super::refusals::Asked;
+use crate::cluster::{Sought, StoreError, Stored};
+
+/// From so many objects on they are read in one list.
+const MANY: usize = 4;
+
+/// Most labels of a selector.
+const MOST_LABELS: usize = 8;
+
+/// Longest parts of a label: `prefix/name`, and its value.
+const LONGEST: (usize, usize) = (317, 63);
+
+/// One question to the server.
+enum Question {
+    /// One object, by its place among those that are sought.
+    One(usize),
+    /// Those of one kind and namespace.
+    Group(Group),
+}
+
+struct Group {
+    resource: Resource,
+    namespace: String,
+    selector: String,
+    /// Their places, by name.
+    places: BTreeMap<String, usize>,
+}
+
+impl Kube {
+    /// See [`crate::cluster::Store::find_each`].
+    pub(super) fn find(&self, sought: &[Sought]) -> Result<Vec<Option<Stored>>, StoreError> {
+        let link = self.link()?;
+        let questions = self.questions(&link, sought)?;
+        let mut found: Vec<Option<Stored>> = sought.iter().map(|_| None).collect();
+        let mut left = Vec::new();
+        let ask = |question: &Question| match question {
+            Question::One(at) => Ok(vec![(*at, self.read(&sought[*at].id)?)]),
+            Question::Group(group) => group.ask(&link),
+        };
+        for answer in parallel(&questions, ask) {
+            for (at, object) in answer? {
+                found[at] = object;
+            }
+        }
+        for question in &questions {
+            if let Question::Group(group) = question {
+                left.extend(group.places.values().copied().filter(|at| found[*at].is_none()));
+            }
+        }
+        let answers = parallel(&left, |at| self.read(&sought[*at].id));
+        for (at, object) in left.iter().zip(answers) {
+            found[*at] = object?;
+        }
+        Ok(found)
+    }
+
+    fn questions(&self, link: &Link, sought: &[Sought]) -> Result<Vec<Question>, StoreError> {
+        let mut together: BTreeMap<(&str, &str, &str, &str), Vec<usize>> = BTreeMap::new();
+        for (at, Sought { id, .. }) in sought.iter().enumerate() {
+            together.entry((&id.group, &id.version, &id.kind, &id.namespace)).or_default().push(at);
+        }
+        let mut questions = Vec::new();
+        for ((group, version, kind, namespace), places) in together {
+            let labels = common_labels(places.iter().map(|at| &sought[*at].labels));
+            let selector = selector(&labels).filter(|_| places.len() >= MANY);
+            let resource = match &selector {
+                Some(_) => self.discovery.find(link, group, version, kind)?,
+                None => None,
+            };
+            match (selector, resource.filter(|resource| resource.can("list"))) {
+                (Some(selector), Some(resource)) if resource.namespaced != namespace.is_empty() => {
+                    let places = places.into_iter().map(|at| (sought[at].id.name.clone(), at)).collect();
+                    let namespace = namespace.to_string();
+                    questions.push(Question::Group(Group { resource, namespace, selector, places }));
+                }
+                _ => questions.extend(places.into_iter().map(Question::One)),
+            }
+        }
+        Ok(questions)
+    }
+}
+
+impl Group {
+    /// The objects that one list finds.
+    fn ask(&self, link: &Link) -> Result<Vec<(usize, Option<Stored>)>, StoreError> {
+        let selection = Selection {
+            namespace: self.namespace.clone(),
+            labels: Some(self.selector.clone()),
+            limit: self.places.len() * 2 + 16,
+            ..Selection::default()
+        };
+        let listed = match link.wait(list(link, &self.resource, &selection)) {
+            Ok(listed) => listed,
+            Err(Trouble::Refused(_)) => return Ok(Vec::new()),
+            Err(trouble) => {
+                let id = kind_as_id(&self.resource, &self.namespace);
+                return Err(Asked { store: &link.store, id: &id, verb: "list", size: 0 }.error(trouble));
+            }
+        };
+        let place = |object: Stored| Some((*self.places.get(&object.id.name)?, Some(object)));
+        Ok(listed.objects.into_iter().filter_map(place).collect())
+    }
+}
+
+/// The labels that all have, as far as a selector can say them.
+fn common_labels<'l>(
+    mut labels: impl Iterator<Item = &'l BTreeMap<String, String>>,
+) -> BTreeMap<String, String> {
+    let Some(first) = labels.next() else { return BTreeMap::new() };
+    let sayable = first.iter().filter(|(key, value)| is_sayable(key, value));
+    let mut common: BTreeMap<String, String> =
+        sayable.map(|(key, value)| (key.clone(), value.clone())).collect();
+    for other in labels {
+        common.retain(|key, value| other.get(key) == Some(value));
+    }
+    common.into_iter().take(MOST_LABELS).collect()
+}
+
+fn is_sayable(key: &str, value: &str) -> bool {
+    let fine = |text: &str, other: &[u8]| {
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || other.contains(&byte))
+    };
+    let is_within = (1..=LONGEST.0).contains(&key.len()) && (1..=LONGEST.1).contains(&value.len());
+    is_within && fine(key, b"-_./") && fine(value, b"-_.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_all_have_and_a_selector_can_say_is_asked_for() {
+        let labels = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(key, value)| ((*key).to_string(), (*value).to_string())).collect()
+        };
+        let one = labels(&[("a", "1"), ("b", "2"), ("c/d", "x"), ("odd", "a,b"), ("empty", "")]);
+        let two = labels(&[("a", "1"), ("b", "3"), ("c/d", "x"), ("odd", "a,b"), ("empty", "")]);
+        assert_eq!(common_labels([&one, &two].into_iter()), labels(&[("a", "1"), ("c/d", "x")]));
+        assert_eq!(common_labels([&one, &labels(&[])].into_iter()), labels(&[]));
+        assert_eq!(common_labels([].into_iter()), labels(&[]));
+    }
+}

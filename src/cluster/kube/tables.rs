@@ -1,0 +1,109 @@
+//! Objects as the API server shows them to people: one row of the table of their kind.
+//!
+//! Source: the `Table` of `meta.k8s.io/v1`. A server that knows no table for a kind answers with the object.
+//!
+//! Invariant: nothing is computed here; columns that the server gives a priority above 0 are for wide tables and left out.
+
+use http1::HeaderValue;
+use http1::header::ACCEPT;
+
+use super::Kube;
+use super::link::Link;
+use super::objects::{Selection, ask_for, get, kind_as_id};
+use super::parallel::parallel;
+use super::requests::error_of;
+use crate::cluster::live::Shown;
+use crate::cluster::{Query, StoreError};
+use crate::data::Value;
+use crate::manifest::ObjectRef;
+
+/// Most rows of one list.
+const MOST_ROWS: usize = 500;
+
+const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
+
+impl Kube {
+    /// See [`crate::cluster::Cluster::shown`].
+    pub(super) fn rows(&self, ids: &[ObjectRef]) -> Result<Vec<Option<Shown>>, StoreError> {
+        let link = self.link()?;
+        parallel(ids, |id| self.row(&link, id)).into_iter().collect()
+    }
+
+    fn row(&self, link: &Link, id: &ObjectRef) -> Result<Option<Shown>, StoreError> {
+        let Some(resource) = self.resource_of(link, id)? else { return Ok(None) };
+        let mut ask = get(&resource, id)?;
+        ask.headers_mut().insert(ACCEPT, HeaderValue::from_static(TABLE));
+        match link.call(&ask) {
+            Ok(reply) => Ok(shown(&reply.value()?).into_iter().next()),
+            Err(trouble) => match error_of(link, id, "get", trouble) {
+                StoreError::NotFound { .. } | StoreError::NoKind { .. } => Ok(None),
+                error => Err(error),
+            },
+        }
+    }
+
+    /// See [`crate::cluster::Cluster::shown_list`].
+    pub(super) fn rows_of(&self, query: &Query) -> Result<Vec<Shown>, StoreError> {
+        let link = self.link()?;
+        let Some((group, kind)) = &query.group_kind else { return Ok(Vec::new()) };
+        let Some(resource) = self.discovery.preferred(&link, group, kind)? else { return Ok(Vec::new()) };
+        let selection = Selection::of(query);
+        let size = if query.limit == 0 { MOST_ROWS } else { query.limit };
+        let mut ask = ask_for(&resource, &selection, size, None)?;
+        ask.headers_mut().insert(ACCEPT, HeaderValue::from_static(TABLE));
+        let id = kind_as_id(&resource, &selection.namespace);
+        let reply = link.call(&ask).map_err(|trouble| error_of(&link, &id, "list", trouble))?;
+        Ok(shown(&reply.value()?))
+    }
+}
+
+/// The rows of a table; an object that is none has its name.
+fn shown(answer: &Value) -> Vec<Shown> {
+    let list = |value: &Value, field: &str| -> Vec<Value> {
+        value.get(field).and_then(Value::as_list).map(<[Value]>::to_vec).unwrap_or_default()
+    };
+    if answer.get("kind").and_then(Value::as_str) != Some("Table") {
+        let name = answer.path(["metadata", "name"]).and_then(Value::as_str);
+        let named = |name: &str| Shown { columns: vec!["Name".to_string()], cells: vec![name.to_string()] };
+        return name.map(named).into_iter().collect();
+    }
+    let columns = list(answer, "columnDefinitions");
+    let row = |row: &Value| {
+        let mut found = Shown::default();
+        for (column, cell) in columns.iter().zip(&list(row, "cells")) {
+            if matches!(column.get("priority"), None | Some(Value::Int(0))) {
+                found.columns.push(column.get("name").and_then(Value::as_str).unwrap_or("").to_string());
+                found.cells.push(text(cell));
+            }
+        }
+        found
+    };
+    list(answer, "rows").iter().map(row).collect()
+}
+
+fn text(cell: &Value) -> String {
+    match cell {
+        Value::Null => "<none>".to_string(),
+        Value::Str(text) => text.to_string(),
+        other => serde_json::to_string(other).unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_columns_are_left_out() {
+        let table = r#"{"kind":"Table","columnDefinitions":[{"name":"Name","priority":0},{"name":"Data","priority":0},
+            {"name":"IP","priority":1},{"name":"Age"}],"rows":[{"cells":["a",2,"10.0.0.1",null]}]}"#;
+        let want = Shown {
+            columns: ["Name", "Data", "Age"].map(String::from).to_vec(),
+            cells: ["a", "2", "<none>"].map(String::from).to_vec(),
+        };
+        assert_eq!(shown(&serde_json::from_str(table).unwrap()), [want]);
+        let object = r#"{"kind":"Thing","metadata":{"name":"x"}}"#;
+        assert_eq!(shown(&serde_json::from_str(object).unwrap())[0].cells, ["x"]);
+        assert_eq!(shown(&serde_json::from_str(r#"{"kind":"ThingList","items":[]}"#).unwrap()), []);
+    }
+}
