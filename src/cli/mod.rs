@@ -19,6 +19,7 @@ pub mod help;
 pub mod interrupt;
 pub mod parse;
 mod progress;
+mod prompt;
 pub mod report;
 pub mod settings;
 pub mod ui;

@@ -8,6 +8,7 @@ use crate::chart::ChartError;
 use crate::data::version::VersionError;
 use crate::diag::{Diagnostic, Hint};
 use crate::package::PackageError;
+use crate::registry::RegistryError;
 use crate::repo::RepoError;
 use crate::sys::fs::FsError;
 use crate::sys::http::HttpError;
@@ -25,6 +26,9 @@ pub enum FetchError {
     /// A repository cannot be used.
     #[error(transparent)]
     Repo(#[from] RepoError),
+    /// A registry cannot be used.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
     /// A chart cannot be read.
     #[error(transparent)]
     Chart(#[from] ChartError),
@@ -80,12 +84,6 @@ pub enum FetchError {
     NoUrls {
         /// `repository/chart`.
         chart: String,
-    },
-    /// OCI registries are not spoken to yet.
-    #[error("{reference}: OCI registries are not supported in this version")]
-    OciUnsupported {
-        /// The reference as given.
-        reference: String,
     },
     /// What came is not what the index promised.
     #[error("the digest of {url} is sha256:{found}, but the index says sha256:{expected}")]
@@ -223,6 +221,7 @@ impl Hint for FetchError {
             FetchError::Fs(error) => error.hints(),
             FetchError::Http(error) => error.hints(),
             FetchError::Repo(error) => error.hints(),
+            FetchError::Registry(error) => error.hints(),
             FetchError::NotInIndex { source, .. } => source.hints(),
             FetchError::Chart(error) => error.hints(),
             FetchError::Package(error) => error.hints(),
@@ -250,6 +249,7 @@ impl Hint for FetchError {
     fn diagnostic(&self) -> Option<&Diagnostic> {
         match self {
             FetchError::Repo(error) => error.diagnostic(),
+            FetchError::Registry(error) => error.diagnostic(),
             FetchError::NotInIndex { source, .. } => source.diagnostic(),
             FetchError::Chart(error) => error.diagnostic(),
             FetchError::Download { source, .. } => source.diagnostic(),

@@ -61,6 +61,9 @@ pub enum OpsError {
     /// A repository has a problem.
     #[error(transparent)]
     Repository(#[from] crate::repo::RepoError),
+    /// An OCI registry has a problem.
+    #[error(transparent)]
+    Registry(#[from] crate::registry::RegistryError),
     /// A chart cannot be packaged.
     #[error(transparent)]
     Package(#[from] crate::package::PackageError),
@@ -186,6 +189,7 @@ impl OpsError {
             OpsError::File(error) => error,
             OpsError::Fetch(error) => error,
             OpsError::Repository(error) => error,
+            OpsError::Registry(error) => error,
             OpsError::Package(error) => error,
             OpsError::Undone { source, .. } | OpsError::Hook { source, .. } => source.as_ref(),
             OpsError::Definition { source, .. } => source,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::options::ChartRequest;
 use super::{Context, OpsError};
 use crate::chart;
-use crate::fetch::{self, Source};
+use crate::fetch::{self, Origin, Source};
 use crate::sys::fs;
 
 /// Where to put charts.
@@ -26,6 +26,8 @@ pub struct PullReport {
     pub path: PathBuf,
     /// SHA-256 of the archive in hex digits.
     pub digest: String,
+    /// Where it came from, when that was an OCI registry.
+    pub origin: Option<Origin>,
 }
 
 /// Downloads one chart.
@@ -44,10 +46,11 @@ pub fn pull(
     let Source::Downloaded { file_name, bytes, .. } = located.source else {
         return Err(OpsError::refused_with(
             format!("{} is on this machine already", request.reference),
-            "pull takes REPOSITORY/NAME or a URL",
+            "pull takes REPOSITORY/NAME, a URL or oci://HOST/PATH/NAME",
         ));
     };
     let digest = located.digest.unwrap_or_default();
+    let origin = located.origin;
     let host = context.host;
     let Some(folder) = &options.unpack_in else {
         let path = host.resolve(&options.destination).join(&file_name);
@@ -55,7 +58,7 @@ pub fn pull(
         if let Some(provenance) = located.provenance {
             fs::write_atomic(&path.with_file_name(format!("{file_name}.prov")), &provenance, false)?;
         }
-        return Ok(PullReport { path: options.destination.join(file_name), digest });
+        return Ok(PullReport { path: options.destination.join(file_name), digest, origin });
     };
     let metadata = chart::metadata_of_archive(&bytes, &request.limits)?;
     let name: &str = &metadata.name;
@@ -79,5 +82,5 @@ pub fn pull(
         let _ = fs::remove_dir_all(&part);
         return Err(error);
     }
-    Ok(PullReport { path: folder.join(name), digest })
+    Ok(PullReport { path: folder.join(name), digest, origin })
 }

@@ -20,6 +20,9 @@ use crate::values::{Layers, Provenance};
 /// The reference leads nowhere, the chart cannot be read, or it is not one that can be rendered.
 pub fn chart(context: &Context<'_>, request: &ChartRequest) -> Result<Chart, OpsError> {
     let located = fetch::resolve(&request.reference, &request.fetch, &context.fetch())?;
+    if let Some(origin) = located.origin {
+        context.progress.event(Event::Pulled(origin));
+    }
     let chart = match located.source {
         Source::Folder(path) | Source::Archive(path) => chart::load(&path, &request.limits)?,
         Source::Downloaded { file_name, bytes, .. } => {

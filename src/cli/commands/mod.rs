@@ -23,7 +23,9 @@ pub mod objects;
 pub mod package;
 pub mod plan;
 pub mod pull;
+pub mod push;
 pub mod recover;
+pub mod registry;
 pub mod repo;
 pub mod rollback;
 pub mod search;
@@ -176,7 +178,9 @@ pub const VERBS: &[&Verb] = &[
     &package::VERB,
     &plan::VERB,
     &pull::VERB,
+    &push::VERB,
     &recover::VERB,
+    &registry::VERB,
     &repo::VERB,
     &rollback::VERB,
     &search::VERB,
@@ -228,7 +232,7 @@ mod tests {
     }
 
     /// Commands of Helm that are not there yet.
-    const ABSENT: &[&str] = &["plugin", "push", "registry", "verify"];
+    const ABSENT: &[&str] = &["plugin", "verify"];
 
     fn flags_of(path: &str) -> Option<Command> {
         let mut table = VERBS;

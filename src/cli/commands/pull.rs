@@ -8,6 +8,7 @@ use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::ChartArgs;
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::settings::Session;
+use crate::cli::view::changes;
 use crate::fetch::Provenance;
 use crate::ops::options::ChartRequest;
 use crate::ops::pull::{self, PullOptions};
@@ -18,12 +19,14 @@ pub const VERB: Verb = Verb {
     aliases: &["fetch"],
     about: "Download charts",
     long: "\
-Downloads charts from a repository as archives, or unpacked with --untar. The digest that the repository's index gives
-is checked.",
+Downloads charts from repositories or OCI registries as archives, or unpacked with --untar. The digest that the
+repository's index or the registry's manifest gives is checked.",
     examples: "\
 bowline pull stable/web
 bowline pull stable/web --version '^2' --untar
-bowline pull web --repo https://charts.example.com -d downloads",
+bowline pull web --repo https://charts.example.com -d downloads
+bowline pull oci://registry.example.com/charts/web --version '^2'
+bowline pull oci://registry.example.com/charts/web@sha256:DIGEST",
     positionals: "CHART...",
     exclusive: &[],
     body: Body::Leaf(Leaf::of::<PullArgs>()),
@@ -32,7 +35,7 @@ bowline pull web --repo https://charts.example.com -d downloads",
 /// Flags of `pull`.
 #[derive(Debug, Clone, Args)]
 pub struct PullArgs {
-    /// Charts, as REPOSITORY/NAME or URL
+    /// Charts, as REPOSITORY/NAME, URL or oci://HOST/PATH/NAME
     #[arg(value_name = "CHART", required = true)]
     pub references: Vec<String>,
     /// Folder to write to
@@ -75,7 +78,10 @@ impl Run for PullArgs {
     fn run(self, session: &Session) -> Outcome {
         let (charts, options) = self.resolve(session)?;
         for chart in &charts {
-            session.with_context(|context| pull::pull(context, chart, &options))?;
+            let report = session.with_context(|context| pull::pull(context, chart, &options))?;
+            if let Some(origin) = &report.origin {
+                session.ui.out(&changes::pulled(origin))?;
+            }
         }
         Ok(Exit::Done)
     }

@@ -9,8 +9,9 @@ use std::path::Path;
 use super::resolve::{Place, Resolved};
 use super::{DepsEvent, DepsOptions, DepsReport, Parent};
 use crate::chart::{Limits, load};
-use crate::fetch::{FetchContext, FetchError, Provenance, Source, digest_of, download, entry_url};
+use crate::fetch::{FetchContext, FetchError, Provenance, Source, digest_of, download, entry_url, oci};
 use crate::package::{PackOptions, pack};
+use crate::registry::{Client, Reference, SCHEME};
 use crate::repo::config::Repository;
 use crate::repo::generate::is_archive;
 use crate::repo::parallel;
@@ -25,9 +26,14 @@ const MOST_FILES: usize = 100_000;
 /// One archive to fetch.
 struct Task<'a> {
     url: String,
-    repository: Repository,
-    digest: Option<String>,
+    from: From,
     name: &'a str,
+}
+
+/// Where an archive is fetched from.
+enum From {
+    Repository { repository: Box<Repository>, digest: Option<String> },
+    Registry(Reference),
 }
 
 /// An archive for `charts/`.
@@ -58,15 +64,29 @@ pub(super) fn save(
                     continue;
                 }
                 on_event(&DepsEvent::Downloading { name, repository });
-                let task = Task { url: url.clone(), repository: merged, digest: digest_of(entry), name };
-                tasks.insert(url, task);
+                let from = From::Repository { repository: Box::new(merged), digest: digest_of(entry) };
+                tasks.insert(url.clone(), Task { url, from, name });
+            }
+            (Place::Registry { .. }, _) => {
+                let Some(reference) = &chosen.reference else { continue };
+                let url = format!("{SCHEME}{reference}");
+                if tasks.contains_key(&url) {
+                    on_event(&DepsEvent::AlreadyDownloaded { name, repository });
+                    continue;
+                }
+                on_event(&DepsEvent::Downloading { name, repository });
+                let from = From::Registry(reference.clone());
+                tasks.insert(url.clone(), Task { url, from, name });
             }
             (Place::Folder { path, .. }, _) => archives.push(package(path)?),
             _ => {}
         }
     }
     let tasks: Vec<Task<'_>> = tasks.into_values().collect();
-    for (task, fetched) in tasks.iter().zip(parallel::map(&tasks, AT_ONCE, |task| fetch(task, context))) {
+    // Nothing is asked before the first fetch; its tokens serve all archives of a repository.
+    let client = oci::client(&options.fetch, context)?;
+    let fetched = parallel::map(&tasks, AT_ONCE, |task| fetch(task, &client, context));
+    for (task, fetched) in tasks.iter().zip(fetched) {
         let stopped = || Err(FetchError::NoUrls { chart: task.name.to_string() });
         let fetched = fetched.unwrap_or_else(stopped);
         archives.push(fetched.map_err(|source| FetchError::Download {
@@ -77,9 +97,17 @@ pub(super) fn save(
     replace(parent, &archives, resolved, on_event)
 }
 
-fn fetch(task: &Task<'_>, context: &FetchContext<'_>) -> Result<Archive, FetchError> {
-    let located =
-        download(&task.url, &task.repository, task.digest.clone(), Provenance::No, context, Vec::new())?;
+fn fetch(
+    task: &Task<'_>,
+    client: &Client<'_>,
+    context: &FetchContext<'_>,
+) -> Result<Archive, FetchError> {
+    let located = match &task.from {
+        From::Repository { repository, digest } => {
+            download(&task.url, repository, digest.clone(), Provenance::No, context, Vec::new())?
+        }
+        From::Registry(reference) => oci::pull(client, reference, Provenance::No, context)?,
+    };
     match located.source {
         Source::Downloaded { file_name, bytes, .. } => Ok(Archive { file_name, bytes }),
         Source::Folder(path) | Source::Archive(path) => {

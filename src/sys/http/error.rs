@@ -137,6 +137,9 @@ impl crate::diag::Hint for HttpError {
             HttpError::Status { status: 401 | 403, .. } => {
                 "give credentials with --username and --password-stdin"
             }
+            HttpError::UnsupportedScheme { scheme } if scheme == "oci" => {
+                "a registry needs no `repo add`: name the chart in full, as in `bowline pull oci://HOST/PATH/CHART`"
+            }
             HttpError::UnsupportedScheme { .. } => {
                 "an address starts with http:// or https://; a folder of archives is served by `bowline serve FOLDER`"
             }
