@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! chart dir | .tgz | repo/name | URL | oci:// ─► chart::load ─► values ─► render (gotpl + sprig | tera) ─► manifest ─► plan
-//!                                          │                                                                  │
-//!      registry::push ◄─ package ─► repo::index ─► repo::serve       cluster::Store (objects + revisions) ◄── ops
+//!                                                    │                                                                 │
+//!               registry::push ◄─ package ─► repo::index ─► repo::serve       cluster::Store (objects + revisions) ◄── ops
 //! ```
 //!
 //! # The modules and their ranks

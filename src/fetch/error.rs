@@ -28,7 +28,7 @@ pub enum FetchError {
     Repo(#[from] RepoError),
     /// A registry cannot be used.
     #[error(transparent)]
-    Registry(#[from] RegistryError),
+    Registry(Box<RegistryError>),
     /// A chart cannot be read.
     #[error(transparent)]
     Chart(#[from] ChartError),
@@ -182,6 +182,12 @@ pub enum FetchError {
         /// The path.
         path: String,
     },
+}
+
+impl From<RegistryError> for FetchError {
+    fn from(error: RegistryError) -> Self {
+        FetchError::Registry(Box::new(error))
+    }
 }
 
 /// A dependency that no version satisfies.

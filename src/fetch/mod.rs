@@ -192,7 +192,13 @@ pub fn resolve(
         return from_repository_url(reference, options, context);
     }
     if let Some(local) = local(reference, context)? {
-        return Ok(Located { source: local, digest: None, origin: None, provenance: None, warnings: Vec::new() });
+        return Ok(Located {
+            source: local,
+            digest: None,
+            origin: None,
+            provenance: None,
+            warnings: Vec::new(),
+        });
     }
     if reference.contains("://") {
         return from_url(reference, options, context);

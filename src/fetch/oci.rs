@@ -7,7 +7,9 @@ use super::{
 };
 use crate::data::version::{Constraint, Version};
 use crate::diag::Diagnostic;
-use crate::registry::{self, Access, Client, Pulled, Reference, Registries, SCHEME, Wanted, version_of};
+use crate::registry::{
+    self, Access, Client, Pulled, Reference, Registries, RegistryError, SCHEME, Wanted, version_of,
+};
 use crate::repo::generate::ARCHIVE_LIMIT;
 use crate::sys::http::Credentials;
 
@@ -21,10 +23,8 @@ pub fn access(options: &FetchOptions, context: &FetchContext<'_>) -> Access {
     let file = |path: &str| Some(path).filter(|path| !path.is_empty()).map(|path| context.host.resolve(path));
     let given = !options.username.is_empty() || !options.password.is_empty();
     Access {
-        credentials: given.then(|| Credentials {
-            username: options.username.clone(),
-            password: options.password.clone(),
-        }),
+        credentials: given
+            .then(|| Credentials { username: options.username.clone(), password: options.password.clone() }),
         cert_file: file(&options.cert_file),
         key_file: file(&options.key_file),
         ca_file: file(&options.ca_file),
@@ -37,10 +37,7 @@ pub fn access(options: &FetchOptions, context: &FetchContext<'_>) -> Access {
 ///
 /// # Errors
 /// `registries.yaml` cannot be understood.
-pub fn client<'c>(
-    options: &FetchOptions,
-    context: &FetchContext<'c>,
-) -> Result<Client<'c>, FetchError> {
+pub fn client<'c>(options: &FetchOptions, context: &FetchContext<'c>) -> Result<Client<'c>, FetchError> {
     let registries = Registries::load(&context.paths.registries)?;
     Ok(Client::new(context.host, &context.paths.credentials, registries, access(options, context)))
 }
@@ -81,17 +78,37 @@ pub(super) fn from_registry(
     context: &FetchContext<'_>,
 ) -> Result<Located, FetchError> {
     let client = client(options, context)?;
-    let reference = registry::choose(&client, &Reference::parse(address)?, options.request())?;
-    pull(&client, &reference, options.provenance, context)
+    let request = options.request();
+    let reference = registry::choose(&client, &Reference::parse(address)?, request)?;
+    let pulled = fetch(&client, &reference, options.provenance, context)?;
+    // A digest leaves nothing to choose, but a version beside it must be true.
+    if reference.digest.is_some() && !request.is_empty() && !satisfies(&pulled.metadata.version, request)? {
+        let (version, tag) = (request.to_string(), pulled.metadata.version);
+        return Err(RegistryError::VersionMismatch { version, tag }.into());
+    }
+    Ok(located(&client, pulled))
 }
 
 /// Fetches a chart whose version is known.
 pub(super) fn pull(
     client: &Client<'_>,
     reference: &Reference,
-    provenance: Provenance,
     context: &FetchContext<'_>,
 ) -> Result<Located, FetchError> {
+    Ok(located(client, fetch(client, reference, Provenance::No, context)?))
+}
+
+fn satisfies(version: &str, request: &str) -> Result<bool, FetchError> {
+    let constraint = Constraint::parse(request)?;
+    Ok(version == request || Version::parse(version).is_ok_and(|version| constraint.check(&version)))
+}
+
+fn fetch(
+    client: &Client<'_>,
+    reference: &Reference,
+    provenance: Provenance,
+    context: &FetchContext<'_>,
+) -> Result<Pulled, FetchError> {
     let wanted = Wanted {
         provenance: provenance != Provenance::No,
         provenance_required: provenance == Provenance::Required,
@@ -99,23 +116,27 @@ pub(super) fn pull(
     };
     let content = &context.paths.content;
     let pulled = registry::pull(client, reference, wanted, &|digest| cache::get(content, &digest.hex()))?;
-    let digest = pulled.archive_digest.hex();
-    cache::put(content, &digest, &pulled.archive);
+    cache::put(content, &pulled.archive_digest.hex(), &pulled.archive);
+    Ok(pulled)
+}
+
+fn located(client: &Client<'_>, pulled: Pulled) -> Located {
+    let shown = pulled.reference.to_string();
     let mut warnings = client.take_notes();
     if pulled.legacy {
-        warnings.push(Diagnostic::warning(format!("{reference} has the media type of an older form of charts")));
+        warnings.push(Diagnostic::warning(format!("{shown} has the media type of an older form of charts")));
     }
-    Ok(Located {
-        digest: Some(digest),
-        origin: Some(Origin { reference: reference.to_string(), digest: pulled.digest.prefixed() }),
-        provenance: pulled.provenance.clone(),
-        warnings,
+    Located {
+        digest: Some(pulled.archive_digest.hex()),
         source: Source::Downloaded {
             file_name: file_name(&pulled),
-            url: format!("{SCHEME}{reference}"),
+            url: format!("{SCHEME}{shown}"),
             bytes: pulled.archive,
         },
-    })
+        origin: Some(Origin { reference: shown, digest: pulled.digest.prefixed() }),
+        provenance: pulled.provenance,
+        warnings,
+    }
 }
 
 /// `NAME-VERSION.tgz`, after the reference as in Helm; one by digest alone is named after its Chart.yaml.

@@ -63,7 +63,7 @@ pub enum OpsError {
     Repository(#[from] crate::repo::RepoError),
     /// An OCI registry has a problem.
     #[error(transparent)]
-    Registry(#[from] crate::registry::RegistryError),
+    Registry(Box<crate::registry::RegistryError>),
     /// A chart cannot be packaged.
     #[error(transparent)]
     Package(#[from] crate::package::PackageError),
@@ -153,6 +153,12 @@ pub enum OpsError {
     },
 }
 
+impl From<crate::registry::RegistryError> for OpsError {
+    fn from(error: crate::registry::RegistryError) -> Self {
+        OpsError::Registry(Box::new(error))
+    }
+}
+
 /// Where more is told about objects that were not ready.
 const WHY: &str = "`bowline why RELEASE` shows conditions, events and logs of what was not ready";
 
@@ -189,7 +195,7 @@ impl OpsError {
             OpsError::File(error) => error,
             OpsError::Fetch(error) => error,
             OpsError::Repository(error) => error,
-            OpsError::Registry(error) => error,
+            OpsError::Registry(error) => error.as_ref(),
             OpsError::Package(error) => error,
             OpsError::Undone { source, .. } | OpsError::Hook { source, .. } => source.as_ref(),
             OpsError::Definition { source, .. } => source,

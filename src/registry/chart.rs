@@ -189,10 +189,7 @@ pub fn pull(
 }
 
 /// The manifest of a chart, through indexes if need be, and its digest.
-fn chart_manifest(
-    client: &Client<'_>,
-    reference: &Reference,
-) -> Result<(Manifest, Digest), RegistryError> {
+fn chart_manifest(client: &Client<'_>, reference: &Reference) -> Result<(Manifest, Digest), RegistryError> {
     let mut looked = 0;
     look(client, reference, DEEPEST, &mut looked)?.ok_or_else(|| RegistryError::NotAChart {
         reference: reference.to_string(),
@@ -210,7 +207,7 @@ fn look(
     let fetched = client.manifest(reference)?;
     let index = match fetched.document {
         Document::Manifest(manifest) if manifest.config.media_type == media::CHART_CONFIG => {
-            return Ok(Some((manifest, fetched.digest)));
+            return Ok(Some((*manifest, fetched.digest)));
         }
         // Within an index something else is passed over.
         Document::Manifest(_) if deep < DEEPEST => return Ok(None),

@@ -93,7 +93,7 @@ impl CredentialFiles<'_> {
     /// # Errors
     /// The file cannot be read or written, or the helper fails.
     pub fn store(&self, registry: &str, credentials: &Credentials) -> Result<(), RegistryError> {
-        let (_lock, mut file) = self.to_change()?;
+        let (_lock, mut file) = self.open_locked()?;
         if let Some(name) = file.helper(registry)? {
             let mut kept = credentials.clone();
             if kept.username.is_empty() {
@@ -118,7 +118,7 @@ impl CredentialFiles<'_> {
     /// # Errors
     /// As [`CredentialFiles::store`].
     pub fn erase(&self, registry: &str) -> Result<bool, RegistryError> {
-        let (_lock, mut file) = self.to_change()?;
+        let (_lock, mut file) = self.open_locked()?;
         if let Some(name) = file.helper(registry)? {
             let there = helper::get(self.host, &name, key_of(registry))?.is_some();
             helper::erase(self.host, &name, key_of(registry))?;
@@ -137,7 +137,7 @@ impl CredentialFiles<'_> {
         Ok(true)
     }
 
-    fn to_change(&self) -> Result<(fs::LockFile, File), RegistryError> {
+    fn open_locked(&self) -> Result<(fs::LockFile, File), RegistryError> {
         let path = self.host.resolve(self.config);
         let lock = fs::lock(&path.with_extension("lock"), LOCK_PATIENCE)?;
         Ok((lock, File::load(&path)?))
@@ -212,7 +212,8 @@ impl File {
             Some(_) => return Err(self.malformed("auths")),
         };
         let exact = auths.get(key_of(registry));
-        let Some(entry) = exact.or_else(|| auths.iter().find(|(key, _)| means(key, registry)).map(|found| found.1))
+        let Some(entry) =
+            exact.or_else(|| auths.iter().find(|(key, _)| means(key, registry)).map(|found| found.1))
         else {
             return Ok(None);
         };
@@ -252,5 +253,63 @@ impl File {
         serde::Serialize::serialize(&self.content, &mut writer)
             .map_err(|error| RegistryError::Unwritable { reason: error.to_string() })?;
         Ok(fs::write_atomic(&self.path, &text, true)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(text: &str, registry: &str) -> Result<Option<Login>, String> {
+        let content = serde_json::from_str(text).unwrap();
+        let file = File { path: PathBuf::from("config.json"), content };
+        file.written(registry).map_err(|error| error.to_string())
+    }
+
+    fn password(username: &str, password: &str) -> Login {
+        Login::Password(Credentials { username: username.to_string(), password: Secret::new(password) })
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let text = r#"{"auths": {
+            "a.test": {"auth": "YW5uOnA6dw=="},
+            "https://b.test/v1/": {"username": "bob", "password": "pw"},
+            "c.test:5000": {"auth": "eA==", "identitytoken": "refresh"},
+            "d.test": {"registrytoken": "bearer"},
+            "e.test": {},
+            "f.test": {"auth": "bm8="},
+            "g.test": {"auth": "YTpi%"},
+            "https://index.docker.io/v1/": {"auth": "aHViOnB3AAA="}
+        }}"#;
+        for (registry, login) in [
+            ("a.test", Some(password("ann", "p:w"))),
+            ("b.test", Some(password("bob", "pw"))),
+            ("c.test:5000", Some(Login::Refresh(Secret::new("refresh")))),
+            ("d.test", Some(Login::Bearer(Secret::new("bearer")))),
+            ("docker.io", Some(password("hub", "pw"))),
+            ("e.test", None),
+            ("c.test", None),
+            ("test", None),
+        ] {
+            assert_eq!(written(text, registry), Ok(login), "{registry}");
+        }
+        for registry in ["f.test", "g.test"] {
+            let error = written(text, registry).unwrap_err();
+            assert_eq!(error, format!("config.json: the auth of {registry} is malformed"));
+        }
+        for text in [r#"{"auths": []}"#, r#"{"auths": "x"}"#] {
+            assert_eq!(written(text, "a.test").unwrap_err(), "config.json: auths is malformed");
+        }
+        assert_eq!(written("{}", "a.test"), Ok(None));
+    }
+
+    #[test]
+    fn a_helper_of_the_registry_goes_before_that_of_all() {
+        let text = r#"{"credsStore": "all", "credHelpers": {"a.test": "own", "b.test": ""}}"#;
+        let file = File { path: PathBuf::new(), content: serde_json::from_str(text).unwrap() };
+        for (registry, helper) in [("a.test", Some("own")), ("b.test", None), ("c.test", Some("all"))] {
+            assert_eq!(file.helper(registry).unwrap().as_deref(), helper, "{registry}");
+        }
     }
 }

@@ -105,7 +105,9 @@ pub enum RegistryError {
         reason: String,
     },
     /// Credentials for a registry that is spoken to with TLS would go to a token service without it.
-    #[error("{host} names the token service {realm}, which is not protected by TLS; no credentials were sent")]
+    #[error(
+        "{host} names the token service {realm}, which is not protected by TLS; no credentials were sent"
+    )]
     InsecureRealm {
         /// The registry.
         host: String,
@@ -210,7 +212,7 @@ pub enum RegistryError {
         /// The program's name.
         helper: String,
         /// Why.
-        source: ProcessError,
+        source: Box<ProcessError>,
     },
     /// `registries.yaml` cannot be understood.
     #[error("{}: {reason}", path.display())]
@@ -254,25 +256,19 @@ pub enum RegistryError {
     },
 }
 
+/// What [`RegistryError::Refused`] calls a login.
+pub(super) const LOG_IN: &str = "log in";
+
 fn told(details: &str) -> String {
     if details.is_empty() { String::new() } else { format!(": {details}") }
-}
-
-/// Whether a registry speaks plain HTTP where TLS was tried. Only rustls's words tell.
-fn is_no_tls(error: &HttpError) -> bool {
-    matches!(
-        error,
-        HttpError::Connection { kind: ConnectionFailure::Tls, reason, .. }
-            if reason.contains("InvalidContentType") || reason.contains("corrupt message")
-    )
 }
 
 impl Hint for RegistryError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             RegistryError::Fs(error) => return error.hints(),
-            RegistryError::Http(error) if is_no_tls(error) => {
-                "it does not speak TLS: add --plain-http if the network on the way may read along".to_string()
+            RegistryError::Http(HttpError::Connection { kind: ConnectionFailure::NotTls, .. }) => {
+                "add --plain-http if everybody on the way may read along".to_string()
             }
             RegistryError::Http(error) => return error.hints(),
             RegistryError::Chart(error) => return error.hints(),
@@ -291,6 +287,9 @@ impl Hint for RegistryError {
                 let name = name.rfind(':').filter(|at| *at > slash).map_or(name, |at| &name[..at]);
                 format!("`bowline search oci://{name}` lists the versions that are there")
             }
+            RegistryError::Refused { what, .. } if what == LOG_IN => {
+                "check the user name and the password; nothing was kept".to_string()
+            }
             RegistryError::Refused { host, status: 401, .. } => {
                 format!("log in: bowline registry login {host}")
             }
@@ -304,7 +303,8 @@ impl Hint for RegistryError {
                 "the registry, or a proxy before it, takes no uploads of this size".to_string()
             }
             RegistryError::WrongDigest { .. } | RegistryError::WrongSize { .. } => {
-                "the registry, or a mirror of it, holds a damaged copy; try again, and tell its owner".to_string()
+                "the registry, or a mirror of it, holds a damaged copy; try again, and tell its owner"
+                    .to_string()
             }
             RegistryError::NoAlias { name, candidates, .. } => {
                 match crate::diag::did_you_mean(name, candidates.iter().map(String::as_str)) {

@@ -49,11 +49,7 @@ pub(super) fn get(host: &Host, name: &str, registry: &str) -> Result<Option<Cred
                 .map_err(|_| failed(name, "its answer is not what helpers say"))?;
             Ok(Some(Credentials { username: entry.username, password: Secret::new(entry.secret) }))
         }
-        Err(RegistryError::HelperProcess { source: ProcessError::Failed { output, errors, .. }, .. })
-            if output.reveal().contains(NOTHING) || errors.contains(NOTHING) =>
-        {
-            Ok(None)
-        }
+        Err(error) if has_nothing(&error) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -84,13 +80,16 @@ pub(super) fn store(
 /// It cannot be run or fails.
 pub(super) fn erase(host: &Host, name: &str, registry: &str) -> Result<(), RegistryError> {
     match run(host, name, "erase", registry.as_bytes().to_vec()) {
-        Err(RegistryError::HelperProcess { source: ProcessError::Failed { output, errors, .. }, .. })
-            if output.reveal().contains(NOTHING) || errors.contains(NOTHING) =>
-        {
-            Ok(())
-        }
+        Err(error) if has_nothing(&error) => Ok(()),
         done => done.map(drop),
     }
+}
+
+/// Whether a helper failed for want of what it was asked for.
+fn has_nothing(error: &RegistryError) -> bool {
+    let RegistryError::HelperProcess { source, .. } = error else { return false };
+    matches!(&**source, ProcessError::Failed { output, errors, .. }
+        if output.reveal().contains(NOTHING) || errors.contains(NOTHING))
 }
 
 fn run(host: &Host, name: &str, word: &str, input: Vec<u8>) -> Result<Vec<u8>, RegistryError> {
@@ -111,7 +110,8 @@ fn run(host: &Host, name: &str, word: &str, input: Vec<u8>) -> Result<Vec<u8>, R
         // Ctrl-C reaches the helper by itself: it is in the same group of processes.
         interrupted: &AtomicBool::new(false),
     };
-    filter.run(host, input).map_err(|source| RegistryError::HelperProcess { helper, source })
+    let failed = |source| RegistryError::HelperProcess { helper, source: Box::new(source) };
+    filter.run(host, input).map_err(failed)
 }
 
 fn failed(helper: &str, reason: &str) -> RegistryError {

@@ -94,7 +94,7 @@ pub struct Index {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Document {
     /// A manifest.
-    Manifest(Manifest),
+    Manifest(Box<Manifest>),
     /// An index.
     Index(Index),
 }
@@ -186,7 +186,9 @@ mod tests {
         let index = br#"{"schemaVersion":2,"manifests":[]}"#;
         assert!(matches!(Document::parse(index, media::INDEX, "r"), Ok(Document::Index(_))));
         assert!(matches!(Document::parse(index, "", "r"), Ok(Document::Index(_))));
-        for bad in ["", "[]", "null", r#"{"schemaVersion":1}"#, r#"{"schemaVersion":2}"#, r#"{"schemaVersion":"2"}"#] {
+        for bad in
+            ["", "[]", "null", r#"{"schemaVersion":1}"#, r#"{"schemaVersion":2}"#, r#"{"schemaVersion":"2"}"#]
+        {
             let error = Document::parse(bad.as_bytes(), media::MANIFEST, "r").unwrap_err();
             assert!(matches!(error, RegistryError::Manifest { .. }), "{bad}: {error}");
         }

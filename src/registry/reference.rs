@@ -41,10 +41,8 @@ impl Reference {
     /// # Ok::<(), bowline::registry::RegistryError>(())
     /// ```
     pub fn parse(text: &str) -> Result<Self, RegistryError> {
-        let invalid = |reason: &str| RegistryError::Reference {
-            reference: shown(text),
-            reason: reason.to_string(),
-        };
+        let invalid =
+            |reason: &str| RegistryError::Reference { reference: shown(text), reason: reason.to_string() };
         let rest = text.strip_prefix(SCHEME).unwrap_or(text);
         let (host, rest) = rest.split_once('/').ok_or_else(|| invalid("missing repository"))?;
         if !is_host(host) {
@@ -130,7 +128,8 @@ pub(super) fn is_host(host: &str) -> bool {
     let (name, port) = match host.strip_prefix('[') {
         Some(rest) => {
             let Some((address, rest)) = rest.split_once(']') else { return false };
-            if address.is_empty() || !address.bytes().all(|b| b.is_ascii_hexdigit() || b == b':' || b == b'.') {
+            if address.is_empty() || !address.bytes().all(|b| b.is_ascii_hexdigit() || b == b':' || b == b'.')
+            {
                 return false;
             }
             if rest.is_empty() {

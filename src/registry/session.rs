@@ -17,20 +17,19 @@ use serde::Deserialize;
 
 use super::challenge::{self, Bearer, Challenge};
 use super::credentials::Login;
+use super::error::LOG_IN;
 use super::{RegistryError, media};
 use crate::data::base64;
 use crate::data::time::{Time, Zone};
-use crate::sys::http::{Call, CallMethod, ConnectionFailure, Http, HttpError, Response, percent_encode, same_origin};
+use crate::sys::http::{
+    Call, CallMethod, ConnectionFailure, Http, HttpError, Response, percent_encode, same_origin,
+};
 use crate::sys::secret::redact_url;
 use crate::sys::{Host, Secret};
 
 /// Waits before the second and further attempts.
-const PAUSES: [Duration; 4] = [
-    Duration::from_millis(200),
-    Duration::from_millis(800),
-    Duration::from_secs(2),
-    Duration::from_secs(5),
-];
+const PAUSES: [Duration; 4] =
+    [Duration::from_millis(200), Duration::from_millis(800), Duration::from_secs(2), Duration::from_secs(5)];
 /// Longest wait that a registry can ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Largest answer of a token service, in bytes.
@@ -66,7 +65,7 @@ impl Action {
         match self {
             Action::Pull => format!("read {repository}"),
             Action::Push => format!("write to {repository}"),
-            Action::Login => "log in".to_string(),
+            Action::Login => LOG_IN.to_string(),
         }
     }
 }
@@ -198,10 +197,8 @@ impl<'a> Session<'a> {
     fn token(&self, action: Action, bearer: &Bearer, exactly: bool) -> Result<Secret, RegistryError> {
         let scope = if exactly { bearer.scope.clone() } else { self.scope(action, &bearer.scope) };
         let unsafe_realm = !bearer.realm.starts_with("https://") && self.base.starts_with("https://");
-        let insecure = || RegistryError::InsecureRealm {
-            host: self.registry.clone(),
-            realm: redact_url(&bearer.realm),
-        };
+        let insecure =
+            || RegistryError::InsecureRealm { host: self.registry.clone(), realm: redact_url(&bearer.realm) };
         let answer = match &self.login {
             Some(Login::Bearer(token)) => return Ok(Secret::new(format!("Bearer {}", token.reveal()))),
             Some(_) if unsafe_realm => return Err(insecure()),
@@ -354,12 +351,7 @@ pub(super) fn passing(error: &HttpError) -> bool {
 
 /// The error of an answer that is no success.
 pub(super) fn status(doing: &'static str, answer: &Response) -> RegistryError {
-    RegistryError::Status {
-        doing,
-        url: answer.url.clone(),
-        status: answer.status,
-        details: details(answer),
-    }
+    RegistryError::Status { doing, url: answer.url.clone(), status: answer.status, details: details(answer) }
 }
 
 /// What a registry says about an error: `CODE: message; …`, or the start of a text.
@@ -398,4 +390,70 @@ fn details(answer: &Response) -> String {
     };
     let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST).collect();
     line.trim().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::http::{Credentials, HttpOptions};
+
+    fn session(plain_http: bool, login: Option<Login>) -> (Host, Arc<Http>, bool, Option<Login>) {
+        let host = Host::of_process().unwrap();
+        let http = Arc::new(Http::new(HttpOptions::new(&host)));
+        (host, http, plain_http, login)
+    }
+
+    #[test]
+    fn a_password_is_not_sent_to_a_token_service_without_tls() {
+        let credentials = Credentials { username: "ann".into(), password: Secret::new("hunter2") };
+        for login in [Login::Password(credentials), Login::Refresh(Secret::new("hunter2"))] {
+            let (host, http, plain, login) = session(false, Some(login));
+            let session = Session::new(&host, http, plain, "r.test", "a", login);
+            let realm = "http://t.test/token?x=hunter2".to_string();
+            let bearer = Bearer { realm, ..Bearer::default() };
+            let error = session.token(Action::Pull, &bearer, false).unwrap_err();
+            assert!(matches!(&error, RegistryError::InsecureRealm { .. }), "{error}");
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_scope_is_what_is_needed() {
+        let (host, http, plain, login) = session(true, None);
+        let session = Session::new(&host, http, plain, "docker.io", "a/b", login);
+        assert_eq!(session.url("x"), "http://registry-1.docker.io/v2/a/b/x");
+        for (action, asked, scope) in [
+            (Action::Push, "repository:a/b:pull", "repository:a/b:pull,push"),
+            (Action::Push, "", "repository:a/b:pull,push"),
+            (Action::Pull, "repository:proj/a/b:pull,push", "repository:proj/a/b:pull"),
+            (Action::Pull, "registry:catalog:*", "registry:catalog:*"),
+            (Action::Pull, "repository:a/b:pull repository:c:pull", "repository:a/b:pull repository:c:pull"),
+            (Action::Login, "", ""),
+        ] {
+            assert_eq!(session.scope(action, asked), scope);
+        }
+    }
+
+    #[test]
+    fn waits_are_read_as_seconds_or_dates() {
+        let host = Host { clock: crate::sys::Clock::Still(784_111_770), ..Host::of_process().unwrap() };
+        let answer = |status: u16, header: Option<&str>| Response {
+            status,
+            headers: header.map(|text| ("retry-after".to_string(), text.to_string())).into_iter().collect(),
+            body: Vec::new(),
+            url: String::new(),
+        };
+        for (status, header, wait) in [
+            (200, Some("5"), None),
+            (404, None, None),
+            (429, Some("5"), Some(5)),
+            (503, Some("Sun, 06 Nov 1994 08:49:37 GMT"), Some(7)),
+            (503, Some("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0)),
+            (500, Some("soon"), Some(0)),
+            (502, None, Some(0)),
+        ] {
+            let found = retry_after(&answer(status, header), &host);
+            assert_eq!(found, wait.map(Duration::from_secs), "{status} {header:?}");
+        }
+    }
 }

@@ -60,8 +60,7 @@ impl Registries {
             Err(error) if error.is_not_found() => return Ok(Registries::default()),
             text => text?,
         };
-        Self::parse(&text)
-            .map_err(|reason| RegistryError::Settings { path: path.to_path_buf(), reason })
+        Self::parse(&text).map_err(|reason| RegistryError::Settings { path: path.to_path_buf(), reason })
     }
 
     fn parse(text: &str) -> Result<Self, String> {
@@ -116,7 +115,9 @@ fn mirror(text: &str) -> Result<Mirror, String> {
     let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
     if !is_host(host) || !(path.is_empty() || is_repository(path)) {
         // Somebody may have written a password into it.
-        return Err("a mirror must be HOST[:PORT][/PATH], with http:// before it when it has no TLS".to_string());
+        return Err(
+            "a mirror must be HOST[:PORT][/PATH], with http:// before it when it has no TLS".to_string()
+        );
     }
     Ok(Mirror { host: host.to_string(), path: path.to_string(), plain_http })
 }

@@ -12,7 +12,7 @@ use crate::sys::http::{Response, follow, same_origin};
 /// Largest page of tags, in bytes.
 const PAGE_LIMIT: u64 = 8 << 20;
 /// Most pages that are read.
-const MOST_PAGES: usize = 2_000;
+const MOST_PAGES: usize = 1_000;
 /// Most tags that are kept.
 const MOST_TAGS: usize = 200_000;
 /// How many versions an error names.
@@ -30,18 +30,14 @@ pub fn versions(client: &Client<'_>, reference: &Reference) -> Result<Vec<Versio
     Ok(versions)
 }
 
-/// Which version of a chart a request means: with a tag in the reference or an exact version nothing is asked; otherwise
-/// the newest that the constraint allows, of stable versions when it is empty.
+/// Which version of a chart a request means: with a tag or digest in the reference or an exact version nothing is asked;
+/// otherwise the newest that the constraint allows, of stable versions when it is empty.
 ///
-/// Returns the reference with its tag, or as it is when it has a digest and no version is asked for.
+/// Returns the reference with its tag, or as it is when it has a digest.
 ///
 /// # Errors
 /// The tag is another one than the version, the constraint cannot be read, or nothing satisfies it.
-pub fn choose(
-    client: &Client<'_>,
-    reference: &Reference,
-    request: &str,
-) -> Result<Reference, RegistryError> {
+pub fn choose(client: &Client<'_>, reference: &Reference, request: &str) -> Result<Reference, RegistryError> {
     if let Some(tag) = &reference.tag {
         if !request.is_empty() && tag_of(request) != *tag {
             let fits = Constraint::parse(request).ok().zip(Version::parse_strict(&version_of(tag)).ok());
@@ -52,7 +48,7 @@ pub fn choose(
         }
         return Ok(reference.clone());
     }
-    if reference.digest.is_some() && request.is_empty() {
+    if reference.digest.is_some() {
         return Ok(reference.clone());
     }
     if Version::parse_strict(request).is_ok() {
@@ -80,14 +76,15 @@ fn all(session: &Session<'_>, reference: &Reference) -> Result<Vec<String>, Regi
     let mut found: Vec<String> = Vec::new();
     for _ in 0..MOST_PAGES {
         let answer = session.send(Action::Pull, &Ask::get(&url, PAGE_LIMIT))?;
-        let bad = |reason: &str| RegistryError::Answer { url: answer.url.clone(), reason: reason.to_string() };
+        let bad =
+            |reason: &str| RegistryError::Answer { url: answer.url.clone(), reason: reason.to_string() };
         match answer.status {
             200 => {}
             404 => return Err(RegistryError::NoRepository { name: reference.name() }),
             _ => return Err(status("GET", &answer)),
         }
-        let page: Page =
-            serde_json::from_slice(&answer.body).map_err(|error| bad(&format!("no list of tags: {error}")))?;
+        let page: Page = serde_json::from_slice(&answer.body)
+            .map_err(|error| bad(&format!("no list of tags: {error}")))?;
         found.extend(page.tags.unwrap_or_default());
         if found.len() > MOST_TAGS {
             return Err(bad(&format!("more than {MOST_TAGS} tags")));
@@ -125,7 +122,10 @@ mod tests {
             body: Vec::new(),
             url: String::new(),
         };
-        assert_eq!(next(&with("</v2/a/tags/list?last=b&n=2>; rel=\"next\"")), Some("/v2/a/tags/list?last=b&n=2"));
+        assert_eq!(
+            next(&with("</v2/a/tags/list?last=b&n=2>; rel=\"next\"")),
+            Some("/v2/a/tags/list?last=b&n=2")
+        );
         for none in ["</x>; rel=\"prev\"", "/x; rel=next", "<x", ""] {
             assert_eq!(next(&with(none)), None, "{none}");
         }

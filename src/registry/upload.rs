@@ -155,12 +155,7 @@ fn location(session: &Session<'_>, asked: &str, answer: &Response) -> Result<Str
 }
 
 /// Sends what the registry does not have yet, and ends the upload.
-fn send(
-    session: &Session<'_>,
-    mut upload: Upload,
-    digest: &str,
-    bytes: &[u8],
-) -> Result<(), RegistryError> {
+fn send(session: &Session<'_>, mut upload: Upload, digest: &str, bytes: &[u8]) -> Result<(), RegistryError> {
     let chunk = CHUNK.max(upload.least);
     if bytes.len() <= chunk {
         return end(session, &upload, digest, bytes);
@@ -195,8 +190,11 @@ fn patch(
     let piece = &piece[..piece.len().min(chunk)];
     let range = format!("{}-{}", upload.offset, upload.offset + piece.len().max(1) - 1);
     let length = piece.len().to_string();
-    let headers =
-        [("content-type", media::BYTES), ("content-range", range.as_str()), ("content-length", length.as_str())];
+    let headers = [
+        ("content-type", media::BYTES),
+        ("content-range", range.as_str()),
+        ("content-length", length.as_str()),
+    ];
     let url = upload.location.clone();
     let answer = session.send(
         Action::Push,

@@ -56,8 +56,8 @@ impl RepoPaths {
     /// what they name.
     pub fn of(host: &Host) -> Self {
         let set = |name: &str| host.var(name).map(PathBuf::from);
-        let config = set("BOWLINE_REPOSITORY_CONFIG")
-            .unwrap_or_else(|| host.dirs.config.join("repositories.yaml"));
+        let config =
+            set("BOWLINE_REPOSITORY_CONFIG").unwrap_or_else(|| host.dirs.config.join("repositories.yaml"));
         RepoPaths {
             // Beside the file that it belongs to, wherever that is.
             registries: config.with_file_name("registries.yaml"),

@@ -33,6 +33,8 @@ mod lint_cases;
 mod manifest_cases;
 mod packaging;
 mod random_kills;
+mod registry;
+mod registry_faults;
 mod releases;
 mod render_cases;
 mod repo_commands;

@@ -170,10 +170,8 @@ pub(super) fn versions<'a>(
                     Some(client) => client,
                     None => client.insert(oci::client(options, context)?),
                 };
-                in_registry(client, address, &dependency.version)?.map(|(version, reference)| Resolved {
-                    reference: Some(reference),
-                    ..found(version)
-                })
+                in_registry(client, address, &dependency.version)?
+                    .map(|(version, reference)| Resolved { reference: Some(reference), ..found(version) })
             }
             Place::Repository { repository, .. } => {
                 let key = (repository.name.clone(), dependency.name.clone());

@@ -97,16 +97,12 @@ pub(super) fn save(
     replace(parent, &archives, resolved, on_event)
 }
 
-fn fetch(
-    task: &Task<'_>,
-    client: &Client<'_>,
-    context: &FetchContext<'_>,
-) -> Result<Archive, FetchError> {
+fn fetch(task: &Task<'_>, client: &Client<'_>, context: &FetchContext<'_>) -> Result<Archive, FetchError> {
     let located = match &task.from {
         From::Repository { repository, digest } => {
             download(&task.url, repository, digest.clone(), Provenance::No, context, Vec::new())?
         }
-        From::Registry(reference) => oci::pull(client, reference, Provenance::No, context)?,
+        From::Registry(reference) => oci::pull(client, reference, context)?,
     };
     match located.source {
         Source::Downloaded { file_name, bytes, .. } => Ok(Archive { file_name, bytes }),

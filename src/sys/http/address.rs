@@ -46,10 +46,8 @@ pub fn join(folder: &str, reference: &str) -> Result<String, HttpError> {
 /// The document's URL is none, or the reference leads to no `http` or `https` URL.
 pub fn follow(document: &str, reference: &str) -> Result<String, HttpError> {
     let joined = Url::parse(document).and_then(|document| document.join(reference));
-    let target = joined.map_err(|error| HttpError::InvalidUrl {
-        url: redact_url(reference),
-        reason: error.to_string(),
-    })?;
+    let target = joined
+        .map_err(|error| HttpError::InvalidUrl { url: redact_url(reference), reason: error.to_string() })?;
     super::check_scheme(target).map(Into::into)
 }
 

@@ -25,8 +25,8 @@ pub enum Method {
     Patch,
 }
 
-/// A call.
-#[derive(Debug, Clone)]
+/// A call. It does not print: its body may be a secret.
+#[derive(Clone)]
 pub struct Call<'a> {
     /// What it does.
     pub method: Method,

@@ -31,7 +31,9 @@ fn host_of<'a>(typed: &'a str, session: &Session) -> Result<&'a str, Failure> {
         return Err(Failure::usage("the registry is missing").hint("name it as HOST or HOST:PORT"));
     }
     if host.len() != typed.len() {
-        session.ui.warn("credentials are for the whole registry; only its host and port count", &[("host", host)]);
+        session
+            .ui
+            .warn("credentials are for the whole registry; only its host and port count", &[("host", host)]);
     }
     Ok(host)
 }

@@ -84,8 +84,7 @@ impl RepoArgs {
             devel: self.devel,
             ..self.net.resolve(session, false)
         };
-        let versions =
-            session.with_context(|context| registry::versions(context, reference, &options))?;
+        let versions = session.with_context(|context| registry::versions(context, reference, &options))?;
         if versions.is_empty() && self.fail_on_no_result {
             return Err(Failure::new("no results found"));
         }
