@@ -497,6 +497,10 @@ fn helm_reads_what_we_write_and_writes_what_we_read() {
             "the same manifest to the byte: {ours}\n{theirs}"
         );
     }
+    // Helm makes no folder.
+    for folder in ["helms", "again"] {
+        std::fs::create_dir(env.path(folder)).unwrap();
+    }
     run_helm(&helm, env, &format!("pull {at}/ours/web --plain-http -d helms"));
     env.run(&format!("pull {at}/theirs/web --plain-http --prov -d ours")).ok();
     for folder in ["helms", "ours"] {

@@ -120,6 +120,9 @@ pub enum ConnectionFailure {
     Other,
 }
 
+/// How the reason of an answer begins that came in part.
+const BROKE_OFF: &str = "the answer broke off";
+
 impl crate::diag::Hint for HttpError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
@@ -127,6 +130,13 @@ impl crate::diag::Hint for HttpError {
                 if reason.ends_with("a client certificate") =>
             {
                 "give one with --cert-file and --key-file"
+            }
+            // The alert that says so may be lost with the connection.
+            HttpError::Connection { kind: ConnectionFailure::Broken, url, reason }
+                if url.starts_with("https://") && !reason.starts_with(BROKE_OFF) =>
+            {
+                "a server that asks for a client certificate may end the connection like that: give one with \
+                 --cert-file and --key-file"
             }
             HttpError::Connection { kind: ConnectionFailure::NotTls, .. } => {
                 "write http:// instead of https://"
@@ -254,7 +264,7 @@ pub(super) fn body_failure(shown: &str, error: &std::io::Error, start: Instant) 
         None => error.to_string(),
     };
     let kind = ConnectionFailure::Broken;
-    HttpError::Connection { url: shown.to_string(), kind, reason: format!("the answer broke off: {reason}") }
+    HttpError::Connection { url: shown.to_string(), kind, reason: format!("{BROKE_OFF}: {reason}") }
 }
 
 /// The last cause of an error: reqwest's own words say little, and may hold the URL with its secrets.
