@@ -35,13 +35,13 @@ pub fn push(
     remote: &str,
     options: &PushOptions,
 ) -> Result<Origin, OpsError> {
+    let remote = remote_of(context, remote)?;
     let path = context.host.resolve(archive);
     match fs::kind(&path) {
         fs::Kind::Folder => return Err(RegistryError::PushFolder { path: archive.to_string() }.into()),
         fs::Kind::Missing => return Err(ChartError::NotFound { path: archive.to_string() }.into()),
         _ => {}
     }
-    let remote = remote_of(context, remote)?;
     let created = fs::stamp(&path).map_or(0, |(_, seconds, _)| seconds);
     let bytes = fs::read(&path, ARCHIVE_LIMIT)?;
     let metadata = chart::from_archive(archive, &bytes, &options.limits)?.metadata;

@@ -256,6 +256,5 @@ fn check_host(registry: &str) -> Result<(), RegistryError> {
     if is_host(registry) {
         return Ok(());
     }
-    let reason = "a registry is HOST or HOST:PORT, without scheme and path".to_string();
-    Err(RegistryError::Reference { reference: redact_url(registry), reason })
+    Err(RegistryError::Registry { registry: redact_url(registry) })
 }

@@ -36,6 +36,12 @@ pub enum RegistryError {
         /// Why.
         reason: String,
     },
+    /// A text is no registry.
+    #[error("invalid registry {registry:?}: it must be HOST or HOST:PORT")]
+    Registry {
+        /// The text.
+        registry: String,
+    },
     /// The destination of a push has no `oci://`.
     #[error("scheme prefix missing from remote (e.g. \"oci://\")")]
     NoScheme {

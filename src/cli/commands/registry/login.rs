@@ -113,7 +113,8 @@ impl Run for LoginArgs {
         let host = host_of(&self.host, session)?;
         let credentials = self.credentials(session)?;
         if credentials.password.is_empty() {
-            return Err(Failure::usage("a password is required"));
+            return Err(Failure::usage("a password is required")
+                .hint("--password-stdin reads it from standard input"));
         }
         let access = self.access(session);
         session.with_context(|context| registry::login(context, host, credentials, &access))?;
