@@ -28,7 +28,7 @@ pub fn line(question: &str) -> Result<String, Failure> {
 /// Asks for a secret.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn secret(question: &str) -> Result<Secret, Failure> {
     on_a_terminal("--password-stdin")?;
     rpassword::prompt_password(question).map(Secret::new).map_err(|error| unreadable(&error))

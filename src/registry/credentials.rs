@@ -1,4 +1,5 @@
-//! Who we are to which registry: Helm's `registry/config.json` first, then Docker's `config.json`.
+//! Who we are to which registry: our own `registry/config.json` first, then Helm's, which has the same form, then Docker's
+//! `config.json`.
 //!
 //! ```json
 //! {"auths": {"HOST": {"auth": "base64 of USER:PASSWORD", "identitytoken": "…"}},
@@ -18,7 +19,7 @@ use serde_json::{Map, Value};
 use super::{RegistryError, helper};
 use crate::data::base64;
 use crate::sys::http::Credentials;
-use crate::sys::{Host, Secret, fs};
+use crate::sys::{Dirs, Host, Secret, fs};
 
 /// Largest file with credentials, in bytes.
 const FILE_LIMIT: u64 = 4 << 20;
@@ -54,11 +55,19 @@ impl Login {
 pub struct CredentialFiles<'a> {
     /// The outside world.
     pub host: &'a Host,
-    /// Helm's file, which is read first and written.
+    /// Our own file, which is read first and alone is written.
     pub config: &'a Path,
 }
 
 impl CredentialFiles<'_> {
+    /// Helm's file: `HELM_REGISTRY_CONFIG`, else in Helm's folder of settings.
+    fn helm(&self) -> PathBuf {
+        match self.host.var("HELM_REGISTRY_CONFIG") {
+            Some(path) => self.host.resolve(path),
+            None => Dirs::helm(&self.host.env).config.join("registry").join("config.json"),
+        }
+    }
+
     /// Docker's file: `DOCKER_CONFIG` names its folder.
     fn docker(&self) -> Option<PathBuf> {
         let folder = match self.host.var("DOCKER_CONFIG") {
@@ -73,8 +82,9 @@ impl CredentialFiles<'_> {
     /// # Errors
     /// A file cannot be read, or a helper fails.
     pub fn find(&self, registry: &str) -> Result<Option<Login>, RegistryError> {
-        let files = std::iter::once(self.host.resolve(self.config)).chain(self.docker());
-        for path in files {
+        let own = self.host.resolve(self.config);
+        let others = std::iter::once(self.helm()).chain(self.docker()).filter(|path| *path != own);
+        for path in std::iter::once(own.clone()).chain(others) {
             let file = File::load(&path)?;
             let found = match file.helper(registry)? {
                 Some(name) => helper::get(self.host, &name, key_of(registry))?.map(login_of_helper),

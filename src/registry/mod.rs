@@ -5,8 +5,8 @@
 //!      (reference)               (settings)        (challenge)  (credentials)     (session)     (manifest)    (chart)
 //! ```
 //!
-//! Files on this machine: `registry/config.json` (credentials, Helm's form), Docker's `config.json` (read alone), and
-//! `registries.yaml` (mirrors and aliases, read alone).
+//! Files on this machine: `registry/config.json` (credentials, in Helm's form), Helm's own and Docker's `config.json`, and
+//! `registries.yaml` (mirrors and aliases). All but the first are only read.
 //!
 //! The distribution protocol is spoken here, over [`crate::sys::http`], which is the HTTP and TLS of the whole program. The
 //! crate oci-client was weighed: it has no refresh tokens and no OAuth2 POST, does not try again, bounds no answer and resumes

@@ -270,7 +270,13 @@ fn who_logs_in_may_write_until_they_log_out() {
     env.run(&format!("registry logout {host}"))
         .ok()
         .complains(&format!("level=WARN msg=\"there were no credentials\" host={shown}\n"));
-    // Docker's file and the command line know us, too.
+    // The files of Helm and Docker and the command line know us, too.
+    let helms = env.home().join(".config/helm/registry/config.json");
+    std::fs::create_dir_all(helms.parent().unwrap()).unwrap();
+    std::fs::write(&helms, format!("{{\"auths\":{{\"{host}\":{{\"auth\":\"{auth}\"}}}}}}")).unwrap();
+    push().ok();
+    std::fs::remove_file(&helms).unwrap();
+    push().exits(1);
     let docker = env.home().join(".docker/config.json");
     std::fs::create_dir_all(docker.parent().unwrap()).unwrap();
     std::fs::write(&docker, format!("{{\"auths\":{{\"https://{host}/v1/\":{{\"auth\":\"{auth}\"}}}}}}"))

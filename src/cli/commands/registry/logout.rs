@@ -14,8 +14,8 @@ pub const VERB: Verb = Verb {
     aliases: &[],
     about: "Log out of an OCI registry",
     long: "\
-Removes what `registry login` kept for a registry, from the credential helper or the file. Docker's own file stays as it
-is.",
+Removes what `registry login` kept for a registry, from the credential helper or the file. The files of Helm and Docker stay
+as they are.",
     examples: "bowline registry logout registry.example.com",
     positionals: "HOST",
     exclusive: &[],

@@ -13,8 +13,9 @@ pub const VERB: Verb = Verb {
     aliases: &[],
     about: "Log in to OCI registries and out of them",
     long: "\
-Keeps credentials for OCI registries. They are looked up in this order: Helm's file of registries, Docker's config.json; in
-each a credential helper of the registry, the helper for all registries, and what is written in the file.",
+Keeps credentials for OCI registries. They are looked up in bowline's own file of registries, then in Helm's, then in Docker's
+config.json; in each a credential helper of the registry goes first, then the helper for all registries, then what is written
+in the file.",
     examples: "\
 bowline registry login registry.example.com
 bowline registry logout registry.example.com",
