@@ -22,7 +22,7 @@
 //! | 3 | [`manifest`] | text to objects: document split, install order, hooks |
 //! | 4 | [`sprig`] | the template function library |
 //! | 4 | [`values`] | --set grammar, layers, conditions, tags, import-values, schema |
-//! | 4 | [`package`] | deterministic archives |
+//! | 4 | [`package`] | deterministic archives, and who signed them |
 //! | 4 | [`cluster`] | the `Store` trait, its contract, and the stores |
 //! | 5 | [`render`] | the `Engine` trait; Go templates and Tera behind it |
 //! | 5 | [`release`] | a revision, its codec, history, the lock |

@@ -95,20 +95,45 @@ pub(super) fn without_byte_order_mark(data: Arc<[u8]>) -> Arc<[u8]> {
     }
 }
 
+/// Which apiVersions a Chart.yaml may have. Helm asks only of the chart that a command names, not of its subcharts, and not
+/// when it lints.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ApiVersions {
+    Known,
+    Any,
+}
+
 /// Loads a chart from a folder or an archive.
 ///
 /// # Errors
 /// Nothing is at the path, it is no chart, or the chart is not valid.
 pub fn load(path: &Path, limits: &Limits) -> Result<Chart, ChartError> {
+    load_path(path, limits, ApiVersions::Known)
+}
+
+/// As [`load`], with whatever apiVersion.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_of_any_version(path: &Path, limits: &Limits) -> Result<Chart, ChartError> {
+    load_path(path, limits, ApiVersions::Any)
+}
+
+fn load_path(path: &Path, limits: &Limits, versions: ApiVersions) -> Result<Chart, ChartError> {
     let name = path.display().to_string();
     match fs::kind(path) {
         Kind::Missing => Err(ChartError::NotFound { path: name }),
         Kind::Other => Err(ChartError::Irregular { path: path.to_path_buf() }),
-        Kind::File => from_archive(&name, &fs::read(path, limits.total_bytes)?, limits),
+        Kind::File => {
+            let mut budget = Budget::new(limits);
+            let bytes = fs::read(path, limits.total_bytes)?;
+            let files = archive::read(&name, &bytes, &mut budget, |_| true)?;
+            assemble(name, files, &mut budget, 0, versions)
+        }
         Kind::Folder => {
             let mut budget = Budget::new(limits);
             let files = read_folder(path, &mut budget)?;
-            assemble(name, files, &mut budget, 0)
+            assemble(name, files, &mut budget, 0, versions)
         }
     }
 }
@@ -120,7 +145,7 @@ pub fn load(path: &Path, limits: &Limits) -> Result<Chart, ChartError> {
 pub fn from_archive(name: &str, bytes: &[u8], limits: &Limits) -> Result<Chart, ChartError> {
     let mut budget = Budget::new(limits);
     let files = archive::read(name, bytes, &mut budget, |_| true)?;
-    assemble(name.to_string(), files, &mut budget, 0)
+    assemble(name.to_string(), files, &mut budget, 0, ApiVersions::Known)
 }
 
 /// Makes a chart of files in memory, routing each by its path:
@@ -135,7 +160,8 @@ pub fn from_archive(name: &str, bytes: &[u8], limits: &Limits) -> Result<Chart, 
 /// | `charts/NAME/…`, `charts/NAME.tgz` | subchart, unless the name starts with `_` or `.` |
 /// | all else, `charts/*.prov` and `crds/…` among it | file |
 ///
-/// The requirements files of a v1 chart are files too. Of two files with one path the later counts.
+/// The requirements files of a v1 chart are files too. Of two files with one path the later counts. The apiVersion may be
+/// anything, as when Helm loads files.
 ///
 /// # Errors
 /// A text of the chart cannot be read, the chart or a subchart is not valid, or limits are exceeded.
@@ -144,7 +170,7 @@ pub fn from_files(name: &str, files: Vec<ChartFile>, limits: &Limits) -> Result<
     for file in &files {
         charge(name, &file.path, file.data.len() as u64, &mut budget)?;
     }
-    assemble(name.to_string(), files, &mut budget, 0)
+    assemble(name.to_string(), files, &mut budget, 0, ApiVersions::Any)
 }
 
 /// The files of an archive, paths below its folder.
@@ -186,6 +212,7 @@ pub fn metadata_of_archive(bytes: &[u8], limits: &Limits) -> Result<Metadata, Ch
     if let Some(requirements) = find("requirements.yaml") {
         merge_requirements(name, requirements, &mut metadata)?;
     }
+    validate::api_version(&metadata, &source)?;
     validate::check(&mut metadata, &source)?;
     Ok(metadata)
 }
@@ -331,6 +358,7 @@ fn assemble(
     files: Vec<ChartFile>,
     budget: &mut Budget,
     depth: usize,
+    versions: ApiVersions,
 ) -> Result<Chart, ChartError> {
     if depth > budget.limits.subchart_depth {
         return Err(ChartError::TooDeep { chart: name, limit: budget.limits.subchart_depth });
@@ -341,6 +369,9 @@ fn assemble(
     let (mut metadata, chart_yaml) = read_chart_yaml(&name, &chart_yaml)?;
     if let Some(requirements) = &routed.requirements {
         merge_requirements(&name, requirements, &mut metadata)?;
+    }
+    if versions == ApiVersions::Known {
+        validate::api_version(&metadata, &chart_yaml)?;
     }
     validate::check(&mut metadata, &chart_yaml)?;
     if metadata.api_version == "v1" {
@@ -389,10 +420,10 @@ fn subcharts(
         let chart = match files.as_slice() {
             [archived] if archived.path.is_empty() && has_extension(&file, "tgz") => {
                 archive::read(&place, &archived.data, budget, |_| true)
-                    .and_then(|files| assemble(place, files, budget, depth + 1))
+                    .and_then(|files| assemble(place, files, budget, depth + 1, ApiVersions::Any))
             }
             // A plain file is no chart; its empty path gives the same error as a folder without Chart.yaml.
-            _ => assemble(place, files, budget, depth + 1),
+            _ => assemble(place, files, budget, depth + 1, ApiVersions::Any),
         };
         let wrap = |cause| ChartError::Subchart { file, parent: parent.to_string(), cause: Box::new(cause) };
         charts.push(chart.map_err(wrap)?);

@@ -54,9 +54,9 @@ pub struct Metadata {
     /// Whether users should move away.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub deprecated: bool,
-    /// Free annotations.
-    #[serde(skip_serializing_if = "IndexMap::is_empty")]
-    pub annotations: IndexMap<String, String>,
+    /// Free annotations. None at all and an empty map are two things to a template (`null` and `{}` in JSON).
+    #[serde(skip_serializing_if = "annotations_are_empty")]
+    pub annotations: Option<IndexMap<String, String>>,
     /// Constraint on the cluster's version.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub kube_version: String,
@@ -69,6 +69,11 @@ pub struct Metadata {
     /// Template language: `gotpl` (also when absent) or `tera`. Helm 2 had the field; Helm 3 and 4 ignore it.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub engine: String,
+}
+
+#[allow(clippy::ref_option, reason = "serde passes the field by reference")]
+fn annotations_are_empty(annotations: &Option<IndexMap<String, String>>) -> bool {
+    annotations.as_ref().is_none_or(IndexMap::is_empty)
 }
 
 fn str_is_empty(text: &str) -> bool {

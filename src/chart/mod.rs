@@ -24,7 +24,9 @@ use std::sync::Arc;
 
 pub use error::{ArchiveProblem, ChartError};
 pub use ignore::IgnoreRules;
-pub use load::{Limits, from_archive, from_files, load, metadata_of_archive, read_archive, unpack};
+pub use load::{
+    Limits, from_archive, from_files, load, load_of_any_version, metadata_of_archive, read_archive, unpack,
+};
 pub use metadata::{Dependency, Maintainer, Metadata};
 pub use validate::is_version;
 

@@ -37,25 +37,32 @@ pub fn is_version(text: &str) -> bool {
     Version::parse(text).is_ok()
 }
 
+/// Refuses an apiVersion that Helm does not know.
+///
+/// # Errors
+/// [`ChartError::ApiVersion`], with Helm's text and the place in `file`.
+pub(super) fn api_version(metadata: &Metadata, file: &Arc<SourceFile>) -> Result<(), ChartError> {
+    let text = match &*metadata.api_version {
+        "v1" | "v2" => return Ok(()),
+        "v3" => "invalid chart apiVersion",
+        _ => "unsupported chart version",
+    };
+    let diagnostic = Diagnostic::error(text)
+        .at(file, locate(file, &["apiVersion"]))
+        .note(format!("apiVersion is {:?}; charts have \"v1\" or \"v2\"", metadata.api_version))
+        .hint("set `apiVersion: v2` in Chart.yaml");
+    Err(ChartError::ApiVersion(Box::new(diagnostic)))
+}
+
 /// Cleans the texts of a Chart.yaml and checks what it says.
 ///
 /// # Errors
-/// [`ChartError::ApiVersion`] or [`ChartError::Invalid`], with Helm's texts and the place in `file`.
+/// [`ChartError::Invalid`], with Helm's texts and the place in `file`.
 pub(super) fn check(metadata: &mut Metadata, file: &Arc<SourceFile>) -> Result<(), ChartError> {
     clean(metadata);
     let found =
         |message: String, path: &[&str]| Box::new(Diagnostic::error(message).at(file, locate(file, path)));
     let invalid = |message: String, path: &[&str]| Err(ChartError::Invalid(found(message, path)));
-    match &*metadata.api_version {
-        "v1" | "v2" => {}
-        other => {
-            let text = if other == "v3" { "invalid chart apiVersion" } else { "unsupported chart version" };
-            let diagnostic = found(text.to_string(), &["apiVersion"])
-                .note(format!("apiVersion is {other:?}; charts have \"v1\" or \"v2\""))
-                .hint("set `apiVersion: v2` in Chart.yaml");
-            return Err(ChartError::ApiVersion(Box::new(diagnostic)));
-        }
-    }
     let name = ["name"];
     match &*metadata.name {
         "" => return invalid("chart.metadata.name is required".into(), &[]),

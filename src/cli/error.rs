@@ -22,6 +22,8 @@ pub enum Exit {
     Differences,
     /// Another process that is alive holds the release.
     Locked,
+    /// The signature of an archive is missing or not valid.
+    Unverified,
     /// Interrupted by Ctrl-C or SIGTERM.
     Interrupted,
 }
@@ -32,6 +34,7 @@ pub const EXIT_CODES: &[(Exit, u8, &str)] = &[
     (Exit::Failed, 1, "It is not: every error that has no number of its own."),
     (Exit::Differences, 2, "Commands that compare found differences."),
     (Exit::Locked, 5, "Another process that is alive holds the release."),
+    (Exit::Unverified, 7, "The signature of an archive is missing, or no trusted and valid key made it."),
     (Exit::Interrupted, 130, "Interrupted by Ctrl-C or SIGTERM."),
 ];
 
@@ -85,11 +88,6 @@ impl Failure {
     /// The user pressed Ctrl-C, or the process was asked to end.
     pub fn interrupted() -> Self {
         Failure { exit: Exit::Interrupted, ..Self::new("interrupted") }
-    }
-
-    /// A flag that is known and that this version cannot honour. Refused rather than ignored.
-    pub fn unsupported(flag: &str) -> Self {
-        Self::new(format!("{flag} is not supported by this version of bowline"))
     }
 
     /// Ends with another code.
@@ -148,6 +146,7 @@ impl Failure {
         let exit = match &error {
             OpsError::Release(ReleaseError::Held { .. }) => Exit::Locked,
             OpsError::Interrupted { .. } => Exit::Interrupted,
+            error if error.is_unverified() => Exit::Unverified,
             _ => Exit::Failed,
         };
         Failure::from(error).exit(exit)

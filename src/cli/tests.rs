@@ -1,6 +1,7 @@
 //! The program in its own process: words in, streams and exit code out.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use super::commands::create::CreateArgs;
 use super::commands::delete::DeleteArgs;
@@ -19,6 +20,7 @@ use super::settings::fixed;
 use super::ui::captured;
 use super::*;
 use crate::chart::scaffold::Language;
+use crate::fetch::Provenance;
 use crate::ops::options::{Crds, DryRun, ReleaseName, WaitStrategy};
 use crate::values::Reuse;
 
@@ -319,12 +321,16 @@ fn new_charts_are_in_the_language_that_the_name_promises() {
 }
 
 #[test]
-fn flags_that_cannot_be_honoured_are_refused() {
-    assert_eq!(
-        err("install a ./x --verify"),
-        "Error: INSTALLATION FAILED: --verify is not supported by this version of bowline\n"
-    );
-    assert_eq!(err("package x --sign"), "Error: --sign is not supported by this version of bowline\n");
+fn signatures_are_checked_with_the_keyring_that_is_named_or_gnupgs() {
+    let request =
+        |line: &str| typed(line, |args: TemplateArgs, session| args.resolve(session)).0.unwrap().0.chart;
+    let chart = request("template ./x --verify --keyring k");
+    assert_eq!(chart.verify, Some(PathBuf::from("/w/k")));
+    assert_eq!(chart.fetch.provenance, Provenance::Required);
+    assert_eq!(request("template ./x --verify").verify, Some(PathBuf::from("/h/.gnupg/pubring.gpg")));
+    let chart = request("template ./x --keyring k");
+    assert_eq!((chart.verify, chart.fetch.provenance), (None, Provenance::No));
+    assert!(err("package x --sign").starts_with("Error: --key is required for signing a package\n"));
 }
 
 #[test]

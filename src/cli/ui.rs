@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::error::{Failure, output_failure};
 use super::parse;
+use crate::sys::Secret;
 
 /// Where a program's output goes.
 pub struct Streams {
@@ -23,6 +24,8 @@ pub struct Streams {
     pub out_is_terminal: bool,
     /// Whether `err` is a terminal.
     pub err_is_terminal: bool,
+    /// Whether somebody can be asked: standard input is a terminal.
+    pub in_is_terminal: bool,
     /// Columns and rows of that terminal, asked anew each time; `None` when it does not tell.
     pub err_size: fn() -> Option<(usize, usize)>,
 }
@@ -34,6 +37,7 @@ impl Streams {
         Streams {
             out_is_terminal: out.is_terminal(),
             err_is_terminal: err.is_terminal(),
+            in_is_terminal: io::stdin().is_terminal(),
             // A manifest of a megabyte is written in few calls, yet `serve` and progress still come out at once,
             // because every print ends in a flush.
             out: Box::new(io::BufWriter::with_capacity(64 * 1024, out)),
@@ -199,6 +203,7 @@ pub struct Ui {
     pub err_paint: Paint,
     err_is_terminal: bool,
     out_is_terminal: bool,
+    in_is_terminal: bool,
     debug: bool,
 }
 
@@ -211,6 +216,7 @@ impl Ui {
             err_paint: Paint::new(coloured(streams.err_is_terminal)),
             err_is_terminal: streams.err_is_terminal,
             out_is_terminal: streams.out_is_terminal,
+            in_is_terminal: streams.in_is_terminal,
             debug,
             state: Mutex::new(State { streams, said: BTreeSet::new(), drawn: 0 }),
         }
@@ -295,6 +301,48 @@ impl Ui {
         }
     }
 
+    /// Asks for a line on the terminal; `None` when standard input is none.
+    ///
+    /// # Errors
+    /// The terminal cannot be read.
+    pub fn ask_line(&self, prompt: &str) -> Result<Option<String>, Failure> {
+        use std::io::{BufRead, Read};
+        /// Longest line, in bytes.
+        const LONGEST: u64 = 64 << 10;
+        if !self.in_is_terminal {
+            return Ok(None);
+        }
+        self.with(|state| {
+            state.clear();
+            // The answer may still come when nobody reads the question.
+            let _ = state.streams.err.write_all(prompt.as_bytes());
+            let _ = state.streams.err.flush();
+        });
+        let mut text = String::new();
+        io::stdin()
+            .lock()
+            .take(LONGEST)
+            .read_line(&mut text)
+            .map_err(|error| Failure::new(format!("cannot ask on the terminal: {error}")))?;
+        Ok(Some(text.trim_end_matches(['\n', '\r']).to_string()))
+    }
+
+    /// Asks for a secret on the terminal, where it is not shown; `None` when standard input is none.
+    ///
+    /// # Errors
+    /// The terminal cannot be used.
+    pub fn ask_secret(&self, prompt: &str) -> Result<Option<Secret>, Failure> {
+        if !self.in_is_terminal {
+            return Ok(None);
+        }
+        self.with(State::clear);
+        match rpassword::prompt_password(prompt) {
+            Ok(typed) => Ok(Some(Secret::new(typed))),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(Failure::interrupted()),
+            Err(error) => Err(Failure::new(format!("cannot ask on the terminal: {error}"))),
+        }
+    }
+
     /// Shows lines on the terminal in place of those that were shown so before; whatever else is printed takes their place.
     /// They may have no more columns than the terminal, and must be fewer than its rows.
     pub fn draw(&self, lines: &[String]) {
@@ -356,6 +404,7 @@ pub mod captured {
             err: Box::new(err.clone()),
             out_is_terminal: false,
             err_is_terminal: false,
+            in_is_terminal: false,
             err_size: || None,
         };
         (streams, out, err)

@@ -8,6 +8,7 @@ use crate::chart::ChartError;
 use crate::data::version::VersionError;
 use crate::diag::{Diagnostic, Hint};
 use crate::package::PackageError;
+use crate::package::provenance::ProvenanceError;
 use crate::registry::RegistryError;
 use crate::repo::RepoError;
 use crate::sys::fs::FsError;
@@ -204,6 +205,23 @@ pub struct Unsatisfied {
 impl std::fmt::Display for Unsatisfied {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?} (repository {:?}, version {:?})", self.name, self.repository, self.version)
+    }
+}
+
+impl FetchError {
+    /// The error about an archive that this one tells of.
+    pub fn package_error(&self) -> Option<&PackageError> {
+        match self {
+            FetchError::Package(error) => Some(error),
+            FetchError::Download { source, .. } => source.package_error(),
+            _ => None,
+        }
+    }
+}
+
+impl From<ProvenanceError> for FetchError {
+    fn from(error: ProvenanceError) -> Self {
+        FetchError::Package(error.into())
     }
 }
 

@@ -19,6 +19,7 @@ pub use error::{FetchError, Unsatisfied};
 
 use crate::data::digest::sha256_hex;
 use crate::diag::Diagnostic;
+use crate::package::provenance::{self, ProvenanceError};
 use crate::repo::RepoError;
 use crate::repo::config::{RepoFile, RepoPaths, Repository};
 use crate::repo::generate::ARCHIVE_LIMIT;
@@ -30,8 +31,6 @@ use crate::sys::{Host, Secret, fs};
 
 /// What Helm asks of a server for an archive.
 const ACCEPT: &str = "application/gzip,application/octet-stream";
-/// Largest provenance file, in bytes.
-const PROVENANCE_LIMIT: u64 = 1 << 20;
 /// Largest values file, in bytes.
 const VALUES_LIMIT: u64 = 64 << 20;
 
@@ -392,8 +391,12 @@ fn download(
         wanted => {
             let (path, query) = url.split_once('?').map_or((url, None), |(path, query)| (path, Some(query)));
             let beside = query.map_or(format!("{path}.prov"), |query| format!("{path}.prov?{query}"));
-            match client.get(&beside, &Request { limit: PROVENANCE_LIMIT, ..request }) {
+            match client.get(&beside, &Request { limit: provenance::LIMIT, ..request }) {
                 Ok(answer) => Some(answer.body),
+                Err(http::HttpError::Status { status, reason, .. }) if wanted == Provenance::Required => {
+                    let reason = format!("{status} {reason}");
+                    return Err(ProvenanceError::Missing { file: redact_url(&beside), reason }.into());
+                }
                 Err(error) if wanted == Provenance::Required => return Err(error.into()),
                 Err(_) => None,
             }

@@ -93,9 +93,10 @@ pub(super) fn from_registry(
 pub(super) fn pull(
     client: &Client<'_>,
     reference: &Reference,
+    provenance: Provenance,
     context: &FetchContext<'_>,
 ) -> Result<Located, FetchError> {
-    Ok(located(client, fetch(client, reference, Provenance::No, context)?))
+    Ok(located(client, fetch(client, reference, provenance, context)?))
 }
 
 fn satisfies(version: &str, request: &str) -> Result<bool, FetchError> {

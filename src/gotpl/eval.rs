@@ -463,6 +463,7 @@ impl<'t> Run<'t, '_, '_> {
     fn validate(&self, slot: Slot, ty: Type) -> Eval<Val> {
         let refusal = match (&slot.val, ty) {
             (Val::Missing, Type::Any) => return Ok(Val::Nil),
+            (Val::Object(object), Type::Any) => return Ok(object.boxed().unwrap_or(slot.val)),
             (_, Type::Value | Type::Any) => return Ok(slot.val),
             (Val::Missing, _) if ty.accepts_nil() => return Ok(Val::zero(ty)),
             (Val::Missing, _) => format!("invalid value; expected {ty}"),

@@ -15,7 +15,7 @@ use super::error::{ExecError, ExecErrorKind, FuncError, Limit, Lookup, TraceStep
 use super::format::write_action;
 use super::gostr::GoStr;
 use super::quote::quote;
-use super::types::Type;
+use super::types::{Kind, Type};
 use super::value::{Map, Num, Val};
 
 /// A value in the hands of the evaluator.
@@ -376,7 +376,11 @@ impl<'t, 'c, 'h> Run<'t, 'c, 'h> {
     fn range_number(&mut self, branch: &'t Branch, value: &Val, named: &Val) -> Eval<bool> {
         let signed = value.as_signed();
         let Some(count) = signed.map(|n| n.max(0) as u64).or_else(|| value.as_unsigned()) else {
-            return Err(self.fail([b"range can't iterate over ", value.to_display().as_bytes()].concat()));
+            let shown = value.to_display();
+            // A pointer is followed first.
+            let target = shown.as_bytes().strip_prefix(b"&").filter(|_| value.kind() == Kind::Pointer);
+            let shown = target.unwrap_or(shown.as_bytes());
+            return Err(self.fail([b"range can't iterate over ", shown].concat()));
         };
         if branch.pipe.variables.len() > 1 {
             let text = named.to_display();

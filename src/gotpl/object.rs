@@ -68,6 +68,11 @@ pub trait Object: fmt::Debug {
         None
     }
 
+    /// The value as a function gets it that takes anything: without the methods of a pointer to it. `None` for itself.
+    fn boxed(&self) -> Option<Val> {
+        None
+    }
+
     /// The `%v`, `%+v`, `%#v` form of the bare value, without [`Object::text`].
     fn bare(&self, form: Plainness) -> String;
 

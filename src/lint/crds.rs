@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use super::templates::documents;
+use super::templates::{documents, unparsed};
 use super::{Files, Finding};
 use crate::chart::{Chart, ChartError};
 use crate::data::yaml;
@@ -38,15 +38,24 @@ pub(super) fn check(files: &Files, chart: Result<&Chart, &ChartError>, findings:
     for file in chart.crds() {
         let source = SourceFile::new(files.name_of(&file.path), file.text().as_ref());
         for (offset, text) in documents(source.text()) {
+            let text = match text {
+                Ok(text) => text,
+                Err(reason) => {
+                    let found = unparsed("crd-parse", &file.path, &reason);
+                    return findings.push(found.at(&source, Span::new(offset, offset + "---".len())));
+                }
+            };
             let document = SourceFile::new(source.name(), text);
+            if matches!(yaml::parse(&document), Ok(None)) {
+                // Comments only.
+                continue;
+            }
             let at =
                 |finding: Finding| finding.at(&source, Span::new(offset, offset + text.trim_end().len()));
             let head: Head = match yaml::typed(&document, false) {
                 Ok(head) => head,
                 Err(error) => {
-                    let found =
-                        Finding::new("crd-parse", &*file.path, format!("unable to parse YAML: {error}"));
-                    return findings.push(at(found));
+                    return findings.push(at(unparsed("crd-parse", &file.path, &error)));
                 }
             };
             if !head.api_version.starts_with("apiextensions.k8s.io") {

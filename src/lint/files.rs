@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing is read beyond the bounds for charts.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::LintError;
@@ -13,6 +13,21 @@ use crate::sys::fs::{self, Kind};
 /// Whether a path is taken for an archive: by its name alone, as in Helm.
 pub fn is_archive(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|own| own == "tgz") || path.ends_with(".tar.gz")
+}
+
+/// A path without `.` and `..`, in which Helm names the folder of a chart.
+fn cleaned(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                clean.pop();
+            }
+            other => clean.push(other),
+        }
+    }
+    clean
 }
 
 /// A chart's files.
@@ -29,7 +44,7 @@ pub struct Files {
 #[derive(Debug)]
 enum Content {
     Folder(PathBuf),
-    Archive { bytes: Vec<u8>, files: Vec<ChartFile> },
+    Archive { files: Vec<ChartFile> },
 }
 
 impl Files {
@@ -38,7 +53,7 @@ impl Files {
     /// # Errors
     /// There is no Chart.yaml, or the archive cannot be read.
     pub fn open(shown: &str, path: &Path, limits: &Limits) -> Result<Self, LintError> {
-        let place = path.display().to_string();
+        let place = cleaned(path).display().to_string();
         let trimmed = shown.trim_end_matches('/').to_string();
         if is_archive(shown) && fs::kind(path) == Kind::File {
             let bytes =
@@ -51,7 +66,7 @@ impl Files {
                     other => other,
                 })
             })?;
-            let content = Content::Archive { bytes, files };
+            let content = Content::Archive { files };
             return Ok(Files { place, shown: trimmed, limits: limits.clone(), content });
         }
         let missing = |reason| LintError::NoChartYaml { path: trimmed.clone(), reason };
@@ -69,7 +84,7 @@ impl Files {
     pub(super) fn kind(&self, path: &str) -> Kind {
         match &self.content {
             Content::Folder(folder) => fs::kind(&folder.join(path)),
-            Content::Archive { files, .. } => {
+            Content::Archive { files } => {
                 let below = format!("{path}/");
                 if files.iter().any(|file| &*file.path == path) {
                     Kind::File
@@ -100,7 +115,7 @@ impl Files {
             Content::Folder(folder) => fs::read(&folder.join(path), self.limits.file_bytes)
                 .map_err(|error| format!("read {name}: {error}"))?
                 .into(),
-            Content::Archive { files, .. } => {
+            Content::Archive { files } => {
                 let found = files.iter().rev().find(|file| &*file.path == path);
                 Arc::clone(&found.ok_or_else(|| format!("open {name}: no such file or directory"))?.data)
             }
@@ -115,8 +130,8 @@ impl Files {
     /// It cannot.
     pub(super) fn load(&self) -> Result<Chart, ChartError> {
         match &self.content {
-            Content::Folder(folder) => chart::load(folder, &self.limits),
-            Content::Archive { bytes, .. } => chart::from_archive(&self.shown, bytes, &self.limits),
+            Content::Folder(folder) => chart::load_of_any_version(folder, &self.limits),
+            Content::Archive { files } => chart::from_files(&self.shown, files.clone(), &self.limits),
         }
     }
 }

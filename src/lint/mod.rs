@@ -27,7 +27,6 @@ pub use error::LintError;
 pub use files::{Files, is_archive};
 pub use rules::{RULES, Rule, rule};
 
-use crate::chart::ChartError;
 use crate::data::Map;
 use crate::diag::{Diagnostic, Location, Severity, SourceFile, Span};
 use crate::render::{Capabilities, Passed};
@@ -108,10 +107,6 @@ pub fn lint(files: &Files, settings: &Settings<'_>) -> Vec<Finding> {
     chart_yaml::check(files, &mut findings);
     values_yaml::check(files, settings, &mut findings);
     let chart = files.load();
-    // The rule about Chart.yaml has said so; Helm goes on with such a chart, and finds nothing more.
-    if matches!(chart, Err(ChartError::ApiVersion(_))) {
-        return findings;
-    }
     templates::check(files, chart.as_ref(), settings, &mut findings);
     dependencies::check(files, chart.as_ref(), &mut findings);
     crds::check(files, chart.as_ref(), &mut findings);

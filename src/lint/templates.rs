@@ -72,6 +72,13 @@ pub(super) fn check(
         let source = shown(files, file, text);
         indent(path, &source, findings);
         for (offset, document) in documents(source.text()) {
+            let document = match document {
+                Ok(document) => document,
+                Err(reason) => {
+                    let found = unparsed("template-parse", path, &reason);
+                    return findings.push(found.at(&source, Span::new(offset, offset + "---".len())));
+                }
+            };
             if !object(path, &source, offset, document, settings, findings) {
                 return;
             }
@@ -166,22 +173,37 @@ fn indent(path: &str, source: &Arc<SourceFile>, findings: &mut Vec<Finding>) {
         .push(Finding::new("template-indent", path, text).at(source, Span::new(start, start + line.len())));
 }
 
-/// The documents of a text and where they start. Separators are lines that begin with `---`; the rest of such a line is
-/// dropped.
-pub(super) fn documents(text: &str) -> Vec<(usize, &str)> {
+/// The documents of a text and where they start. Separators are lines that begin with `---`, after which only a comment may
+/// follow: what else does ends the text as an error and takes the document before it along, as in Kubernetes' reader.
+pub(super) fn documents(text: &str) -> Vec<(usize, Result<&str, String>)> {
     let mut found = Vec::new();
     let mut start = 0;
     let mut offset = 0;
+    let push = |found: &mut Vec<_>, from: usize, to: usize| {
+        let document = text.get(from..to).unwrap_or_default();
+        if !document.trim().is_empty() {
+            found.push((from, Ok(document)));
+        }
+    };
     for line in text.split_inclusive('\n') {
-        if line.starts_with("---") {
-            found.push((start, text.get(start..offset).unwrap_or_default()));
+        if let Some(rest) = line.strip_prefix("---") {
+            let rest = rest.trim();
+            if !rest.is_empty() && !rest.starts_with('#') {
+                found.push((offset, Err(format!("invalid Yaml document separator: {rest}"))));
+                return found;
+            }
+            push(&mut found, start, offset);
             start = offset + line.len();
         }
         offset += line.len();
     }
-    found.push((start, text.get(start..).unwrap_or_default()));
-    found.retain(|(_, document)| !document.trim().is_empty());
+    push(&mut found, start, text.len());
     found
+}
+
+/// The finding about a text that is no YAML.
+pub(super) fn unparsed(id: &'static str, path: &str, reason: &dyn std::fmt::Display) -> Finding {
+    Finding::new(id, path, format!("unable to parse YAML: {reason}"))
 }
 
 /// Checks one document; whether to go on.
@@ -199,7 +221,7 @@ fn object(
         let span = error
             .span()
             .map_or(whole, |span| Span::new(span.start as usize + offset, span.end as usize + offset));
-        Finding::new("template-parse", path, format!("unable to parse YAML: {error}")).at(source, span)
+        unparsed("template-parse", path, &error).at(source, span)
     };
     let node = yaml::parse(&file).ok().flatten();
     let head: Head = match yaml::typed(&file, false) {
@@ -249,10 +271,12 @@ mod tests {
 
     #[test]
     fn documents_are_split_at_lines_of_dashes() {
-        let split = |text| documents(text).into_iter().map(|(_, text)| text).collect::<Vec<&str>>();
+        let split = |text| documents(text).into_iter().map(|(_, text)| text.unwrap()).collect::<Vec<&str>>();
         assert_eq!(split("a\n--- # x\nb\n"), ["a\n", "b\n"]);
         assert_eq!(split("---\n---\n \n---"), Vec::<&str>::new());
-        assert_eq!(documents("---\nx"), [(4, "x")]);
+        assert_eq!(documents("---\nx"), [(4, Ok("x"))]);
+        let bad = |rest: &str| Err(format!("invalid Yaml document separator: {rest}"));
+        assert_eq!(documents("a\n---\nb\n--- c \nd"), [(0, Ok("a\n")), (8, bad("c"))]);
     }
 
     #[test]

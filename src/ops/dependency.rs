@@ -2,12 +2,24 @@
 //!
 //! Invariant: all the work is `fetch::deps`'; this is the way there for verbs.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use super::{Context, OpsError};
 use crate::fetch::deps::{self, DepsOptions};
-pub use crate::fetch::deps::{DepsEvent, DepsReport, Listing, Status};
+pub use crate::fetch::deps::{DepsEvent, DepsReport, Listing, Signatures, Status};
+use crate::package::provenance::Keyring;
 
 /// How to bring dependencies in.
 pub type DependencyOptions = DepsOptions;
+
+/// The keys that must have signed archives.
+///
+/// # Errors
+/// The keyring cannot be read.
+pub fn signatures(keyring: &Path, required: bool) -> Result<Signatures, OpsError> {
+    Ok(Signatures { keyring: Arc::new(Keyring::load(keyring)?), required })
+}
 
 /// Lists the dependencies of a chart's folder and how each stands.
 ///

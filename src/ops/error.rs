@@ -6,6 +6,8 @@ use crate::chart::error::ChartError;
 use crate::cluster::StoreError;
 use crate::diag::{Diagnostic, Hint};
 use crate::manifest::{ManifestError, ObjectRef};
+use crate::package::PackageError;
+use crate::package::provenance::ProvenanceError;
 use crate::plan::PlanError;
 use crate::release::ReleaseError;
 use crate::render::RenderError;
@@ -66,7 +68,7 @@ pub enum OpsError {
     Registry(Box<crate::registry::RegistryError>),
     /// A chart cannot be packaged.
     #[error(transparent)]
-    Package(#[from] crate::package::PackageError),
+    Package(#[from] PackageError),
     /// A name, a flag or a combination is not acceptable. The text says all.
     #[error("{message}")]
     Refused {
@@ -170,7 +172,23 @@ fn told_all(errors: &[StoreError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
+impl From<ProvenanceError> for OpsError {
+    fn from(error: ProvenanceError) -> Self {
+        OpsError::Package(error.into())
+    }
+}
+
 impl OpsError {
+    /// Whether an archive was refused because its signature is missing or not valid.
+    pub fn is_unverified(&self) -> bool {
+        let error = match self {
+            OpsError::Package(error) => Some(error),
+            OpsError::Fetch(error) => error.package_error(),
+            _ => None,
+        };
+        matches!(error, Some(PackageError::Provenance(error)) if error.is_unverified())
+    }
+
     /// A refusal without advice.
     pub(crate) fn refused(message: impl Into<String>) -> Self {
         OpsError::Refused { message: message.into(), hint: None }

@@ -90,15 +90,36 @@ pub fn release_name(
     chart: &str,
     seed: Option<u64>,
 ) -> Result<String, OpsError> {
+    let name = unchecked_name(context, name, chart, seed)?;
+    check_release_name(&name)?;
+    Ok(name)
+}
+
+/// The name of a new release, before [`check_release_name`].
+///
+/// # Errors
+/// A template cannot be rendered.
+pub(super) fn unchecked_name(
+    context: &Context<'_>,
+    name: &ReleaseName,
+    chart: &str,
+    seed: Option<u64>,
+) -> Result<String, OpsError> {
     let seeded = seed.map(|seed| context.host.seeded(seed));
     let host = seeded.as_ref().unwrap_or(context.host);
-    let name = match name {
+    Ok(match name {
         ReleaseName::Given(name) => name.clone(),
         ReleaseName::Generated => generated_name(context, chart),
         ReleaseName::Template(template) => render::name_from_template(template, host)?,
-    };
-    manifest::check_release(&name).map_err(|source| OpsError::Name { source })?;
-    Ok(name)
+    })
+}
+
+/// Refuses a name that no release may have.
+///
+/// # Errors
+/// [`OpsError::Name`].
+pub(super) fn check_release_name(name: &str) -> Result<(), OpsError> {
+    manifest::check_release(name).map_err(|source| OpsError::Name { source })
 }
 
 /// `chart-1766300400`: the chart's base name up to its first dot, and the time. Source: Helm's `--generate-name`.
@@ -143,9 +164,9 @@ pub(super) fn decide(
     previous: Option<Record>,
 ) -> Result<Operation, OpsError> {
     check_name(previous.as_ref(), options.replace)?;
-    let chart = source::installable_chart(context, &options.chart, options.apply.dependency_update)?;
+    let update = options.apply.dependency_update;
+    let (chart, user) = source::chart_and_values(context, &options.chart, &options.values, update)?;
     let revision = previous.as_ref().map_or(1, |record| record.release.version + 1);
-    let user = source::values(context, &options.values)?;
     let info = ReleaseInfo {
         revision: u32::try_from(revision).unwrap_or(u32::MAX),
         ..ReleaseInfo::install(name, target.namespace)

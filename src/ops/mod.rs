@@ -13,6 +13,7 @@ pub mod error;
 mod hooks;
 pub mod hub;
 pub mod install;
+pub mod keygen;
 pub mod lint;
 mod live;
 pub mod lookup;
@@ -39,6 +40,7 @@ pub mod test;
 pub mod text_template;
 pub mod uninstall;
 pub mod upgrade;
+pub mod verify;
 pub mod why;
 
 pub use error::OpsError;

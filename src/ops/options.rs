@@ -21,6 +21,8 @@ pub struct ChartRequest {
     pub fetch: FetchOptions,
     /// How much of a chart is read.
     pub limits: Limits,
+    /// The keyring that has the key of who signed the archive, when it must be signed.
+    pub verify: Option<PathBuf>,
 }
 
 /// Where values come from. They apply in the order of the fields, whatever the order on the command line: that is Helm's

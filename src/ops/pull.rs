@@ -1,13 +1,14 @@
 //! Pull: archives from repositories into a folder, as they are or unpacked.
 //!
-//! Invariant: what is written has the digest that the index promised; nothing that is there is replaced by unpacking.
+//! Invariant: what is written has the digest that the index promised, and the signature that was demanded; nothing that is there is replaced by unpacking.
 
 use std::path::PathBuf;
 
 use super::options::ChartRequest;
-use super::{Context, OpsError};
+use super::{Context, OpsError, verify};
 use crate::chart;
 use crate::fetch::{self, Origin, Source};
+use crate::package::provenance::{EXTENSION, Verified};
 use crate::sys::fs;
 
 /// Where to put charts.
@@ -28,12 +29,14 @@ pub struct PullReport {
     pub digest: String,
     /// Where it came from, when that was an OCI registry.
     pub origin: Option<Origin>,
+    /// Who signed the archive, when that was demanded.
+    pub verified: Option<Verified>,
 }
 
 /// Downloads one chart.
 ///
 /// # Errors
-/// The chart cannot be found or fetched, or a file cannot be written.
+/// The chart cannot be found or fetched, it must be signed and no trusted key signed it, or a file cannot be written.
 pub fn pull(
     context: &Context<'_>,
     request: &ChartRequest,
@@ -52,13 +55,18 @@ pub fn pull(
     let digest = located.digest.unwrap_or_default();
     let origin = located.origin;
     let host = context.host;
+    let provenance = located.provenance.as_deref();
+    let verified = match &request.verify {
+        Some(keyring) => Some(verify::downloaded(context, &file_name, &bytes, provenance, keyring)?),
+        None => None,
+    };
     let Some(folder) = &options.unpack_in else {
         let path = host.resolve(&options.destination).join(&file_name);
         fs::write_atomic(&path, &bytes, false)?;
-        if let Some(provenance) = located.provenance {
-            fs::write_atomic(&path.with_file_name(format!("{file_name}.prov")), &provenance, false)?;
+        if let Some(provenance) = provenance {
+            fs::write_atomic(&path.with_file_name(format!("{file_name}{EXTENSION}")), provenance, false)?;
         }
-        return Ok(PullReport { path: options.destination.join(file_name), digest, origin });
+        return Ok(PullReport { path: options.destination.join(file_name), digest, origin, verified });
     };
     let metadata = chart::metadata_of_archive(&bytes, &request.limits)?;
     let name: &str = &metadata.name;
@@ -82,5 +90,5 @@ pub fn pull(
         let _ = fs::remove_dir_all(&part);
         return Err(error);
     }
-    Ok(PullReport { path: folder.join(name), digest, origin })
+    Ok(PullReport { path: folder.join(name), digest, origin, verified })
 }

@@ -1,31 +1,49 @@
 //! From what the user names to a chart and values in memory.
 //!
-//! Invariant: nothing is written; a chart that comes from a repository is checked against its digest before it is read.
+//! Invariant: nothing is written; a chart that comes from a repository is checked against its digest before it is read, and
+//! one that must be signed against its signature.
 
 use std::sync::Arc;
 
 use super::options::{ChartRequest, ValueSources};
-use super::{Context, Event, OpsError};
+use super::{Context, Event, OpsError, verify};
 use crate::chart::{self, Chart};
 use crate::data::Map;
 use crate::diag::{SourceFile, did_you_mean};
 use crate::fetch::deps::{DepsEvent, DepsOptions};
-use crate::fetch::{self, FetchError, FetchOptions, Source};
+use crate::fetch::{self, FetchError, FetchOptions, Located, Source};
+use crate::package::provenance::ProvenanceError;
 use crate::sys::fs::{self, FsError, Kind};
 use crate::values::{Layers, Provenance};
 
 /// Loads the chart that a request names, with the warnings about it told.
 ///
 /// # Errors
-/// The reference leads nowhere, the chart cannot be read, or it is not one that can be rendered.
+/// The reference leads nowhere, the chart cannot be read, or it must be signed and no trusted key signed it.
 pub fn chart(context: &Context<'_>, request: &ChartRequest) -> Result<Chart, OpsError> {
-    let located = fetch::resolve(&request.reference, &request.fetch, &context.fetch())?;
+    load(context, request, locate(context, request)?)
+}
+
+fn locate(context: &Context<'_>, request: &ChartRequest) -> Result<Located, OpsError> {
+    Ok(fetch::resolve(&request.reference, &request.fetch, &context.fetch())?)
+}
+
+fn load(context: &Context<'_>, request: &ChartRequest, located: Located) -> Result<Chart, OpsError> {
     if let Some(origin) = located.origin {
         context.progress.event(Event::Pulled(origin));
     }
-    let chart = match located.source {
-        Source::Folder(path) | Source::Archive(path) => chart::load(&path, &request.limits)?,
-        Source::Downloaded { file_name, bytes, .. } => {
+    let chart = match (located.source, &request.verify) {
+        (Source::Folder(_), Some(_)) => return Err(ProvenanceError::Folder.into()),
+        (Source::Archive(path), Some(keyring)) => {
+            let (bytes, _) = verify::archive(context, &path, keyring)?;
+            chart::from_archive(&path.display().to_string(), &bytes, &request.limits)?
+        }
+        (Source::Folder(path) | Source::Archive(path), None) => chart::load(&path, &request.limits)?,
+        (Source::Downloaded { file_name, bytes, .. }, keyring) => {
+            if let Some(keyring) = keyring {
+                let provenance = located.provenance.as_deref();
+                verify::downloaded(context, &file_name, &bytes, provenance, keyring)?;
+            }
             chart::from_archive(&file_name, &bytes, &request.limits)?
         }
     };
@@ -45,7 +63,33 @@ pub fn installable_chart(
     request: &ChartRequest,
     update: bool,
 ) -> Result<Chart, OpsError> {
-    let mut loaded = chart(context, request)?;
+    let loaded = chart(context, request)?;
+    installable(context, request, update, loaded)
+}
+
+/// As [`installable_chart`], and the values that the user gave. They are read when it is known where the chart is and before
+/// it is loaded: of two things that are wrong, the one that Helm finds first is told.
+///
+/// # Errors
+/// As [`installable_chart`] and [`values()`].
+pub fn chart_and_values(
+    context: &Context<'_>,
+    request: &ChartRequest,
+    sources: &ValueSources,
+    update: bool,
+) -> Result<(Chart, UserValues), OpsError> {
+    let located = locate(context, request)?;
+    let user = values(context, sources)?;
+    let loaded = load(context, request, located)?;
+    Ok((installable(context, request, update, loaded)?, user))
+}
+
+fn installable(
+    context: &Context<'_>,
+    request: &ChartRequest,
+    update: bool,
+    mut loaded: Chart,
+) -> Result<Chart, OpsError> {
     let missing = loaded.missing_dependencies().next().is_some();
     if update && missing && crate::sys::fs::kind(&context.host.resolve(&request.reference)) == Kind::Folder {
         let options = DepsOptions { fetch: request.fetch.clone(), ..DepsOptions::default() };

@@ -102,14 +102,16 @@ pub fn template(
     store: Option<&dyn Store>,
     options: &TemplateOptions,
 ) -> Result<TemplateReport, OpsError> {
-    let name = install::release_name(context, &options.name, &options.chart.reference, options.apply.seed)?;
-    let chart = source::installable_chart(context, &options.chart, options.apply.dependency_update)?;
-    let user = source::values(context, &options.values)?;
+    // What is wrong is looked for in Helm's order, so that the first thing found is the same.
     let mut capabilities = Capabilities::default();
     if let Some(version) = &options.kube_version {
         capabilities = capabilities.with_kube_version(version)?;
     }
     let capabilities = capabilities.with_api_versions(&options.api_versions);
+    let name = install::unchecked_name(context, &options.name, &options.chart.reference, options.apply.seed)?;
+    let update = options.apply.dependency_update;
+    let (chart, user) = source::chart_and_values(context, &options.chart, &options.values, update)?;
+    install::check_release_name(&name)?;
     let info = ReleaseInfo {
         is_install: !options.is_upgrade,
         is_upgrade: options.is_upgrade,

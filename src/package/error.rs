@@ -1,5 +1,6 @@
 //! Why a chart could not be packaged.
 
+use super::provenance::ProvenanceError;
 use crate::chart::ChartError;
 use crate::diag::{Diagnostic, Hint};
 use crate::sys::fs::FsError;
@@ -31,6 +32,9 @@ pub enum PackageError {
     /// The archive cannot be made of the chart's files.
     #[error(transparent)]
     Chart(#[from] ChartError),
+    /// The archive cannot be signed, or is not trusted.
+    #[error(transparent)]
+    Provenance(#[from] ProvenanceError),
     /// The archive cannot be written.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -47,6 +51,7 @@ impl Hint for PackageError {
             }
             PackageError::Schema { .. } => Vec::new(),
             PackageError::Chart(error) => error.hints(),
+            PackageError::Provenance(error) => error.hints(),
             PackageError::Fs(error) => error.hints(),
         }
     }

@@ -8,10 +8,13 @@
 //! Files are as the author wrote them. Chart.yaml is written anew, keys sorted and comments lost, only when a version is
 //! replaced or a requirements.yaml was merged into it.
 //!
+//! Who published an archive is told by a file beside it: see [`provenance`].
+//!
 //! Invariant: nothing of the machine goes in: order by path, mode 0644, owner 0, one fixed time for every entry, no folder
 //! entries, a gzip header without time.
 
 mod error;
+pub mod provenance;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

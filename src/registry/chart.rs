@@ -103,7 +103,9 @@ pub fn push(client: &Client<'_>, below: &str, chart: &ChartUpload<'_>) -> Result
 /// The configuration of a chart: what Helm knows of Chart.yaml, as JSON.
 fn config_of(metadata: &Metadata) -> Result<Vec<u8>, RegistryError> {
     let mut known = metadata.clone();
-    known.annotations.sort_keys();
+    if let Some(annotations) = &mut known.annotations {
+        annotations.sort_keys();
+    }
     // Helm dropped this field; the language of our own charts is not lost with it.
     if known.engine == "gotpl" {
         known.engine.clear();
@@ -133,7 +135,7 @@ fn annotations_of(metadata: &Metadata, created: i64) -> IndexMap<String, String>
     ];
     let known = known.into_iter().filter(|(_, value)| !value.trim().is_empty());
     let mut all: IndexMap<String, String> = known.map(|(key, value)| (key.to_string(), value)).collect();
-    for (key, value) in &metadata.annotations {
+    for (key, value) in metadata.annotations.iter().flatten() {
         if key != media::TITLE && key != media::VERSION {
             all.insert(key.clone(), value.clone());
         }
@@ -256,10 +258,12 @@ mod tests {
             sources: vec!["https://s".into(), "https://t".into()],
             description: " ".into(),
             maintainers: vec![maintainer("Ann", "a@x"), maintainer("Bob", "")],
-            annotations: [(media::TITLE, "other"), (media::URL, "https://u"), ("own", "1")]
-                .map(|(key, value)| (key.to_string(), value.to_string()))
-                .into_iter()
-                .collect(),
+            annotations: Some(
+                [(media::TITLE, "other"), (media::URL, "https://u"), ("own", "1")]
+                    .map(|(key, value)| (key.to_string(), value.to_string()))
+                    .into_iter()
+                    .collect(),
+            ),
             ..Metadata::default()
         };
         let found = annotations_of(&metadata, 0);

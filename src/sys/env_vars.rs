@@ -68,6 +68,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("BOWLINE_REPOSITORY_CACHE", "HELM_REPOSITORY_CACHE", "Folder of cached repository indexes."),
     variable("BOWLINE_REPOSITORY_CONFIG", "HELM_REPOSITORY_CONFIG", "Path of repositories.yaml."),
     variable("BOWLINE_STORE", "", "Default of --store."),
+    variable("GNUPGHOME", "GNUPGHOME", "GnuPG's folder, where the default keyring is; ~/.gnupg when unset."),
     variable("HELM_DRIVER", "HELM_DRIVER", "The same as BOWLINE_DRIVER, which goes first."),
     variable("HTTPS_PROXY", "HTTPS_PROXY", "Proxy for https:// addresses; the lower-case name counts too."),
     variable("HTTP_PROXY", "HTTP_PROXY", "Proxy for http:// addresses; the lower-case name counts too."),

@@ -1,9 +1,11 @@
 //! Text that must not be seen: passwords, tokens, and URLs that carry them.
 //!
 //! Invariant: neither `Display` nor `Debug` shows a secret; only [`Secret::reveal`] does, and each call of it is a place
-//! to review.
+//! to review. Its memory is wiped when it is dropped.
 
 use std::fmt;
+
+use zeroize::Zeroize;
 
 /// A secret text.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -23,6 +25,12 @@ impl Secret {
     /// Whether there is nothing to hide.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 

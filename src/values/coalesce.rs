@@ -169,7 +169,8 @@ impl Filler<'_> {
                 Some(Value::Map(own)) => match default {
                     Value::Map(default) => {
                         let names_subchart = chart.subcharts.iter().any(|subchart| subchart.name() == &**key);
-                        self.table(own, default, nulls.below(names_subchart), path);
+                        let path = format!("{path}.{key}");
+                        self.table(own, default, nulls.below(names_subchart), &path);
                     }
                     Value::Null => {}
                     _ => self.warn(format!("skipped value for {path}.{key}: Not a table.")),

@@ -32,6 +32,7 @@ mod kube_verbs;
 mod lint_cases;
 mod manifest_cases;
 mod packaging;
+mod provenance;
 mod random_kills;
 mod registry;
 mod registry_faults;

@@ -93,7 +93,7 @@ fn chart(name: &str, kind: &str, files: Vec<ChartFile>) -> Chart {
         app_version: "4.5.6".to_string(),
         api_version: "v2".to_string(),
         chart_type: Some(kind.to_string()),
-        annotations: [("team".to_string(), "blue: sky".to_string())].into(),
+        annotations: Some([("team".to_string(), "blue: sky".to_string())].into()),
         engine: "tera".to_string(),
         ..Metadata::default()
     };

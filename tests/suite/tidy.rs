@@ -33,10 +33,12 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("kube", &["cluster/kube/"]),
     ("mimalloc", &["main"]),
     ("p256", &["sprig/"]),
+    ("pgp", &["package/provenance"]),
     ("pulldown_cmark", &["repo/serve"]),
+    ("rand_core", &["package/provenance"]),
     ("reqwest", &["cluster/kube/", "sys/http"]),
-    ("rpassword", &["cli/prompt"]),
-    ("rsa", &["sprig/"]),
+    ("rpassword", &["cli/ui"]),
+    ("rsa", &["package/provenance", "sprig/"]),
     ("rusqlite", &["cluster/sqlite"]),
     ("rustls", &["cluster/kube/transport", "sys/http"]),
     ("scrypt", &["sprig/"]),
@@ -53,6 +55,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tower_service", &["cluster/kube/transport"]),
     ("unicode_width", &["cli/"]),
     ("walkdir", &["sys/fs"]),
+    ("zeroize", &["package/provenance", "sys/secret"]),
 ];
 
 /// Longest file in lines, tests left out.

@@ -5,10 +5,9 @@ use clap::Args;
 use super::CHART_HEADING;
 use super::net::NetArgs;
 use crate::chart::Limits;
-use crate::cli::error::Failure;
 use crate::cli::parse;
 use crate::cli::settings::Session;
-use crate::fetch::FetchOptions;
+use crate::fetch::{FetchOptions, Provenance};
 use crate::ops::options::ChartRequest;
 
 /// Bounds on what an archive may unpack to.
@@ -76,7 +75,7 @@ pub struct ChartArgs {
     /// Demand a valid signature of the archive before using it
     #[arg(long)]
     pub verify: bool,
-    /// File of public keys to check signatures with
+    /// File of public keys to check signatures with; GnuPG's pubring.gpg or pubring.kbx when left out
     #[arg(long, value_name = "FILE")]
     pub keyring: Option<String>,
     /// Bounds for reading charts.
@@ -86,23 +85,19 @@ pub struct ChartArgs {
 
 impl ChartArgs {
     /// The chart that the flags and the positional describe.
-    ///
-    /// # Errors
-    /// A signature is demanded, which this version cannot check.
-    pub fn resolve(&self, session: &Session, reference: &str) -> Result<ChartRequest, Failure> {
-        if self.verify {
-            return Err(Failure::unsupported("--verify"));
-        }
-        Ok(ChartRequest {
+    pub fn resolve(&self, session: &Session, reference: &str) -> ChartRequest {
+        ChartRequest {
             reference: reference.to_string(),
             fetch: FetchOptions {
                 version: self.version.clone().unwrap_or_default(),
                 devel: self.devel,
                 repo: self.repo.clone().unwrap_or_default(),
+                provenance: if self.verify { Provenance::Required } else { Provenance::No },
                 ..self.net.resolve(session, self.pass_credentials)
             },
             limits: self.limits.resolve(),
-        })
+            verify: self.verify.then(|| session.keyring(self.keyring.as_deref())),
+        }
     }
 }
 

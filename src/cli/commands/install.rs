@@ -151,7 +151,7 @@ impl InstallArgs {
         let output = ReleaseOutput { format: self.output.output, hide_notes: self.apply.hide_notes };
         let options = InstallOptions {
             name,
-            chart: self.chart.resolve(session, &chart)?,
+            chart: self.chart.resolve(session, &chart),
             values: self.values.resolve(),
             create_namespace: self.create_namespace,
             replace: self.replace,

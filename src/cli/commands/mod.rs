@@ -17,6 +17,7 @@ pub mod env;
 pub mod get;
 pub mod history;
 pub mod install;
+pub mod keygen;
 pub mod lint;
 pub mod list;
 pub mod objects;
@@ -36,6 +37,7 @@ pub mod template;
 pub mod test;
 pub mod uninstall;
 pub mod upgrade;
+pub mod verify;
 pub mod version;
 pub mod why;
 
@@ -172,6 +174,7 @@ pub const VERBS: &[&Verb] = &[
     &history::VERB,
     &repo::index::VERB,
     &install::VERB,
+    &keygen::VERB,
     &lint::VERB,
     &list::VERB,
     &objects::VERB,
@@ -191,6 +194,7 @@ pub const VERBS: &[&Verb] = &[
     &test::VERB,
     &uninstall::VERB,
     &upgrade::VERB,
+    &verify::VERB,
     &version::VERB,
     &why::VERB,
 ];
@@ -232,7 +236,7 @@ mod tests {
     }
 
     /// Commands of Helm that are not there yet.
-    const ABSENT: &[&str] = &["plugin", "verify"];
+    const ABSENT: &[&str] = &["plugin"];
 
     fn flags_of(path: &str) -> Option<Command> {
         let mut table = VERBS;

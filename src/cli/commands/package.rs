@@ -1,6 +1,7 @@
 //! `bowline package`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -8,11 +9,15 @@ use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::{LimitArgs, NetArgs, OutputArg};
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse::{self, Format};
+use crate::cli::passphrase::passphrase;
 use crate::cli::settings::Session;
-use crate::cli::view::changes::PackagedRow;
+use crate::cli::view::changes::{CheckedFile, CheckedRow, PackagedRow};
 use crate::cli::view::{self, changes};
-use crate::ops::dependency::DependencyOptions;
-use crate::ops::package::{self, PackageOptions};
+use crate::fetch::FetchOptions;
+use crate::ops::dependency::{DependencyOptions, DepsEvent};
+use crate::ops::package::{self, Change, PackageOptions};
+use crate::ops::{Context, OpsError};
+use crate::package::provenance::{ProvenanceError, Signer};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -21,13 +26,16 @@ pub const VERB: Verb = Verb {
     about: "Pack charts into archives",
     long: "\
 Packs chart folders into archives NAME-VERSION.tgz. The same files give the same bytes, on any machine at any time;
-SOURCE_DATE_EPOCH sets the time that the archive carries.",
+SOURCE_DATE_EPOCH sets the time that the archive carries. --sign writes NAME-VERSION.tgz.prov beside it, for `verify`.
+--check writes nothing: it tells whether the folder gives the archive that was published, and ends with 2 if not.",
     examples: "\
 bowline package ./web
 bowline package charts/* -d dist
-bowline package ./web --version 1.2.0 --app-version 3.4",
+bowline package ./web --version 1.2.0 --app-version 3.4
+bowline package ./web --sign --key ada@example.com --keyring secring.gpg
+bowline package ./web --check https://charts.example.com/web-0.1.0.tgz",
     positionals: "PATH...",
-    exclusive: &[],
+    exclusive: &[&["check", "sign"]],
     body: Body::Leaf(Leaf::of::<PackageArgs>()),
 };
 
@@ -49,18 +57,21 @@ pub struct PackageArgs {
     /// Folder to write to
     #[arg(long, short, default_value = ".", value_name = "FOLDER")]
     pub destination: String,
-    /// Sign the archive
+    /// Sign the archive: write a .prov file beside it
     #[arg(long)]
     pub sign: bool,
-    /// Whose key to sign with
+    /// Whose key to sign with: a name on it, a part of one, or its fingerprint
     #[arg(long, value_name = "NAME")]
     pub key: Option<String>,
-    /// File of keys
+    /// File of secret keys; GnuPG's pubring.gpg or pubring.kbx when left out
     #[arg(long, value_name = "FILE")]
     pub keyring: Option<String>,
-    /// File with the key's passphrase, or - for standard input
+    /// File whose first line is the key's passphrase, or - for standard input
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<String>,
+    /// Compare with a published archive instead of writing one: a digest, a path, a URL or REPOSITORY/NAME
+    #[arg(long, value_name = "PUBLISHED")]
+    pub check: Option<String>,
     /// Bounds for reading charts.
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -75,23 +86,32 @@ pub struct PackageArgs {
     pub save: bool,
 }
 
+/// What the flags mean together.
+pub(crate) struct Resolved {
+    paths: Vec<String>,
+    options: PackageOptions,
+    /// What to compare with.
+    check: Option<String>,
+    /// How that is fetched.
+    fetch: FetchOptions,
+    format: Format,
+}
+
 impl PackageArgs {
     /// What the flags mean.
-    pub(crate) fn resolve(self, session: &Session) -> Result<(Vec<String>, PackageOptions, Format), Failure> {
+    pub(crate) fn resolve(self, session: &Session) -> Result<Resolved, Failure> {
         if self.paths.is_empty() {
             return Err(Failure::usage("need at least one argument, the path to the chart"));
         }
-        if self.sign {
-            return Err(Failure::unsupported("--sign"));
-        }
         let limits = self.limits.resolve();
         let fetch = self.net.resolve(session, false);
+        let signer = if self.sign { Some(Arc::new(self.signer(session)?)) } else { None };
         let options = PackageOptions {
             version: self.version.filter(|version| !version.is_empty()),
             app_version: self.app_version.filter(|version| !version.is_empty()),
             dependency_update: self
                 .dependency_update
-                .then(|| DependencyOptions { fetch, ..DependencyOptions::default() }),
+                .then(|| DependencyOptions { fetch: fetch.clone(), ..DependencyOptions::default() }),
             // Helm names the archive by its whole path when no other folder is given.
             destination: if self.destination == "." {
                 session.host.cwd.clone()
@@ -100,8 +120,26 @@ impl PackageArgs {
             },
             limits,
             time: source_date(session)?,
+            signer,
         };
-        Ok((self.paths, options, self.output.output))
+        let check = self.check.filter(|published| !published.is_empty());
+        Ok(Resolved { paths: self.paths, options, check, fetch, format: self.output.output })
+    }
+
+    /// The key to sign with, opened.
+    fn signer(&self, session: &Session) -> Result<Signer, Failure> {
+        let keyring = session.keyring(self.keyring.as_deref());
+        let name = self.key.as_deref().unwrap_or_default();
+        let mut signer = session.with_context(|context| package::signer(context, &keyring, name))?;
+        if signer.is_locked() {
+            let prompt = format!("Password for key {} >  ", parse::quote(signer.name()));
+            let Some(typed) = passphrase(session, self.passphrase_file.as_deref(), &prompt)? else {
+                let locked = ProvenanceError::Locked { key: signer.name().to_string() };
+                return Err(Failure::from(locked));
+            };
+            package::unlock(&mut signer, &typed)?;
+        }
+        Ok(signer)
     }
 }
 
@@ -116,34 +154,87 @@ pub(super) fn source_date(session: &Session) -> Result<Option<u64>, Failure> {
 
 impl Run for PackageArgs {
     fn run(self, session: &Session) -> Outcome {
-        let (paths, options, format) = self.resolve(session)?;
-        let mut rows = Vec::new();
-        for path in &paths {
-            let mut told = Ok(());
-            let report = session.with_context(|context| {
-                package::package(context, path, &options, &mut |event| {
-                    // Standard output is for the report when a program reads it.
-                    match format {
-                        Format::Table if told.is_ok() => told = session.ui.line(event),
-                        _ => session.ui.note(event),
-                    }
-                })
-            })?;
-            told?;
-            let row = PackagedRow {
-                name: report.name,
-                version: report.version,
-                path: report.path.display().to_string(),
-                digest: report.digest,
-            };
-            if format == Format::Table {
-                session.ui.out(&changes::packaged(std::slice::from_ref(&row)))?;
-            }
-            rows.push(row);
+        let resolved = self.resolve(session)?;
+        match &resolved.check {
+            Some(published) => check(session, &resolved, published),
+            None => pack(session, &resolved),
         }
-        if format != Format::Table {
-            session.ui.out(&view::structured(&rows, format)?)?;
-        }
-        Ok(Exit::Done)
     }
+}
+
+fn pack(session: &Session, resolved: &Resolved) -> Outcome {
+    let Resolved { paths, options, format, .. } = resolved;
+    let mut rows = Vec::new();
+    for path in paths {
+        let report = with_events(session, *format, |context, on_event| {
+            package::package(context, path, options, on_event)
+        })?;
+        let row = PackagedRow {
+            name: report.name,
+            version: report.version,
+            path: report.path.display().to_string(),
+            digest: report.digest,
+            provenance: report.provenance.map(|path| path.display().to_string()),
+        };
+        if *format == Format::Table {
+            session.ui.out(&changes::packaged(std::slice::from_ref(&row)))?;
+        }
+        rows.push(row);
+    }
+    if *format != Format::Table {
+        session.ui.out(&view::structured(&rows, *format)?)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn check(session: &Session, resolved: &Resolved, published: &str) -> Outcome {
+    let Resolved { paths, options, fetch, format, .. } = resolved;
+    if paths.len() > 1 {
+        return Err(Failure::usage("--check compares one chart"));
+    }
+    let mut rows = Vec::new();
+    for path in paths {
+        let report = with_events(session, *format, |context, on_event| {
+            package::check(context, path, options, published, fetch, on_event)
+        })?;
+        let same = report.is_same();
+        let files = report.files.into_iter().map(|(path, change)| {
+            let change = match change {
+                Change::Added => "added",
+                Change::Changed => "changed",
+                Change::Removed => "removed",
+            };
+            CheckedFile { path, change }
+        });
+        rows.push(CheckedRow {
+            name: report.name,
+            version: report.version,
+            same,
+            digest: report.digest.prefixed(),
+            published: report.published.prefixed(),
+            files: report.is_compared.then(|| files.collect()),
+        });
+    }
+    match format {
+        Format::Table => rows.iter().try_for_each(|row| session.ui.out(&changes::checked(row)))?,
+        _ => session.ui.out(&view::structured(&rows, *format)?)?,
+    }
+    Ok(if rows.iter().all(|row| row.same) { Exit::Done } else { Exit::Differences })
+}
+
+/// Runs a verb that may bring dependencies in, which is told as it happens.
+fn with_events<T>(
+    session: &Session,
+    format: Format,
+    run: impl FnOnce(&Context<'_>, &mut dyn FnMut(&DepsEvent<'_>)) -> Result<T, OpsError>,
+) -> Result<T, Failure> {
+    let mut told = Ok(());
+    let report = session.with_context(|context| {
+        run(context, &mut |event| match format {
+            // Standard output is for the report when a program reads it.
+            Format::Table if told.is_ok() => told = session.ui.line(event),
+            _ => session.ui.note(event),
+        })
+    })?;
+    told.map(|()| report)
 }

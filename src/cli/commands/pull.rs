@@ -20,7 +20,8 @@ pub const VERB: Verb = Verb {
     about: "Download charts",
     long: "\
 Downloads charts from repositories or OCI registries as archives, or unpacked with --untar. The digest that the
-repository's index or the registry's manifest gives is checked.",
+repository's index or the registry's manifest gives is checked; with --verify the signature too, before anything is
+written.",
     examples: "\
 bowline pull stable/web
 bowline pull stable/web --version '^2' --untar
@@ -60,8 +61,8 @@ impl PullArgs {
     pub(crate) fn resolve(self, session: &Session) -> Result<(Vec<ChartRequest>, PullOptions), Failure> {
         let mut charts = Vec::new();
         for reference in &self.references {
-            let mut chart = self.chart.resolve(session, reference)?;
-            if self.prov {
+            let mut chart = self.chart.resolve(session, reference);
+            if self.prov && !self.chart.verify {
                 chart.fetch.provenance = Provenance::IfThere;
             }
             charts.push(chart);
@@ -81,6 +82,9 @@ impl Run for PullArgs {
             let report = session.with_context(|context| pull::pull(context, chart, &options))?;
             if let Some(origin) = &report.origin {
                 session.ui.out(&changes::pulled(origin))?;
+            }
+            if let Some(verified) = &report.verified {
+                session.ui.out(&changes::verified(verified))?;
             }
         }
         Ok(Exit::Done)

@@ -126,7 +126,7 @@ impl TemplateArgs {
             } else {
                 session.namespace_or_default()
             },
-            chart: self.chart.resolve(session, &chart)?,
+            chart: self.chart.resolve(session, &chart),
             values: self.values.resolve(),
             api_versions: self.api_versions.into_iter().flat_map(|Csv(versions)| versions).collect(),
             kube_version: self.kube_version.filter(|version| !version.is_empty()),

@@ -156,7 +156,7 @@ impl UpgradeArgs {
         let output = ReleaseOutput { format: self.output.output, hide_notes: self.apply.hide_notes };
         let options = UpgradeOptions {
             reuse: self.reuse(),
-            chart: self.chart.resolve(session, &self.chart_name)?,
+            chart: self.chart.resolve(session, &self.chart_name),
             release: self.release,
             values: self.values.resolve(),
             install: self.install,

@@ -18,7 +18,7 @@ use super::ui::{ColourMode, Level, Ui};
 use crate::cluster::KubeOptions;
 use crate::release::{Driver, ReleaseError};
 use crate::sys::env_vars::VARIABLES;
-use crate::sys::{Dirs, Host, Secret};
+use crate::sys::{Dirs, Host, Secret, fs};
 
 pub use store::ChosenStore;
 
@@ -312,6 +312,18 @@ impl Session<'_> {
     /// Whether a flag was typed, whatever its value.
     pub fn was_given(&self, flag: &str) -> bool {
         self.given.contains(flag)
+    }
+
+    /// The keyring of a `--keyring`, else that of GnuPG: `pubring.gpg`, or `pubring.kbx` when only that is there.
+    pub fn keyring(&self, flag: Option<&str>) -> PathBuf {
+        if let Some(path) = flag.filter(|path| !path.is_empty()) {
+            return self.host.resolve(path);
+        }
+        let home = || self.host.resolve(self.host.var("HOME").unwrap_or(".")).join(".gnupg");
+        let folder = self.host.var("GNUPGHOME").map_or_else(home, |folder| self.host.resolve(folder));
+        let [ring, keybox] = ["pubring.gpg", "pubring.kbx"].map(|name| folder.join(name));
+        let only_keybox = fs::kind(&ring) == fs::Kind::Missing && fs::kind(&keybox) != fs::Kind::Missing;
+        if only_keybox { keybox } else { ring }
     }
 
     /// The namespace to work in.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::cli::parse::quote;
 use crate::fetch::Origin;
+use crate::package::provenance::Verified;
 
 /// After an upgrade, before the block.
 pub fn upgraded(release: &str) -> String {
@@ -122,6 +123,9 @@ pub struct PackagedRow {
     pub path: String,
     /// `sha256:` over the archive.
     pub digest: String,
+    /// Path of the provenance file, when the archive was signed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<String>,
 }
 
 /// After charts were packed.
@@ -129,6 +133,68 @@ pub fn packaged(rows: &[PackagedRow]) -> String {
     rows.iter()
         .flat_map(|row| ["Successfully packaged chart and saved it to: ", row.path.as_str(), "\n"])
         .collect()
+}
+
+/// A chart compared with what was published of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckedRow {
+    /// The chart's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Whether the archive is the published one, byte for byte.
+    pub same: bool,
+    /// Digest of the archive that the folder gives.
+    pub digest: String,
+    /// Digest of the published archive.
+    pub published: String,
+    /// Files that differ; left out when only a digest is known of what was published.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<CheckedFile>>,
+}
+
+/// A file that differs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckedFile {
+    /// Its path in the chart.
+    pub path: String,
+    /// `added`, `changed` or `removed` since it was published.
+    pub change: &'static str,
+}
+
+/// After charts were compared with what was published of them.
+pub fn checked(row: &CheckedRow) -> String {
+    let CheckedRow { name, version, digest, published, .. } = row;
+    if row.same {
+        return format!("{name} {version} is what was published: {digest}\n");
+    }
+    let mut text = format!(
+        "{name} {version} is not what was published\n  here:      {digest}\n  published: {published}\n"
+    );
+    match row.files.as_deref() {
+        None => {}
+        Some([]) => text.push_str("  both archives hold the same files, packed in another way\n"),
+        Some(files) => {
+            for file in files {
+                // Writing to a string cannot fail.
+                let _ = writeln!(text, "  {:<8} {}", file.change, file.path);
+            }
+        }
+    }
+    text
+}
+
+/// After an archive was verified. The words are Helm's.
+pub fn verified(verified: &Verified) -> String {
+    let mut text = String::new();
+    for signer in &verified.signed_by {
+        for name in &signer.names {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "Signed by: {name}");
+        }
+        let _ = writeln!(text, "Using Key With Fingerprint: {}", signer.fingerprint);
+    }
+    text + &format!("Chart Hash Verified: {}\n", verified.digest.prefixed())
 }
 
 /// After a repository was added.

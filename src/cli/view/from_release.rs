@@ -60,6 +60,7 @@ impl MetadataReport {
             annotations: metadata
                 .annotations
                 .iter()
+                .flatten()
                 .map(|(key, value)| (key.clone(), value.clone()))
                 .collect(),
             labels: release.labels.clone(),

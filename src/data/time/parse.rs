@@ -122,7 +122,7 @@ pub(super) fn parse(layout: &str, text: &str, local: &Zone) -> Result<Time, Pars
     let (mut pattern, mut value) = (layout, text);
     loop {
         let (literal, element, tail) = layout::next(pattern);
-        value = skip(value, literal).ok_or_else(|| form(value, literal))?;
+        value = skip(value, literal).map_err(|rest| form(rest, literal))?;
         let Some((element, spelling)) = element else {
             if !value.is_empty() {
                 return Err(ParseError::Extra { text: text.to_string(), rest: value.to_string() });
@@ -139,22 +139,23 @@ pub(super) fn parse(layout: &str, text: &str, local: &Zone) -> Result<Time, Pars
     finish(fields, text, local)
 }
 
-/// Takes a literal part of the layout off a value; a run of spaces matches any run.
-fn skip<'a>(mut value: &'a str, literal: &str) -> Option<&'a str> {
+/// Takes a literal part of the layout off a value; a run of spaces matches any run. The error is the value from the first
+/// character on that does not match.
+fn skip<'a>(mut value: &'a str, literal: &str) -> Result<&'a str, &'a str> {
     let mut literal = literal;
     while let Some(expected) = literal.chars().next() {
         if expected == ' ' {
             if !value.is_empty() && !value.starts_with(' ') {
-                return None;
+                return Err(value);
             }
             literal = literal.trim_start_matches(' ');
             value = value.trim_start_matches(' ');
         } else {
-            value = value.strip_prefix(expected)?;
-            literal = literal.get(expected.len_utf8()..)?;
+            value = value.strip_prefix(expected).ok_or(value)?;
+            literal = literal.get(expected.len_utf8()..).unwrap_or_default();
         }
     }
-    Some(value)
+    Ok(value)
 }
 
 fn read_element<'a>(fields: &mut Fields, element: Element, value: &'a str, tail: &str) -> Step<'a> {

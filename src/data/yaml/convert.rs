@@ -69,7 +69,7 @@ impl Conversion {
     fn map(&mut self, entries: &[(Node, Node)], aliased: bool) -> Result<Value, YamlError> {
         let mut map = Map::with_capacity(entries.len());
         for (key, value) in entries {
-            let name = self.key(key, value, aliased)?;
+            let name = self.key(key, entries, aliased)?;
             map.insert(name, self.value(value, aliased)?);
         }
         Ok(Value::Map(map))
@@ -97,7 +97,7 @@ impl Conversion {
         })
     }
 
-    fn key(&mut self, key: &Node, value: &Node, aliased: bool) -> Result<Arc<str>, YamlError> {
+    fn key(&mut self, key: &Node, entries: &[(Node, Node)], aliased: bool) -> Result<Arc<str>, YamlError> {
         if key.as_scalar().is_none() {
             // What is wrong within the key comes first.
             self.value(key, aliased)?;
@@ -111,10 +111,15 @@ impl Conversion {
                 Scalar::Uint(number) => ("uint64".to_string(), format!("{number:#x}")),
                 _ => ("%!s(<nil>)".to_string(), "<nil>".to_string()),
             };
-            let text = format!(
-                "unsupported map key of type: {kind}, key: {shown}, value: {}",
-                go_syntax(value, false)
-            );
+            // Equal keys are one by now, and the last of them counts.
+            let same = |other: &Node| match (key_scalar(other), &scalar) {
+                (Ok(Scalar::Null), Scalar::Null) => true,
+                (Ok(Scalar::Uint(other)), Scalar::Uint(number)) => other == *number,
+                _ => false,
+            };
+            let last = entries.iter().rev().find(|(other, _)| same(other));
+            let value = last.map_or_else(String::new, |(_, value)| go_syntax(value, false));
+            let text = format!("unsupported map key of type: {kind}, key: {shown}, value: {value}");
             YamlError::new(Stage::Convert, text, Some(key.span)).advise("put the key in quotes")
         });
         Ok(Arc::from(""))
@@ -222,7 +227,8 @@ fn name_of(scalar: &Scalar) -> Option<Arc<str>> {
         Scalar::Bool(flag) => Arc::from(if *flag { "true" } else { "false" }),
         Scalar::Int(number) => number.to_string().into(),
         Scalar::Float(number) if number.is_nan() => ".nan".into(),
-        Scalar::Float(number) if number.is_infinite() => {
+        // A key is written as a float of 32 bits, for which a large number is infinite.
+        Scalar::Float(number) if (*number as f32).is_infinite() => {
             Arc::from(if *number > 0.0 { ".inf" } else { "-.inf" })
         }
         Scalar::Float(number) => float_g32(*number).into(),

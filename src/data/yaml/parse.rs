@@ -68,7 +68,9 @@ pub fn parse_all(file: &Arc<SourceFile>) -> Result<Vec<Node>, YamlError> {
 /// What an anchor stands for.
 enum Anchor {
     /// Its node is not finished: an alias here would contain itself.
-    Open,
+    Open {
+        list: bool,
+    },
     Done(Node),
 }
 
@@ -144,6 +146,8 @@ struct Composer<'t> {
     later: Option<YamlError>,
     /// Nodes that merge keys have added.
     merged: usize,
+    /// Where the error in `later` is, when it is an alias to a list around it.
+    list_in_itself: Option<Span>,
     /// The first character that YAML does not allow: an error as soon as the block that it is in is looked at.
     unreadable: Option<(usize, YamlError)>,
 }
@@ -189,6 +193,7 @@ impl<'t> Composer<'t> {
             first: true,
             later: None,
             merged: 0,
+            list_in_itself: None,
             unreadable,
         }
     }
@@ -333,7 +338,8 @@ impl<'t> Composer<'t> {
             return Err(YamlError::yaml(format_args!("exceeded max depth of {}", self.limits.depth), span));
         }
         if let Some(name) = frame.anchor {
-            self.anchors.insert(name, Anchor::Open);
+            let list = matches!(frame.state, State::BlockList | State::FlatList | State::FlowList { .. });
+            self.anchors.insert(name, Anchor::Open { list });
         }
         let want = self.step(&mut frame)?;
         stack.push(frame);
@@ -572,9 +578,12 @@ impl<'t> Composer<'t> {
     fn alias(&mut self, name: &str, span: Span) -> Result<Node, YamlError> {
         match self.anchors.get(name) {
             Some(Anchor::Done(node)) => Ok(Node { span, kind: node.kind.clone(), origin: Origin::Alias }),
-            Some(Anchor::Open) => {
-                let error = YamlError::yaml(format_args!("anchor '{name}' value contains itself"), span);
-                self.later.get_or_insert(error);
+            Some(Anchor::Open { list }) => {
+                if self.later.is_none() {
+                    let text = format_args!("anchor '{name}' value contains itself");
+                    self.later = Some(YamlError::yaml(text, span));
+                    self.list_in_itself = list.then_some(span);
+                }
                 let kind = NodeKind::Scalar { text: Arc::from(""), style: Style::Plain, tag: None };
                 Ok(Node { span, kind, origin: Origin::Alias })
             }
@@ -608,6 +617,10 @@ impl<'t> Composer<'t> {
                 NodeKind::Scalar { .. } => false,
             };
             if !fits {
+                // That a list cannot be merged is found before that it contains itself.
+                if self.list_in_itself == Some(value.span) {
+                    self.later = None;
+                }
                 let text = "map merge requires map or sequence of maps as the value";
                 self.later.get_or_insert(YamlError::yaml(text, value.span));
             }

@@ -12,6 +12,7 @@ mod save;
 mod status;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use status::{Listing, Row, Status, list};
 
@@ -19,6 +20,7 @@ use super::{FetchContext, FetchError};
 use crate::chart::lock::{CHART_LOCK, REQUIREMENTS_LOCK};
 use crate::chart::{Chart, ChartFile, Dependency, Limits, Lock, from_files, lock};
 use crate::data::time::{Time, Zone};
+use crate::package::provenance::Keyring;
 use crate::repo::config::RepoFile;
 use crate::repo::update::{Outcome, update_all};
 use crate::sys::fs;
@@ -35,6 +37,15 @@ pub enum Refresh {
     Never,
 }
 
+/// Whose signatures archives must have.
+#[derive(Debug, Clone)]
+pub struct Signatures {
+    /// The keys that are trusted.
+    pub keyring: Arc<Keyring>,
+    /// Whether an archive without a provenance file is refused; else only one with a bad signature is.
+    pub required: bool,
+}
+
 /// How to bring dependencies in.
 #[derive(Debug, Clone, Default)]
 pub struct DepsOptions {
@@ -42,6 +53,8 @@ pub struct DepsOptions {
     pub refresh: Refresh,
     /// How archives are fetched: credentials and TLS files of the command line.
     pub fetch: super::FetchOptions,
+    /// Whose signatures the archives of repositories must have.
+    pub signatures: Option<Signatures>,
 }
 
 /// What happens, in the order in which it does. The text of each is Helm's line.

@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::resolve::{Place, Resolved};
-use super::{DepsEvent, DepsOptions, DepsReport, Parent};
+use super::{DepsEvent, DepsOptions, DepsReport, Parent, Signatures};
 use crate::chart::{Limits, load};
+use crate::data::digest::Digest;
 use crate::fetch::{FetchContext, FetchError, Provenance, Source, digest_of, download, entry_url, oci};
-use crate::package::{PackOptions, pack};
+use crate::package::{PackOptions, pack, provenance};
 use crate::registry::{Client, Reference, SCHEME};
 use crate::repo::config::Repository;
 use crate::repo::generate::is_archive;
@@ -83,9 +84,10 @@ pub(super) fn save(
         }
     }
     let tasks: Vec<Task<'_>> = tasks.into_values().collect();
+    let signatures = options.signatures.as_ref();
     // Nothing is asked before the first fetch; its tokens serve all archives of a repository.
     let client = oci::client(&options.fetch, context)?;
-    let fetched = parallel::map(&tasks, AT_ONCE, |task| fetch(task, &client, context));
+    let fetched = parallel::map(&tasks, AT_ONCE, |task| fetch(task, &client, signatures, context));
     for (task, fetched) in tasks.iter().zip(fetched) {
         let stopped = || Err(FetchError::NoUrls { chart: task.name.to_string() });
         let fetched = fetched.unwrap_or_else(stopped);
@@ -97,15 +99,31 @@ pub(super) fn save(
     replace(parent, &archives, resolved, on_event)
 }
 
-fn fetch(task: &Task<'_>, client: &Client<'_>, context: &FetchContext<'_>) -> Result<Archive, FetchError> {
+fn fetch(
+    task: &Task<'_>,
+    client: &Client<'_>,
+    signatures: Option<&Signatures>,
+    context: &FetchContext<'_>,
+) -> Result<Archive, FetchError> {
+    let wanted = match signatures {
+        None => Provenance::No,
+        Some(Signatures { required: false, .. }) => Provenance::IfThere,
+        Some(Signatures { required: true, .. }) => Provenance::Required,
+    };
     let located = match &task.from {
         From::Repository { repository, digest } => {
-            download(&task.url, repository, digest.clone(), Provenance::No, context, Vec::new())?
+            download(&task.url, repository, digest.clone(), wanted, context, Vec::new())?
         }
-        From::Registry(reference) => oci::pull(client, reference, context)?,
+        From::Registry(reference) => oci::pull(client, reference, wanted, context)?,
     };
     match located.source {
-        Source::Downloaded { file_name, bytes, .. } => Ok(Archive { file_name, bytes }),
+        Source::Downloaded { file_name, bytes, .. } => {
+            if let (Some(Signatures { keyring, .. }), Some(file)) = (signatures, &located.provenance) {
+                let now = context.host.now();
+                provenance::verify(&file_name, &Digest::of(&bytes), file, keyring, now)?;
+            }
+            Ok(Archive { file_name, bytes })
+        }
         Source::Folder(path) | Source::Archive(path) => {
             Err(FetchError::PathNotFound { path: path.display().to_string() })
         }

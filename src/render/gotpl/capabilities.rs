@@ -121,14 +121,21 @@ impl Object for CapabilitiesObject {
 /// `common.KubeVersion`: the version, and what is left of it without what follows the numbers (`v1.33.4`), which copies do
 /// not have.
 #[derive(Debug)]
-struct KubeVersionObject(KubeVersion, Option<String>);
+struct KubeVersionObject(KubeVersion, Option<String>, Holder);
+
+/// Who holds a `common.KubeVersion`: its methods are those of a pointer, so only a field has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Holder {
+    Field,
+    Interface,
+}
 
 impl KubeVersionObject {
     fn new(version: KubeVersion) -> Self {
         let bare = version.version.trim_start_matches('v');
         let end = bare.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(bare.len());
         let normalized = format!("v{}", bare[..end].trim_end_matches('.'));
-        KubeVersionObject(version, Some(normalized))
+        KubeVersionObject(version, Some(normalized), Holder::Field)
     }
 
     fn normalized(&self) -> String {
@@ -166,15 +173,19 @@ impl Object for KubeVersionObject {
     }
 
     fn method(&self, name: &str) -> Option<&'static Method> {
-        Method::find(KUBE_VERSION_METHODS, name)
+        Method::find(KUBE_VERSION_METHODS, name).filter(|_| self.2 == Holder::Field)
     }
 
     fn action_text(&self) -> Option<GoStr> {
-        self.1.as_deref().map(GoStr::from)
+        self.1.as_deref().filter(|_| self.2 == Holder::Field).map(GoStr::from)
+    }
+
+    fn boxed(&self) -> Option<Val> {
+        Some(Val::object(KubeVersionObject(self.0.clone(), self.1.clone(), Holder::Interface)))
     }
 
     fn copied(&self) -> Option<Val> {
-        Some(Val::object(KubeVersionObject(self.0.clone(), None)))
+        Some(Val::object(KubeVersionObject(self.0.clone(), None, Holder::Interface)))
     }
 
     fn bare(&self, form: Plainness) -> String {

@@ -106,12 +106,13 @@ fn chart_value(chart: &Chart, is_root: bool) -> Val {
             ("URL", text(&maintainer.url)),
         ])
     });
-    let annotations = if metadata.annotations.is_empty() {
-        Map::nil(&STRING_MAP)
-    } else {
-        let entries = metadata.annotations.iter().map(|(key, value)| (key.as_str().into(), text(value)));
-        Map::typed(&STRING_MAP, entries.collect())
-    };
+    let annotations = metadata.annotations.as_ref().map_or_else(
+        || Map::nil(&STRING_MAP),
+        |annotations| {
+            let entries = annotations.iter().map(|(key, value)| (key.as_str().into(), text(value)));
+            Map::typed(&STRING_MAP, entries.collect())
+        },
+    );
     Val::map([
         ("APIVersion", text(&metadata.api_version)),
         ("Annotations", Val::Map(annotations)),

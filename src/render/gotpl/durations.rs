@@ -110,7 +110,7 @@ fn read(value: &Val) -> Result<GoDuration, String> {
     }
     match value {
         Val::Missing | Val::Nil => Err("invalid duration".to_string()),
-        Val::Str(text) => of_text(text.to_text().trim()),
+        Val::Str(text) => of_text(&text.to_text()),
         other => match (other.as_signed(), other.as_unsigned(), other.as_float()) {
             (Some(seconds), _, _) => of_seconds(seconds),
             (_, Some(seconds), _) => match i64::try_from(seconds) {
@@ -146,7 +146,8 @@ fn of_float(seconds: f64) -> Result<GoDuration, String> {
     Ok(GoDuration(nanos as i64))
 }
 
-fn of_text(text: &str) -> Result<GoDuration, String> {
+fn of_text(given: &str) -> Result<GoDuration, String> {
+    let text = given.trim();
     if text.is_empty() {
         return Err("empty duration".to_string());
     }
@@ -155,6 +156,6 @@ fn of_text(text: &str) -> Result<GoDuration, String> {
     }
     match crate::sprig::float_of_text(text) {
         Some(seconds) => of_float(seconds),
-        None => Err(format!("could not parse duration {}", quote(text.as_bytes()))),
+        None => Err(format!("could not parse duration {}", quote(given.as_bytes()))),
     }
 }

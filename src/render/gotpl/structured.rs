@@ -170,7 +170,8 @@ fn from_toml(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
 fn from_json(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let text = text_bytes(ctx, args, "fromJson")?;
     Ok(match json::parse_bytes(text) {
-        Ok((Value::Null, _)) => Val::Map(Map::nil(&crate::gotpl::ANY_MAP)),
+        // With an error beside it, null stands for a number that is too large.
+        Ok((Value::Null, None)) => Val::Map(Map::nil(&crate::gotpl::ANY_MAP)),
         Ok((value @ Value::Map(_), error)) => {
             let map = Val::from_data(&value);
             if let (Val::Map(map), Some(error)) = (&map, error) {
@@ -179,9 +180,9 @@ fn from_json(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
             }
             map
         }
-        Ok((other, _)) => error_map(format!(
+        Ok((other, error)) => error_map(format!(
             "json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
-            other.json_kind()
+            if error.is_some() && other.is_null() { "number" } else { other.json_kind() }
         )),
         Err(error) => error_map(error.to_string()),
     })
@@ -190,12 +191,12 @@ fn from_json(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
 fn from_json_array(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let text = text_bytes(ctx, args, "fromJsonArray")?;
     Ok(match json::parse_bytes(text) {
-        Ok((Value::Null, _)) => Val::List(crate::gotpl::List::nil(&crate::gotpl::ANY_LIST)),
+        Ok((Value::Null, None)) => Val::List(crate::gotpl::List::nil(&crate::gotpl::ANY_LIST)),
         Ok((Value::List(_), Some(error))) | Err(error) => error_list(error.to_string()),
         Ok((value @ Value::List(_), None)) => Val::from_data(&value),
-        Ok((other, _)) => error_list(format!(
+        Ok((other, error)) => error_list(format!(
             "json: cannot unmarshal {} into Go value of type []interface {{}}",
-            other.json_kind()
+            if error.is_some() && other.is_null() { "number" } else { other.json_kind() }
         )),
     })
 }

@@ -508,7 +508,7 @@ impl Reader<'_> {
     }
 
     fn escape(&mut self, out: &mut String) -> Step<()> {
-        let digits = match self.next() {
+        let (letter, digits, word) = match self.next() {
             Some('b') => return push(out, '\u{8}'),
             Some('t') => return push(out, '\t'),
             Some('n') => return push(out, '\n'),
@@ -516,9 +516,9 @@ impl Reader<'_> {
             Some('r') => return push(out, '\r'),
             Some('e') => return push(out, '\u{1b}'),
             Some(c @ ('"' | '\\')) => return push(out, c),
-            Some('x') => 2,
-            Some('u') => 4,
-            Some('U') => 8,
+            Some(c @ 'x') => (c, 2, "two"),
+            Some(c @ 'u') => (c, 4, "four"),
+            Some(c @ 'U') => (c, 8, "eight"),
             other => {
                 return Err(format!(
                     "invalid escape in string '\\{}'",
@@ -526,13 +526,19 @@ impl Reader<'_> {
                 ));
             }
         };
-        let text = self.rest().get(..digits).unwrap_or("").to_string();
-        let code = u32::from_str_radix(&text, 16).ok().filter(|_| !text.starts_with('+'));
-        match code.and_then(char::from_u32) {
-            Some(c) => {
-                self.at += digits;
-                push(out, c)
+        let mut text = String::new();
+        while text.len() < digits {
+            let c = self.next();
+            text.extend(c);
+            if !c.is_some_and(|c| c.is_ascii_hexdigit()) {
+                let got = crate::gotpl::quote(format!("\\{letter}{text}").as_bytes());
+                return Err(format!(
+                    "expected {word} hexadecimal digits after '\\{letter}', but got {got} instead"
+                ));
             }
+        }
+        match u32::from_str_radix(&text, 16).ok().and_then(char::from_u32) {
+            Some(c) => push(out, c),
             None => Err(format!("Escaped character '\\u{text}' is not valid UTF-8.")),
         }
     }

@@ -159,6 +159,7 @@ fn metadata(metadata: &Metadata, is_root: bool) -> Value {
     let annotations: Map = metadata
         .annotations
         .iter()
+        .flatten()
         .map(|(key, value)| (Key::String(Arc::from(key.as_str())), text(value)))
         .collect();
     map([

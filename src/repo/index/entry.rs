@@ -36,7 +36,9 @@ impl Entry {
     /// An import-values item holds something that JSON cannot say.
     pub fn to_value(&self) -> Result<Value, serde_json::Error> {
         let mut metadata = self.metadata.clone();
-        metadata.annotations.sort_unstable_keys();
+        if let Some(annotations) = &mut metadata.annotations {
+            annotations.sort_unstable_keys();
+        }
         let mut map = match to_value(&metadata)? {
             Value::Map(map) => map,
             _ => Map::new(),
@@ -199,7 +201,9 @@ impl Raw {
                 alias: clean(raw.alias),
             });
         }
-        let annotations = self.annotations.unwrap_or_default();
+        let annotations = self.annotations.map(|annotations| {
+            annotations.into_iter().map(|(key, text)| (key, text.unwrap_or_default())).collect()
+        });
         let metadata = Metadata {
             name: Arc::from(name),
             home: clean(self.home),
@@ -215,7 +219,7 @@ impl Raw {
             tags: clean(self.tags),
             app_version: clean(self.app_version),
             deprecated: self.deprecated.unwrap_or_default(),
-            annotations: annotations.into_iter().map(|(key, text)| (key, text.unwrap_or_default())).collect(),
+            annotations,
             kube_version: clean(self.kube_version),
             dependencies,
             chart_type: self.chart_type.filter(|kind| !kind.is_empty()),

@@ -8,7 +8,7 @@
 use jsonschema::ValidationError;
 use serde_json::{Value, json};
 
-use super::{BASE, report};
+use super::{BASE, enums, report};
 use crate::data::pattern;
 
 /// The draft of a schema that does not name one, or names the newest.
@@ -33,10 +33,15 @@ pub(super) fn patterns_are_good(schema: &Value) -> bool {
     }
 }
 
+/// The draft that a schema is written in.
+pub(super) fn draft(schema: &Value) -> &str {
+    let named = schema.get("$schema").and_then(Value::as_str).map(|name| name.trim_end_matches('#'));
+    named.filter(|name| *name != NEWEST).unwrap_or(DEFAULT_DRAFT)
+}
+
 /// Helm's text about a schema that does not follow its draft; `None` when it does, or when the draft is unknown.
 pub(super) fn findings(schema: &Value) -> Option<String> {
-    let named = schema.get("$schema").and_then(Value::as_str).map(|name| name.trim_end_matches('#'));
-    let draft = named.filter(|name| *name != NEWEST).unwrap_or(DEFAULT_DRAFT);
+    let draft = draft(schema);
     let mut options = jsonschema::options()
         .should_validate_formats(true)
         .with_format("regex", |text: &str| pattern::check(text).is_ok());
@@ -45,10 +50,16 @@ pub(super) fn findings(schema: &Value) -> Option<String> {
     }
     let validator = options.build(&json!({ "$schema": draft, "$ref": draft })).ok()?;
     let errors: Vec<ValidationError<'_>> = validator.iter_errors(schema).collect();
-    if errors.is_empty() {
+    let mut lines = report::lines_of_draft(&errors);
+    let enums = enums::findings(schema, draft);
+    if !enums.is_empty() {
+        lines.extend(enums);
+        lines.sort_by(|a, b| a.path.cmp(&b.path));
+    }
+    if lines.is_empty() {
         return None;
     }
-    let lines: Vec<String> = report::lines_of_draft(&errors).iter().map(|line| line.text(0)).collect();
+    let lines: Vec<String> = lines.iter().map(|line| line.text(0)).collect();
     Some(format!(
         "\"{BASE}#\" is not valid against metaschema: jsonschema validation failed with '{draft}#'\n{}",
         lines.join("\n")

@@ -5,6 +5,7 @@
 //!
 //! Invariant: this folder is the only user of the jsonschema crate.
 
+mod enums;
 mod metaschema;
 mod report;
 
@@ -102,7 +103,8 @@ fn check(schema: &[u8], values: &Value, fetch: Option<&Fetch>) -> Vec<Line> {
         Ok(schema) => schema,
         Err(error) => return broken(format!("values.schema.json is not JSON: {error}")),
     };
-    if !metaschema::patterns_are_good(&schema)
+    if (!metaschema::patterns_are_good(&schema)
+        || !enums::findings(&schema, metaschema::draft(&schema)).is_empty())
         && let Some(text) = metaschema::findings(&schema)
     {
         return broken(text);

@@ -26,7 +26,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(super) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
         Line { path: path.into(), message: message.into(), causes: Vec::new(), group: false }
     }
 
@@ -62,7 +62,7 @@ pub(super) fn lines_of_draft(errors: &[ValidationError<'_>]) -> Vec<Line> {
     let ways = errors.iter().map(|error| Way::new(error, 1)).collect();
     let mut lines = subschema(ways, 0, &Value::Null);
     match lines.as_mut_slice() {
-        [only] if only.group => std::mem::take(&mut only.causes),
+        [only] if only.group && only.path.is_empty() => std::mem::take(&mut only.causes),
         _ => lines,
     }
 }
@@ -231,14 +231,24 @@ fn own_lines(errors: &[&ValidationError<'_>], schema: &Value) -> Vec<(usize, Lin
     out
 }
 
+/// What draft 4 asks of schemas: who has the first keyword needs the second. Later drafts have no such rule.
+const DEPENDENCIES_OF_DRAFT_4: [(&str, &str); 2] =
+    [("exclusiveMaximum", "maximum"), ("exclusiveMinimum", "minimum")];
+
 /// The property whose presence asks for another one, when that is what an error is about.
 fn dependency(error: &ValidationError<'_>, wanted: &Value, schema: &Value) -> Option<String> {
     let path = error.schema_path().as_str();
     if !path.ends_with("/dependentRequired") && !path.ends_with("/dependencies") {
         return None;
     }
-    let rules = schema.pointer(path)?.as_object()?;
     let present = error.instance().as_object()?;
+    if schema.is_null() {
+        let rule = DEPENDENCIES_OF_DRAFT_4
+            .iter()
+            .find(|(cause, needs)| wanted == needs && present.contains_key(*cause));
+        return rule.map(|(cause, _)| (*cause).to_string());
+    }
+    let rules = schema.pointer(path)?.as_object()?;
     rules
         .iter()
         .find(|(cause, names)| {

@@ -32,7 +32,7 @@ pub struct BuildArgs {
 
 impl Run for BuildArgs {
     fn run(self, session: &Session) -> Outcome {
-        let (folder, options) = self.fetch.resolve(session)?;
+        let (folder, options) = self.fetch.resolve(session, false)?;
         let mut told = Ok(());
         session.with_context(|context| {
             dependency::build(context, &folder, &options, &mut |event| {

@@ -11,7 +11,7 @@ use crate::cli::args::{LimitArgs, NetArgs};
 use crate::cli::error::Failure;
 use crate::cli::settings::Session;
 use crate::fetch::deps::Refresh;
-use crate::ops::dependency::DependencyOptions;
+use crate::ops::dependency::{self, DependencyOptions};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -38,10 +38,10 @@ pub struct FetchArgs {
     /// Do not fetch the indexes of repositories anew
     #[arg(long)]
     pub skip_refresh: bool,
-    /// Demand valid signatures
+    /// Check signatures: update demands one, build checks those that were published
     #[arg(long)]
     pub verify: bool,
-    /// File of public keys
+    /// File of public keys to check signatures with; GnuPG's pubring.gpg or pubring.kbx when left out
     #[arg(long, value_name = "FILE")]
     pub keyring: Option<String>,
     /// Bounds for reading charts.
@@ -53,17 +53,21 @@ pub struct FetchArgs {
 }
 
 impl FetchArgs {
-    /// The chart's folder, and how to fetch.
+    /// The chart's folder, and how to fetch. `required` says whether `--verify` refuses archives without a signature.
     ///
     /// # Errors
-    /// Signatures are demanded, which this version cannot check.
-    pub fn resolve(self, session: &Session) -> Result<(String, DependencyOptions), Failure> {
-        if self.verify {
-            return Err(Failure::unsupported("--verify"));
-        }
+    /// The keyring cannot be read.
+    pub fn resolve(self, session: &Session, required: bool) -> Result<(String, DependencyOptions), Failure> {
+        let signatures = if self.verify {
+            let keyring = session.keyring(self.keyring.as_deref());
+            Some(dependency::signatures(&keyring, required)?)
+        } else {
+            None
+        };
         let options = DependencyOptions {
             refresh: if self.skip_refresh { Refresh::Never } else { Refresh::Always },
             fetch: self.net.resolve(session, false),
+            signatures,
         };
         Ok((self.chart.unwrap_or_else(|| ".".to_string()), options))
     }

@@ -32,7 +32,7 @@ pub struct UpdateArgs {
 
 impl Run for UpdateArgs {
     fn run(self, session: &Session) -> Outcome {
-        let (folder, options) = self.fetch.resolve(session)?;
+        let (folder, options) = self.fetch.resolve(session, true)?;
         let mut told = Ok(());
         session.with_context(|context| {
             dependency::update(context, &folder, &options, &mut |event| {

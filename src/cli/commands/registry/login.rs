@@ -7,7 +7,6 @@ use clap::Args;
 use super::host_of;
 use crate::cli::commands::{Body, Leaf, Run, Verb};
 use crate::cli::error::{Exit, Failure, Outcome};
-use crate::cli::prompt;
 use crate::cli::settings::Session;
 use crate::fetch::FetchOptions;
 use crate::ops::registry::{self, Credentials};
@@ -101,11 +100,16 @@ impl LoginArgs {
         }
         let username = match &self.username {
             Some(username) => username.clone(),
-            None => prompt::line("Username: ")?,
+            None => session.ui.ask_line("Username: ")?.ok_or_else(|| no_terminal("--username"))?,
         };
-        let password = prompt::secret(if username.is_empty() { "Token: " } else { "Password: " })?;
+        let question = if username.is_empty() { "Token: " } else { "Password: " };
+        let password = session.ui.ask_secret(question)?.ok_or_else(|| no_terminal("--password-stdin"))?;
         Ok(Credentials { username, password })
     }
+}
+
+fn no_terminal(instead: &str) -> Failure {
+    Failure::usage("there is no terminal to ask on").hint(format!("give {instead}"))
 }
 
 impl Run for LoginArgs {

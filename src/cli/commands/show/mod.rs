@@ -32,7 +32,7 @@ bowline show readme stable/web",
 
 /// Prints a part of a chart.
 fn show(session: &Session, part: Part, reference: &str, chart: &ChartArgs) -> Outcome {
-    let chart = chart.resolve(session, reference)?;
+    let chart = chart.resolve(session, reference);
     let report = session.with_context(|context| show::show(context, &chart))?;
     session.ui.out(&report.text(part))?;
     Ok(Exit::Done)

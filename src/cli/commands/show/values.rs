@@ -40,7 +40,7 @@ pub struct ShowValuesArgs {
 impl Run for ShowValuesArgs {
     fn run(self, session: &Session) -> Outcome {
         if let Some(expression) = self.jsonpath.as_deref().filter(|path| !path.is_empty()) {
-            let chart = self.chart.resolve(session, &self.reference)?;
+            let chart = self.chart.resolve(session, &self.reference);
             let report = session.with_context(|context| show::show(context, &chart))?;
             match report.at_path(expression) {
                 // Helm says nothing where a path leads to nothing; a word about it keeps scripts as they are.
