@@ -3,9 +3,9 @@
 //! # How data flows
 //!
 //! ```text
-//! chart dir | .tgz | repo/name | URL ─► chart::load ─► values ─► render (gotpl + sprig | tera) ─► manifest ─► plan
-//!                                          │                                                                  │
-//!                       package ─► repo::index ─► repo::serve        cluster::Store (objects + revisions) ◄── ops
+//! chart dir | .tgz | repo/name | URL | oci:// ─► chart::load ─► values ─► render (gotpl + sprig | tera) ─► manifest ─► plan
+//!                                                    │                                                                 │
+//!               registry::push ◄─ package ─► repo::index ─► repo::serve       cluster::Store (objects + revisions) ◄── ops
 //! ```
 //!
 //! # The modules and their ranks
@@ -26,6 +26,7 @@
 //! | 4 | [`cluster`] | the `Store` trait, its contract, and the stores |
 //! | 5 | [`render`] | the `Engine` trait; Go templates and Tera behind it |
 //! | 5 | [`release`] | a revision, its codec, history, the lock |
+//! | 5 | [`registry`] | OCI registries: references, manifests, credentials, push and pull |
 //! | 5 | [`repo`] | index repositories and `serve` |
 //! | 6 | [`plan`] | pure: old manifest, new manifest, live objects → ordered steps |
 //! | 6 | [`fetch`] | any chart reference → chart; dependency resolution |
@@ -55,6 +56,7 @@ pub mod manifest;
 pub mod ops;
 pub mod package;
 pub mod plan;
+pub mod registry;
 pub mod release;
 pub mod render;
 pub mod repo;

@@ -43,6 +43,9 @@ impl Settings {
             config: self.repositories.config.clone(),
             cache: self.repositories.cache.clone(),
             content: self.repositories.content.clone(),
+            credentials: self.repositories.registry.clone(),
+            // Beside the file that it belongs to, wherever that is.
+            registries: self.repositories.config.with_file_name("registries.yaml"),
         }
     }
 

@@ -309,6 +309,32 @@ impl Ui {
         }
     }
 
+    /// Asks for a line on the terminal; `None` when standard input is none.
+    ///
+    /// # Errors
+    /// The terminal cannot be read.
+    pub fn ask_line(&self, prompt: &str) -> Result<Option<String>, Failure> {
+        use std::io::{BufRead, Read};
+        /// Longest line, in bytes.
+        const LONGEST: u64 = 64 << 10;
+        if !self.in_is_terminal {
+            return Ok(None);
+        }
+        self.with(|state| {
+            state.clear();
+            // The answer may still come when nobody reads the question.
+            let _ = state.streams.err.write_all(prompt.as_bytes());
+            let _ = state.streams.err.flush();
+        });
+        let mut text = String::new();
+        io::stdin()
+            .lock()
+            .take(LONGEST)
+            .read_line(&mut text)
+            .map_err(|error| Failure::new(format!("cannot ask on the terminal: {error}")))?;
+        Ok(Some(text.trim_end_matches(['\n', '\r']).to_string()))
+    }
+
     /// Asks for a secret on the terminal, where it is not shown; `None` when standard input is none.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use crate::data::version::VersionError;
 use crate::diag::{Diagnostic, Hint};
 use crate::package::PackageError;
 use crate::package::provenance::ProvenanceError;
+use crate::registry::RegistryError;
 use crate::repo::RepoError;
 use crate::sys::fs::FsError;
 use crate::sys::http::HttpError;
@@ -26,6 +27,9 @@ pub enum FetchError {
     /// A repository cannot be used.
     #[error(transparent)]
     Repo(#[from] RepoError),
+    /// A registry cannot be used.
+    #[error(transparent)]
+    Registry(Box<RegistryError>),
     /// A chart cannot be read.
     #[error(transparent)]
     Chart(#[from] ChartError),
@@ -81,12 +85,6 @@ pub enum FetchError {
     NoUrls {
         /// `repository/chart`.
         chart: String,
-    },
-    /// OCI registries are not spoken to yet.
-    #[error("{reference}: OCI registries are not supported in this version")]
-    OciUnsupported {
-        /// The reference as given.
-        reference: String,
     },
     /// What came is not what the index promised.
     #[error("the digest of {url} is sha256:{found}, but the index says sha256:{expected}")]
@@ -187,6 +185,12 @@ pub enum FetchError {
     },
 }
 
+impl From<RegistryError> for FetchError {
+    fn from(error: RegistryError) -> Self {
+        FetchError::Registry(Box::new(error))
+    }
+}
+
 /// A dependency that no version satisfies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsatisfied {
@@ -241,6 +245,7 @@ impl Hint for FetchError {
             FetchError::Fs(error) => error.hints(),
             FetchError::Http(error) => error.hints(),
             FetchError::Repo(error) => error.hints(),
+            FetchError::Registry(error) => error.hints(),
             FetchError::NotInIndex { source, .. } => source.hints(),
             FetchError::Chart(error) => error.hints(),
             FetchError::Package(error) => error.hints(),
@@ -268,6 +273,7 @@ impl Hint for FetchError {
     fn diagnostic(&self) -> Option<&Diagnostic> {
         match self {
             FetchError::Repo(error) => error.diagnostic(),
+            FetchError::Registry(error) => error.diagnostic(),
             FetchError::NotInIndex { source, .. } => source.diagnostic(),
             FetchError::Chart(error) => error.diagnostic(),
             FetchError::Download { source, .. } => source.diagnostic(),

@@ -1,7 +1,8 @@
-//! Gets a chart from whatever a user writes: a folder, an archive, `repo/name`, a URL; and values files likewise.
+//! Gets a chart from whatever a user writes: a folder, an archive, `repo/name`, a URL, `oci://…`; and values files likewise.
 //!
 //! ```text
 //! reference ─► path? ─► URL? ─► repo/name ─► cached index ─► entry ─► content cache by digest ─► download ─► digest check
+//!                       └► oci://, alias/name ─► version by tags ─► manifest ─► content cache by digest ─► blob
 //! ```
 //!
 //! Invariant: credentials go to the scheme, host and port of the repository that they belong to, unless the user passes
@@ -10,6 +11,7 @@
 mod cache;
 pub mod deps;
 mod error;
+pub mod oci;
 
 use std::path::PathBuf;
 
@@ -74,6 +76,8 @@ pub struct FetchOptions {
     pub ca_file: String,
     /// Accept any certificate.
     pub insecure_skip_tls_verify: bool,
+    /// Speak plain HTTP to OCI registries.
+    pub plain_http: bool,
     /// Send the credentials to every host.
     pub pass_credentials: bool,
     /// Whether the provenance file is wanted.
@@ -127,10 +131,21 @@ pub struct Located {
     pub source: Source,
     /// SHA-256 of the archive in hex digits, when the chart came as bytes.
     pub digest: Option<String>,
+    /// Where it came from, when that was an OCI registry.
+    pub origin: Option<Origin>,
     /// The provenance file, when it was asked for and is there.
     pub provenance: Option<Vec<u8>>,
     /// Entries of the index that were dropped, and a version that is not quite the one that was asked for.
     pub warnings: Vec<Diagnostic>,
+}
+
+/// A chart's place in an OCI registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// `HOST/REPOSITORY:TAG`.
+    pub reference: String,
+    /// Digest of its manifest: `sha256:…`.
+    pub digest: String,
 }
 
 /// Where a chart is.
@@ -154,7 +169,8 @@ pub enum Source {
 
 /// Finds a chart and, unless it is on this machine, fetches it.
 ///
-/// A path that exists wins, unless a repository's URL is given. Then come URLs, then `repo/name`.
+/// A path that exists wins, unless a repository's URL is given. Then come URLs, then `repo/name`; of repositories and
+/// aliases of the same name the repository counts.
 ///
 /// # Errors
 /// Nothing is there, the repository is not configured or has no such version, the download fails, or the archive is not
@@ -164,14 +180,24 @@ pub fn resolve(
     options: &FetchOptions,
     context: &FetchContext<'_>,
 ) -> Result<Located, FetchError> {
-    if reference.starts_with("oci://") || (options.repo.starts_with("oci://")) {
-        return Err(FetchError::OciUnsupported { reference: reference.to_string() });
+    if oci::is_oci(&options.repo) {
+        let address = format!("{}/{reference}", options.repo.trim_end_matches('/'));
+        return oci::from_registry(&address, options, context);
+    }
+    if oci::is_oci(reference) {
+        return oci::from_registry(reference, options, context);
     }
     if !options.repo.is_empty() {
         return from_repository_url(reference, options, context);
     }
     if let Some(local) = local(reference, context)? {
-        return Ok(Located { source: local, digest: None, provenance: None, warnings: Vec::new() });
+        return Ok(Located {
+            source: local,
+            digest: None,
+            origin: None,
+            provenance: None,
+            warnings: Vec::new(),
+        });
     }
     if reference.contains("://") {
         return from_url(reference, options, context);
@@ -192,7 +218,7 @@ fn local(reference: &str, context: &FetchContext<'_>) -> Result<Option<Source>, 
     })
 }
 
-/// `repo/name` through the cached index of a configured repository.
+/// `repo/name` through the cached index of a configured repository, or an alias of a place in a registry.
 fn from_name(
     reference: &str,
     options: &FetchOptions,
@@ -203,6 +229,9 @@ fn from_name(
     };
     let file = RepoFile::load(&context.paths.config)?;
     let Some(configured) = file.get(name) else {
+        if let Some(address) = oci::alias(name, context)? {
+            return oci::from_registry(&format!("{address}/{chart}"), options, context);
+        }
         return Err(FetchError::UnknownRepository { name: name.to_string(), candidates: file.names() });
     };
     let loaded = cached(context.paths, name, Only::Chart(chart))?;
@@ -376,7 +405,7 @@ fn download(
     let file_name =
         http::file_name(url).filter(|name| is_file_name(name)).unwrap_or_else(|| format!("{digest}.tgz"));
     let source = Source::Downloaded { file_name, url: shown, bytes };
-    Ok(Located { source, digest: Some(digest), provenance, warnings })
+    Ok(Located { source, digest: Some(digest), origin: None, provenance, warnings })
 }
 
 /// A name from a URL becomes a file in a folder of the user: it must be nothing else than a name.

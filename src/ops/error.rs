@@ -64,6 +64,9 @@ pub enum OpsError {
     /// A repository has a problem.
     #[error(transparent)]
     Repository(#[from] crate::repo::RepoError),
+    /// An OCI registry has a problem.
+    #[error(transparent)]
+    Registry(Box<crate::registry::RegistryError>),
     /// A chart cannot be packaged.
     #[error(transparent)]
     Package(#[from] PackageError),
@@ -186,6 +189,12 @@ impl NotWritten {
     }
 }
 
+impl From<crate::registry::RegistryError> for OpsError {
+    fn from(error: crate::registry::RegistryError) -> Self {
+        OpsError::Registry(Box::new(error))
+    }
+}
+
 /// Where more is told about objects that were not ready.
 const WHY: &str = "`bowline why RELEASE` shows conditions, events and logs of what was not ready";
 
@@ -238,6 +247,7 @@ impl OpsError {
             OpsError::File(error) => error,
             OpsError::Fetch(error) => error,
             OpsError::Repository(error) => error,
+            OpsError::Registry(error) => error.as_ref(),
             OpsError::Package(error) => error,
             OpsError::Undone { source, .. } | OpsError::Hook { source, .. } => source.as_ref(),
             OpsError::Definition { source, .. } => source,

@@ -25,9 +25,11 @@ pub mod pipeline;
 mod post_render;
 pub mod preview;
 pub mod pull;
+pub mod push;
 pub mod query;
 mod record;
 pub mod recover;
+pub mod registry;
 pub mod repo;
 pub mod rollback;
 pub mod saved;
@@ -46,7 +48,7 @@ pub use error::OpsError;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::diag::Severity;
-use crate::fetch::FetchContext;
+use crate::fetch::{FetchContext, Origin};
 use crate::manifest::{self, ObjectRef};
 use crate::render::Passed;
 use crate::repo::config::RepoPaths;
@@ -61,6 +63,8 @@ pub enum Event {
     Warning(String),
     /// What is being done now, for long work: `downloading app 1.2.3`.
     Doing(String),
+    /// A chart came from an OCI registry.
+    Pulled(Origin),
     /// A fact that only `--debug` shows.
     Debug(String),
     /// Another part of the work begins; the events that follow belong to it.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::options::ChartRequest;
 use super::{Context, OpsError, verify};
 use crate::chart;
-use crate::fetch::{self, Source};
+use crate::fetch::{self, Origin, Source};
 use crate::package::provenance::{EXTENSION, Verified};
 use crate::sys::fs;
 
@@ -27,6 +27,8 @@ pub struct PullReport {
     pub path: PathBuf,
     /// SHA-256 of the archive in hex digits.
     pub digest: String,
+    /// Where it came from, when that was an OCI registry.
+    pub origin: Option<Origin>,
     /// Who signed the archive, when that was demanded.
     pub verified: Option<Verified>,
 }
@@ -47,10 +49,11 @@ pub fn pull(
     let Source::Downloaded { file_name, bytes, .. } = located.source else {
         return Err(OpsError::refused_with(
             format!("{} is on this machine already", request.reference),
-            "pull takes REPOSITORY/NAME or a URL",
+            "pull takes REPOSITORY/NAME, a URL or oci://HOST/PATH/NAME",
         ));
     };
     let digest = located.digest.unwrap_or_default();
+    let origin = located.origin;
     let host = context.host;
     let provenance = located.provenance.as_deref();
     let verified = match &request.verify {
@@ -63,7 +66,7 @@ pub fn pull(
         if let Some(provenance) = provenance {
             fs::write_atomic(&path.with_file_name(format!("{file_name}{EXTENSION}")), provenance, false)?;
         }
-        return Ok(PullReport { path: options.destination.join(file_name), digest, verified });
+        return Ok(PullReport { path: options.destination.join(file_name), digest, origin, verified });
     };
     let metadata = chart::metadata_of_archive(&bytes, &request.limits)?;
     let name: &str = &metadata.name;
@@ -87,5 +90,5 @@ pub fn pull(
         let _ = fs::remove_dir_all(&part);
         return Err(error);
     }
-    Ok(PullReport { path: folder.join(name), digest, verified })
+    Ok(PullReport { path: folder.join(name), digest, origin, verified })
 }

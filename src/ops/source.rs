@@ -29,6 +29,9 @@ fn locate(context: &Context<'_>, request: &ChartRequest) -> Result<Located, OpsE
 }
 
 fn load(context: &Context<'_>, request: &ChartRequest, located: Located) -> Result<Chart, OpsError> {
+    if let Some(origin) = located.origin {
+        context.progress.event(Event::Pulled(origin));
+    }
     let chart = match (located.source, &request.verify) {
         (Source::Folder(_), Some(_)) => return Err(ProvenanceError::Folder.into()),
         (Source::Archive(path), Some(keyring)) => {

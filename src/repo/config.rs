@@ -36,7 +36,7 @@ const RETIRED: [(&str, &str); 2] = [
     ("//kubernetes-charts-incubator.storage.googleapis.com", "https://charts.helm.sh/incubator"),
 ];
 
-/// Where the files of this module are.
+/// Where the files of repositories and registries are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepoPaths {
     /// `repositories.yaml`.
@@ -45,17 +45,27 @@ pub struct RepoPaths {
     pub cache: PathBuf,
     /// The folder of downloaded archives, named by their digest.
     pub content: PathBuf,
+    /// The file with the credentials for OCI registries.
+    pub credentials: PathBuf,
+    /// `registries.yaml`: mirrors and aliases of OCI registries.
+    pub registries: PathBuf,
 }
 
 impl RepoPaths {
-    /// The host's folders; `BOWLINE_REPOSITORY_CONFIG` and `BOWLINE_REPOSITORY_CACHE` replace the first two.
+    /// The host's folders; `BOWLINE_REPOSITORY_CONFIG`, `BOWLINE_REPOSITORY_CACHE` and `BOWLINE_REGISTRY_CONFIG` replace
+    /// what they name.
     pub fn of(host: &Host) -> Self {
         let set = |name: &str| host.var(name).map(PathBuf::from);
+        let config =
+            set("BOWLINE_REPOSITORY_CONFIG").unwrap_or_else(|| host.dirs.config.join("repositories.yaml"));
         RepoPaths {
-            config: set("BOWLINE_REPOSITORY_CONFIG")
-                .unwrap_or_else(|| host.dirs.config.join("repositories.yaml")),
+            // Beside the file that it belongs to, wherever that is.
+            registries: config.with_file_name("registries.yaml"),
+            config,
             cache: set("BOWLINE_REPOSITORY_CACHE").unwrap_or_else(|| host.dirs.cache.join("repository")),
             content: host.dirs.cache.join("content"),
+            credentials: set("BOWLINE_REGISTRY_CONFIG")
+                .unwrap_or_else(|| host.dirs.config.join("registry").join("config.json")),
         }
     }
 

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use super::Host;
 use super::fs::{self, Kind};
+use super::{Host, Secret};
 
 /// Largest file below /proc that is read.
 const MOST_BYTES: u64 = 4_096;
@@ -70,6 +70,8 @@ pub enum ProcessError {
         status: String,
         /// What it wrote to standard error, without line breaks at the end.
         errors: String,
+        /// What it wrote to standard output, which is nobody's to see.
+        output: Secret,
     },
     /// It took too long and was stopped.
     #[error("{} did not finish within {} s and was stopped", program.display(), after.as_secs_f32())]
@@ -177,7 +179,8 @@ impl Filter<'_> {
         }
         let errors = errors.recv_timeout(GRACE).unwrap_or_default();
         let errors = String::from_utf8_lossy(&errors).trim_end().to_string();
-        Err(ProcessError::Failed { program: program(), status: status_text(status), errors })
+        let output = Secret::new(String::from_utf8_lossy(&output));
+        Err(ProcessError::Failed { program: program(), status: status_text(status), errors, output })
     }
 
     /// Waits until the program ends or has to be stopped.

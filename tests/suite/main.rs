@@ -34,6 +34,8 @@ mod manifest_cases;
 mod packaging;
 mod provenance;
 mod random_kills;
+mod registry;
+mod registry_faults;
 mod releases;
 mod render_cases;
 mod repo_commands;

@@ -314,7 +314,7 @@ fn charts_are_found_wherever_they_are() {
             "chart \"web\" matching 9 not found in ours index. (try 'helm repo update'): no chart version found for web-9".to_string(),
         ),
         ("web", nine(&server.url), format!("chart \"web\" version \"9\" not found in {} repository", server.url)),
-        ("oci://h/x", options.clone(), "oci://h/x: OCI registries are not supported in this version".to_string()),
+        ("oci://H/X", options.clone(), "invalid reference \"oci://H/X\": invalid repository".to_string()),
     ] {
         assert_eq!(place.fetch(reference, &options).unwrap_err().to_string(), text);
     }
@@ -829,7 +829,7 @@ fn what_cannot_be_resolved_leaves_the_chart_as_it_was() {
         ("{name: loch, version: '7', repository: 'file://../local/none'}".to_string(), "directory local/none not found".to_string()),
         ("{name: vend, version: 1.0.0, repository: ''}".to_string(), "directory par/charts/vend not found".to_string()),
         (format!("{{name: web, version: 'foo bar', repository: '{url}'}}"), "dependency \"web\" has an invalid version/constraint format: improper constraint: \"foo bar\"".to_string()),
-        ("{name: web, version: 1.0.0, repository: 'oci://h/x'}".to_string(), "oci://h/x/web: OCI registries are not supported in this version".to_string()),
+        ("{name: web, version: 1.0.0, repository: 'oci://h/X'}".to_string(), "invalid reference \"oci://h/X/web\": invalid repository".to_string()),
     ] {
         let folder = parent(&place, "v2", &format!("- {dependency}\n"));
         std::fs::create_dir_all(folder.join("charts")).unwrap();

@@ -24,6 +24,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("getrandom", &["sys/"]),
     ("hmac", &["sprig/"]),
     ("http1", &["cluster/kube/"]),
+    ("http_auth", &["registry/challenge"]),
     ("http_body_util", &["cluster/kube/"]),
     ("imara_diff", &["plan/diff"]),
     ("jiff", &["data/time"]),

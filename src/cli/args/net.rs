@@ -49,6 +49,7 @@ impl NetArgs {
             key_file: path(&self.key_file),
             ca_file: path(&self.ca_file),
             insecure_skip_tls_verify: self.insecure_skip_tls_verify,
+            plain_http: self.plain_http,
             pass_credentials,
             ..FetchOptions::default()
         }

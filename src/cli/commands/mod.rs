@@ -24,7 +24,9 @@ pub mod objects;
 pub mod package;
 pub mod plan;
 pub mod pull;
+pub mod push;
 pub mod recover;
+pub mod registry;
 pub mod repo;
 pub mod rollback;
 pub mod search;
@@ -179,7 +181,9 @@ pub const VERBS: &[&Verb] = &[
     &package::VERB,
     &plan::VERB,
     &pull::VERB,
+    &push::VERB,
     &recover::VERB,
+    &registry::VERB,
     &repo::VERB,
     &rollback::VERB,
     &search::VERB,
@@ -232,7 +236,7 @@ mod tests {
     }
 
     /// Commands of Helm that are not there yet.
-    const ABSENT: &[&str] = &["plugin", "push", "registry"];
+    const ABSENT: &[&str] = &["plugin"];
 
     fn flags_of(path: &str) -> Option<Command> {
         let mut table = VERBS;

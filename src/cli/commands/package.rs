@@ -144,7 +144,7 @@ impl PackageArgs {
 }
 
 /// `SOURCE_DATE_EPOCH`: Unix seconds, as reproducible builds have it.
-fn source_date(session: &Session) -> Result<Option<u64>, Failure> {
+pub(super) fn source_date(session: &Session) -> Result<Option<u64>, Failure> {
     let Some(text) = session.host.var("SOURCE_DATE_EPOCH") else { return Ok(None) };
     text.parse().map(Some).map_err(|_| {
         Failure::usage(format!("invalid SOURCE_DATE_EPOCH {}", parse::quote(text)))

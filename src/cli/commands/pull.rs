@@ -19,12 +19,15 @@ pub const VERB: Verb = Verb {
     aliases: &["fetch"],
     about: "Download charts",
     long: "\
-Downloads charts from a repository as archives, or unpacked with --untar. The digest that the repository's index gives
-is checked; with --verify the signature too, before anything is written.",
+Downloads charts from repositories or OCI registries as archives, or unpacked with --untar. The digest that the
+repository's index or the registry's manifest gives is checked; with --verify the signature too, before anything is
+written.",
     examples: "\
 bowline pull stable/web
 bowline pull stable/web --version '^2' --untar
-bowline pull web --repo https://charts.example.com -d downloads",
+bowline pull web --repo https://charts.example.com -d downloads
+bowline pull oci://registry.example.com/charts/web --version '^2'
+bowline pull oci://registry.example.com/charts/web@sha256:DIGEST",
     positionals: "CHART...",
     exclusive: &[],
     body: Body::Leaf(Leaf::of::<PullArgs>()),
@@ -33,7 +36,7 @@ bowline pull web --repo https://charts.example.com -d downloads",
 /// Flags of `pull`.
 #[derive(Debug, Clone, Args)]
 pub struct PullArgs {
-    /// Charts, as REPOSITORY/NAME or URL
+    /// Charts, as REPOSITORY/NAME, URL or oci://HOST/PATH/NAME
     #[arg(value_name = "CHART", required = true)]
     pub references: Vec<String>,
     /// Folder to write to
@@ -77,6 +80,9 @@ impl Run for PullArgs {
         let (charts, options) = self.resolve(session)?;
         for chart in &charts {
             let report = session.with_context(|context| pull::pull(context, chart, &options))?;
+            if let Some(origin) = &report.origin {
+                session.ui.out(&changes::pulled(origin))?;
+            }
             if let Some(verified) = &report.verified {
                 session.ui.out(&changes::verified(verified))?;
             }

@@ -20,6 +20,7 @@ use super::parse::ProgressMode;
 use super::ui::{Level, Ui};
 use crate::data::time::{Time, Zone};
 use crate::diag::Severity;
+use crate::fetch::Origin;
 use crate::ops::{Event, ObjectEvent, OpsError, Progress};
 use crate::sys::{Host, monotonic};
 use table::Board;
@@ -143,6 +144,18 @@ impl<'a> Shown<'a> {
         }
     }
 
+    /// On standard error, so that what a program reads stays what it is. The words are Helm's.
+    fn pulled(&self, origin: &Origin) {
+        let (reference, digest) = (printable(&origin.reference), printable(&origin.digest));
+        match self.manner {
+            Manner::Json => self.work(&self.seen(), "pulled", Some(&format!("{reference} {digest}"))),
+            Manner::Table | Manner::Lines => {
+                self.ui.note(format!("Pulled: {reference}\nDigest: {digest}"));
+            }
+            Manner::Silent => {}
+        }
+    }
+
     fn warning(&self, text: &str) {
         match self.manner {
             Manner::Json => self.work(&self.seen(), "warning", Some(text)),
@@ -156,6 +169,7 @@ impl Progress for Shown<'_> {
         match event {
             Event::Warning(text) => self.warning(&text),
             Event::Doing(text) => self.doing(text),
+            Event::Pulled(origin) => self.pulled(&origin),
             Event::Debug(text) => self.ui.log(Level::Debug, &text, &[]),
             Event::Phase { release, phase } => {
                 let mut seen = self.seen();

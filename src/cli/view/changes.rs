@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::cli::parse::quote;
+use crate::fetch::Origin;
 use crate::package::provenance::Verified;
 
 /// After an upgrade, before the block.
@@ -28,6 +29,16 @@ pub const ROLLED_BACK: &str = "Rollback was a success! Happy Helming!\n";
 /// When Ctrl-C stopped an install or upgrade.
 pub fn cancelled(release: &str) -> String {
     format!("Release {release} has been cancelled.\n")
+}
+
+/// After a push.
+pub fn pushed(origin: &Origin) -> String {
+    format!("Pushed: {}\nDigest: {}\n", origin.reference, origin.digest)
+}
+
+/// After a pull from a registry.
+pub fn pulled(origin: &Origin) -> String {
+    format!("Pulled: {}\nDigest: {}\n", origin.reference, origin.digest)
 }
 
 /// An object that an uninstall left where it is.

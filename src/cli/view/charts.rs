@@ -80,6 +80,39 @@ pub fn found(
     Ok(table.draw(paint))
 }
 
+/// A version of a chart in a registry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VersionRow {
+    /// The chart, as `oci://…`.
+    pub name: String,
+    /// The version.
+    pub version: String,
+}
+
+/// `search` of a registry.
+///
+/// # Errors
+/// None that is known; see [`structured`].
+pub fn versions(
+    rows: &[VersionRow],
+    format: Format,
+    column_width: usize,
+    paint: Paint,
+) -> Result<String, Failure> {
+    if format != Format::Table {
+        return structured(&rows, format);
+    }
+    if rows.is_empty() {
+        return Ok("No results found\n".to_string());
+    }
+    let mut table = Table::new().column_width(column_width);
+    table.header(&["NAME", "CHART VERSION"], None);
+    for row in rows {
+        table.row([row.name.as_str().into(), row.version.as_str().into()]);
+    }
+    Ok(table.draw(paint))
+}
+
 /// A chart found in a catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HubChart {

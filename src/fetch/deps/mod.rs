@@ -1,7 +1,7 @@
 //! The dependencies of a chart's folder: what is in `charts/`, and bringing it there.
 //!
 //! ```text
-//! Chart.yaml ─► resolve (index, file://, charts/) ─► versions ─► fetch into tmpcharts-PID ─► move into charts/ ─► lock
+//! Chart.yaml ─► resolve (index, tags, file://, charts/) ─► versions ─► fetch into tmpcharts-PID ─► move into charts/ ─► lock
 //! ```
 //!
 //! Invariant: `charts/` and the lock are touched only when every dependency is at hand; a run that fails or is killed
@@ -224,10 +224,10 @@ fn update_parent(
         return Ok(DepsReport::default());
     }
     let file = RepoFile::load(&context.paths.config)?;
-    let sources = resolve::sources(&parent.chart.metadata.dependencies, &file, parent)?;
+    let sources = resolve::sources(&parent.chart.metadata.dependencies, &file, parent, context)?;
     let mut resolved = None;
     if options.refresh == Refresh::IfNeeded {
-        resolved = resolve::versions(&sources, parent, context).ok();
+        resolved = resolve::versions(&sources, parent, &options.fetch, context).ok();
     }
     let resolved = if let Some(resolved) = resolved {
         resolved
@@ -235,7 +235,7 @@ fn update_parent(
         if options.refresh != Refresh::Never {
             refresh(&file, &sources, context, on_event);
         }
-        resolve::versions(&sources, parent, context)?
+        resolve::versions(&sources, parent, &options.fetch, context)?
     };
     let requested: Vec<Dependency> = sources.iter().map(|source| source.dependency.clone()).collect();
     let locked: Vec<Dependency> = resolved.iter().map(resolve::Resolved::locked).collect();
@@ -269,7 +269,7 @@ pub fn build(
     let file = RepoFile::load(&context.paths.config)?;
     let v1 = parent.chart.metadata.api_version == "v1";
     let mut requested = parent.chart.metadata.dependencies.clone();
-    resolve::name_repositories(&mut requested, &file)?;
+    resolve::name_repositories(&mut requested, &file, context)?;
     let in_sync = lock.digest == lock::digest(&requested, &lock.dependencies)
         || (v1 && lock.digest == lock::digest_of_helm2(&requested))
         || lock.is_in_sync(&parent.chart);
@@ -288,17 +288,17 @@ pub fn build(
     if !unknown.is_empty() {
         return Err(FetchError::NoDefinitionOfLocked { names: unknown });
     }
-    let sources = resolve::sources(&lock.dependencies, &file, &parent)?;
+    let sources = resolve::sources(&lock.dependencies, &file, &parent, context)?;
     let cached = match options.refresh {
         Refresh::Always => None,
-        Refresh::IfNeeded => resolve::versions(&sources, &parent, context).ok(),
-        Refresh::Never => Some(resolve::versions(&sources, &parent, context)?),
+        Refresh::IfNeeded => resolve::versions(&sources, &parent, &options.fetch, context).ok(),
+        Refresh::Never => Some(resolve::versions(&sources, &parent, &options.fetch, context)?),
     };
     let resolved = if let Some(resolved) = cached {
         resolved
     } else {
         refresh(&file, &sources, context, on_event);
-        resolve::versions(&sources, &parent, context)?
+        resolve::versions(&sources, &parent, &options.fetch, context)?
     };
     let saved = save::save(&parent, &resolved, options, context, on_event)?;
     Ok(DepsReport { lock: Some(lock.clone()), lock_written: false, ..saved })

@@ -1,7 +1,7 @@
 //! Which version of which chart each dependency means.
 //!
-//! Invariant: nothing is fetched here; indexes come from the cache, each is read once, and of each only the charts that
-//! are asked for.
+//! Invariant: no archive is fetched here; indexes come from the cache, each is read once, and of each only the charts that
+//! are asked for. A registry is asked for its tags only when a version is a range.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,7 +11,8 @@ use super::Parent;
 use crate::chart::Dependency;
 use crate::data::digest::sha256_hex;
 use crate::data::version::{Constraint, Version};
-use crate::fetch::{FetchContext, FetchError, Unsatisfied};
+use crate::fetch::{FetchContext, FetchError, FetchOptions, Unsatisfied, oci};
+use crate::registry::{self, Client, Reference, RegistryError};
 use crate::repo::RepoError;
 use crate::repo::config::{RepoFile, Repository};
 use crate::repo::index::{Entry, Only};
@@ -32,6 +33,8 @@ pub(super) enum Place {
     Vendored,
     /// In a folder of this machine.
     Folder { path: PathBuf, shown: String },
+    /// In a registry, at this address.
+    Registry { address: String },
     /// In a repository. One without a name has one made from its URL, for its cached index.
     Repository { repository: Box<Repository>, managed: bool },
 }
@@ -42,6 +45,8 @@ pub(super) struct Resolved<'a> {
     pub(super) version: String,
     /// The entry of the index, for charts of repositories.
     pub(super) entry: Option<Arc<Entry>>,
+    /// The place with its tag, for charts of registries.
+    pub(super) reference: Option<Reference>,
 }
 
 impl Resolved<'_> {
@@ -62,8 +67,12 @@ pub(super) fn configured<'a>(url: &str, file: &'a RepoFile) -> Option<&'a Reposi
     file.repositories.iter().find(same)
 }
 
-/// Writes `@name` and `alias:name` out as the URL of that repository.
-pub(super) fn name_repositories(dependencies: &mut [Dependency], file: &RepoFile) -> Result<(), FetchError> {
+/// Writes `@name` and `alias:name` out as the URL of that repository, or of that place in a registry.
+pub(super) fn name_repositories(
+    dependencies: &mut [Dependency],
+    file: &RepoFile,
+    context: &FetchContext<'_>,
+) -> Result<(), FetchError> {
     let mut missing = Vec::new();
     for dependency in dependencies {
         let repository = &dependency.repository;
@@ -71,7 +80,11 @@ pub(super) fn name_repositories(dependencies: &mut [Dependency], file: &RepoFile
         match alias.map(|name| file.get(name)) {
             Some(Some(known)) => dependency.repository = known.url.clone(),
             None if repository.is_empty() || repository.contains("://") => {}
-            Some(None) | None => missing.push(repository.clone()),
+            Some(None) => match oci::alias(alias.unwrap_or_default(), context)? {
+                Some(address) => dependency.repository = address,
+                None => missing.push(repository.clone()),
+            },
+            None => missing.push(repository.clone()),
         }
     }
     if missing.is_empty() { Ok(()) } else { Err(FetchError::NoDefinition { names: missing }) }
@@ -82,9 +95,10 @@ pub(super) fn sources(
     dependencies: &[Dependency],
     file: &RepoFile,
     parent: &Parent,
+    context: &FetchContext<'_>,
 ) -> Result<Vec<Sourced>, FetchError> {
     let mut dependencies = dependencies.to_vec();
-    name_repositories(&mut dependencies, file)?;
+    name_repositories(&mut dependencies, file, context)?;
     dependencies
         .into_iter()
         .map(|dependency| {
@@ -98,7 +112,7 @@ pub(super) fn sources(
                 }
                 Place::Folder { path, shown }
             } else if url.starts_with("oci://") {
-                return Err(FetchError::OciUnsupported { reference: format!("{url}/{}", dependency.name) });
+                Place::Registry { address: format!("{}/{}", url.trim_end_matches('/'), dependency.name) }
             } else if let Some(known) = configured(url, file) {
                 Place::Repository { repository: Box::new(known.clone()), managed: true }
             } else {
@@ -128,10 +142,12 @@ pub(super) fn unmanaged(sources: &[Sourced]) -> Vec<Repository> {
 pub(super) fn versions<'a>(
     sources: &'a [Sourced],
     parent: &Parent,
+    options: &FetchOptions,
     context: &FetchContext<'_>,
 ) -> Result<Vec<Resolved<'a>>, FetchError> {
     let mut resolved = Vec::new();
     let mut missing = Vec::new();
+    let mut client = None;
     // Keyed by repository and chart: an index in which two charts are asked for is cut twice, but parsed once each.
     let mut lists: BTreeMap<(String, String), Vec<Arc<Entry>>> = BTreeMap::new();
     for source in sources {
@@ -141,14 +157,21 @@ pub(super) fn versions<'a>(
             chart: dependency.name.clone(),
             source: error,
         })?;
+        let found = |version: String| Resolved { source, version, entry: None, reference: None };
         let chosen = match &source.place {
             Place::Vendored => {
                 let shown = format!("{}/charts/{}", parent.shown, dependency.name);
                 let path = fs::safe_join(&parent.charts(), &dependency.name)?;
-                local_version(&path, &shown, &constraint, context)?.map(|version| (version, None))
+                local_version(&path, &shown, &constraint, context)?.map(found)
             }
-            Place::Folder { path, shown } => {
-                local_version(path, shown, &constraint, context)?.map(|version| (version, None))
+            Place::Folder { path, shown } => local_version(path, shown, &constraint, context)?.map(found),
+            Place::Registry { address } => {
+                let client = match &client {
+                    Some(client) => client,
+                    None => client.insert(oci::client(options, context)?),
+                };
+                in_registry(client, address, &dependency.version)?
+                    .map(|(version, reference)| Resolved { reference: Some(reference), ..found(version) })
             }
             Place::Repository { repository, .. } => {
                 let key = (repository.name.clone(), dependency.name.clone());
@@ -158,12 +181,14 @@ pub(super) fn versions<'a>(
                         vacant.insert(versions_of(repository, &dependency.name, context)?)
                     }
                 };
-                choose(list, &dependency.version, &constraint)
-                    .map(|entry| (entry.metadata.version.clone(), Some(Arc::clone(entry))))
+                choose(list, &dependency.version, &constraint).map(|entry| Resolved {
+                    entry: Some(Arc::clone(entry)),
+                    ..found(entry.metadata.version.clone())
+                })
             }
         };
         match chosen {
-            Some((version, entry)) => resolved.push(Resolved { source, version, entry }),
+            Some(chosen) => resolved.push(chosen),
             None => missing.push(Unsatisfied {
                 name: dependency.name.clone(),
                 repository: redact_url(&dependency.repository),
@@ -172,6 +197,22 @@ pub(super) fn versions<'a>(
         }
     }
     if missing.is_empty() { Ok(resolved) } else { Err(FetchError::NoValidVersion { missing }) }
+}
+
+/// The version of a chart in a registry, and where it is.
+fn in_registry(
+    client: &Client<'_>,
+    address: &str,
+    request: &str,
+) -> Result<Option<(String, Reference)>, FetchError> {
+    match registry::choose(client, &Reference::parse(address)?, request) {
+        Ok(chosen) => {
+            let version = chosen.tag.as_deref().map(registry::version_of);
+            Ok(Some((version.unwrap_or_else(|| request.to_string()), chosen)))
+        }
+        Err(RegistryError::NoVersion { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The version of a chart in a folder, if the constraint allows it.

@@ -10,8 +10,9 @@ use super::resolve::{Place, Resolved};
 use super::{DepsEvent, DepsOptions, DepsReport, Parent, Signatures};
 use crate::chart::{Limits, load};
 use crate::data::digest::Digest;
-use crate::fetch::{FetchContext, FetchError, Provenance, Source, digest_of, download, entry_url};
+use crate::fetch::{FetchContext, FetchError, Provenance, Source, digest_of, download, entry_url, oci};
 use crate::package::{PackOptions, pack, provenance};
+use crate::registry::{Client, Reference, SCHEME};
 use crate::repo::config::Repository;
 use crate::repo::generate::is_archive;
 use crate::repo::parallel;
@@ -26,9 +27,14 @@ const MOST_FILES: usize = 100_000;
 /// One archive to fetch.
 struct Task<'a> {
     url: String,
-    repository: Repository,
-    digest: Option<String>,
+    from: From,
     name: &'a str,
+}
+
+/// Where an archive is fetched from.
+enum From {
+    Repository { repository: Box<Repository>, digest: Option<String> },
+    Registry(Reference),
 }
 
 /// An archive for `charts/`.
@@ -59,8 +65,19 @@ pub(super) fn save(
                     continue;
                 }
                 on_event(&DepsEvent::Downloading { name, repository });
-                let task = Task { url: url.clone(), repository: merged, digest: digest_of(entry), name };
-                tasks.insert(url, task);
+                let from = From::Repository { repository: Box::new(merged), digest: digest_of(entry) };
+                tasks.insert(url.clone(), Task { url, from, name });
+            }
+            (Place::Registry { .. }, _) => {
+                let Some(reference) = &chosen.reference else { continue };
+                let url = format!("{SCHEME}{reference}");
+                if tasks.contains_key(&url) {
+                    on_event(&DepsEvent::AlreadyDownloaded { name, repository });
+                    continue;
+                }
+                on_event(&DepsEvent::Downloading { name, repository });
+                let from = From::Registry(reference.clone());
+                tasks.insert(url.clone(), Task { url, from, name });
             }
             (Place::Folder { path, .. }, _) => archives.push(package(path)?),
             _ => {}
@@ -68,9 +85,10 @@ pub(super) fn save(
     }
     let tasks: Vec<Task<'_>> = tasks.into_values().collect();
     let signatures = options.signatures.as_ref();
-    for (task, fetched) in
-        tasks.iter().zip(parallel::map(&tasks, AT_ONCE, |task| fetch(task, signatures, context)))
-    {
+    // Nothing is asked before the first fetch; its tokens serve all archives of a repository.
+    let client = oci::client(&options.fetch, context)?;
+    let fetched = parallel::map(&tasks, AT_ONCE, |task| fetch(task, &client, signatures, context));
+    for (task, fetched) in tasks.iter().zip(fetched) {
         let stopped = || Err(FetchError::NoUrls { chart: task.name.to_string() });
         let fetched = fetched.unwrap_or_else(stopped);
         archives.push(fetched.map_err(|source| FetchError::Download {
@@ -83,6 +101,7 @@ pub(super) fn save(
 
 fn fetch(
     task: &Task<'_>,
+    client: &Client<'_>,
     signatures: Option<&Signatures>,
     context: &FetchContext<'_>,
 ) -> Result<Archive, FetchError> {
@@ -91,7 +110,12 @@ fn fetch(
         Some(Signatures { required: false, .. }) => Provenance::IfThere,
         Some(Signatures { required: true, .. }) => Provenance::Required,
     };
-    let located = download(&task.url, &task.repository, task.digest.clone(), wanted, context, Vec::new())?;
+    let located = match &task.from {
+        From::Repository { repository, digest } => {
+            download(&task.url, repository, digest.clone(), wanted, context, Vec::new())?
+        }
+        From::Registry(reference) => oci::pull(client, reference, wanted, context)?,
+    };
     match located.source {
         Source::Downloaded { file_name, bytes, .. } => {
             if let (Some(Signatures { keyring, .. }), Some(file)) = (signatures, &located.provenance) {

@@ -40,11 +40,35 @@ pub fn join(folder: &str, reference: &str) -> Result<String, HttpError> {
     Ok(joined.into())
 }
 
+/// Resolves a reference against the URL of the document that it stands in, as a browser follows a link.
+///
+/// # Errors
+/// The document's URL is none, or the reference leads to no `http` or `https` URL.
+pub fn follow(document: &str, reference: &str) -> Result<String, HttpError> {
+    let joined = Url::parse(document).and_then(|document| document.join(reference));
+    let target = joined
+        .map_err(|error| HttpError::InvalidUrl { url: redact_url(reference), reason: error.to_string() })?;
+    super::check_scheme(target).map(Into::into)
+}
+
 /// The last part of a URL's path, percent signs decoded: the name of the file it leads to.
 pub fn file_name(url: &str) -> Option<String> {
     let path = Url::parse(url).ok()?.path().to_string();
     let name = path.rsplit('/').next().filter(|name| !name.is_empty())?;
     Some(percent_decode(name))
+}
+
+/// A text as a value of a query or a form has it: all but letters, digits and `-._~` as `%XX`.
+pub fn percent_encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
 }
 
 /// Decodes `%XX`; what is not UTF-8 afterwards is replaced.
@@ -99,7 +123,21 @@ mod tests {
     }
 
     #[test]
+    fn links_are_followed_from_their_document() {
+        let cases = [
+            ("http://h/v2/a/tags/list?n=2", "/v2/a/tags/list?last=b", "http://h/v2/a/tags/list?last=b"),
+            ("http://h/v2/a/tags/list", "?last=b", "http://h/v2/a/tags/list?last=b"),
+            ("http://h/v2/a/", "https://o/x", "https://o/x"),
+        ];
+        for (document, link, target) in cases {
+            assert_eq!(follow(document, link).unwrap(), target);
+        }
+        assert!(follow("http://h/", "file:///etc/passwd").is_err());
+    }
+
+    #[test]
     fn percent_signs_decode_or_stay() {
+        assert_eq!(percent_encode("repository:a/b:pull,push é"), "repository%3Aa%2Fb%3Apull%2Cpush%20%C3%A9");
         assert_eq!(percent_decode("a%2Bb%zz%2"), "a+b%zz%2");
         assert_eq!(percent_decode("%+1%00"), "%+1\0");
         assert_eq!(file_name("http://h/x/a%2B1.tgz?q").as_deref(), Some("a+1.tgz"));

@@ -94,7 +94,8 @@ impl HttpError {
             | HttpError::TlsFile { .. }
             | HttpError::Setup { .. } => true,
             HttpError::Connection { kind, .. } => {
-                matches!(kind, ConnectionFailure::Refused | ConnectionFailure::Name | ConnectionFailure::Tls)
+                use ConnectionFailure::{Name, NotTls, Refused, Tls};
+                matches!(kind, Refused | Name | Tls | NotTls)
             }
             _ => false,
         }
@@ -111,11 +112,16 @@ pub enum ConnectionFailure {
     Name,
     /// The certificate is not trusted, or the handshake failed.
     Tls,
+    /// What answers does not speak TLS.
+    NotTls,
     /// The connection ended before the answer did.
     Broken,
     /// Anything else.
     Other,
 }
+
+/// How the reason of an answer begins that came in part.
+const BROKE_OFF: &str = "the answer broke off";
 
 impl crate::diag::Hint for HttpError {
     fn hints(&self) -> Vec<String> {
@@ -124,6 +130,16 @@ impl crate::diag::Hint for HttpError {
                 if reason.ends_with("a client certificate") =>
             {
                 "give one with --cert-file and --key-file"
+            }
+            // The alert that says so may be lost with the connection.
+            HttpError::Connection { kind: ConnectionFailure::Broken, url, reason }
+                if url.starts_with("https://") && !reason.starts_with(BROKE_OFF) =>
+            {
+                "a server that asks for a client certificate may end the connection like that: give one with \
+                 --cert-file and --key-file"
+            }
+            HttpError::Connection { kind: ConnectionFailure::NotTls, .. } => {
+                "write http:// instead of https://"
             }
             HttpError::Connection { kind: ConnectionFailure::Tls, .. } => {
                 "name the authority that signed the server's certificate with --ca-file"
@@ -136,6 +152,9 @@ impl crate::diag::Hint for HttpError {
             }
             HttpError::Status { status: 401 | 403, .. } => {
                 "give credentials with --username and --password-stdin"
+            }
+            HttpError::UnsupportedScheme { scheme } if scheme == "oci" => {
+                "a registry needs no `repo add`: name the chart in full, as in `bowline pull oci://HOST/PATH/CHART`"
             }
             HttpError::UnsupportedScheme { .. } => {
                 "an address starts with http:// or https://; a folder of archives is served by `bowline serve FOLDER`"
@@ -175,8 +194,8 @@ pub(super) fn failure(shown: &str, error: &reqwest::Error, start: Instant) -> Ht
                 | std::io::ErrorKind::BrokenPipe
                 | std::io::ErrorKind::UnexpectedEof => kind = ConnectionFailure::Broken,
                 _ => {
-                    if let Some(reason) = tls_reason(io) {
-                        return HttpError::Connection { url, kind: ConnectionFailure::Tls, reason };
+                    if let Some((kind, reason)) = tls_reason(io) {
+                        return HttpError::Connection { url, kind, reason };
                     }
                 }
             }
@@ -186,32 +205,52 @@ pub(super) fn failure(shown: &str, error: &reqwest::Error, start: Instant) -> Ht
         }
         source = cause.source();
     }
-    let reason = innermost(error);
+    let mut reason = innermost(error);
+    // Over HTTP/2 only the words of TLS get here.
+    if let Some(alert) = reason.strip_prefix("received fatal alert: ") {
+        kind = ConnectionFailure::Tls;
+        reason = alert_reason(alert).map_or(reason.clone(), str::to_string);
+    }
     if kind == ConnectionFailure::Other && !error.is_connect() && reason.contains("connection closed") {
         kind = ConnectionFailure::Broken;
     }
     HttpError::Connection { url, kind, reason }
 }
 
+/// What a server means by an alert, by rustls's name of it.
+fn alert_reason(alert: &str) -> Option<&'static str> {
+    match alert {
+        "CertificateRequired" => Some("the server asks for a client certificate"),
+        // What servers in Go say of none, too.
+        "BadCertificate" => Some("the server does not accept what it got as a client certificate"),
+        _ => None,
+    }
+}
+
 /// What TLS says, however many times it was wrapped as an error of the system.
-fn tls_reason(error: &std::io::Error) -> Option<String> {
-    use rustls::{AlertDescription, CertificateError, Error};
+fn tls_reason(error: &std::io::Error) -> Option<(ConnectionFailure, String)> {
+    use rustls::{CertificateError, Error, InvalidMessage};
     let mut inner: &(dyn std::error::Error + Send + Sync + 'static) = error.get_ref()?;
     while let Some(io) = inner.downcast_ref::<std::io::Error>() {
         inner = io.get_ref()?;
     }
-    Some(match inner.downcast_ref::<Error>()? {
+    let told = match inner.downcast_ref::<Error>()? {
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            return Some((ConnectionFailure::NotTls, "the server does not speak TLS".to_string()));
+        }
         Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             "the server's certificate is signed by an unknown authority".to_string()
         }
         Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
             "the server's certificate has expired".to_string()
         }
-        Error::AlertReceived(AlertDescription::CertificateRequired) => {
-            "the server asks for a client certificate".to_string()
+        Error::AlertReceived(alert) => {
+            let name = format!("{alert:?}");
+            alert_reason(&name).map_or_else(|| format!("received fatal alert: {name}"), str::to_string)
         }
         other => other.to_string(),
-    })
+    };
+    Some((ConnectionFailure::Tls, told))
 }
 
 /// A body that ended early, or came too slowly.
@@ -225,7 +264,7 @@ pub(super) fn body_failure(shown: &str, error: &std::io::Error, start: Instant) 
         None => error.to_string(),
     };
     let kind = ConnectionFailure::Broken;
-    HttpError::Connection { url: shown.to_string(), kind, reason: format!("the answer broke off: {reason}") }
+    HttpError::Connection { url: shown.to_string(), kind, reason: format!("{BROKE_OFF}: {reason}") }
 }
 
 /// The last cause of an error: reqwest's own words say little, and may hold the URL with its secrets.

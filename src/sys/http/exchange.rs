@@ -23,6 +23,16 @@ pub(super) struct AnswerHead {
     length: Option<u64>,
 }
 
+impl AnswerHead {
+    /// Names in lower case with their values; a value that is not ASCII is left out.
+    fn texts(&self) -> Vec<(String, String)> {
+        let text = |(name, value): (&HeaderName, &HeaderValue)| {
+            Some((name.as_str().to_string(), value.to_str().ok()?.to_string()))
+        };
+        self.headers.iter().filter_map(text).collect()
+    }
+}
+
 /// What comes of a request, piece by piece. The end of the channel is the end of the answer.
 enum Piece {
     Head(Result<AnswerHead, reqwest::Error>),
@@ -103,11 +113,12 @@ impl Exchange {
                 return Err(HttpError::TooLarge { url: self.shown, limit });
             }
         }
-        let text = |(name, value): (&HeaderName, &HeaderValue)| {
-            Some((name.as_str().to_string(), value.to_str().ok()?.to_string()))
-        };
-        let headers = head.headers.iter().filter_map(text).collect();
-        Ok(Response { status: status.as_u16(), headers, body, url: self.shown })
+        Ok(Response { status: status.as_u16(), headers: head.texts(), body, url: self.shown })
+    }
+
+    /// The answer to a HEAD: its headers speak of a body that does not come.
+    pub(super) fn without_body(self, head: &AnswerHead) -> Response {
+        Response { status: head.status.as_u16(), headers: head.texts(), body: Vec::new(), url: self.shown }
     }
 }
 

@@ -9,8 +9,8 @@
 //!   another place loses them.
 //! - `file://` and every other scheme but `http` and `https` are refused, also as the target of a redirect.
 //! - GET and HEAD are idempotent, and are tried again (twice at most) when a connection breaks or a server answers 5xx.
-//! - A POST ([`Http::post`]) is sent once, follows no redirect, and any status is an answer: only the caller knows what
-//!   sending it twice would do.
+//! - A [`Call`] is sent once, and any status is an answer: only the caller knows what sending it twice would do. Redirects
+//!   are followed for GET and HEAD alone, without `Authorization` where they lead elsewhere.
 //!
 //! Trust: the roots of the system (the platform's verifier), plus those of [`HttpOptions::ca_file`]. Proxies come from
 //! `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` of the host's environment in either case, as Go reads them: the machine
@@ -19,6 +19,7 @@
 //! The user agent is `Helm/4.3 (bowline/VERSION)`: repositories that sniff for Helm let us in, and logs tell who it was.
 
 mod address;
+mod call;
 mod error;
 mod exchange;
 
@@ -29,12 +30,12 @@ use std::time::{Duration, Instant};
 
 use reqwest::blocking::{Client, ClientBuilder};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH,
-    LOCATION,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION,
 };
 use reqwest::{Certificate, Identity, Method, NoProxy, Proxy, Url};
 
-pub use address::{file_name, join, percent_decode, same_origin};
+pub use address::{file_name, follow, join, percent_decode, percent_encode, same_origin};
+pub use call::{Call, Method as CallMethod};
 pub use error::{ConnectionFailure, HttpError};
 
 use error::{innermost, is_passing};
@@ -188,8 +189,7 @@ impl Http {
     /// becomes the `Authorization` header as it is.
     ///
     /// # Errors
-    /// The URL is unusable, no whole answer comes in time, or it is too large. Only
-    /// [`HttpError::was_not_sent`] tells that the server cannot have seen the request.
+    /// As [`Http::call`].
     pub fn post(
         &self,
         url: &str,
@@ -197,23 +197,12 @@ impl Http {
         token: Option<&Secret>,
         limit: u64,
     ) -> Result<Response, HttpError> {
-        let start = Instant::now();
-        let mut target = parse(url)?;
-        strip_user(&mut target);
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(token) = token {
-            let mut value = HeaderValue::from_str(token.reveal())
-                .map_err(|error| HttpError::Setup { reason: error.to_string() })?;
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
-        }
-        let shown = redact_url(target.as_str());
-        let client = self.client(target.scheme() == "https", false)?;
-        let asked = client.post(target).headers(headers).body(json).timeout(self.options.total_timeout);
-        let exchange = Exchange::start(asked, shown, start, &self.options)?;
-        let head = exchange.head()?;
-        exchange.read(head, limit)
+        self.call(&Call {
+            headers: &[("content-type", "application/json")],
+            authorization: token,
+            body: json,
+            ..Call::new(CallMethod::Post, url, limit)
+        })
     }
 
     fn send(&self, method: &Method, url: &str, request: &Request) -> Result<Response, HttpError> {

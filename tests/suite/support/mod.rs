@@ -7,6 +7,7 @@ pub mod archive;
 pub mod cases;
 pub mod gpg;
 pub mod helm;
+pub mod registry;
 pub mod render;
 pub mod skip;
 pub mod world;

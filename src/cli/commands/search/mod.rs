@@ -11,11 +11,12 @@ pub const VERB: Verb = Verb {
     aliases: &[],
     about: "Find charts by keyword",
     long: "\
-Finds charts in the configured repositories or in a public catalogue. `search KEYWORD` is `search repo KEYWORD`, as in
-Helm 2.",
+Finds charts in the configured repositories or in a public catalogue, and the versions of a chart in an OCI registry.
+`search KEYWORD` is `search repo KEYWORD`, as in Helm 2.",
     examples: "\
 bowline search repo postgres
-bowline search hub postgres",
+bowline search hub postgres
+bowline search oci://registry.example.com/charts/web",
     positionals: "",
     exclusive: &[],
     body: Body::Group { verbs: &[&hub::VERB, &repo::VERB], fallback: Some(&repo::VERB) },

@@ -2,12 +2,14 @@
 
 use clap::Args;
 
-use crate::cli::args::OutputArg;
+use crate::cli::args::{NetArgs, OutputArg};
 use crate::cli::commands::{Body, Leaf, Run, Verb};
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::parse;
 use crate::cli::settings::Session;
-use crate::cli::view::charts::{self, FoundChart};
+use crate::cli::view::charts::{self, FoundChart, VersionRow};
+use crate::fetch::{FetchOptions, oci};
+use crate::ops::registry;
 use crate::ops::repo::{self, SearchOptions};
 
 /// The entry of the command table.
@@ -17,11 +19,13 @@ pub const VERB: Verb = Verb {
     about: "Find charts in the configured repositories",
     long: "\
 Finds charts of the configured repositories whose name, description or keywords hold a text. Without a text it lists
-all charts. Only cached indexes are read; `bowline repo update` fetches them.",
+all charts. Only cached indexes are read; `bowline repo update` fetches them. With oci://HOST/PATH/CHART it lists the
+versions of that chart in a registry, newest first.",
     examples: "\
 bowline search repo postgres
 bowline search repo stable/web --versions
-bowline search repo --regexp 'stable/(web|api)' --version '^2'",
+bowline search repo --regexp 'stable/(web|api)' --version '^2'
+bowline search repo oci://registry.example.com/charts/web --version '^2'",
     positionals: "[KEYWORD]",
     exclusive: &[],
     body: Body::Leaf(Leaf::of::<RepoArgs>()),
@@ -51,6 +55,9 @@ pub struct RepoArgs {
     /// List every version, not only the newest
     #[arg(long, short = 'l')]
     pub versions: bool,
+    /// How to reach registries.
+    #[command(flatten)]
+    pub net: NetArgs,
     /// The output format.
     #[command(flatten)]
     pub output: OutputArg,
@@ -69,8 +76,33 @@ impl RepoArgs {
     }
 }
 
+impl RepoArgs {
+    /// Lists the versions of a chart in a registry.
+    fn list_versions(&self, session: &Session, reference: &str) -> Outcome {
+        let options = FetchOptions {
+            version: self.version.clone().unwrap_or_default(),
+            devel: self.devel,
+            ..self.net.resolve(session, false)
+        };
+        let versions = session.with_context(|context| registry::versions(context, reference, &options))?;
+        if versions.is_empty() && self.fail_on_no_result {
+            return Err(Failure::new("no results found"));
+        }
+        let row = |version| VersionRow { name: reference.to_string(), version };
+        let rows: Vec<VersionRow> = versions.into_iter().map(row).collect();
+        let width = self.max_col_width as usize;
+        session.ui.out(&charts::versions(&rows, self.output.output, width, session.ui.paint)?)?;
+        Ok(Exit::Done)
+    }
+}
+
 impl Run for RepoArgs {
     fn run(self, session: &Session) -> Outcome {
+        if let [reference] = &self.keywords[..]
+            && oci::is_oci(reference)
+        {
+            return self.list_versions(session, reference);
+        }
         let options = self.resolve();
         let rows: Vec<FoundChart> = session
             .with_context(|context| repo::search(context, &options))?

@@ -11,7 +11,7 @@ use std::fs;
 const MARK: &[u8] = b"GLIBC_ABI_DT_RELR";
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=.cargo/build.rs");
     let native = env::var_os("HOST") == env::var_os("TARGET");
     if native && loader_unpacks() {
         println!("cargo::rustc-link-arg-bins=-Wl,-z,pack-relative-relocs");
