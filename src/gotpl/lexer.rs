@@ -225,7 +225,9 @@ impl<'a> Lexer<'a> {
 
     fn comment(&mut self) -> Option<State> {
         self.at += LEFT_COMMENT.len();
-        let Some(length) = memmem::find(self.bytes(), RIGHT_COMMENT) else { return self.fail("unclosed comment") };
+        let Some(length) = memmem::find(self.bytes(), RIGHT_COMMENT) else {
+            return self.fail("unclosed comment");
+        };
         self.at += length + RIGHT_COMMENT.len();
         let Some(trim) = self.right_delim_here() else {
             return self.fail("comment ends before closing delimiter");

@@ -90,7 +90,10 @@ impl Desk {
         for message in self.0 {
             match (message, lookup) {
                 (Message::Files(files), _) => files.into_iter().for_each(&mut *out),
-                (Message::Question(Question { words: [api_version, kind, namespace, name], reply }), Some(lookup)) => {
+                (
+                    Message::Question(Question { words: [api_version, kind, namespace, name], reply }),
+                    Some(lookup),
+                ) => {
                     // Whoever asked waits for this very reply.
                     let _ = reply.send(lookup.lookup(&api_version, &kind, &namespace, &name));
                 }

@@ -41,10 +41,11 @@ pub use name::name_from_template;
 
 use super::source_map::Shifts;
 use super::{
-    Engine, EngineKind, Job, Record, Remains, RenderError, RenderedFile, Scope, TemplateFailure, TemplateFile, scopes,
+    Engine, EngineKind, Job, Record, Remains, RenderError, RenderedFile, Scope, TemplateFailure,
+    TemplateFile, scopes,
 };
-use functions::HelmState;
 use desk::Line;
+use functions::HelmState;
 use recording::Recording;
 
 /// Renders Go templates as Helm does.

@@ -40,7 +40,9 @@ use std::sync::mpsc::channel;
 
 use tera::Tera;
 
-use super::{Engine, EngineKind, Job, Remains, RenderError, RenderedFile, TemplateFailure, TemplateFile, scopes};
+use super::{
+    Engine, EngineKind, Job, Remains, RenderError, RenderedFile, TemplateFailure, TemplateFile, scopes,
+};
 use crate::diag::{Diagnostic, SourceFile, Span, did_you_mean};
 
 use load::Tree;
