@@ -333,7 +333,7 @@ impl<'a> Asked<'a> {
         let hits =
             self.with_session(|session| session.with_context(|context| repo::search(context, &options)));
         let hits = hits.unwrap_or_default().into_iter();
-        self.add(hits.map(|hit| (hit.name, hit.entry.metadata.description.clone())));
+        self.add(hits.map(|hit| (hit.name, hit.description)));
         if self.found.iter().any(|(name, _)| name.starts_with(partial)) { NO_FILES } else { 0 }
     }
 
@@ -345,10 +345,7 @@ impl<'a> Asked<'a> {
         let hits =
             self.with_session(|session| session.with_context(|context| repo::search(context, &options)));
         let hits = hits.unwrap_or_default().into_iter().filter(|hit| charts.contains(&hit.name));
-        self.add(hits.map(|hit| {
-            let metadata = &hit.entry.metadata;
-            (metadata.version.clone(), format!("app {}", metadata.app_version))
-        }));
+        self.add(hits.map(|hit| (hit.version, format!("app {}", hit.app_version))));
     }
 }
 

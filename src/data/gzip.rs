@@ -155,6 +155,13 @@ pub fn start(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
     result.ok().map(|_| out)
 }
 
+/// The checksum of gzip (CRC-32): it tells bytes that were damaged, not bytes that somebody made up.
+pub fn crc32(bytes: &[u8]) -> u32 {
+    let mut sum = flate2::Crc::new();
+    sum.update(bytes);
+    sum.sum()
+}
+
 /// Level of archives. Over 198 public charts level 6 takes a third more time for archives 1 % smaller; level 5 is within
 /// half a percent of what Go's default gives.
 const ARCHIVE_LEVEL: u32 = 5;

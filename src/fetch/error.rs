@@ -161,6 +161,12 @@ pub enum FetchError {
         /// `Chart.yaml` or `requirements.yaml`.
         file: &'static str,
     },
+    /// A lock is demanded, and there is none.
+    #[error("there is no {lock}, and --locked forbids to choose versions; nothing was changed")]
+    NoLock {
+        /// `Chart.lock` or `requirements.lock`.
+        lock: &'static str,
+    },
     /// A dependency cannot be downloaded.
     #[error("could not download {url}: {source}")]
     Download {
@@ -261,6 +267,9 @@ impl Hint for FetchError {
             }
             FetchError::NoRepository { reference } => {
                 vec![format!("write ./{reference} for a folder, or REPOSITORY/{reference} for a chart of a repository")]
+            }
+            FetchError::NoLock { .. } => {
+                vec!["make it with `bowline dependency update` and keep it with the chart".to_string()]
             }
             FetchError::WrongDigest { .. } => vec![
                 "bring the index up to date with `bowline repo update`; if that does not help, the archive was replaced after it was indexed"

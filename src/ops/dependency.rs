@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Context, OpsError};
 use crate::fetch::deps::{self, DepsOptions};
-pub use crate::fetch::deps::{DepsEvent, DepsReport, Listing, Signatures, Status};
+pub use crate::fetch::deps::{DepsEvent, DepsReport, Listing, Node, Signatures, Status, Tree};
 use crate::package::provenance::Keyring;
 
 /// How to bring dependencies in.
@@ -27,6 +27,14 @@ pub fn signatures(keyring: &Path, required: bool) -> Result<Signatures, OpsError
 /// The folder holds no chart.
 pub fn list(context: &Context<'_>, folder: &str) -> Result<Listing, OpsError> {
     Ok(deps::list(folder, &context.fetch())?)
+}
+
+/// What a chart needs, what that needs in turn, and how each stands.
+///
+/// # Errors
+/// The folder holds no chart.
+pub fn tree(context: &Context<'_>, folder: &str) -> Result<Tree, OpsError> {
+    Ok(deps::tree(folder, &context.fetch())?)
 }
 
 /// Chooses versions anew, fetches them and writes the lock.

@@ -10,11 +10,10 @@ pub use crate::repo::config::{AddOptions, Added, Repository};
 use crate::repo::config::{RepoFile, add as add_to_file, remove as remove_from_file};
 pub use crate::repo::generate::GenerateOptions;
 use crate::repo::generate::generate_and_write;
-use crate::repo::index::Only;
 use crate::repo::search::search as search_indexes;
 pub use crate::repo::search::{Hit, SearchOptions};
 pub use crate::repo::update::Outcome;
-use crate::repo::update::{cached, check, choose as choose_configured, update_all};
+use crate::repo::update::{check, choose as choose_configured, listing, update_all};
 use crate::repo::{RepoError, serve};
 use crate::sys::fs;
 
@@ -93,12 +92,13 @@ pub fn search(context: &Context<'_>, options: &SearchOptions) -> Result<Vec<Hit>
     }
     let mut indexes = Vec::new();
     for name in file.names() {
-        match cached(context.paths, &name, Only::All) {
-            Ok(loaded) => {
-                for warning in loaded.warnings {
+        match listing(context.paths, &name) {
+            Ok(listing) => {
+                let source = context.paths.index(&name).display().to_string();
+                for warning in listing.warnings(&source) {
                     context.warn(warning.to_string());
                 }
-                indexes.push((name, loaded.index));
+                indexes.push((name, listing));
             }
             Err(error) => context.warn(format!(
                 "repository {name} is left out, its index is missing or damaged ({error}); `repo update` fetches it"

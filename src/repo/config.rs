@@ -79,6 +79,11 @@ impl RepoPaths {
         self.cache.join(format!("{name}-charts.txt"))
     }
 
+    /// The cached index in the form that is read in a moment.
+    pub(super) fn compact_index(&self, name: &str) -> PathBuf {
+        self.cache.join(format!("{name}-index.bowline"))
+    }
+
     /// What the server called the cached index.
     pub(super) fn etag(&self, name: &str) -> PathBuf {
         self.cache.join(format!("{name}-index.etag"))
@@ -390,7 +395,8 @@ pub fn remove(paths: &RepoPaths, names: &[String]) -> Result<Vec<String>, RepoEr
         file.save(&paths.config)?;
         // An entry of a file that somebody else wrote may have a name that leads out of the cache folder.
         if check_name(name).is_ok() {
-            for cached in [paths.index(name), paths.charts(name), paths.etag(name)] {
+            for cached in [paths.index(name), paths.charts(name), paths.compact_index(name), paths.etag(name)]
+            {
                 fs::remove_file(&cached)?;
             }
         }

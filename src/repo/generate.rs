@@ -3,14 +3,18 @@
 //! Archives are `*.tgz` in the folder and one level below it. One that cannot be read as a chart is left out with a
 //! warning (Helm leaves it out in silence).
 //!
+//! Archives that did not change since the last time are not read again: what was found in them is kept below the cache
+//! folder (`index_cache/archives.rs`).
+//!
 //! Invariant: the same archives give the same index but for its times, whatever the order in which the system lists
-//! them and however many threads read them.
+//! them, however many threads read them, and whether they were read now or before.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::index::{Entry, INDEX_LIMIT, Index, Only};
+use super::index_cache::archives as archives_cache;
 use super::{RepoError, parallel, peek};
 use crate::data::digest::sha256_hex;
 use crate::data::time::{Time, Zone};
@@ -43,6 +47,8 @@ pub struct Archive {
     pub size: u64,
     /// Time of its last change: seconds since the Unix epoch, and nanoseconds.
     pub modified: (i64, u32),
+    /// The same of the content or of what the system keeps about the file.
+    pub changed: (i64, u32),
     /// What the index says of it; the digest is that of the archive.
     pub entry: Arc<Entry>,
 }
@@ -91,8 +97,11 @@ pub(crate) fn is_archive(path: &str) -> bool {
 /// # Errors
 /// The folder cannot be listed.
 pub fn generate(folder: &Path, url: &str, host: &Host) -> Result<Generated, RepoError> {
-    let now = Time::from_system(host.now(), Zone::Utc).rfc3339_nano();
-    Ok(index_of(archives(folder)?, url, &Created::At(now), &BTreeMap::new()))
+    Ok(index_of(archives(folder)?, url, &Created::At(now(host)), &BTreeMap::new()))
+}
+
+fn now(host: &Host) -> String {
+    Time::from_system(host.now(), Zone::Utc).rfc3339_nano()
 }
 
 /// Indexes archives. Those that `known` has with the same size and time are not read again.
@@ -105,9 +114,10 @@ pub(super) fn index_of(
     let threads = if found.len() < PARALLEL_FROM { 1 } else { parallel::threads() };
     let read = parallel::map(&found, threads, |file| {
         let modified = (file.modified, file.modified_nanos);
-        if let Some(same) =
-            known.get(&file.relative).filter(|known| known.size == file.size && known.modified == modified)
-        {
+        let is_same = |known: &&Archive| {
+            (known.size, known.modified, known.changed) == (file.size, modified, file.changed)
+        };
+        if let Some(same) = known.get(&file.relative).filter(is_same) {
             return Ok(same.clone());
         }
         let time = match created {
@@ -115,7 +125,7 @@ pub(super) fn index_of(
             Created::Modified => rfc3339(modified),
         };
         let entry = Arc::new(entry_of(file, url, time)?);
-        Ok::<_, String>(Archive { size: file.size, modified, entry })
+        Ok::<_, String>(Archive { size: file.size, modified, changed: file.changed, entry })
     });
     let newest = found.iter().map(|file| (file.modified, file.modified_nanos)).max().unwrap_or_default();
     let generated = match created {
@@ -156,7 +166,11 @@ pub fn generate_and_write(
     options: &GenerateOptions,
     host: &Host,
 ) -> Result<Generated, RepoError> {
-    let mut generated = generate(folder, &options.url, host)?;
+    let now = now(host);
+    let cache = archives_cache::Cache::of(host, folder);
+    let known = cache.load(&options.url, &now);
+    let mut generated = index_of(archives(folder)?, &options.url, &Created::At(now), &known);
+    cache.store(&generated.archives, &known);
     if let Some(path) = &options.merge {
         let path = host.resolve(path);
         if fs::kind(&path) == fs::Kind::Missing {
@@ -196,7 +210,7 @@ fn entry_of(file: &fs::Entry, url: &str, created: String) -> Result<Entry, Strin
 }
 
 /// Where an archive will be found: its path below the prefix, the prefix's query kept.
-fn location(prefix: &str, relative: &str) -> String {
+pub(super) fn location(prefix: &str, relative: &str) -> String {
     if prefix.is_empty() {
         return relative.to_string();
     }

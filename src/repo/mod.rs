@@ -6,8 +6,10 @@
 //! ```
 //!
 //! Files on this machine: `repositories.yaml` (mode 0600, it holds passwords) with its lock file, and per repository
-//! `NAME-index.yaml` (as served), `NAME-charts.txt` (chart names) and `NAME-index.etag` (so that an unchanged index is
-//! not sent again) in the cache folder. All but the last are Helm's, byte for byte, so both programs can share them.
+//! `NAME-index.yaml` (as served), `NAME-charts.txt` (chart names), `NAME-index.bowline` (the index in a form that is read
+//! in a moment) and `NAME-index.etag` (so that an unchanged index is not sent again) in the cache folder. All but the last
+//! two are Helm's, byte for byte, so both programs can share them. `indexed/DIGEST.bowline` beside that folder has what
+//! `repo index` found in the archives of a folder.
 //!
 //! Invariant: nothing that a repository says is trusted: its index is bounded and checked entry by entry, its archives are
 //! compared with the digest, and the credentials of one repository never go to another place.
@@ -16,6 +18,7 @@ pub mod config;
 mod error;
 pub mod generate;
 pub mod index;
+pub mod index_cache;
 pub(crate) mod parallel;
 mod peek;
 pub mod search;

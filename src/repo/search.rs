@@ -6,13 +6,11 @@
 //!
 //! Invariant: the order depends on the content of the indexes alone.
 
-use std::sync::Arc;
-
 use regex::Regex;
 
 use super::RepoError;
-use super::index::{Entry, Index};
-use crate::data::version::Constraint;
+use super::index_cache::{Line, Listed, Listing};
+use crate::data::version::{Constraint, Version};
 
 /// Only stable versions.
 const STABLE: &str = ">0.0.0";
@@ -37,12 +35,16 @@ pub struct SearchOptions {
 }
 
 /// A chart that was found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
     /// `repo/chart`.
     pub name: String,
     /// The version.
-    pub entry: Arc<Entry>,
+    pub version: String,
+    /// The version of what it installs.
+    pub app_version: String,
+    /// What it says it is.
+    pub description: String,
     /// The field of the first match: 0 name, 1 repository and name, 2 description, 3 keywords.
     pub score: usize,
 }
@@ -51,7 +53,7 @@ pub struct Hit {
 ///
 /// # Errors
 /// The constraint or the regular expression cannot be read.
-pub fn search(indexes: &[(String, Index)], options: &SearchOptions) -> Result<Vec<Hit>, RepoError> {
+pub fn search(indexes: &[(String, Listing)], options: &SearchOptions) -> Result<Vec<Hit>, RepoError> {
     let constraint = match options.version.as_str() {
         "" if options.devel => DEVEL,
         "" => STABLE,
@@ -60,29 +62,85 @@ pub fn search(indexes: &[(String, Index)], options: &SearchOptions) -> Result<Ve
     let constraint = Constraint::parse(constraint).map_err(RepoError::BadSearchConstraint)?;
     let matcher = Matcher::new(&options.keyword, options.regexp)?;
     let mut hits = Vec::new();
-    let mut line = String::new();
-    for (repository, index) in indexes {
-        for (chart, versions) in &index.entries {
-            let name = format!("{repository}/{chart}");
-            for entry in versions {
-                if !constraint.check(&entry.version) {
-                    continue;
-                }
-                if let Some(score) = matcher.score(&mut line, chart, &name, entry) {
-                    hits.push(Hit { name: name.clone(), entry: Arc::clone(entry), score });
-                }
-            }
+    for (repository, listing) in indexes {
+        for chart in &listing.charts {
+            let name = format!("{repository}/{}", chart.name);
+            let found = if options.versions {
+                every(chart, &name, &matcher, &constraint)
+            } else {
+                best(chart, &name, &matcher, &constraint).into_iter().collect()
+            };
+            hits.extend(found.into_iter().map(|(score, line)| Hit {
+                name: name.clone(),
+                version: line.version.to_string(),
+                app_version: line.app_version.to_string(),
+                description: line.description.to_string(),
+                score,
+            }));
         }
     }
-    let newest = |one: &Hit, other: &Hit| other.entry.version.cmp(&one.entry.version);
-    hits.sort_by(|one, other| {
-        one.score.cmp(&other.score).then_with(|| one.name.cmp(&other.name)).then_with(|| newest(one, other))
-    });
-    if !options.versions {
-        let mut seen = std::collections::HashSet::new();
-        hits.retain(|hit| seen.insert(hit.name.clone()));
-    }
+    // The versions of a chart stand newest first already, and the sort keeps them so.
+    hits.sort_by(|one, other| one.score.cmp(&other.score).then_with(|| one.name.cmp(&other.name)));
     Ok(hits)
+}
+
+/// Every version that matches, newest first.
+fn every<'a>(
+    chart: &'a Listed,
+    name: &str,
+    matcher: &Matcher,
+    constraint: &Constraint,
+) -> Vec<(usize, Line<'a>)> {
+    let mut scores = Scores::default();
+    let matching = |line: Line<'a>| Some((scores.of(matcher, chart, name, &line)?, line));
+    chart.lines().filter_map(matching).filter(|(_, line)| allows(constraint, line.version)).collect()
+}
+
+/// The newest version among those that match best. Most versions say of themselves what the one before says, and then
+/// cannot match better: they are passed over without a look at their number.
+fn best<'a>(
+    chart: &'a Listed,
+    name: &str,
+    matcher: &Matcher,
+    constraint: &Constraint,
+) -> Option<(usize, Line<'a>)> {
+    let mut scores = Scores::default();
+    let mut best: Option<(usize, Line<'a>)> = None;
+    for line in chart.lines() {
+        let Some(score) = scores.of(matcher, chart, name, &line) else { continue };
+        if best.as_ref().is_none_or(|(least, _)| score < *least) && allows(constraint, line.version) {
+            if score == 0 {
+                return Some((score, line));
+            }
+            best = Some((score, line));
+        }
+    }
+    best
+}
+
+fn allows(constraint: &Constraint, version: &str) -> bool {
+    Version::parse(version).is_ok_and(|version| constraint.check(&version))
+}
+
+/// The score of the words that were looked at last.
+#[derive(Default)]
+struct Scores {
+    last: Option<((u32, u32), Option<usize>)>,
+    /// Memory to work in.
+    line: String,
+}
+
+impl Scores {
+    fn of(&mut self, matcher: &Matcher, chart: &Listed, name: &str, line: &Line<'_>) -> Option<usize> {
+        if let Some((words, score)) = self.last
+            && words == line.words
+        {
+            return score;
+        }
+        let score = matcher.score(&mut self.line, &chart.name, name, line);
+        self.last = Some((line.words, score));
+        score
+    }
 }
 
 enum Matcher {
@@ -109,22 +167,16 @@ impl Matcher {
     }
 
     /// The field of the first match. `line` is memory to work in.
-    fn score(&self, line: &mut String, chart: &str, name: &str, entry: &Entry) -> Option<usize> {
+    fn score(&self, line: &mut String, chart: &str, name: &str, version: &Line<'_>) -> Option<usize> {
         if matches!(self, Matcher::Everything) {
             return Some(0);
         }
         line.clear();
-        let metadata = &entry.metadata;
-        for field in [chart, name, &metadata.description] {
+        for field in [chart, name, version.description] {
             line.push_str(field);
             line.push(SEPARATOR);
         }
-        for (at, keyword) in metadata.keywords.iter().enumerate() {
-            if at > 0 {
-                line.push(' ');
-            }
-            line.push_str(keyword);
-        }
+        line.push_str(version.keywords);
         let start = match self {
             Matcher::Everything => Some(0),
             Matcher::Literal(word) => {

@@ -5,13 +5,13 @@
 //!
 //! Invariant: a cached index is always one that could be read; a failed update leaves the old one.
 
-use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::config::{RepoFile, RepoPaths, Repository};
 use super::index::{INDEX_LIMIT, Index, Loaded, Only};
+use super::index_cache::{self, Compact, Listing};
 use super::{RepoError, parallel};
 use crate::diag::Diagnostic;
 use crate::sys::http::{self, Http, Request};
@@ -154,13 +154,15 @@ pub fn download_index(
     if answer.status == 304 {
         return Ok(IndexDownload { unchanged: true, warnings: Vec::new() });
     }
-    let Loaded { index, warnings } = Index::parse(&answer.body, &redact_url(&repository.url), Only::All)?;
-    let names: Vec<&str> = index.entries.keys().map(|name| &**name).collect();
-    let charts = format!("{}\n", names.join("\n"));
+    let shown = redact_url(&repository.url);
+    let compact = Compact::parse(&answer.body, &shown)?;
+    let warnings = compact.dropped().iter().map(|dropped| dropped.warning(&shown)).collect();
+    let charts = format!("{}\n", compact.names().collect::<Vec<_>>().join("\n"));
     // The note about the old file must not outlive it.
     fs::remove_file(&paths.etag(name))?;
     fs::write_atomic(&paths.index(name), &answer.body, false)?;
     fs::write_atomic(&paths.charts(name), charts.as_bytes(), false)?;
+    compact.store(paths, name, &answer.body);
     if let Some(etag) = answer.etag() {
         let known = Known { url, etag: etag.to_string(), size: answer.body.len() as u64 };
         if let Ok(text) = serde_json::to_vec(&known) {
@@ -182,9 +184,25 @@ fn known(paths: &RepoPaths, name: &str, url: &str) -> Option<String> {
 /// # Errors
 /// It was never fetched, or cannot be read.
 pub fn cached(paths: &RepoPaths, name: &str, only: Only<'_>) -> Result<Loaded, RepoError> {
-    let path: &Path = &paths.index(name);
-    match Index::read(path, only) {
-        Err(RepoError::Fs(source)) if source.is_not_found() => Err(RepoError::NotCached { source }),
-        loaded => loaded,
+    if let Only::Chart(chart) = only
+        && let Some(loaded) = index_cache::chart(paths, name, chart)
+    {
+        return Ok(loaded);
+    }
+    Index::read(&paths.index(name), only).map_err(not_cached)
+}
+
+/// What searching needs of the cached index of a repository.
+///
+/// # Errors
+/// It was never fetched, or cannot be read.
+pub fn listing(paths: &RepoPaths, name: &str) -> Result<Listing, RepoError> {
+    index_cache::listing(paths, name).map_err(not_cached)
+}
+
+fn not_cached(error: RepoError) -> RepoError {
+    match error {
+        RepoError::Fs(source) if source.is_not_found() => RepoError::NotCached { source },
+        error => error,
     }
 }

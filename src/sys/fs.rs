@@ -449,6 +449,21 @@ pub struct Entry {
     pub modified: i64,
     /// Nanoseconds after [`Entry::modified`], as far as the file system tells them.
     pub modified_nanos: u32,
+    /// Time of the last change of the content or of what the system keeps about the file, which nobody can set back:
+    /// seconds since the Unix epoch, and nanoseconds. That of `modified` where the system does not tell.
+    pub changed: (i64, u32),
+}
+
+#[cfg(unix)]
+fn changed(metadata: &fs::Metadata) -> (i64, u32) {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.ctime(), metadata.ctime_nsec() as u32)
+}
+
+#[cfg(not(unix))]
+fn changed(metadata: &fs::Metadata) -> (i64, u32) {
+    let since = metadata.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    since.map_or((0, 0), |since| (since.as_secs() as i64, since.subsec_nanos()))
 }
 
 /// All below a folder, sorted by name at each level, links followed, the folder itself left out.
@@ -510,6 +525,7 @@ pub fn walk(
             size: metadata.len(),
             modified: modified.map_or(0, |since| since.as_secs() as i64),
             modified_nanos: modified.map_or(0, |since| since.subsec_nanos()),
+            changed: changed(&metadata),
         });
     }
     Ok(found)

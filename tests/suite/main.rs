@@ -16,6 +16,7 @@ mod functions_cases;
 mod fuzz_seeds;
 mod gotpl_cases;
 mod hub;
+mod index_caches;
 mod index_repository;
 mod ingress_session;
 mod kills;

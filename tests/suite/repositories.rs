@@ -16,6 +16,7 @@ use bowline::fetch::{
 use bowline::repo::config::{AddOptions, Added, RepoFile, RepoPaths, Repository, add, remove};
 use bowline::repo::generate::{GenerateOptions, generate_and_write};
 use bowline::repo::index::{Index, Only};
+use bowline::repo::index_cache::Listing;
 use bowline::repo::search::{SearchOptions, search};
 use bowline::repo::serve::ServeOptions;
 use bowline::repo::update::{check, update};
@@ -70,7 +71,7 @@ fn index_cases() {
 #[test]
 fn search_cases() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/repo/search/index.yaml");
-    let indexes = [("k".to_string(), Index::read(&path, Only::All).unwrap().index)];
+    let indexes = [("k".to_string(), Listing::of(&Index::read(&path, Only::All).unwrap().index))];
     for (name, text) in cases("search") {
         let mut out = String::new();
         for line in text.lines().filter(|line| !line.starts_with("  ")) {
@@ -92,7 +93,7 @@ fn search_cases() {
                 Err(error) => writeln!(out, "  error: {error}").unwrap(),
                 Ok(hits) => {
                     for hit in hits {
-                        writeln!(out, "  {} {}", hit.name, hit.entry.metadata.version).unwrap();
+                        writeln!(out, "  {} {}", hit.name, hit.version).unwrap();
                     }
                 }
             }
@@ -354,7 +355,8 @@ impl Hostile {
         Self::streaming(move |request, stream| stream.write_all(&answer(request)))
     }
 
-    fn streaming(
+    /// The same with the connection to write to.
+    pub fn streaming(
         answer: impl Fn(&str, &mut std::net::TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -388,7 +390,8 @@ impl Hostile {
             .into_bytes()
     }
 
-    fn asked(&self) -> usize {
+    /// How many requests came.
+    pub fn asked(&self) -> usize {
         self.seen.lock().unwrap().len()
     }
 

@@ -17,6 +17,7 @@ pub mod objects;
 pub mod plan;
 pub mod release;
 pub mod table;
+pub mod tree;
 pub mod values;
 
 use serde::{Serialize, Serializer};

@@ -10,11 +10,13 @@
 mod resolve;
 mod save;
 mod status;
+mod tree;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use status::{Listing, Row, Status, list};
+pub use tree::{Node, Tree, tree};
 
 use super::{FetchContext, FetchError};
 use crate::chart::lock::{CHART_LOCK, REQUIREMENTS_LOCK};
@@ -55,6 +57,8 @@ pub struct DepsOptions {
     pub fetch: super::FetchOptions,
     /// Whose signatures the archives of repositories must have.
     pub signatures: Option<Signatures>,
+    /// Fail when there is no lock, instead of choosing versions.
+    pub locked: bool,
 }
 
 /// What happens, in the order in which it does. The text of each is Helm's line.
@@ -251,10 +255,12 @@ fn update_parent(
 }
 
 /// Fetches the locked versions of a chart's dependencies into `charts/`: `dependency build`. Without a lock this is
-/// [`update`].
+/// [`update`], unless [`DepsOptions::locked`] is set.
+///
+/// With [`Refresh::IfNeeded`], and every version in the cached indexes and every archive in the cache, no request is made.
 ///
 /// # Errors
-/// The lock is out of step with Chart.yaml, a repository of it is not configured, a version is gone, or something cannot be
+/// There is no lock where one is demanded, the lock is out of step with Chart.yaml, a repository of it is not configured, a version is gone, or something cannot be
 /// fetched or written.
 pub fn build(
     folder: &str,
@@ -264,7 +270,15 @@ pub fn build(
 ) -> Result<DepsReport, FetchError> {
     let parent = Parent::open(folder, context)?;
     let Some(lock) = &parent.chart.lock else {
-        return update_parent(&parent, options, context, on_event);
+        if options.locked && !parent.chart.metadata.dependencies.is_empty() {
+            return Err(FetchError::NoLock { lock: parent.lock_name() });
+        }
+        // Versions are chosen among those that there are now, not among those that somebody saw some day.
+        let refresh = match options.refresh {
+            Refresh::IfNeeded => Refresh::Always,
+            other => other,
+        };
+        return update_parent(&parent, &DepsOptions { refresh, ..options.clone() }, context, on_event);
     };
     let file = RepoFile::load(&context.paths.config)?;
     let v1 = parent.chart.metadata.api_version == "v1";

@@ -80,10 +80,10 @@ pub struct Listing {
 }
 
 /// Something in `charts/` that may be a chart.
-struct Present {
-    file_name: String,
+pub(super) struct Present {
+    pub(super) file_name: String,
     /// `None` for what cannot be read as a chart.
-    metadata: Option<Metadata>,
+    pub(super) metadata: Option<Metadata>,
     is_folder: bool,
 }
 
@@ -99,7 +99,7 @@ pub fn list(folder: &str, context: &FetchContext<'_>) -> Result<Listing, FetchEr
         name: dependency.name.clone(),
         version: dependency.version.clone(),
         repository: dependency.repository.clone(),
-        status: status(dependency, &present),
+        status: status(dependency, &present).0,
     });
     let known = |metadata: &Metadata| dependencies.iter().any(|dependency| dependency.name == *metadata.name);
     let extra = present
@@ -110,7 +110,7 @@ pub fn list(folder: &str, context: &FetchContext<'_>) -> Result<Listing, FetchEr
 }
 
 /// What is in `charts/`, sorted by name.
-fn present(parent: &Parent, context: &FetchContext<'_>) -> Result<Vec<Present>, FetchError> {
+pub(super) fn present(parent: &Parent, context: &FetchContext<'_>) -> Result<Vec<Present>, FetchError> {
     let charts = parent.charts();
     if fs::kind(&charts) != fs::Kind::Folder {
         return Ok(Vec::new());
@@ -137,11 +137,12 @@ fn present(parent: &Parent, context: &FetchContext<'_>) -> Result<Vec<Present>, 
     Ok(found)
 }
 
-fn status(dependency: &Dependency, present: &[Present]) -> Status {
+/// How a dependency stands, and which of the charts it is, when it is one.
+pub(super) fn status<'a>(dependency: &Dependency, present: &'a [Present]) -> (Status, Option<&'a Present>) {
     let name = &dependency.name;
     // Helm looks for `NAME-*.tgz` as a shell pattern, in which a bracket must close.
     if name.contains('[') && !name.contains(']') {
-        return Status::BadPattern;
+        return (Status::BadPattern, None);
     }
     let is_candidate = |found: &&Present| {
         let rest = found.file_name.strip_suffix(".tgz").and_then(|stem| stem.strip_prefix(name.as_str()));
@@ -149,19 +150,21 @@ fn status(dependency: &Dependency, present: &[Present]) -> Status {
     };
     let mut candidates = present.iter().filter(is_candidate);
     match (candidates.next(), candidates.next()) {
-        (Some(_), Some(_)) => Status::TooManyMatches,
+        (Some(_), Some(_)) => (Status::TooManyMatches, None),
         (Some(only), None) => match &only.metadata {
-            None => Status::Corrupt,
-            Some(metadata) if *metadata.name != **name => Status::Misnamed,
-            Some(metadata) => version_status(dependency, metadata, Status::Ok),
+            None => (Status::Corrupt, None),
+            Some(metadata) if *metadata.name != **name => (Status::Misnamed, None),
+            Some(metadata) => (version_status(dependency, metadata, Status::Ok), Some(only)),
         },
         (None, _) => {
             let folder = present.iter().find(|found| {
                 found.is_folder && found.metadata.as_ref().is_some_and(|metadata| *metadata.name == **name)
             });
-            match folder.and_then(|found| found.metadata.as_ref()) {
-                Some(metadata) => version_status(dependency, metadata, Status::Unpacked),
-                None => Status::Missing,
+            match folder.and_then(|found| Some((found, found.metadata.as_ref()?))) {
+                Some((found, metadata)) => {
+                    (version_status(dependency, metadata, Status::Unpacked), Some(found))
+                }
+                None => (Status::Missing, None),
             }
         }
     }
@@ -173,7 +176,7 @@ fn looks_like_version(text: &str) -> bool {
     Version::parse(text).is_ok()
 }
 
-fn version_status(dependency: &Dependency, metadata: &Metadata, good: Status) -> Status {
+pub(super) fn version_status(dependency: &Dependency, metadata: &Metadata, good: Status) -> Status {
     if metadata.version == dependency.version {
         return good;
     }

@@ -10,11 +10,14 @@
 //!
 //! An index is read as JSON when it is JSON, else as YAML. A YAML index is cut into one piece per chart
 //! (`index/split.rs`), so that asking for one chart parses one chart, and reading all of them uses all processors.
+//! Who wants something of every chart takes it chart by chart ([`scan`]): the entries of one chart are dropped before
+//! those of the next are read, so that memory grows with the text and not with what it says.
 //!
 //! Invariant: in a loaded [`Index`] every entry has passed the checks, and the versions of a chart stand newest first.
 
 mod block;
 mod entry;
+mod json;
 mod merge;
 mod quick;
 mod split;
@@ -89,19 +92,91 @@ struct Head {
     generated: Option<String>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default, rename_all = "camelCase")]
-struct Document<E> {
-    api_version: Option<String>,
-    generated: Option<String>,
-    entries: Option<BTreeMap<Arc<str>, Option<E>>>,
-}
-
 /// The list of one chart, as parsed.
 type RawList = Vec<Option<Raw>>;
 
-/// Checked entries with the warnings about the others.
-type Checked = (Vec<Arc<Entry>>, Vec<Diagnostic>);
+/// Checked entries, and what is told of the others.
+type Checked = (Vec<Arc<Entry>>, Vec<Dropped>);
+
+/// Most entries of one chart that are told of one by one when they are dropped.
+const MOST_TOLD: usize = 100;
+
+/// An entry that did not pass the checks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Dropped {
+    /// Its chart, by the key in the index.
+    pub(super) chart: String,
+    /// Its version as written; empty when unknown.
+    pub(super) version: String,
+    /// What is wrong with it.
+    pub(super) reason: String,
+}
+
+impl Dropped {
+    /// Helm's sentence. `source` is the path or URL of the index.
+    pub(super) fn warning(&self, source: &str) -> Diagnostic {
+        let Dropped { chart, version, reason } = self;
+        let version = if version.is_empty() { String::new() } else { format!(" version {version:?}") };
+        Diagnostic::warning(format!(
+            "skipping loading invalid entry for chart {chart:?}{version} from {source}: {reason}"
+        ))
+    }
+}
+
+/// What was made of each chart of an index.
+pub(super) struct Scanned<T> {
+    pub(super) api_version: String,
+    pub(super) generated: String,
+    /// By name.
+    pub(super) charts: BTreeMap<Arc<str>, T>,
+    pub(super) dropped: Vec<Dropped>,
+}
+
+impl<T> Scanned<T> {
+    fn of(head: Head) -> Self {
+        Scanned {
+            api_version: head.api_version.unwrap_or_default(),
+            generated: head.generated.unwrap_or_default(),
+            charts: BTreeMap::new(),
+            dropped: Vec::new(),
+        }
+    }
+}
+
+/// Reads an index chart by chart: `make` gets the name of each with its checked versions, newest first, and what was
+/// dropped. Several threads call it at once. `source` and the errors are those of [`Index::parse`].
+pub(super) fn scan<T: Send>(
+    bytes: &[u8],
+    source: &str,
+    make: &(impl Fn(&str, Vec<Arc<Entry>>, &[Dropped]) -> T + Sync),
+) -> Result<Scanned<T>, RepoError> {
+    scan_only(bytes, source, Only::All, make)
+}
+
+fn scan_only<T: Send>(
+    bytes: &[u8],
+    source: &str,
+    only: Only<'_>,
+    make: &(impl Fn(&str, Vec<Arc<Entry>>, &[Dropped]) -> T + Sync),
+) -> Result<Scanned<T>, RepoError> {
+    // The check alone is many times faster than the replacing, which looks at every character.
+    let text = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    if text.trim().is_empty() {
+        return Err(RepoError::EmptyIndex);
+    }
+    let scanned = match json::scan(text, only, make) {
+        Some(scanned) => scanned,
+        None => match pieces(text, only, make) {
+            Some(scanned) => scanned,
+            None => whole(text, source, make)?,
+        },
+    };
+    if scanned.api_version.is_empty() {
+        return Err(RepoError::NoApiVersion);
+    }
+    Ok(scanned)
+}
 
 impl Index {
     /// Reads an index file.
@@ -120,23 +195,11 @@ impl Index {
     /// The text is empty, is neither JSON nor YAML, has another shape, or does not say its `apiVersion`. Entries that
     /// do not pass the checks are no error: they are left out with a warning.
     pub fn parse(bytes: &[u8], source: &str, only: Only<'_>) -> Result<Loaded, RepoError> {
-        // The check alone is many times faster than the replacing, which looks at every character.
-        let text = std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed);
-        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        if text.trim().is_empty() {
-            return Err(RepoError::EmptyIndex);
-        }
-        let loaded = match json(text, source, only) {
-            Some(loaded) => loaded,
-            None => match pieces(text, source, only) {
-                Some(loaded) => loaded,
-                None => whole(text, source)?,
-            },
-        };
-        if loaded.index.api_version.is_empty() {
-            return Err(RepoError::NoApiVersion);
-        }
-        Ok(loaded)
+        let scanned = scan_only(bytes, source, only, &|_, versions, _| versions)?;
+        let index =
+            Index { api_version: scanned.api_version, generated: scanned.generated, entries: scanned.charts };
+        let warnings = scanned.dropped.iter().map(|dropped| dropped.warning(source)).collect();
+        Ok(Loaded { index, warnings })
     }
 
     /// The version of a chart that a request means.
@@ -179,76 +242,61 @@ fn newest_first(versions: &mut [Arc<Entry>]) {
     versions.sort_by(|one, other| other.version.cmp(&one.version));
 }
 
-/// The index of a text that is JSON.
-fn json(text: &str, source: &str, only: Only<'_>) -> Option<Loaded> {
-    if !text.trim_start().starts_with('{') {
-        return None;
-    }
-    if let Ok(document) = serde_json::from_str::<Document<RawList>>(text) {
-        return Some(assemble(document, only, |name, list| check_all(list, name, source)));
-    }
-    // Some entry has an odd shape: take the entries one by one.
-    let document = serde_json::from_str::<Document<Vec<serde_json::Value>>>(text).ok()?;
-    Some(assemble(document, only, |name, list| {
-        one_by_one(list, name, source, |item| serde_json::from_value(item).map_err(|error| error.to_string()))
-    }))
-}
-
 /// The index of a YAML text in the usual layout, each chart parsed by itself.
-fn pieces(text: &str, source: &str, only: Only<'_>) -> Option<Loaded> {
+fn pieces<T: Send>(
+    text: &str,
+    only: Only<'_>,
+    make: &(impl Fn(&str, Vec<Arc<Entry>>, &[Dropped]) -> T + Sync),
+) -> Option<Scanned<T>> {
     let pieces = split::split(text)?;
     let head: Head = if nests_deep(&pieces.rest) { None } else { serde_yaml::from_str(&pieces.rest).ok() }?;
-    let wanted = |name: &str| match only {
-        Only::All => true,
-        Only::Chart(chart) => chart == name,
+    let mut scanned = Scanned::of(head);
+    let (work, others): (Vec<_>, Vec<_>) =
+        pieces.charts.into_iter().partition(|(name, _)| only == Only::All || only == Only::Chart(name));
+    for (name, _) in others {
+        scanned.charts.insert(Arc::from(name), make(name, Vec::new(), &[]));
+    }
+    let read = |(name, text): &(&str, &str)| {
+        let (versions, dropped) = piece(name, text)?;
+        Some((make(name, versions, &dropped), dropped))
     };
-    let mut index = index_of(head.api_version, head.generated);
-    let mut warnings = Vec::new();
-    let work: Vec<(&str, &str)> = pieces.charts.iter().copied().filter(|(name, _)| wanted(name)).collect();
-    for (name, _) in pieces.charts.iter().filter(|(name, _)| !wanted(name)) {
-        index.entries.insert(Arc::from(*name), Vec::new());
-    }
-    for ((name, _), checked) in work.iter().zip(parse_pieces(&work, source)) {
-        let (versions, dropped) = checked?;
-        index.entries.insert(Arc::from(*name), versions);
-        warnings.extend(dropped);
-    }
-    Some(Loaded { index, warnings })
-}
-
-/// Parses pieces on several threads; the results stand in the order of the pieces.
-fn parse_pieces(work: &[(&str, &str)], source: &str) -> Vec<Option<Checked>> {
-    let parse = |(name, text): &(&str, &str)| piece(name, text, source);
     let size: usize = work.iter().map(|(_, text)| text.len()).sum();
     let threads = if size < PARALLEL_FROM { 1 } else { parallel::threads() };
-    // A piece whose thread panicked counts as unparsed, and the caller then parses the whole.
-    parallel::map(work, threads, parse).into_iter().map(Option::flatten).collect()
+    for ((name, _), made) in work.iter().zip(parallel::map(&work, threads, read)) {
+        // A piece whose thread panicked counts as unparsed, and the caller then parses the whole.
+        let (made, dropped) = made.flatten()?;
+        scanned.charts.insert(Arc::from(*name), made);
+        scanned.dropped.extend(dropped);
+    }
+    Some(scanned)
 }
 
 /// The checked entries of one chart; `None` when its text is no list.
-fn piece(name: &str, text: &str, source: &str) -> Option<Checked> {
+fn piece(name: &str, text: &str) -> Option<Checked> {
     if let Some(list) = quick::list(text) {
-        return Some(check_all(list, name, source));
+        return Some(check_all(list, name));
     }
-    full_piece(name, text, source)
+    full_piece(name, text)
 }
 
 /// The same by the full parser.
-fn full_piece(name: &str, text: &str, source: &str) -> Option<Checked> {
+fn full_piece(name: &str, text: &str) -> Option<Checked> {
     if nests_deep(text) {
         return None;
     }
     if let Ok(list) = serde_yaml::from_str::<Option<RawList>>(text) {
-        return Some(check_all(list.unwrap_or_default(), name, source));
+        return Some(check_all(list.unwrap_or_default(), name));
     }
     let items: Vec<serde_yaml::Value> = serde_yaml::from_str(text).ok()?;
-    Some(one_by_one(items, name, source, |item| {
-        serde_yaml::from_value(item).map_err(|error| error.to_string())
-    }))
+    Some(one_by_one(items, name, |item| serde_yaml::from_value(item).map_err(|error| error.to_string())))
 }
 
 /// The index of any YAML text.
-fn whole(text: &str, source: &str) -> Result<Loaded, RepoError> {
+fn whole<T>(
+    text: &str,
+    source: &str,
+    make: &impl Fn(&str, Vec<Arc<Entry>>, &[Dropped]) -> T,
+) -> Result<Scanned<T>, RepoError> {
     let file = SourceFile::new(source, text);
     let root = yaml::to_value(&file).map_err(|error| {
         let diagnostic = error.diagnostic().cloned().unwrap_or_else(|| Diagnostic::error(error.to_string()));
@@ -260,22 +308,24 @@ fn whole(text: &str, source: &str) -> Result<Loaded, RepoError> {
     };
     let Value::Map(root) = root else { return Err(shape("it is no mapping")) };
     let text = |key: &str| root.get(key).and_then(Value::as_str).map(str::to_string);
+    let mut scanned = Scanned::of(Head { api_version: text("apiVersion"), generated: text("generated") });
     let entries = match root.get("entries") {
-        None | Some(Value::Null) => BTreeMap::new(),
-        Some(Value::Map(entries)) => {
-            entries.iter().map(|(name, list)| (Arc::clone(name), Some(list.clone()))).collect()
-        }
+        None | Some(Value::Null) => return Ok(scanned),
+        Some(Value::Map(entries)) => entries,
         Some(_) => return Err(shape("entries is no mapping")),
     };
-    let document =
-        Document { api_version: text("apiVersion"), generated: text("generated"), entries: Some(entries) };
-    Ok(assemble(document, Only::All, |name, list| match list {
-        Value::Null => (Vec::new(), Vec::new()),
-        Value::List(items) => one_by_one(items, name, source, |item| {
-            from_value(&entry::numbers_as_text(item)).map_err(|error| error.to_string())
-        }),
-        _ => one_by_one(vec![()], name, source, |()| Err("its versions are no list".to_string())),
-    }))
+    for (name, list) in entries {
+        let (versions, dropped) = match list {
+            Value::Null => (Vec::new(), Vec::new()),
+            Value::List(items) => one_by_one(items.iter().collect(), name, |item: &Value| {
+                from_value(&entry::numbers_as_text(item.clone())).map_err(|error| error.to_string())
+            }),
+            _ => one_by_one(vec![()], name, |()| Err("its versions are no list".to_string())),
+        };
+        scanned.charts.insert(Arc::clone(name), make(name, versions, &dropped));
+        scanned.dropped.extend(dropped);
+    }
+    Ok(scanned)
 }
 
 /// How deep brackets nest in a text, at most: brackets in quoted texts and comments count too.
@@ -294,71 +344,46 @@ fn nests_deep(text: &str) -> bool {
     })
 }
 
-fn index_of(api_version: Option<String>, generated: Option<String>) -> Index {
-    Index {
-        api_version: api_version.unwrap_or_default(),
-        generated: generated.unwrap_or_default(),
-        entries: BTreeMap::new(),
-    }
+fn check_all(list: RawList, name: &str) -> Checked {
+    one_by_one(list, name, Ok)
 }
 
-fn assemble<E>(document: Document<E>, only: Only<'_>, check: impl Fn(&str, E) -> Checked) -> Loaded {
-    let mut index = index_of(document.api_version, document.generated);
-    let mut warnings = Vec::new();
-    for (name, list) in document.entries.unwrap_or_default() {
-        let wanted = only == Only::All || only == Only::Chart(&name);
-        let versions = match list.filter(|_| wanted) {
-            Some(list) => {
-                let (versions, dropped) = check(&name, list);
-                warnings.extend(dropped);
-                versions
-            }
-            None => Vec::new(),
-        };
-        index.entries.insert(name, versions);
-    }
-    Loaded { index, warnings }
-}
-
-fn check_all(list: RawList, name: &str, source: &str) -> Checked {
-    one_by_one(list, name, source, Ok)
-}
-
-/// Checks entry by entry; each that fails costs a warning. The rest stand newest first.
-fn one_by_one<T>(
-    list: Vec<T>,
-    name: &str,
-    source: &str,
-    read: impl Fn(T) -> Result<Option<Raw>, String>,
-) -> Checked {
-    let mut warnings = Vec::new();
-    let mut drop = |version: &str, reason: &str| {
-        let version = if version.is_empty() { String::new() } else { format!(" version {version:?}") };
-        warnings.push(Diagnostic::warning(format!(
-            "skipping loading invalid entry for chart {name:?}{version} from {source}: {reason}"
-        )));
+/// Checks entry by entry; each that fails is told of, up to [`MOST_TOLD`]. The rest stand newest first.
+fn one_by_one<T>(list: Vec<T>, name: &str, read: impl Fn(T) -> Result<Option<Raw>, String>) -> Checked {
+    let mut dropped = Vec::new();
+    let mut untold = 0_usize;
+    let mut drop = |version: String, reason: String| {
+        if dropped.len() < MOST_TOLD {
+            dropped.push(Dropped { chart: name.to_string(), version, reason });
+        } else {
+            untold += 1;
+        }
     };
     let mut versions = Vec::with_capacity(list.len());
     for item in list {
         let raw = match read(item) {
             Ok(Some(raw)) => raw,
             Ok(None) => {
-                drop("", "empty entry");
+                drop(String::new(), "empty entry".to_string());
                 continue;
             }
             Err(reason) => {
-                drop("", &reason);
+                drop(String::new(), reason);
                 continue;
             }
         };
         let version = raw.version.clone().unwrap_or_default();
         match raw.check() {
             Ok(entry) => versions.push(Arc::new(entry)),
-            Err(reason) => drop(&version, &reason),
+            Err(reason) => drop(version, reason),
         }
     }
+    if untold > 0 {
+        let reason = format!("{untold} more entries of the chart are invalid too");
+        dropped.push(Dropped { chart: name.to_string(), version: String::new(), reason });
+    }
     newest_first(&mut versions);
-    (versions, warnings)
+    (versions, dropped)
 }
 
 #[cfg(test)]

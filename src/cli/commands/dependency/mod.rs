@@ -2,6 +2,7 @@
 
 pub mod build;
 pub mod list;
+pub mod tree;
 pub mod update;
 
 use clap::Args;
@@ -26,7 +27,7 @@ bowline dependency update ./web
 bowline dependency list ./web",
     positionals: "",
     exclusive: &[],
-    body: Body::Group { verbs: &[&build::VERB, &list::VERB, &update::VERB], fallback: None },
+    body: Body::Group { verbs: &[&build::VERB, &list::VERB, &tree::VERB, &update::VERB], fallback: None },
 };
 
 /// Flags of `dependency build` and `dependency update`.
@@ -68,6 +69,7 @@ impl FetchArgs {
             refresh: if self.skip_refresh { Refresh::Never } else { Refresh::Always },
             fetch: self.net.resolve(session, false),
             signatures,
+            locked: false,
         };
         Ok((self.chart.unwrap_or_else(|| ".".to_string()), options))
     }

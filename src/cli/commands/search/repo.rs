@@ -109,9 +109,9 @@ impl Run for RepoArgs {
             .into_iter()
             .map(|hit| FoundChart {
                 name: hit.name,
-                version: hit.entry.metadata.version.clone(),
-                app_version: hit.entry.metadata.app_version.clone(),
-                description: hit.entry.metadata.description.clone(),
+                version: hit.version,
+                app_version: hit.app_version,
+                description: hit.description,
             })
             .collect();
         if rows.is_empty() && self.fail_on_no_result {
