@@ -15,6 +15,8 @@ pub struct Staged {
     path: PathBuf,
     file: File,
     size: u64,
+    /// Whether the file outlives this.
+    stays: bool,
 }
 
 impl Staged {
@@ -31,7 +33,22 @@ impl Staged {
             .create_new(true)
             .open(&path)
             .map_err(FsError::io("create", &path))?;
-        Ok(Staged { path, file, size: 0 })
+        Ok(Staged { path, file, size: 0, stays: false })
+    }
+
+    /// Takes a complete file to put it elsewhere.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn adopt(path: &Path) -> Result<Self, FsError> {
+        let file = OpenOptions::new().append(true).open(path).map_err(FsError::io("open", path))?;
+        let size = file.metadata().map_err(FsError::io("open", path))?.len();
+        Ok(Staged { path: path.to_path_buf(), file, size, stays: false })
+    }
+
+    /// Leaves the file where it is.
+    pub fn leave(mut self) {
+        self.stays = true;
     }
 
     /// Adds bytes at the end.
@@ -82,7 +99,9 @@ impl Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         // After `place` the name is gone or one of two; what cannot be removed is removed at the next start.
-        let _ = fs::remove_file(&self.path);
+        if !self.stays {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -107,7 +126,10 @@ mod tests {
         assert!(staged("third").place(&target, true).unwrap());
         assert_eq!(fs::read(&target).unwrap(), b"third");
         assert_eq!(fs::read_dir(&stage).unwrap().count(), 0);
-        let _held = staged("x");
+        staged("kept").leave();
         assert!(Staged::create(&stage, "one").is_err());
+        assert!(Staged::adopt(&stage.join("one")).unwrap().place(&target, true).unwrap());
+        assert_eq!(fs::read(&target).unwrap(), b"kept");
+        assert!(Staged::adopt(&stage.join("one")).is_err());
     }
 }

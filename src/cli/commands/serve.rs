@@ -28,6 +28,9 @@ With --writable, charts come and go by ChartMuseum's API: POST to /api/charts ta
 `chart` and `prov` of a form; DELETE on /api/charts/NAME/VERSION removes it. A version that is there is replaced only
 with `?force`. With --depth, each folder of that depth is a repository of its own: TENANT/index.yaml, /api/TENANT/charts.
 
+It is a registry too: oci://HOST/charts/NAME is the chart NAME of the folder, and with --writable a push to
+oci://HOST/charts puts a chart there. A push does not replace a version by other content.
+
 With --htpasswd, only its users may read and write; with --anonymous-get everybody may read. Passwords are sent as they
 are, so on a network there has to be TLS in front.",
     examples: "\

@@ -68,6 +68,19 @@ impl<'c> Body<'c> {
         Body { channel, buffer, next, waits, start: None, patience, taken: 0, failed: false }
     }
 
+    /// Reads a body that is to be kept in memory, of at most `limit` bytes.
+    ///
+    /// # Errors
+    /// As reading; `FileTooLarge` when it is larger.
+    pub(super) fn read_small(&mut self, limit: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.by_ref().take(limit as u64 + 1).read_to_end(&mut bytes)?;
+        if bytes.len() > limit {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(bytes)
+    }
+
     /// Reads on to the end when little is missing; tells whether the next request can follow.
     pub(super) fn drain(&mut self) -> bool {
         let little = match self.next {

@@ -3,7 +3,7 @@
 //! From tiny_http come the types of the protocol and the writing of answers. Its accept loop is not used: it bounds
 //! neither the size of a head, nor the time for one, nor the number of threads, and a server that is open to a network
 //! must bound all three. Connections are accepted here (`serve/mod.rs`), read within limits (`connection`, `request`,
-//! `body`), answered from a picture of the folder (`routes`, `museum`, `catalog`) and written with a deadline (`reply`).
+//! `body`), answered from a picture of the folder (`routes`, `museum`, `oci`, `catalog`) and written with a deadline (`reply`).
 //!
 //! Invariant: a server that is not writable only reads. No file is served but charts and the server's own page; what is
 //! uploaded is put in place whole or not at all; each client is bounded in size, time and share of the threads.
@@ -19,6 +19,7 @@ mod markdown;
 mod metrics;
 mod multipart;
 mod museum;
+mod oci;
 mod page;
 mod reply;
 mod request;
@@ -136,6 +137,7 @@ struct Shared {
     tenants: Tenants,
     access: access::Access,
     uploads: Uploads,
+    sessions: oci::Sessions,
     metrics: Metrics,
     writable: bool,
     deletable: bool,
@@ -223,6 +225,7 @@ impl Server {
                 tenants,
                 access,
                 uploads,
+                sessions: oci::Sessions::default(),
                 metrics: Metrics::default(),
                 writable: options.writable,
                 deletable: !options.disable_delete,
@@ -301,12 +304,14 @@ impl Server {
                 for (_, catalog) in &all {
                     catalog.save();
                 }
+                self.shared.sessions.expire();
                 saved = monotonic();
             }
         }
         for (_, catalog) in self.shared.tenants.all() {
             catalog.save();
         }
+        self.shared.sessions.clear();
     }
 
     fn accept(&self) -> Result<(), RepoError> {

@@ -132,8 +132,11 @@ fn template(file: &ChartFile) -> Option<Json> {
     is_template.then(|| json!({ "name": file.path, "data": base64::encode(&file.data) }))
 }
 
-/// Removes a version.
-fn delete(catalog: &Catalog, name: &str, version: &str) -> Result<(), Refusal> {
+/// Removes a version with its archive and provenance file.
+///
+/// # Errors
+/// There is none, its archive lies elsewhere, or the system refuses.
+pub(super) fn delete(catalog: &Catalog, name: &str, version: &str) -> Result<(), Refusal> {
     let changing = catalog.change();
     let last = catalog.last();
     let entry = last.entry(name, version).ok_or_else(|| Refusal::new(404, "chart version not found"))?;

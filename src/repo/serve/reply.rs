@@ -94,6 +94,16 @@ impl Reply {
         Self::of(status, "application/json; charset=utf-8", Body::Bytes(Arc::from(text.into_bytes())))
     }
 
+    /// An answer without a body.
+    pub(super) fn empty(status: u16) -> Self {
+        Reply { status, headers: Vec::new(), body: Body::Bytes(Arc::from([])), range: 0..0 }
+    }
+
+    /// Bytes that have this digest, never compressed, since a client compares their number.
+    pub(super) fn bytes(head: &Head, content_type: &str, bytes: Vec<u8>, digest: &str) -> Self {
+        Self::of(200, content_type, Body::Bytes(Arc::from(bytes))).conditional(head, &format!("\"{digest}\""))
+    }
+
     /// A text that is made anew for each answer.
     pub(super) fn plain(content_type: &str, text: String) -> Self {
         Self::of(200, content_type, Body::Bytes(Arc::from(text.into_bytes())))

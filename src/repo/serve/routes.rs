@@ -7,6 +7,7 @@
 //! | `/NAME.tgz`, `/FOLDER/NAME.tgz` | an archive |
 //! | the same with `.prov` | its provenance file |
 //! | `/api/…` | ChartMuseum's API (`museum`) |
+//! | `/v2/…` | the API of a registry (`oci`) |
 //! | `/health`, `/info`, `/metrics` | for probes |
 //!
 //! With tenants, the tenant stands before `index.yaml`, the archives and `-/charts.json`.
@@ -23,7 +24,7 @@ use super::reply::{Reply, Text};
 use super::request::Head;
 use super::snapshot::JSON;
 use super::upload::PROVENANCE_LIMIT;
-use super::{metrics, museum, page};
+use super::{metrics, museum, oci, page};
 use crate::sys::fs;
 
 /// The answer to a request.
@@ -34,6 +35,9 @@ pub(super) fn answer(shared: &Shared, head: &Head, body: &mut Body<'_>) -> Reply
     let parts: Vec<&str> = head.path.trim_start_matches('/').split('/').collect();
     if let ["api", rest @ ..] = parts.as_slice() {
         return museum::answer(shared, head, body, rest);
+    }
+    if let ["v2", rest @ ..] = parts.as_slice() {
+        return oci::answer(shared, head, body, rest);
     }
     if !head.method.only_reads() {
         return Reply::error(405);

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::MOST_DEPTH;
 use super::catalog::Catalog;
 use crate::data::digest::sha256_hex;
 use crate::repo::RepoError;
@@ -43,6 +44,25 @@ impl Tenants {
             tenants.insert("")?;
         }
         Ok(tenants)
+    }
+
+    /// How many parts the name of a tenant has.
+    pub(super) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    /// The names of all tenants there are; the empty one for a server without tenants.
+    pub(super) fn names(&self) -> Vec<String> {
+        if self.depth == 0 {
+            return vec![String::new()];
+        }
+        let level = |path: &str| path.matches('/').count() + 1;
+        let enter = |path: &str, kind: fs::Kind| {
+            let safe = path.rsplit('/').next().is_some_and(is_safe);
+            kind == fs::Kind::Folder && level(path) <= self.depth && safe
+        };
+        let found = fs::walk(&self.root, MOST * MOST_DEPTH, enter).unwrap_or_default();
+        found.into_iter().map(|folder| folder.relative).filter(|path| level(path) == self.depth).collect()
     }
 
     /// Splits the parts of a path into the tenant that they begin with and the rest; `None` when that is no tenant.

@@ -7,7 +7,7 @@
 //! its file is made of the name and version that it has inside, never of what the client calls it.
 
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -81,6 +81,15 @@ impl Drop for Place<'_> {
     }
 }
 
+/// A chart that may be taken in.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// The name that its archive is to have.
+    pub(super) file_name: String,
+    pub(super) name: String,
+    pub(super) version: String,
+}
+
 /// What a form or a body brought.
 #[derive(Default)]
 struct Received {
@@ -89,7 +98,7 @@ struct Received {
 }
 
 impl Uploads {
-    pub(super) fn new(root: &std::path::Path, random: Random, limit: u64, workers: usize) -> Self {
+    pub(super) fn new(root: &Path, random: Random, limit: u64, workers: usize) -> Self {
         Uploads {
             stage: root.join(WORK_FOLDER).join("uploads"),
             random,
@@ -149,7 +158,7 @@ impl Uploads {
         let received = self.receive(head, body, only_provenance)?;
         let force = head.query("force").is_some_and(|value| !matches!(value, "false" | "0"));
         let file_name = match &received.chart {
-            Some(chart) => self.check(chart)?,
+            Some(chart) => self.check(chart.path())?.file_name,
             None => String::new(),
         };
         let provenance_name = match &received.provenance {
@@ -225,19 +234,24 @@ impl Uploads {
         Ok(file)
     }
 
-    /// Checks that a file is a chart, and returns the name that its archive is to have.
+    /// Checks that a file is a chart, and tells which.
     ///
     /// # Errors
     /// It is none.
-    pub(super) fn check(&self, chart: &Staged) -> Result<String, Refusal> {
+    pub(super) fn check(&self, chart: &Path) -> Result<Checked, Refusal> {
         let _alone = self.checking.lock().unwrap_or_else(PoisonError::into_inner);
-        let bytes = fs::read(chart.path(), self.limit)?;
+        let bytes = fs::read(chart, self.limit)?;
         let bad = |reason: String| Refusal::new(400, format!("not a chart: {reason}"));
         let loaded =
             from_archive("the upload", &bytes, &Limits::default()).map_err(|error| bad(error.to_string()))?;
         // What the index needs beside is checked now, so that what was accepted is also listed.
         peek::metadata(&bytes).map_err(bad)?;
-        file_name(loaded.name(), &loaded.metadata.version)
+        let version = loaded.metadata.version.clone();
+        Ok(Checked {
+            file_name: file_name(loaded.name(), &version)?,
+            name: loaded.name().to_string(),
+            version,
+        })
     }
 }
 
@@ -312,7 +326,8 @@ fn named_in_provenance(provenance: &Staged) -> Result<String, Refusal> {
     Ok(format!("{}.prov", file_name(&name, &version)?))
 }
 
-fn unreadable(error: &io::Error) -> Refusal {
+/// A body that could not be read, as a refusal.
+pub(super) fn unreadable(error: &io::Error) -> Refusal {
     let reason = match error.kind() {
         io::ErrorKind::TimedOut => "the upload came too slowly",
         io::ErrorKind::FileTooLarge => "larger than the limit",
