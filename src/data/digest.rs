@@ -77,6 +77,22 @@ impl FromStr for Digest {
     }
 }
 
+/// Computes the digest of what comes in pieces.
+#[derive(Debug, Clone, Default)]
+pub struct Hasher(Sha256);
+
+impl Hasher {
+    /// Takes the next piece.
+    pub fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    /// The digest of all pieces.
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
 /// Bytes as lower-case hexadecimal digits, two for each.
 pub fn hex(bytes: &[u8]) -> String {
     let mut digits = String::with_capacity(bytes.len() * 2);
@@ -101,6 +117,10 @@ mod tests {
         let empty = Digest::of(b"");
         assert_eq!(empty.hex(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(empty.prefixed().parse(), Ok(empty));
+        let mut pieces = Hasher::default();
+        pieces.update(b"a");
+        pieces.update(b"b");
+        assert_eq!(pieces.finish(), Digest::of(b"ab"));
         assert_eq!(empty.hex().to_uppercase().parse(), Ok(empty));
         for bad in ["", "sha256:", "sha512:00", &"g".repeat(64), &"é".repeat(32)] {
             assert!(bad.parse::<Digest>().is_err(), "{bad}");

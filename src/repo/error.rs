@@ -140,6 +140,20 @@ pub enum RepoError {
         /// The system's words.
         reason: String,
     },
+    /// More tenants than a server can have.
+    #[error("there are {most} tenants already, which is as many as one server takes")]
+    TooManyTenants {
+        /// The limit.
+        most: usize,
+    },
+    /// A file with users or keys cannot be used.
+    #[error("{path}: {reason}")]
+    BadAccessFile {
+        /// The file.
+        path: String,
+        /// What is wrong with it, and where.
+        reason: String,
+    },
     /// What is to be served is no folder.
     #[error("{path:?} is not a folder")]
     NotAFolder {
@@ -169,6 +183,9 @@ impl Hint for RepoError {
                 vec!["add one: bowline repo add NAME URL".to_string()]
             }
             RepoError::NotCached { .. } => vec!["fetch it: bowline repo update".to_string()],
+            RepoError::BadAccessFile { .. } => {
+                vec!["`htpasswd -B FILE USER` of Apache's tools writes a line that can be used".to_string()]
+            }
             RepoError::NameTaken { .. } => vec!["replace the entry with --force-update".to_string()],
             RepoError::Bind { .. } => {
                 vec![

@@ -26,6 +26,9 @@ use crate::sys::{Host, fs, http};
 pub const ARCHIVE_LIMIT: u64 = 100 << 20;
 /// Most files and folders that are looked at.
 const MOST_FILES: usize = 1_000_000;
+/// Folder in a folder of charts where the server keeps what is no chart: uploads that are not complete, and what registries
+/// know of a chart beside its archive.
+pub(super) const WORK_FOLDER: &str = ".bowline";
 /// Fewer archives than this are not worth a second thread.
 const PARALLEL_FROM: usize = 16;
 
@@ -79,7 +82,7 @@ pub struct Generated {
 /// The folder cannot be read.
 pub(super) fn archives(folder: &Path) -> Result<Vec<fs::Entry>, RepoError> {
     let enter = |path: &str, kind: fs::Kind| match kind {
-        fs::Kind::Folder => !path.contains('/'),
+        fs::Kind::Folder => !path.contains('/') && path != WORK_FOLDER,
         _ => is_archive(path),
     };
     let mut found = fs::walk(folder, MOST_FILES, enter)?;

@@ -73,6 +73,12 @@ fn hashed(ctx: &mut Ctx<'_>, password: &GoStr) -> Result<String, FuncError> {
     }
 }
 
+/// Whether a password has a bcrypt hash. What is no hash matches nothing. The comparison takes the same time wherever they
+/// differ.
+pub(crate) fn bcrypt_matches(password: &str, hash: &str) -> bool {
+    ::bcrypt::verify(password, hash).unwrap_or(false)
+}
+
 fn bcrypt(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let [password] = texts(args)?;
     hashed(ctx, password).map(Val::str)

@@ -39,6 +39,8 @@ mod strings;
 mod urls;
 mod words;
 
+pub(crate) use ciphers::bcrypt_matches;
+
 pub use convert::float_of_text;
 pub use outside::Outside;
 

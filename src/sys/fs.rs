@@ -56,7 +56,7 @@ pub enum FsError {
 }
 
 impl FsError {
-    fn io(attempt: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn io(attempt: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| FsError::Io { attempt, path: path.to_path_buf(), source }
     }
 
@@ -317,12 +317,12 @@ fn write_new(path: &Path, bytes: &[u8], private: bool) -> io::Result<()> {
 
 /// Flushes a folder, so that a rename in it survives a power cut.
 #[cfg(unix)]
-fn flush_folder(folder: &Path) -> Result<(), FsError> {
+pub(super) fn flush_folder(folder: &Path) -> Result<(), FsError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(FsError::io("flush folder", folder))
 }
 
 #[cfg(not(unix))]
-fn flush_folder(_: &Path) -> Result<(), FsError> {
+pub(super) fn flush_folder(_: &Path) -> Result<(), FsError> {
     Ok(())
 }
 

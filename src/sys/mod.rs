@@ -14,6 +14,7 @@ pub mod http;
 pub mod parallel;
 pub mod process;
 pub mod secret;
+pub mod staged;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

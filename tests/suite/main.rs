@@ -43,6 +43,8 @@ mod repo_commands;
 mod repositories;
 mod saved_plans;
 mod serving;
+mod serving_oci;
+mod serving_uploads;
 mod source_maps;
 mod state_machine;
 mod store_kill;

@@ -11,7 +11,8 @@ use crate::cli::interrupt::Interrupt;
 use crate::cli::settings::Session;
 use crate::diag::plural;
 use crate::ops::repo;
-use crate::repo::serve::{Access, ServeOptions};
+use crate::repo::generate::ARCHIVE_LIMIT;
+use crate::repo::serve::{Access, DEFAULT_UPLOAD_LIMIT, ServeOptions};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -21,10 +22,22 @@ pub const VERB: Verb = Verb {
     long: "\
 Serves the archives in a folder as a chart repository over HTTP, with a page to look at in a browser. The index is made
 from the archives at the start, and again when they change. It listens on this machine only, unless --address says
-otherwise.",
+otherwise.
+
+With --writable, charts come and go by ChartMuseum's API: POST to /api/charts takes an archive as the body, or as files
+`chart` and `prov` of a form; DELETE on /api/charts/NAME/VERSION removes it. A version that is there is replaced only
+with `?force`. With --depth, each folder of that depth is a repository of its own: TENANT/index.yaml, /api/TENANT/charts.
+
+It is a registry too: oci://HOST/charts/NAME is the chart NAME of the folder, and with --writable a push to
+oci://HOST/charts puts a chart there. A push does not replace a version by other content.
+
+With --htpasswd, only its users may read and write; with --anonymous-get everybody may read. Passwords are sent as they
+are, so on a network there has to be TLS in front.",
     examples: "\
 bowline serve dist
 bowline serve dist --address 0.0.0.0:8080 --url https://charts.example.com
+bowline serve dist --writable --htpasswd users --anonymous-get
+curl --user ci:PASSWORD --data-binary @web-1.0.0.tgz http://127.0.0.1:8879/api/charts
 # As Helm 2 wrote it
 bowline serve --repo-path dist --address 127.0.0.1:8879",
     positionals: "[FOLDER]",
@@ -45,8 +58,27 @@ pub struct ServeArgs {
     #[arg(long, hide = true)]
     pub repo_path: Option<PathBuf>,
     /// URL that the index shall name in place of relative ones
-    #[arg(long, value_name = "URL")]
+    #[arg(long, alias = "chart-url", value_name = "URL")]
     pub url: Option<String>,
+    /// Accept uploads and deletions
+    #[arg(long)]
+    pub writable: bool,
+    /// Accept uploads, but no deletions
+    #[arg(long, requires = "writable")]
+    pub disable_delete: bool,
+    /// How many folders deep each repository lies, 8 at most; 0 for a single repository
+    #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=8))]
+    pub depth: u8,
+    /// Largest upload in bytes, 104857600 at most
+    #[arg(long, default_value_t = DEFAULT_UPLOAD_LIMIT, value_name = "BYTES",
+        value_parser = clap::value_parser!(u64).range(1..=ARCHIVE_LIMIT))]
+    pub max_upload_size: u64,
+    /// File of the users, as `htpasswd -B` writes it
+    #[arg(long, value_name = "FILE")]
+    pub htpasswd: Option<PathBuf>,
+    /// Let everybody read
+    #[arg(long, requires = "htpasswd")]
+    pub anonymous_get: bool,
 }
 
 impl ServeArgs {
@@ -59,6 +91,12 @@ impl ServeArgs {
         let mut options = ServeOptions::new(session.host.resolve(folder));
         options.address = self.address;
         options.url = self.url.unwrap_or_default();
+        options.writable = self.writable;
+        options.disable_delete = self.disable_delete;
+        options.depth = usize::from(self.depth);
+        options.max_upload_size = self.max_upload_size;
+        options.htpasswd = self.htpasswd;
+        options.anonymous_get = self.anonymous_get;
         Ok(options)
     }
 }
@@ -80,9 +118,17 @@ impl Run for ServeArgs {
         }
         let server = session.with_context(|context| repo::bind(context, &options))?;
         let (folder, url) = (options.dir.display().to_string(), server.url());
+        let is_open =
+            options.writable && options.htpasswd.is_none() && !server.local_addr().ip().is_loopback();
         drop(options);
         session.ui.line(format!("Serving {} in {folder} on {url}", plural(server.charts().0, "chart")))?;
         session.ui.note(format!("Add it with `{} repo add NAME {url}`.", session.settings.program.name()));
+        if is_open {
+            session.ui.warn(
+                "everybody who can reach this address can upload and delete; --htpasswd names who may",
+                &[],
+            );
+        }
         session.ui.note("Ctrl-C stops it.");
         std::thread::scope(|scope| {
             scope.spawn(move || {

@@ -232,6 +232,15 @@ impl Index {
         }
     }
 
+    /// The index without its charts.
+    pub(crate) fn clone_head(&self) -> Self {
+        Index {
+            api_version: self.api_version.clone(),
+            generated: self.generated.clone(),
+            entries: BTreeMap::new(),
+        }
+    }
+
     /// Puts the versions of every chart newest first. Equal versions stay in the order in which they were written.
     pub fn sort(&mut self) {
         self.entries.values_mut().for_each(|versions| newest_first(versions));

@@ -1,204 +1,288 @@
-//! What a served folder holds at the moment.
+//! One served folder, and what is known of it.
 //!
-//! The folder is listed at most once a second, when somebody asks; names, sizes and times tell whether anything changed,
-//! and only archives that did are read again. While one thread brings the picture up to date, the others answer from the old one.
+//! The folder is listed now and then by the keeper, beside the requests; names, sizes and times tell whether anything
+//! changed, and only archives that did are read again. What is uploaded or deleted through the server is known at once,
+//! without a listing. What was read stays in a file of the cache, so that the next start reads nothing twice.
 //!
-//! Invariant: a [`Snapshot`] never changes, so one answer is of one piece.
+//! Invariant: pictures follow one another in one order, under one lock, so no upload is lost to a listing that began
+//! before it. Who only asks never waits for that lock.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::{Value as Json, json};
-
-use super::reply::Text;
-use crate::diag::Diagnostic;
+use super::known;
+use super::snapshot::{Snapshot, Stamp, Written};
 use crate::repo::RepoError;
 use crate::repo::generate::{Archive, Created, archives, index_of};
-use crate::repo::index::{Entry, INDEX_LIMIT, Index, Only};
+use crate::repo::index::{INDEX_LIMIT, Index};
 use crate::sys::{fs, monotonic};
 
-/// How long a listing of the folder counts as fresh.
-const FRESH: Duration = Duration::from_secs(1);
-/// Content type of JSON.
-pub(super) const JSON: &str = "application/json; charset=utf-8";
+/// How long a folder that nobody asks for is still watched.
+const FORGET: Duration = Duration::from_secs(60);
+/// Shortest time between two listings.
+const FRESH: Duration = Duration::from_millis(500);
+/// A listing is followed by a pause of so many times its own length, at least.
+const SHARE: u32 = 10;
+/// Age of a listing at which a request makes the next one, should the keeper be late.
+const LATE: Duration = Duration::from_secs(1);
 
-/// The folder as it was when it was last looked at.
-pub(super) struct Snapshot {
-    /// Charts by name, versions newest first.
-    pub(super) index: Index,
-    /// `index.yaml` as it is sent.
-    pub(super) index_yaml: Text,
-    /// Archives by their path below the folder.
-    pub(super) archives: BTreeMap<String, Archive>,
-    /// What was left out.
-    pub(super) warnings: Vec<Diagnostic>,
-    stamp: Stamp,
-    summary: OnceLock<Text>,
-    charts: OnceLock<Text>,
-}
-
-/// Path, size and time of every file that matters.
-type Stamp = Vec<(String, u64, i64, u32)>;
-
-impl Snapshot {
-    /// The list that the page shows: per chart its newest version.
-    pub(super) fn summary(&self, name: &str, url: &str) -> &Text {
-        self.summary.get_or_init(|| {
-            let charts: Vec<Json> =
-                self.index.entries.values().filter_map(|versions| summary_of(versions)).collect();
-            let text =
-                json!({ "name": name, "url": url, "generated": self.index.generated, "charts": charts });
-            Text::new(JSON, text.to_string().into_bytes())
-        })
-    }
-
-    /// Every version of every chart.
-    pub(super) fn charts(&self) -> &Text {
-        self.charts.get_or_init(|| {
-            let all: BTreeMap<&str, Vec<Json>> = self
-                .index
-                .entries
-                .iter()
-                .map(|(name, versions)| (&**name, versions.iter().map(|entry| entry_json(entry)).collect()))
-                .collect();
-            Text::new(JSON, serde_json::to_vec(&all).unwrap_or_default())
-        })
-    }
-
-    /// The archive of an entry: the one with its digest, else the one its first URL names.
-    pub(super) fn archive_of(&self, entry: &Entry) -> Option<(&String, &Archive)> {
-        let by_digest = |(_, archive): &(&String, &Archive)| archive.entry.digest == entry.digest;
-        let file = |text: &str| {
-            text.split(['?', '#']).next().and_then(|text| text.rsplit('/').next()).map(str::to_string)
-        };
-        let named = entry.urls.first().and_then(|url| file(url));
-        self.archives
-            .iter()
-            .filter(|_| !entry.digest.is_empty())
-            .find(by_digest)
-            .or_else(|| self.archives.iter().find(|(path, _)| named.is_some() && file(path) == named))
-    }
-}
-
-fn summary_of(versions: &[Arc<Entry>]) -> Option<Json> {
-    // The newest stable version represents the chart; one that has none is represented by its newest.
-    let shown = versions.iter().find(|entry| !entry.version.is_prerelease()).or(versions.first())?;
-    let metadata = &shown.metadata;
-    Some(json!({
-        "name": metadata.name,
-        "version": metadata.version,
-        "appVersion": metadata.app_version,
-        "description": metadata.description,
-        "keywords": metadata.keywords,
-        "deprecated": metadata.deprecated,
-        "library": metadata.chart_type.as_deref() == Some("library"),
-        "versions": versions.len(),
-        "created": shown.created,
-    }))
-}
-
-/// An entry as JSON, in the shape of the index.
-pub(super) fn entry_json(entry: &Entry) -> Json {
-    entry.to_value().ok().and_then(|value| serde_json::to_value(&value).ok()).unwrap_or(Json::Null)
-}
-
-/// The folder and the last look at it.
+/// A folder and the last look at it.
 pub(super) struct Catalog {
     folder: PathBuf,
     url: String,
-    current: Mutex<(Arc<Snapshot>, Instant)>,
-    refreshing: Mutex<()>,
+    /// Where what was read is kept.
+    cache: PathBuf,
+    current: Mutex<Arc<Snapshot>>,
+    /// Held by whoever makes the next picture.
+    changing: Mutex<()>,
+    watch: Mutex<Watch>,
+    /// Whether the keeper lists the folder by itself.
+    watched: AtomicBool,
+    /// Whether the cache file is older than the picture.
+    dirty: AtomicBool,
+}
+
+/// When the folder was listed and asked for.
+struct Watch {
+    asked: Instant,
+    listed: Instant,
+    took: Duration,
 }
 
 impl Catalog {
-    /// Looks at the folder for the first time.
+    /// Looks at a folder for the first time.
     ///
     /// # Errors
     /// It is no folder, or cannot be listed.
-    pub(super) fn open(folder: PathBuf, url: String) -> Result<Self, RepoError> {
+    pub(super) fn open(folder: PathBuf, url: String, cache: PathBuf) -> Result<Self, RepoError> {
         if fs::kind(&folder) != fs::Kind::Folder {
             return Err(RepoError::NotAFolder { path: folder.display().to_string() });
         }
-        let snapshot = look(&folder, &url, &BTreeMap::new(), None)?;
-        let Some(snapshot) = snapshot else {
-            return Err(RepoError::NotAFolder { path: folder.display().to_string() });
-        };
+        let start = monotonic();
+        let kept = known::load(&cache, &url);
+        let listing = list(&folder)?;
+        let written = listing.1.and_then(|stamp| read_written(&folder, stamp));
+        let read_anew = listing.0.iter().any(|(path, stamp)| {
+            kept.get(path)
+                .is_none_or(|archive| (archive.size, archive.modified.0, archive.modified.1) != *stamp)
+        });
+        let snapshot = picture(&folder, &url, listing.0, written, &kept, None)?;
+        snapshot.warm(None);
+        let watch = Watch { asked: start, listed: monotonic(), took: start.elapsed() };
         Ok(Catalog {
             folder,
             url,
-            current: Mutex::new((Arc::new(snapshot), monotonic())),
-            refreshing: Mutex::new(()),
+            cache,
+            current: Mutex::new(Arc::new(snapshot)),
+            changing: Mutex::new(()),
+            watch: Mutex::new(watch),
+            watched: AtomicBool::new(false),
+            dirty: AtomicBool::new(read_anew),
         })
     }
 
-    /// The folder as it is now, give or take a second. A folder that cannot be listed any more leaves the last picture.
+    /// The folder as it is now, give or take the time between two listings. A folder that cannot be listed any more
+    /// leaves the last picture.
     pub(super) fn current(&self) -> Arc<Snapshot> {
-        let (last, at) = self.last();
-        if at.elapsed() < FRESH {
-            return last;
-        }
-        let Ok(_refreshing) = self.refreshing.try_lock() else { return last };
-        let fresh = match look(&self.folder, &self.url, &last.archives, Some(&last.stamp)) {
-            Ok(Some(snapshot)) => Arc::new(snapshot),
-            Ok(None) | Err(_) => last,
+        let late = {
+            let mut watch = self.watch();
+            watch.asked = monotonic();
+            watch.listed.elapsed() >= LATE.max(watch.took * (SHARE + 2))
         };
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        *current = (Arc::clone(&fresh), monotonic());
-        fresh
+        if (late || !self.watched.load(Ordering::Relaxed))
+            && let Ok(changing) = self.changing.try_lock()
+        {
+            // An error leaves the last picture, and the keeper tries again.
+            let _ = self.look(&changing);
+            self.watched.store(true, Ordering::Relaxed);
+        }
+        self.last()
     }
 
-    fn last(&self) -> (Arc<Snapshot>, Instant) {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The last picture.
+    pub(super) fn last(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The folder.
-    pub(super) fn folder(&self) -> &std::path::Path {
+    pub(super) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// What the keeper does from time to time: lists the folder when it is due, and prepares texts.
+    pub(super) fn tend(&self) {
+        let (due, forget) = {
+            let watch = self.watch();
+            let pause = FRESH.max(watch.took * SHARE);
+            (watch.listed.elapsed() >= pause, watch.asked.elapsed() >= FORGET)
+        };
+        if forget {
+            self.watched.store(false, Ordering::Relaxed);
+        } else if due && self.watched.load(Ordering::Relaxed) {
+            // As in `current`.
+            let _ = self.look(&self.change());
+        }
+        self.last().warm(None);
+    }
+
+    /// Writes the cache file when it is old. Failing costs time at the next start, nothing else.
+    pub(super) fn save(&self) {
+        if self.dirty.swap(false, Ordering::Relaxed) {
+            let _ = known::save(&self.cache, &self.last().archives);
+        }
+    }
+
+    /// The right to change the folder and its picture.
+    pub(super) fn change(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes up an archive that was just put into the folder.
+    ///
+    /// # Errors
+    /// It cannot be read, or the folder's own `index.yaml` cannot be written.
+    pub(super) fn added(&self, changing: &MutexGuard<'_, ()>, path: &str) -> Result<(), RepoError> {
+        let stamp = fs::stamp(&self.folder.join(path));
+        let mut seen = self.last().seen.clone();
+        if let Some(stamp) = stamp {
+            seen.insert(path.to_string(), stamp);
+        }
+        self.amend(changing, seen, |index, archives| {
+            if let Some(archive) = archives.get(path) {
+                let entry = &archive.entry;
+                remove(index, &entry.metadata.name, &entry.metadata.version);
+                index.add(Arc::clone(entry));
+                index.sort();
+            }
+        })
+    }
+
+    /// Forgets an archive that was just removed from the folder.
+    ///
+    /// # Errors
+    /// The folder's own `index.yaml` cannot be written.
+    pub(super) fn removed(
+        &self,
+        changing: &MutexGuard<'_, ()>,
+        path: &str,
+        name: &str,
+        version: &str,
+    ) -> Result<(), RepoError> {
+        let mut seen = self.last().seen.clone();
+        seen.remove(path);
+        self.amend(changing, seen, |index, _| remove(index, name, version))
+    }
+
+    /// Makes the next picture of the files `seen`; an `index.yaml` of the folder's own is changed first.
+    fn amend(
+        &self,
+        _changing: &MutexGuard<'_, ()>,
+        seen: BTreeMap<String, Stamp>,
+        change: impl FnOnce(&mut Index, &BTreeMap<String, Archive>),
+    ) -> Result<(), RepoError> {
+        let last = self.last();
+        let file = self.folder.join("index.yaml");
+        let mut written = fs::stamp(&file).and_then(|stamp| read_written(&self.folder, stamp));
+        let mut next = picture(&self.folder, &self.url, seen, written.clone(), &last.archives, Some(&last))?;
+        if written.is_some() {
+            let mut index = next.index.clone();
+            change(&mut index, &next.archives);
+            let text = index.to_yaml()?;
+            fs::write_atomic(&file, text.as_bytes(), false)?;
+            written = fs::stamp(&file).map(|stamp| Written { stamp, bytes: text.into_bytes() });
+            next = picture(&self.folder, &self.url, next.seen.clone(), written, &next.archives, Some(&last))?;
+        }
+        self.show(next);
+        Ok(())
+    }
+
+    /// Lists the folder, and makes the next picture when anything changed.
+    fn look(&self, _changing: &MutexGuard<'_, ()>) -> Result<(), RepoError> {
+        let start = monotonic();
+        let looked = (|| {
+            let last = self.last();
+            let (seen, written) = list(&self.folder)?;
+            if (&seen, written) == (&last.seen, last.written) {
+                return Ok(());
+            }
+            let written = written.and_then(|stamp| read_written(&self.folder, stamp));
+            let next = picture(&self.folder, &self.url, seen, written, &last.archives, Some(&last))?;
+            next.warm(Some(&last));
+            self.show(next);
+            Ok(())
+        })();
+        let mut watch = self.watch();
+        watch.listed = monotonic();
+        watch.took = start.elapsed();
+        looked
+    }
+
+    fn show(&self, next: Snapshot) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        self.dirty.store(true, Ordering::Relaxed);
+    }
+
+    fn watch(&self) -> MutexGuard<'_, Watch> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Looks at the folder; `None` when it is as it was.
-fn look(
-    folder: &std::path::Path,
-    url: &str,
-    known: &BTreeMap<String, Archive>,
-    before: Option<&Stamp>,
-) -> Result<Option<Snapshot>, RepoError> {
-    let found = archives(folder)?;
-    let mut stamp: Stamp = found
-        .iter()
-        .map(|file| (file.relative.clone(), file.size, file.modified, file.modified_nanos))
-        .collect();
-    let written = folder.join("index.yaml");
-    stamp.extend(
-        fs::stamp(&written).map(|(size, seconds, nanos)| ("index.yaml".to_string(), size, seconds, nanos)),
-    );
-    if before == Some(&stamp) {
-        return Ok(None);
+fn remove(index: &mut Index, name: &str, version: &str) {
+    if let Some(versions) = index.entries.get_mut(name) {
+        versions.retain(|entry| entry.metadata.version != version);
     }
-    let mut all = index_of(found, url, &Created::Modified, known);
-    let bytes = match fs::read(&written, INDEX_LIMIT) {
-        Ok(bytes) => {
-            match Index::parse(&bytes, "index.yaml", Only::All) {
-                Ok(loaded) => {
-                    all.index = loaded.index;
-                    all.warnings.extend(loaded.warnings);
-                }
-                Err(error) => all.warnings.push(Diagnostic::warning(format!("index.yaml: {error}"))),
-            }
-            bytes
-        }
-        Err(_) => all.index.to_yaml()?.into_bytes(),
+    index.entries.retain(|_, versions| !versions.is_empty());
+}
+
+/// The archives in a folder, and its own `index.yaml`.
+fn list(folder: &Path) -> Result<(BTreeMap<String, Stamp>, Option<Stamp>), RepoError> {
+    let found = archives(folder)?;
+    let seen = found.into_iter().map(|file| (file.relative, (file.size, file.modified, file.modified_nanos)));
+    Ok((seen.collect(), fs::stamp(&folder.join("index.yaml"))))
+}
+
+/// The folder's own `index.yaml`; one that cannot be read is as good as none.
+fn read_written(folder: &Path, stamp: Stamp) -> Option<Written> {
+    fs::read(&folder.join("index.yaml"), INDEX_LIMIT).ok().map(|bytes| Written { stamp, bytes })
+}
+
+/// Makes a picture; archives that are `known` with the same size and time are not read.
+fn picture(
+    folder: &Path,
+    url: &str,
+    seen: BTreeMap<String, Stamp>,
+    written: Option<Written>,
+    known: &BTreeMap<String, Archive>,
+    before: Option<&Snapshot>,
+) -> Result<Snapshot, RepoError> {
+    let is_broken = |path: &String, stamp: &Stamp| {
+        before.and_then(|before| before.broken.get(path)).is_some_and(|(broken, _)| broken == stamp)
     };
-    Ok(Some(Snapshot {
-        index_yaml: Text::new("application/yaml; charset=utf-8", bytes),
-        index: all.index,
-        archives: all.archives,
-        warnings: all.warnings,
-        stamp,
-        summary: OnceLock::new(),
-        charts: OnceLock::new(),
-    }))
+    let entry = |(relative, stamp): (&String, &Stamp)| fs::Entry {
+        relative: relative.clone(),
+        path: folder.join(relative),
+        kind: fs::Kind::File,
+        size: stamp.0,
+        modified: stamp.1,
+        modified_nanos: stamp.2,
+    };
+    let found: Vec<fs::Entry> =
+        seen.iter().filter(|(path, stamp)| !is_broken(path, stamp)).map(entry).collect();
+    let paths: Vec<String> = found.iter().map(|file| file.relative.clone()).collect();
+    let mut all = index_of(found, url, &Created::Modified, known);
+    // The files that are no charts, in the order of their warnings.
+    let left_out = paths.into_iter().filter(|path| !all.archives.contains_key(path));
+    let mut broken: BTreeMap<_, _> = left_out
+        .zip(std::mem::take(&mut all.warnings))
+        .filter_map(|(path, warning)| Some((path.clone(), (*seen.get(&path)?, warning))))
+        .collect();
+    for (path, (stamp, warning)) in before.iter().flat_map(|before| &before.broken) {
+        if seen.get(path) == Some(stamp) {
+            broken.entry(path.clone()).or_insert_with(|| (*stamp, warning.clone()));
+        }
+    }
+    Snapshot::of(all, broken, seen, written, before)
 }

@@ -4,10 +4,12 @@
 //! bounded time; it cannot make the server take more memory than one head.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::body::Body;
+use super::channel::{Channel, TICK, is_wait};
 use super::reply::Reply;
 use super::request::{self, HEAD_LIMIT, Head, Method};
 use super::{Access, Shared, routes};
@@ -15,50 +17,61 @@ use crate::sys::monotonic;
 
 /// Longest wait for the next request on a connection.
 const IDLE_TIME: Duration = Duration::from_secs(15);
-/// How often a waiting connection looks whether it is in the way.
-const TICK: Duration = Duration::from_millis(200);
+/// How long a connection may say nothing at its start while others wait.
+const FRESH_TIME: Duration = Duration::from_secs(1);
 /// Longest time for an answer: this, and a second for each [`SLOWEST`] bytes.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
-/// Slowest reader that is waited for, in bytes per second.
-const SLOWEST: u64 = 16 << 10;
+/// Slowest client that is waited for, in bytes per second.
+pub(super) const SLOWEST: u64 = 16 << 10;
 /// Most requests on one connection.
 const MOST_REQUESTS: usize = 1_000;
 /// Most bytes that are read and thrown away after a refusal, so that the client gets to read it.
 const LINGER_BYTES: usize = 256 << 10;
 
 /// Serves a connection to its end. Errors of the connection end it and concern nobody else.
-pub(super) fn serve(shared: &Shared, stream: &TcpStream) {
-    // Failing to set an option costs speed, never correctness: deadlines are checked besides.
-    let _ = stream.set_nodelay(true);
-    let _ = stream.set_write_timeout(Some(TICK));
+pub(super) fn serve(shared: &Shared, stream: TcpStream) {
+    let Some(mut channel) = Channel::open(stream) else { return };
     let mut buffer = Vec::new();
-    for _ in 0..MOST_REQUESTS {
-        let head = match read_head(shared, stream, &mut buffer) {
+    for number in 0..MOST_REQUESTS {
+        let hurry = if number == 0 { FRESH_TIME } else { TICK };
+        let head = match read_head(shared, &mut channel, &mut buffer, hurry) {
             Ok(Some(head)) => head,
             Ok(None) => return,
             Err(status) => {
-                let _ = Reply::error(status).write(Method::Get, false, Paced::new(stream, 1 << 10));
-                shared.log(&Access { method: "-", path: "-", status });
-                linger(stream);
+                let _ = Reply::error(status).write(Method::Get, false, Paced::new(&mut channel, 1 << 10));
+                shared.done(&Access { method: "-", path: "-", status }, Duration::ZERO);
+                linger(&mut channel);
                 return;
             }
         };
-        let reply = routes::answer(shared, &head);
-        let keep_alive = head.keep_alive && !shared.must_hurry();
-        let method = if head.method == Method::Head { "HEAD" } else { "GET" };
-        shared.log(&Access { method, path: &head.path, status: reply.status });
-        let size = reply.size();
-        if reply.write(head.method, keep_alive, Paced::new(stream, size)).is_err() || !keep_alive {
+        let start = monotonic();
+        let mut body = Body::new(&head, &mut channel, &mut buffer, shared.request_time * 3);
+        let reply = routes::answer(shared, &head, &mut body);
+        let complete = body.drain();
+        let keep_alive = head.keep_alive && complete && !shared.must_hurry();
+        let (status, size) = (reply.status, reply.size());
+        let written = reply.write(head.method, keep_alive, Paced::new(&mut channel, size));
+        shared.done(&Access { method: head.method.name(), path: &head.path, status }, start.elapsed());
+        if !complete {
+            linger(&mut channel);
+            return;
+        }
+        if written.is_err() || !keep_alive {
             break;
         }
     }
-    let _ = stream.shutdown(Shutdown::Write);
+    channel.finish();
 }
 
 /// Reads the next head. Bytes behind it stay in the buffer.
 ///
-/// `Ok(None)` when the client has nothing more to say, or the server no more time for it.
-fn read_head(shared: &Shared, stream: &TcpStream, buffer: &mut Vec<u8>) -> Result<Option<Head>, u16> {
+/// While others wait, it waits no longer than `hurry` for the first byte. `Ok(None)` when the client has nothing more to say, or the server no more time for it.
+fn read_head(
+    shared: &Shared,
+    channel: &mut Channel,
+    buffer: &mut Vec<u8>,
+    hurry: Duration,
+) -> Result<Option<Head>, u16> {
     let start = monotonic();
     let mut first_byte: Option<Instant> = (!buffer.is_empty()).then_some(start);
     let mut chunk = [0; 4096];
@@ -74,17 +87,13 @@ fn read_head(shared: &Shared, stream: &TcpStream, buffer: &mut Vec<u8>) -> Resul
         let waited = first_byte.unwrap_or(start).elapsed();
         match first_byte {
             Some(_) if waited >= shared.request_time => return Err(408),
-            None if waited >= IDLE_TIME || (waited >= TICK && shared.must_hurry()) => return Ok(None),
+            None if waited >= IDLE_TIME || (waited >= hurry && shared.must_hurry()) => return Ok(None),
             _ => {}
         }
         if shared.stopping() && first_byte.is_none() {
             return Ok(None);
         }
-        if stream.set_read_timeout(Some(TICK)).is_err() {
-            return Ok(None);
-        }
-        let mut reader = stream;
-        match reader.read(&mut chunk) {
+        match channel.read(&mut chunk) {
             Ok(0) => return Ok(None),
             Ok(count) => {
                 first_byte = first_byte.or_else(|| Some(monotonic()));
@@ -96,19 +105,14 @@ fn read_head(shared: &Shared, stream: &TcpStream, buffer: &mut Vec<u8>) -> Resul
     }
 }
 
-fn is_wait(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
-}
-
 /// Closing a socket with unread bytes resets it, and the client may lose the answer: reads on for a moment.
-fn linger(stream: &TcpStream) {
-    let _ = stream.shutdown(Shutdown::Write);
+fn linger(channel: &mut Channel) {
+    channel.finish();
     let start = monotonic();
     let mut chunk = [0; 4096];
     let mut left = LINGER_BYTES;
-    let mut reader = stream;
     while left > 0 && start.elapsed() < Duration::from_secs(1) {
-        match reader.read(&mut chunk) {
+        match channel.read(&mut chunk) {
             Ok(0) => return,
             Ok(count) => left = left.saturating_sub(count),
             Err(error) if is_wait(&error) => {}
@@ -119,7 +123,7 @@ fn linger(stream: &TcpStream) {
 
 /// A writer that gives up on a client that reads too slowly.
 struct Paced<'a> {
-    stream: &'a TcpStream,
+    channel: &'a mut Channel,
     until: Instant,
     /// Small pieces wait here, so that a head does not become a dozen packets.
     pending: Vec<u8>,
@@ -129,15 +133,15 @@ struct Paced<'a> {
 const PIECE: usize = 64 << 10;
 
 impl<'a> Paced<'a> {
-    fn new(stream: &'a TcpStream, size: u64) -> Self {
+    fn new(channel: &'a mut Channel, size: u64) -> Self {
         let until = monotonic() + ANSWER_TIME + Duration::from_secs(size / SLOWEST);
-        Paced { stream, until, pending: Vec::new() }
+        Paced { channel, until, pending: Vec::new() }
     }
 
     fn send(&mut self) -> io::Result<()> {
         let mut sent = 0;
         while let Some(rest) = self.pending.get(sent..).filter(|rest| !rest.is_empty()) {
-            match self.stream.write(rest) {
+            match self.channel.write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => sent += count,
                 Err(error) if is_wait(&error) && monotonic() < self.until => {}
@@ -148,7 +152,12 @@ impl<'a> Paced<'a> {
             }
         }
         self.pending.clear();
-        Ok(())
+        loop {
+            match self.channel.flush() {
+                Err(error) if is_wait(&error) && monotonic() < self.until => {}
+                done => return done,
+            }
+        }
     }
 }
 

@@ -1,20 +1,32 @@
-//! Serves a folder of charts over HTTP, with a page for people: `serve`. The only user of tiny_http.
+//! Serves folders of charts over HTTP, with a page for people: `serve`. The only user of tiny_http.
 //!
 //! From tiny_http come the types of the protocol and the writing of answers. Its accept loop is not used: it bounds
 //! neither the size of a head, nor the time for one, nor the number of threads, and a server that is open to a network
-//! must bound all three. Connections are accepted here (`serve/mod.rs`), read within limits (`connection`, `request`),
-//! answered from a picture of the folder (`catalog`, `routes`) and written with a deadline (`reply`).
+//! must bound all three. Connections are accepted here (`serve/mod.rs`), read within limits (`connection`, `request`,
+//! `body`), answered from a picture of the folder (`routes`, `museum`, `oci`, `catalog`) and written with a deadline (`reply`).
 //!
-//! Invariant: the server only reads. It answers GET and HEAD, keeps no state about clients, and serves no file but
-//! charts and its own page.
+//! Invariant: a server that is not writable only reads. No file is served but charts and the server's own page; what is
+//! uploaded is put in place whole or not at all; each client is bounded in size, time and share of the threads.
 
+mod access;
+mod body;
 mod catalog;
+mod channel;
 mod connection;
+mod htpasswd;
+mod known;
 mod markdown;
+mod metrics;
+mod multipart;
+mod museum;
+mod oci;
 mod page;
 mod reply;
 mod request;
 mod routes;
+mod snapshot;
+mod tenants;
+mod upload;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
@@ -24,21 +36,30 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::RepoError;
+use super::generate::ARCHIVE_LIMIT;
 use crate::diag::Diagnostic;
-use crate::sys::Host;
-use catalog::Catalog;
+use crate::sys::{Host, monotonic};
+use metrics::Metrics;
+use tenants::Tenants;
+use upload::Uploads;
 
 /// Where Helm 2's `serve` listened.
 pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8879";
 /// Most connections that wait for a worker; further ones are closed.
-const MOST_WAITING: usize = 256;
+const MOST_WAITING: usize = 2_048;
+/// Largest upload unless told otherwise, in bytes: ChartMuseum's.
+pub const DEFAULT_UPLOAD_LIMIT: u64 = 20 << 20;
+/// Deepest tenants.
+pub const MOST_DEPTH: usize = 8;
+/// How often what is known of the folders is written to the cache.
+const SAVE: Duration = Duration::from_secs(2);
 /// How soon `stop` is seen.
 const TICK: Duration = Duration::from_millis(50);
 
 /// An answered request, for a log.
 #[derive(Debug, Clone, Copy)]
 pub struct Access<'a> {
-    /// `GET`, `HEAD`, or `-` when the request could not be read.
+    /// `GET` and the like, or `-` when the request could not be read.
     pub method: &'a str,
     /// The path, decoded, or `-`.
     pub path: &'a str,
@@ -63,8 +84,21 @@ pub struct ServeOptions {
     pub name: String,
     /// Most connections that are served at the same time.
     pub workers: usize,
-    /// Longest time for the head of a request, from its first byte to its last.
+    /// Longest time for the head of a request, from its first byte to its last. A body has three times as long, and a
+    /// second more for each 16 KiB.
     pub request_time: Duration,
+    /// Whether charts can be uploaded and deleted.
+    pub writable: bool,
+    /// Whether a writable server refuses to delete.
+    pub disable_delete: bool,
+    /// How many parts the name of a tenant has, each a folder; 0 for a server without tenants, [`MOST_DEPTH`] at most.
+    pub depth: usize,
+    /// Largest upload in bytes; no more than [`ARCHIVE_LIMIT`], the largest archive that is indexed.
+    pub max_upload_size: u64,
+    /// File with the users and their passwords, hashed with bcrypt.
+    pub htpasswd: Option<PathBuf>,
+    /// Whether those who are no users may read.
+    pub anonymous_get: bool,
     /// Told about each request.
     pub log: Option<AccessLog>,
 }
@@ -79,6 +113,12 @@ impl ServeOptions {
             name: "local".to_string(),
             workers: 32,
             request_time: Duration::from_secs(10),
+            writable: false,
+            disable_delete: false,
+            depth: 0,
+            max_upload_size: DEFAULT_UPLOAD_LIMIT,
+            htpasswd: None,
+            anonymous_get: false,
             log: None,
         }
     }
@@ -94,7 +134,13 @@ pub struct Server {
 
 /// What all workers see.
 struct Shared {
-    catalog: Catalog,
+    tenants: Tenants,
+    access: access::Access,
+    uploads: Uploads,
+    sessions: oci::Sessions,
+    metrics: Metrics,
+    writable: bool,
+    deletable: bool,
     name: String,
     url: String,
     request_time: Duration,
@@ -111,7 +157,9 @@ impl Shared {
         self.stopping.load(Ordering::Relaxed)
     }
 
-    fn log(&self, access: &Access<'_>) {
+    /// Counts and logs an answer.
+    fn done(&self, access: &Access<'_>, took: Duration) {
+        self.metrics.count(access.method, access.status, took);
         if let Some(log) = &self.log {
             log(access);
         }
@@ -155,16 +203,32 @@ impl Server {
         let unusable = |reason: String| RepoError::Bind { address: options.address.clone(), reason };
         let addresses: Vec<SocketAddr> =
             options.address.to_socket_addrs().map_err(|error| unusable(error.to_string()))?.collect();
-        let catalog = Catalog::open(host.resolve(&options.dir), options.url.clone())?;
+        let root = host.resolve(&options.dir);
+        let access = access::Access::open(host, options)?;
+        let depth = options.depth.min(MOST_DEPTH);
+        let tenants = Tenants::open(root.clone(), &options.url, depth, host.dirs.cache.join("serve"))?;
+        let workers = options.workers.max(1);
+        let uploads =
+            Uploads::new(&root, host.random.clone(), options.max_upload_size.min(ARCHIVE_LIMIT), workers);
         let listener =
             TcpListener::bind(addresses.as_slice()).map_err(|error| unusable(error.to_string()))?;
         let address = listener.local_addr().map_err(|error| unusable(error.to_string()))?;
+        if options.writable {
+            let now = host.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            uploads.clean(now.as_secs() as i64);
+        }
         Ok(Server {
             listener,
             address,
-            workers: options.workers.max(1),
+            workers,
             shared: Shared {
-                catalog,
+                tenants,
+                access,
+                uploads,
+                sessions: oci::Sessions::default(),
+                metrics: Metrics::default(),
+                writable: options.writable,
+                deletable: !options.disable_delete,
                 name: options.name.clone(),
                 url: options.url.clone(),
                 request_time: options.request_time,
@@ -187,9 +251,11 @@ impl Server {
         format!("http://{}", self.reachable())
     }
 
-    /// How many charts are served, and a warning for each archive that is not.
+    /// How many charts are served, and a warning for each archive that is not. Tenants are looked at when somebody asks
+    /// for them, and not counted.
     pub fn charts(&self) -> (usize, Vec<Diagnostic>) {
-        let snapshot = self.shared.catalog.current();
+        let Some(catalog) = self.shared.tenants.get("") else { return (0, Vec::new()) };
+        let snapshot = catalog.last();
         (snapshot.index.entries.len(), snapshot.warnings.clone())
     }
 
@@ -203,7 +269,7 @@ impl Server {
             for _ in 0..self.workers {
                 scope.spawn(|| {
                     while let Some(stream) = self.shared.next() {
-                        connection::serve(&self.shared, &stream);
+                        connection::serve(&self.shared, stream);
                     }
                 });
             }
@@ -213,6 +279,7 @@ impl Server {
                     self.shared.stopping.store(true, Ordering::Relaxed);
                 }
             });
+            scope.spawn(|| self.keep());
             while !stop.load(Ordering::Relaxed) && !self.shared.stopping() {
                 std::thread::sleep(TICK);
             }
@@ -222,6 +289,29 @@ impl Server {
             let _ = TcpStream::connect_timeout(&self.reachable(), Duration::from_secs(1));
         });
         failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+    }
+
+    /// Keeps what is known of the folders fresh, beside the requests, until the server stops.
+    fn keep(&self) {
+        let mut saved = monotonic();
+        while !self.shared.stopping() {
+            std::thread::sleep(TICK);
+            let all = self.shared.tenants.all();
+            for (_, catalog) in &all {
+                catalog.tend();
+            }
+            if saved.elapsed() >= SAVE {
+                for (_, catalog) in &all {
+                    catalog.save();
+                }
+                self.shared.sessions.expire();
+                saved = monotonic();
+            }
+        }
+        for (_, catalog) in self.shared.tenants.all() {
+            catalog.save();
+        }
+        self.shared.sessions.clear();
     }
 
     fn accept(&self) -> Result<(), RepoError> {

@@ -4,7 +4,7 @@
 //! answers with the same one have the same bytes.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tiny_http::{HTTPVersion, Header, Response, StatusCode};
 
@@ -15,6 +15,8 @@ use crate::sys::fs::OpenFile;
 
 /// Texts below this size are sent as they are.
 const GZIP_FROM: usize = 512;
+/// Texts from this size on are compressed when there is time for it, and sent as they are until then.
+const GZIP_LATER: usize = 256 << 10;
 /// What the server calls itself.
 const SERVER: &str = concat!("bowline/", env!("CARGO_PKG_VERSION"));
 
@@ -29,18 +31,30 @@ pub(super) enum Body {
 #[derive(Debug, Clone)]
 pub(super) struct Text {
     bytes: Arc<[u8]>,
-    gzip: Option<Arc<[u8]>>,
+    /// The compressed form, where it is smaller; unset while nobody had the time to make it.
+    gzip: Arc<OnceLock<Option<Arc<[u8]>>>>,
     digest: String,
     content_type: &'static str,
 }
 
 impl Text {
-    /// A text with its compressed form. Both are made once and shared by all answers.
+    /// A text. Its compressed form is made once and shared by all answers; that of a large one by [`Text::compress`].
     pub(super) fn new(content_type: &'static str, bytes: impl Into<Arc<[u8]>>) -> Self {
         let bytes = bytes.into();
-        let smaller = |gzip: &Vec<u8>| gzip.len() < bytes.len();
-        let gzip = (bytes.len() >= GZIP_FROM).then(|| gzip::deflate(&bytes)).filter(smaller).map(Arc::from);
-        Text { digest: sha256_hex(&bytes), bytes, gzip, content_type }
+        let text = Text { digest: sha256_hex(&bytes), gzip: Arc::default(), bytes, content_type };
+        if text.bytes.len() < GZIP_LATER {
+            text.compress();
+        }
+        text
+    }
+
+    /// Makes the compressed form, unless it is there.
+    pub(super) fn compress(&self) {
+        self.gzip.get_or_init(|| {
+            let smaller = |gzip: &Vec<u8>| gzip.len() < self.bytes.len();
+            let worth = self.bytes.len() >= GZIP_FROM;
+            worth.then(|| gzip::deflate(&self.bytes)).filter(smaller).map(Arc::from)
+        });
     }
 }
 
@@ -71,8 +85,28 @@ impl Reply {
 
     /// An error for programs: `{"error": …}`.
     pub(super) fn json_error(status: u16, message: &str) -> Self {
-        let text = serde_json::json!({ "error": message }).to_string();
+        Self::json(status, &serde_json::json!({ "error": message }))
+    }
+
+    /// What was done, for programs.
+    pub(super) fn json(status: u16, value: &serde_json::Value) -> Self {
+        let text = value.to_string();
         Self::of(status, "application/json; charset=utf-8", Body::Bytes(Arc::from(text.into_bytes())))
+    }
+
+    /// An answer without a body.
+    pub(super) fn empty(status: u16) -> Self {
+        Reply { status, headers: Vec::new(), body: Body::Bytes(Arc::from([])), range: 0..0 }
+    }
+
+    /// Bytes that have this digest, never compressed, since a client compares their number.
+    pub(super) fn bytes(head: &Head, content_type: &str, bytes: Vec<u8>, digest: &str) -> Self {
+        Self::of(200, content_type, Body::Bytes(Arc::from(bytes))).conditional(head, &format!("\"{digest}\""))
+    }
+
+    /// A text that is made anew for each answer.
+    pub(super) fn plain(content_type: &str, text: String) -> Self {
+        Self::of(200, content_type, Body::Bytes(Arc::from(text.into_bytes())))
     }
 
     fn of(status: u16, content_type: &str, body: Body) -> Self {
@@ -80,7 +114,11 @@ impl Reply {
             Body::Bytes(bytes) => bytes.len() as u64,
             Body::File { size, .. } => *size,
         };
-        Reply { status, headers: vec![("Content-Type", content_type.to_string())], body, range: 0..size }
+        let mut headers = vec![("Content-Type", content_type.to_string())];
+        if matches!(status, 429 | 503) {
+            headers.push(("Retry-After", "1".to_string()));
+        }
+        Reply { status, headers, body, range: 0..size }
     }
 
     /// How many bytes of the body are sent.
@@ -96,7 +134,11 @@ impl Reply {
 
     /// The answer to a request for a text.
     pub(super) fn text(head: &Head, text: &Text) -> Self {
-        let compressed = text.gzip.as_ref().filter(|_| head.accepts_gzip() && head.header("range").is_none());
+        let compressed = text
+            .gzip
+            .get()
+            .and_then(Option::as_ref)
+            .filter(|_| head.accepts_gzip() && head.header("range").is_none());
         let (bytes, etag) = match compressed {
             Some(gzip) => (gzip, format!("\"{}-gzip\"", text.digest)),
             None => (&text.bytes, format!("\"{}\"", text.digest)),

@@ -1,7 +1,7 @@
 //! Reads the head of a request.
 //!
 //! Invariant: a path that leaves this module starts with a slash, is decoded once, and has no `.`, `..` or empty part, no
-//! backslash and no control character.
+//! backslash and no control character. How long a body is, is known without doubt, or the request is refused.
 
 use crate::sys::http::percent_decode;
 
@@ -17,6 +17,50 @@ const MOST_HEADERS: usize = 64;
 pub(super) enum Method {
     Get,
     Head,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "GET" => Method::Get,
+            "HEAD" => Method::Head,
+            "POST" => Method::Post,
+            "PUT" => Method::Put,
+            "PATCH" => Method::Patch,
+            "DELETE" => Method::Delete,
+            _ => return None,
+        })
+    }
+
+    /// As it stands in a request.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Method::Get => "GET",
+            Method::Head => "HEAD",
+            Method::Post => "POST",
+            Method::Put => "PUT",
+            Method::Patch => "PATCH",
+            Method::Delete => "DELETE",
+        }
+    }
+
+    /// Whether it asks for something and changes nothing.
+    pub(super) fn only_reads(self) -> bool {
+        matches!(self, Method::Get | Method::Head)
+    }
+}
+
+/// How the end of a body is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// It has so many bytes.
+    Length(u64),
+    /// It comes in chunks, each with its size.
+    Chunked,
 }
 
 /// The head of a request.
@@ -27,6 +71,10 @@ pub(super) struct Head {
     pub(super) path: String,
     /// Whether the client will send another request on the connection.
     pub(super) keep_alive: bool,
+    /// How the body ends.
+    pub(super) framing: Framing,
+    /// The query, decoded, in the order in which it was written.
+    query: Vec<(String, String)>,
     /// Names in lower case.
     headers: Vec<(String, String)>,
 }
@@ -37,6 +85,16 @@ impl Head {
         let values: Vec<&str> =
             self.headers.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect();
         (!values.is_empty()).then(|| values.join(", "))
+    }
+
+    /// A parameter of the query; one without a value is empty.
+    pub(super) fn query(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the client sends its body only after it was told to.
+    pub(super) fn expects_continue(&self) -> bool {
+        self.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
     }
 
     /// Whether the answer may be compressed with gzip.
@@ -92,19 +150,22 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Head, u16> {
         }
         headers.push((name.to_ascii_lowercase(), value.trim().to_string()));
     }
-    let method = match method {
-        "GET" => Method::Get,
-        "HEAD" => Method::Head,
-        other if !other.is_empty() && other.bytes().all(|b| b.is_ascii_uppercase()) => return Err(405),
-        _ => return Err(400),
+    let known = !method.is_empty() && method.bytes().all(|b| b.is_ascii_uppercase());
+    let method = Method::parse(method).ok_or(if known { 405_u16 } else { 400 })?;
+    let mut head = Head {
+        method,
+        path: path_of(target)?,
+        keep_alive: newer,
+        framing: Framing::Length(0),
+        query: query_of(target),
+        headers,
     };
-    let mut head = Head { method, path: path_of(target)?, keep_alive: newer, headers };
     if newer && head.header("host").is_none() {
         return Err(400);
     }
-    // What can be asked for here has no body; one that comes anyway would be taken for the next request.
-    let body = head.header("content-length").is_some_and(|length| length.trim() != "0");
-    if body || head.header("transfer-encoding").is_some() {
+    head.framing = framing(&head)?;
+    // What only reads has no body; one that comes anyway may be meant to be taken for the next request.
+    if method.only_reads() && head.framing != Framing::Length(0) {
         return Err(413);
     }
     if let Some(connection) = head.header("connection") {
@@ -112,6 +173,31 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Head, u16> {
         head.keep_alive = if newer { !has("close") } else { has("keep-alive") };
     }
     Ok(head)
+}
+
+/// How the body ends. Two answers to that are none: a proxy in between may believe the other.
+fn framing(head: &Head) -> Result<Framing, u16> {
+    match (head.header("transfer-encoding"), head.header("content-length")) {
+        (None, None) => Ok(Framing::Length(0)),
+        (None, Some(length)) => {
+            let digits = !length.is_empty() && length.bytes().all(|b| b.is_ascii_digit());
+            length.parse().ok().filter(|_| digits).map(Framing::Length).ok_or(400)
+        }
+        (Some(_), Some(_)) => Err(400),
+        (Some(coding), None) if coding.eq_ignore_ascii_case("chunked") => Ok(Framing::Chunked),
+        (Some(_), None) => Err(501),
+    }
+}
+
+/// The parameters of a request target.
+fn query_of(target: &str) -> Vec<(String, String)> {
+    let query = target.split('#').next().unwrap_or("").split_once('?').map_or("", |(_, query)| query);
+    let decode = |text: &str| percent_decode(&text.replace('+', "%20"));
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (decode(name), decode(value)))
+        .collect()
 }
 
 /// The path of a request target, which may be a whole URL.
@@ -127,11 +213,13 @@ fn path_of(target: &str) -> Result<String, u16> {
     if decoded.contains('\\') || decoded.contains(char::is_control) || decoded.contains('\u{fffd}') {
         return Err(400);
     }
+    // The paths of a registry end in a slash where they name a collection.
+    let below = below.strip_prefix("v2/").map_or(below, |_| below.strip_suffix('/').unwrap_or(below));
     let bad = |part: &str| matches!(part, "" | "." | "..");
     if !below.is_empty() && below.split('/').any(bad) {
         return Err(404);
     }
-    Ok(decoded)
+    Ok(format!("/{below}"))
 }
 
 #[cfg(test)]
@@ -163,7 +251,11 @@ mod tests {
             ("GET / HTTP/1.1\r\n\r\n", 400),
             ("GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505),
             ("GET  / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
-            ("POST / HTTP/1.1\r\nHost: h\r\n\r\n", 405),
+            ("BREW / HTTP/1.1\r\nHost: h\r\n\r\n", 405),
+            ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", 400),
+            ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: +3\r\n\r\n", 400),
+            ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+            ("POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501),
             ("get / HTTP/1.1\r\nHost: h\r\n\r\n", 400),
             ("GET / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n", 413),
             ("GET / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n", 413),
@@ -175,6 +267,20 @@ mod tests {
         }
         let many = "x: y\r\n".repeat(65);
         assert_eq!(parse(format!("GET / HTTP/1.1\r\n{many}\r\n").as_bytes()).unwrap_err(), 431);
+    }
+
+    #[test]
+    fn bodies_and_queries_are_read() {
+        let head = "POST /v2/a/blobs/uploads/?digest=sha256:1&force&q=a+b%26 HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\n\r\n";
+        let head = parse(head.as_bytes()).unwrap();
+        assert_eq!((head.path.as_str(), head.framing), ("/v2/a/blobs/uploads", Framing::Length(7)));
+        assert_eq!((head.query("digest"), head.query("force")), (Some("sha256:1"), Some("")));
+        assert_eq!((head.query("q"), head.query("none")), (Some("a b&"), None));
+        let head = parse(
+            b"PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: Chunked\r\nExpect: 100-continue\r\n\r\n",
+        );
+        let head = head.unwrap();
+        assert!(head.framing == Framing::Chunked && head.expects_continue());
     }
 
     #[test]

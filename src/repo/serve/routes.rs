@@ -6,95 +6,81 @@
 //! | `/index.yaml` | the index |
 //! | `/NAME.tgz`, `/FOLDER/NAME.tgz` | an archive |
 //! | the same with `.prov` | its provenance file |
-//! | `/api/charts` | every version of every chart (ChartMuseum's shape, as are the next two) |
-//! | `/api/charts/NAME` | the versions of a chart |
-//! | `/api/charts/NAME/VERSION` | one version, with `readme`, `readmeHtml`, `values`, `schema` and `archive` |
-//! | `/health`, `/info` | for probes |
+//! | `/api/…` | ChartMuseum's API (`museum`) |
+//! | `/v2/…` | the API of a registry (`oci`) |
+//! | `/health`, `/info`, `/metrics` | for probes |
+//!
+//! With tenants, the tenant stands before `index.yaml`, the archives and `-/charts.json`.
 //!
 //! Invariant: a file is served only when the catalogue lists it as an archive, so no path leads out of the folder, to
 //! another file, or to a listing.
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::Shared;
-use super::catalog::{JSON, Snapshot, entry_json};
+use super::body::Body;
+use super::catalog::Catalog;
 use super::reply::{Reply, Text};
 use super::request::Head;
-use super::{markdown, page};
-use crate::repo::generate::ARCHIVE_LIMIT;
-use crate::repo::peek;
+use super::snapshot::JSON;
+use super::upload::PROVENANCE_LIMIT;
+use super::{metrics, museum, oci, page};
 use crate::sys::fs;
 
-/// Longest values, schema or README that is sent to the page, in bytes.
-const TEXT_LIMIT: usize = 2 << 20;
-
 /// The answer to a request.
-pub(super) fn answer(shared: &Shared, head: &Head) -> Reply {
+pub(super) fn answer(shared: &Shared, head: &Head, body: &mut Body<'_>) -> Reply {
+    if let Err(reply) = shared.access.check(head) {
+        return reply;
+    }
+    let parts: Vec<&str> = head.path.trim_start_matches('/').split('/').collect();
+    if let ["api", rest @ ..] = parts.as_slice() {
+        return museum::answer(shared, head, body, rest);
+    }
+    if let ["v2", rest @ ..] = parts.as_slice() {
+        return oci::answer(shared, head, body, rest);
+    }
+    if !head.method.only_reads() {
+        return Reply::error(405);
+    }
     if let Some(text) = page::asset(&head.path) {
         return Reply::text(head, text)
             .with("Content-Security-Policy", page::POLICY)
             .with("Referrer-Policy", "no-referrer");
     }
-    let snapshot = || shared.catalog.current();
     match head.path.as_str() {
-        "/index.yaml" => Reply::text(head, &snapshot().index_yaml),
-        "/-/charts.json" => Reply::text(head, snapshot().summary(&shared.name, &shared.url)),
-        "/api/charts" => Reply::text(head, snapshot().charts()),
         "/health" => json(head, &json!({ "healthy": true })),
         "/info" => json(head, &json!({ "version": concat!("v", env!("CARGO_PKG_VERSION")) })),
-        path => match path.strip_prefix("/api/charts/") {
-            Some(below) => chart(shared, head, &snapshot(), below),
-            None if path.starts_with("/api/") => Reply::json_error(404, "not found"),
-            None => archive(shared, head, &snapshot()),
-        },
+        "/metrics" => Reply::plain(metrics::CONTENT_TYPE, shared.metrics.text(&shared.tenants)),
+        _ => below(shared, head, &parts),
     }
 }
 
-fn json(head: &Head, value: &Json) -> Reply {
+/// What belongs to one folder.
+fn below(shared: &Shared, head: &Head, parts: &[&str]) -> Reply {
+    let Some((tenant, rest)) = shared.tenants.split(parts) else { return Reply::error(404) };
+    let Some(catalog) = shared.tenants.get(&tenant) else { return Reply::error(404) };
+    match rest {
+        ["index.yaml"] => Reply::text(head, &catalog.current().index_yaml),
+        ["-", "charts.json"] => Reply::text(head, catalog.current().summary(&shared.name, &shared.url)),
+        path => archive(head, &catalog, &path.join("/")),
+    }
+}
+
+fn json(head: &Head, value: &serde_json::Value) -> Reply {
     Reply::text(head, &Text::new(JSON, value.to_string().into_bytes()))
 }
 
-fn chart(shared: &Shared, head: &Head, snapshot: &Snapshot, below: &str) -> Reply {
-    let (name, version) =
-        below.split_once('/').map_or((below, None), |(name, version)| (name, Some(version)));
-    let Some(versions) = snapshot.index.entries.get(name) else {
-        return Reply::json_error(404, "chart not found");
-    };
-    let Some(version) = version else {
-        return json(head, &Json::Array(versions.iter().map(|entry| entry_json(entry)).collect()));
-    };
-    let Some(entry) = versions.iter().find(|entry| entry.metadata.version == version) else {
-        return Reply::json_error(404, "chart version not found");
-    };
-    let mut value = entry_json(entry);
-    let Some(fields) = value.as_object_mut() else { return Reply::error(500) };
-    if let Some((path, _)) = snapshot.archive_of(entry) {
-        fields.insert("archive".to_string(), json!(path));
-        let texts = fs::safe_join(shared.catalog.folder(), path)
-            .and_then(|file| fs::read(&file, ARCHIVE_LIMIT))
-            .map_err(|error| error.to_string())
-            .and_then(|bytes| peek::texts(&bytes))
-            .unwrap_or_default();
-        let short = |text: &Option<String>| text.as_ref().filter(|text| text.len() <= TEXT_LIMIT).cloned();
-        fields.insert("readmeHtml".to_string(), json!(texts.readme.as_deref().map(markdown::render)));
-        fields.insert("readme".to_string(), json!(short(&texts.readme)));
-        fields.insert("values".to_string(), json!(short(&texts.values)));
-        fields.insert("schema".to_string(), json!(short(&texts.schema)));
-    }
-    json(head, &value)
-}
-
 /// An archive or its provenance file.
-fn archive(shared: &Shared, head: &Head, snapshot: &Snapshot) -> Reply {
-    let path = head.path.trim_start_matches('/');
+fn archive(head: &Head, catalog: &Catalog, path: &str) -> Reply {
     let (archive, provenance) = match path.strip_suffix(".prov") {
         Some(archive) => (archive, true),
         None => (path, false),
     };
+    let snapshot = catalog.current();
     let Some(known) = snapshot.archives.get(archive) else { return Reply::error(404) };
-    let Ok(file) = fs::safe_join(shared.catalog.folder(), path) else { return Reply::error(404) };
+    let Ok(file) = fs::safe_join(catalog.folder(), path) else { return Reply::error(404) };
     if provenance {
-        return match fs::read(&file, TEXT_LIMIT as u64) {
+        return match fs::read(&file, PROVENANCE_LIMIT) {
             Ok(bytes) => Reply::text(head, &Text::new("text/plain; charset=utf-8", bytes)),
             Err(_) => Reply::error(404),
         };
@@ -105,7 +91,7 @@ fn archive(shared: &Shared, head: &Head, snapshot: &Snapshot) -> Reply {
         Ok((open, size)) if same && size == known.size => {
             Reply::file(head, "application/gzip", open, size, &known.entry.digest)
         }
-        Ok(_) => Reply::error(503).with("Retry-After", "1"),
+        Ok(_) => Reply::error(503),
         Err(_) => Reply::error(404),
     }
 }
