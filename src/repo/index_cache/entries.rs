@@ -104,8 +104,9 @@ impl Rows {
             }
         }
         self.out.flag(*deprecated);
-        self.out.number(annotations.len() as u64);
-        for (key, text) in annotations {
+        self.out.flag(annotations.is_some());
+        self.out.number(annotations.as_ref().map_or(0, IndexMap::len) as u64);
+        for (key, text) in annotations.iter().flatten() {
             self.text(key);
             self.text(text);
         }
@@ -196,11 +197,12 @@ impl Fields<'_, '_, '_> {
             metadata.maintainers.push(Maintainer { name, email, url });
         }
         metadata.deprecated = self.reader.flag()?;
+        let has_annotations = self.reader.flag()?;
         let mut annotations = IndexMap::new();
         for _ in 0..self.reader.count()? {
             annotations.insert(self.text()?, self.text()?);
         }
-        metadata.annotations = annotations;
+        metadata.annotations = Some(annotations).filter(|_| has_annotations);
         let has_type = self.reader.flag()?;
         metadata.chart_type = Some(self.text()?).filter(|_| has_type);
         for _ in 0..self.reader.count()? {

@@ -58,7 +58,13 @@ impl World {
     fn new(index: &str) -> Self {
         let keep = tempfile::tempdir().unwrap();
         let of = |name: &str| keep.path().join(name);
-        let paths = RepoPaths { config: of("r.yaml"), cache: of("cache"), content: of("content") };
+        let paths = RepoPaths {
+            config: of("r.yaml"),
+            cache: of("cache"),
+            content: of("content"),
+            credentials: of("config.json"),
+            registries: of("registries.yaml"),
+        };
         let world = World { _keep: keep, paths };
         fs::write_atomic(&world.index(), index.as_bytes(), false).unwrap();
         make_old(&world.index());
@@ -230,7 +236,7 @@ proptest! {
                 deprecated: flags[1],
                 ..Default::default()
             };
-            metadata.annotations.insert(texts[3].clone(), texts[4].clone());
+            metadata.annotations.get_or_insert_default().insert(texts[3].clone(), texts[4].clone());
             let version = crate::data::version::Version::parse(version).unwrap();
             Entry { metadata, urls: texts.clone(), created: texts[5].clone(), removed: flags[0], digest: texts[6].clone(), version }
         };

@@ -249,6 +249,9 @@ fn read_written(folder: &Path, stamp: Stamp) -> Option<Written> {
     fs::read(&folder.join("index.yaml"), INDEX_LIMIT).ok().map(|bytes| Written { stamp, bytes })
 }
 
+/// A stamp is a size and a time of modification, and does not tell when the file was last changed otherwise.
+pub(super) const UNTOLD: (i64, u32) = (0, 0);
+
 /// Makes a picture; archives that are `known` with the same size and time are not read.
 fn picture(
     folder: &Path,
@@ -268,6 +271,7 @@ fn picture(
         size: stamp.0,
         modified: stamp.1,
         modified_nanos: stamp.2,
+        changed: UNTOLD,
     };
     let found: Vec<fs::Entry> =
         seen.iter().filter(|(path, stamp)| !is_broken(path, stamp)).map(entry).collect();

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::catalog::UNTOLD;
 use super::snapshot::Stamp;
 use crate::repo::RepoError;
 use crate::repo::generate::{Archive, location};
@@ -44,7 +45,7 @@ fn read(path: &Path, url: &str) -> Option<BTreeMap<String, Archive>> {
         let Some(relative) = entry.urls.first().cloned() else { continue };
         let Some((size, seconds, nanos)) = head.files.get(&relative).copied() else { continue };
         let entry = Arc::new(Entry { urls: vec![location(url, &relative)], ..Arc::unwrap_or_clone(entry) });
-        known.insert(relative, Archive { size, modified: (seconds, nanos), entry });
+        known.insert(relative, Archive { size, modified: (seconds, nanos), changed: UNTOLD, entry });
     }
     Some(known)
 }
