@@ -90,8 +90,8 @@ fn from_a_folder_of_charts_to_a_release_and_back() {
          2 | [TIME] | deployed | hello-1.1.0 | 1.30 | Upgrade complete"
     );
     assert_eq!(say("rollback web 1"), "Rollback was a success! Happy Helming!\n");
-    let resources = "RESOURCES:\n==> v1/ConfigMap\nNAME | AGE\nweb-page | [AGE]\n\n==> v1/Service\nNAME | AGE\nweb | \
-                     [AGE]\n\n==> v1/Deployment\nNAME | AGE\nweb | [AGE]\n\n\n";
+    let resources = "RESOURCES:\n==> v1/ConfigMap\nNAME       AGE\nweb-page   [AGE]\n\n==> v1/Service\nNAME   AGE\nweb    \
+                     [AGE]\n\n==> v1/Deployment\nNAME   AGE\nweb    [AGE]\n\n\n";
     let age = Regex::new(r"\b\d+s\b").unwrap();
     assert_eq!(
         age.replace_all(&rows("status web"), "[AGE]"),
