@@ -10,7 +10,7 @@
 //!
 //! An index is read as JSON when it is JSON, else as YAML. A YAML index is cut into one piece per chart
 //! (`index/split.rs`), so that asking for one chart parses one chart, and reading all of them uses all processors.
-//! Who wants something of every chart takes it chart by chart ([`scan`]): the entries of one chart are dropped before
+//! Who wants something of every chart takes it chart by chart (`scan`): the entries of one chart are dropped before
 //! those of the next are read, so that memory grows with the text and not with what it says.
 //!
 //! Invariant: in a loaded [`Index`] every entry has passed the checks, and the versions of a chart stand newest first.

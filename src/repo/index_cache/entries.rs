@@ -132,7 +132,7 @@ impl Rows {
     }
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 pub(super) fn read(reader: &mut Reader<'_>) -> Option<Vec<Entry>> {
     let texts = Texts::read(reader)?;
     let count = reader.count()?;
