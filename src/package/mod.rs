@@ -14,6 +14,7 @@
 //! entries, a gzip header without time.
 
 mod error;
+pub mod media;
 pub mod provenance;
 
 use std::collections::HashSet;

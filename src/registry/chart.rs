@@ -6,10 +6,11 @@
 use indexmap::IndexMap;
 
 use super::manifest::{Descriptor, Document, Manifest, go_json};
-use super::{Client, Reference, RegistryError, media, upload};
+use super::{Client, Reference, RegistryError, upload};
 use crate::chart::Metadata;
 use crate::data::digest::Digest;
 use crate::data::time::{Time, Zone};
+use crate::package::media;
 
 /// Most indexes within indexes.
 const DEEPEST: usize = 4;

@@ -13,16 +13,15 @@ use super::session::{Action, Ask, Session, status};
 use super::{Reference, Registries, RegistryError};
 use crate::data::digest::Digest;
 use crate::diag::Diagnostic;
+use crate::package::media;
 use crate::sys::Host;
 use crate::sys::http::{Credentials, Http, HttpOptions};
 use crate::sys::secret::redact_url;
 
 /// Largest manifest, in bytes (the distribution specification's number).
 const MANIFEST_LIMIT: u64 = 4 << 20;
-/// What is accepted for a manifest: the four kinds of [`super::media`].
-const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, \
-     application/vnd.docker.distribution.manifest.v2+json, \
-     application/vnd.docker.distribution.manifest.list.v2+json";
+/// What is accepted for a manifest.
+const ACCEPTED: [&str; 4] = [media::MANIFEST, media::INDEX, media::DOCKER_MANIFEST, media::DOCKER_INDEX];
 
 /// How the user says that registries are reached.
 #[derive(Debug, Clone, Default)]
@@ -184,7 +183,8 @@ impl<'a> Client<'a> {
         };
         self.read(reference, |session| {
             let url = session.url(&format!("manifests/{target}"));
-            let accept = [("accept", ACCEPT)];
+            let accepted = ACCEPTED.join(", ");
+            let accept = [("accept", accepted.as_str())];
             let answer =
                 session.send(Action::Pull, &Ask { headers: &accept, ..Ask::get(&url, MANIFEST_LIMIT) })?;
             match answer.status {

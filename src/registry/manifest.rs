@@ -10,9 +10,10 @@
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
-use super::{RegistryError, media};
+use super::RegistryError;
 use crate::data::digest::Digest;
 use crate::data::{json, to_value};
+use crate::package::media;
 
 /// What a registry says of a blob or a manifest.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

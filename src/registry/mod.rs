@@ -23,7 +23,6 @@ mod credentials;
 mod error;
 mod helper;
 mod manifest;
-pub mod media;
 mod reference;
 mod session;
 mod settings;

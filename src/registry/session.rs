@@ -15,12 +15,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::RegistryError;
 use super::challenge::{self, Bearer, Challenge};
 use super::credentials::Login;
 use super::error::LOG_IN;
-use super::{RegistryError, media};
 use crate::data::base64;
 use crate::data::time::{Time, Zone};
+use crate::package::media;
 use crate::sys::http::{
     Call, CallMethod, ConnectionFailure, Http, HttpError, Response, percent_encode, same_origin,
 };

@@ -12,8 +12,9 @@
 
 use super::manifest::Descriptor;
 use super::session::{Action, Ask, Session, status};
-use super::{Manifest, RegistryError, media};
+use super::{Manifest, RegistryError};
 use crate::data::digest::Digest;
+use crate::package::media;
 use crate::sys::http::{CallMethod, Response, follow, same_origin};
 use crate::sys::secret::redact_url;
 

@@ -5,10 +5,9 @@
 use p256::ecdsa::signature::Signer;
 use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey};
 use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey};
-use rsa::rand_core::{CryptoRng, Error, RngCore};
 use rsa::signature::SignatureEncoding;
 
-use crate::sys::Random;
+use crate::sys::stream::{RngCore, Stream};
 
 use super::der::{self, Oid};
 
@@ -28,41 +27,12 @@ pub(super) enum PrivateKey {
     Ed25519(Box<ed25519_dalek::SigningKey>),
 }
 
-/// A stream of bytes from a seed, as the libraries want their randomness.
-struct Stream(Random);
-
-impl RngCore for Stream {
-    fn next_u32(&mut self) -> u32 {
-        let mut bytes = [0; 4];
-        self.fill_bytes(&mut bytes);
-        u32::from_le_bytes(bytes)
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        let mut bytes = [0; 8];
-        self.fill_bytes(&mut bytes);
-        u64::from_le_bytes(bytes)
-    }
-
-    fn fill_bytes(&mut self, buffer: &mut [u8]) {
-        // A seeded stream does not fail.
-        let _ = self.0.fill(buffer);
-    }
-
-    fn try_fill_bytes(&mut self, buffer: &mut [u8]) -> Result<(), Error> {
-        self.fill_bytes(buffer);
-        Ok(())
-    }
-}
-
-impl CryptoRng for Stream {}
-
 type Outcome<T> = Result<T, String>;
 
 impl PrivateKey {
     /// A new key.
     pub(super) fn generate(algorithm: Algorithm, seed: Vec<u8>) -> Outcome<Self> {
-        let mut stream = Stream(Random::seeded(seed));
+        let mut stream = Stream::seeded(seed);
         Ok(match algorithm {
             Algorithm::Rsa(bits) => PrivateKey::Rsa(Box::new(
                 rsa::RsaPrivateKey::new(&mut stream, bits).map_err(|e| e.to_string())?,
@@ -176,7 +146,7 @@ impl PrivateKey {
 
 /// A new DSA key of 2048 bits in the form of OpenSSL (`DSA PRIVATE KEY`), which nothing here signs with.
 pub(super) fn dsa_key(seed: Vec<u8>) -> Vec<u8> {
-    let mut stream = Stream(Random::seeded(seed));
+    let mut stream = Stream::seeded(seed);
     let components = dsa::Components::generate(&mut stream, dsa::KeySize::DSA_2048_256);
     let key = dsa::SigningKey::generate(&mut stream, components);
     let public = key.verifying_key();

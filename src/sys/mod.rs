@@ -15,6 +15,7 @@ pub mod parallel;
 pub mod process;
 pub mod secret;
 pub mod staged;
+pub mod stream;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

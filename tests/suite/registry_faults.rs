@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use bowline::chart::Metadata;
 use bowline::data::digest::Digest;
+use bowline::package::media;
 use bowline::registry::{
-    Access, ChartUpload, Client, Pulled, Pushed, Reference, Registries, RegistryError, Wanted, choose, media,
-    pull, push, versions,
+    Access, ChartUpload, Client, Pulled, Pushed, Reference, Registries, RegistryError, Wanted, choose, pull,
+    push, versions,
 };
 use bowline::sys::http::{Credentials, HttpError};
 use bowline::sys::{Host, Secret};

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,7 +13,7 @@ use bowline::package::{PackOptions, pack};
 use bowline::repo::serve::{ServeOptions, Server};
 use bowline::sys::{Clock, Dirs, Host, Random};
 
-use crate::support::helm::helm;
+use crate::support::helm::{helm, helm_at_home};
 
 /// Only a server that hangs takes as long as this; less than the 15 seconds after which it closes idle connections anyway.
 const HANG: Duration = Duration::from_secs(12);
@@ -445,17 +444,7 @@ fn helm_adds_searches_and_pulls_from_our_server() {
     let server = Running::of(&folder);
     let home = keep.path().join("home");
     std::fs::create_dir_all(&home).unwrap();
-    let run = |arguments: &[&str]| {
-        let output = Command::new(&helm)
-            .args(arguments)
-            .env_clear()
-            .env("HOME", &home)
-            .current_dir(&home)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
+    let run = |arguments: &[&str]| helm_at_home(&helm, &home, arguments).0;
     assert_eq!(run(&["repo", "add", "ours", &server.url]), "\"ours\" has been added to your repositories\n");
     run(&["repo", "update"]);
     let found: serde_json::Value =

@@ -1,36 +1,12 @@
 //! The server as a registry: the API on raw sockets, and Helm as the client, over the same charts as the index.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
 use bowline::data::digest::Digest;
 use bowline::repo::serve::ServeOptions;
 use serde_json::{Value, json};
 
-use crate::serving::{Answer, Running, chart, host};
-use crate::serving_uploads::{archive, writable};
-use crate::support::helm::helm;
-
-fn folder() -> (tempfile::TempDir, PathBuf) {
-    let outside = tempfile::tempdir().unwrap();
-    let inside = outside.path().join("charts");
-    std::fs::create_dir_all(&inside).unwrap();
-    (outside, inside)
-}
-
-fn start(outside: &Path, options: &ServeOptions) -> Running {
-    Running::start(&host(outside), options)
-}
-
-fn send(server: &Running, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
-    let mut request = format!(
-        "{method} {path} HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n{headers}Connection: close\r\n\r\n",
-        body.len()
-    )
-    .into_bytes();
-    request.extend_from_slice(body);
-    Answer::parse(&server.raw(request))
-}
+use crate::serving::{Answer, Running, chart};
+use crate::serving_uploads::{archive, folder, send, start, writable};
+use crate::support::helm::{helm, helm_at_home};
 
 fn code(answer: &Answer) -> (u16, String) {
     (answer.status, answer.json()["errors"][0]["code"].as_str().unwrap_or_default().to_string())
@@ -254,15 +230,8 @@ fn helm_pushes_and_pulls() {
     let web = archive("web", "1.2.0+b.1");
     std::fs::write(home.join("pushed.tgz"), &web).unwrap();
     let run = |arguments: &[&str]| {
-        let output = Command::new(&helm)
-            .args(arguments)
-            .env_clear()
-            .env("HOME", &home)
-            .current_dir(&home)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+        let (out, err) = helm_at_home(&helm, &home, arguments);
+        out + &err
     };
     let charts = format!("oci://{}/charts", server.address);
     let told = run(&["push", "pushed.tgz", &charts, "--plain-http"]);

@@ -3,13 +3,12 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use bowline::repo::serve::ServeOptions;
 
 use crate::serving::{Answer, Running, chart, host};
-use crate::support::helm::helm;
+use crate::support::helm::{helm, helm_at_home};
 
 /// `secret`, hashed with bcrypt at its least cost.
 const HASH: &str = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
@@ -27,18 +26,18 @@ pub(crate) fn archive(name: &str, version: &str) -> Vec<u8> {
 }
 
 /// A folder that does not hold the caches of its server.
-fn folder() -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn folder() -> (tempfile::TempDir, PathBuf) {
     let outside = tempfile::tempdir().unwrap();
     let inside = outside.path().join("charts");
     std::fs::create_dir_all(&inside).unwrap();
     (outside, inside)
 }
 
-fn start(outside: &Path, options: &ServeOptions) -> Running {
+pub(crate) fn start(outside: &Path, options: &ServeOptions) -> Running {
     Running::start(&host(outside), options)
 }
 
-fn send(server: &Running, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+pub(crate) fn send(server: &Running, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
     let mut request = format!(
         "{method} {path} HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n{headers}Connection: close\r\n\r\n",
         body.len()
@@ -451,17 +450,7 @@ fn helm_uses_a_tenant_as_a_user() {
         format!("apiVersion: v2\nname: app\nversion: 0.1.0\ndependencies:\n- {{name: web, version: ^1.0.0, repository: {}/org}}\n", server.url),
     )
     .unwrap();
-    let run = |arguments: &[&str]| {
-        let output = Command::new(&helm)
-            .args(arguments)
-            .env_clear()
-            .env("HOME", &home)
-            .current_dir(&home)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    };
+    let run = |arguments: &[&str]| helm_at_home(&helm, &home, arguments).0;
     run(&["repo", "add", "org", &format!("{}/org", server.url), "--username", "ann", "--password", "secret"]);
     run(&["repo", "update"]);
     run(&["dependency", "update", "app"]);

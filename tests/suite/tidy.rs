@@ -36,7 +36,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("p256", &["sprig/"]),
     ("pgp", &["package/provenance"]),
     ("pulldown_cmark", &["repo/serve"]),
-    ("rand_core", &["package/provenance"]),
+    ("rand_core", &["sys/stream"]),
     ("reqwest", &["cluster/kube/", "sys/http"]),
     ("rpassword", &["cli/ui"]),
     ("rsa", &["package/provenance", "sprig/"]),

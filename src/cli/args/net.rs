@@ -1,6 +1,6 @@
 //! How to reach a chart repository: credentials and TLS material.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -34,14 +34,15 @@ pub struct NetArgs {
     pub plain_http: bool,
 }
 
+/// The path of a file as [`FetchOptions`] has it, from the working folder; empty when none is given.
+pub fn from_working_folder(session: &Session, path: Option<&Path>) -> String {
+    path.map(|path| session.host.resolve(path).to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 impl NetArgs {
     /// How the flags say that a repository is reached, paths from the working folder; which chart is still to be said.
     pub fn resolve(&self, session: &Session, pass_credentials: bool) -> FetchOptions {
-        let path = |path: &Option<PathBuf>| {
-            path.as_ref()
-                .map(|path| session.host.resolve(path).to_string_lossy().into_owned())
-                .unwrap_or_default()
-        };
+        let path = |path: &Option<PathBuf>| from_working_folder(session, path.as_deref());
         FetchOptions {
             username: self.username.clone().unwrap_or_default(),
             password: Secret::new(self.password.clone().unwrap_or_default()),

@@ -55,6 +55,29 @@ pub struct FoundChart {
     pub description: String,
 }
 
+/// What a search found, as a table of texts or as it is.
+fn findings<R: Serialize, const N: usize>(
+    rows: &[R],
+    format: Format,
+    column_width: usize,
+    paint: Paint,
+    names: &[&str],
+    texts: impl Fn(&R) -> [&str; N],
+) -> Result<String, Failure> {
+    if format != Format::Table {
+        return structured(&rows, format);
+    }
+    if rows.is_empty() {
+        return Ok("No results found\n".to_string());
+    }
+    let mut table = Table::new().column_width(column_width);
+    table.header(names, None);
+    for row in rows {
+        table.row(texts(row).into_iter().take(names.len()).map(Cell::from));
+    }
+    Ok(table.draw(paint))
+}
+
 /// `search repo`.
 ///
 /// # Errors
@@ -65,19 +88,10 @@ pub fn found(
     column_width: usize,
     paint: Paint,
 ) -> Result<String, Failure> {
-    if format != Format::Table {
-        return structured(&rows, format);
-    }
-    if rows.is_empty() {
-        return Ok("No results found\n".to_string());
-    }
-    let mut table = Table::new().column_width(column_width);
-    table.header(&["NAME", "CHART VERSION", "APP VERSION", "DESCRIPTION"], None);
-    for row in rows {
-        let texts = [&row.name, &row.version, &row.app_version, &row.description];
-        table.row(texts.map(|text| Cell::from(text.as_str())));
-    }
-    Ok(table.draw(paint))
+    let names = ["NAME", "CHART VERSION", "APP VERSION", "DESCRIPTION"];
+    findings(rows, format, column_width, paint, &names, |row| {
+        [&row.name, &row.version, &row.app_version, &row.description]
+    })
 }
 
 /// A version of a chart in a registry.
@@ -99,18 +113,7 @@ pub fn versions(
     column_width: usize,
     paint: Paint,
 ) -> Result<String, Failure> {
-    if format != Format::Table {
-        return structured(&rows, format);
-    }
-    if rows.is_empty() {
-        return Ok("No results found\n".to_string());
-    }
-    let mut table = Table::new().column_width(column_width);
-    table.header(&["NAME", "CHART VERSION"], None);
-    for row in rows {
-        table.row([row.name.as_str().into(), row.version.as_str().into()]);
-    }
-    Ok(table.draw(paint))
+    findings(rows, format, column_width, paint, &["NAME", "CHART VERSION"], |row| [&row.name, &row.version])
 }
 
 /// A chart found in a catalogue.
@@ -148,23 +151,11 @@ pub fn found_in_hub(
     show_repository: bool,
     paint: Paint,
 ) -> Result<String, Failure> {
-    if format != Format::Table {
-        return structured(&rows, format);
-    }
-    if rows.is_empty() {
-        return Ok("No results found\n".to_string());
-    }
-    let mut names = vec!["URL", "CHART VERSION", "APP VERSION", "DESCRIPTION"];
-    if show_repository {
-        names.push("REPO URL");
-    }
-    let mut table = Table::new().column_width(column_width);
-    table.header(&names, None);
-    for row in rows {
-        let texts = [&row.url, &row.version, &row.app_version, &row.description, &row.repository.url];
-        table.row(texts.into_iter().take(names.len()).map(|text| Cell::from(text.as_str())));
-    }
-    Ok(table.draw(paint))
+    let names = ["URL", "CHART VERSION", "APP VERSION", "DESCRIPTION", "REPO URL"];
+    let shown = if show_repository { &names[..] } else { &names[..4] };
+    findings(rows, format, column_width, paint, shown, |row| {
+        [&row.url, &row.version, &row.app_version, &row.description, &row.repository.url]
+    })
 }
 
 /// A dependency and whether it is there.

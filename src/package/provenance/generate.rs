@@ -15,10 +15,10 @@ use pgp::ser::Serialize;
 use pgp::types::{
     KeyDetails, KeyVersion, PacketHeaderVersion, Password, S2kParams, SignedUser, StringToKey, Tag, Timestamp,
 };
-use rand_core::RngCore;
 use zeroize::Zeroizing;
 
-use super::{Entropy, ProvenanceError};
+use super::{ProvenanceError, entropy};
+use crate::sys::stream::{RngCore, Stream};
 use crate::sys::{Random, Secret};
 
 /// How often the passphrase is hashed, in OpenPGP's code for it: 16 MiB, a tenth of a second.
@@ -74,14 +74,14 @@ pub fn generate(key: &NewKey, now: SystemTime, random: &Random) -> Result<Genera
     if key.name.chars().any(char::is_control) {
         return bad_name("it has control characters");
     }
-    let mut entropy = Entropy::draw(random)?;
+    let mut entropy = entropy(random)?;
     let failed = |error: &dyn std::fmt::Display| ProvenanceError::OpenPgp { reason: error.to_string() };
     let moment = Timestamp::try_from(now).map_err(|error| failed(&error))?;
     let secret = make(key, moment, &mut entropy).map_err(|error| failed(&error))?;
     written(&secret, key.armor).map_err(|error| failed(&error))
 }
 
-fn make(key: &NewKey, moment: Timestamp, entropy: &mut Entropy) -> pgp::errors::Result<SignedSecretKey> {
+fn make(key: &NewKey, moment: Timestamp, entropy: &mut Stream) -> pgp::errors::Result<SignedSecretKey> {
     let kind = match key.algorithm {
         Algorithm::Ed25519 => KeyType::Ed25519Legacy,
         Algorithm::Rsa(bits) => KeyType::Rsa(bits),

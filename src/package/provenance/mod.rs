@@ -35,9 +35,9 @@ pub use signer::Signer;
 pub use verify::{SignedBy, Verified, verify};
 
 use pgp::types::{Fingerprint, KeyDetails};
-use rand_core::{CryptoRng, RngCore};
 
 use crate::sys::Random;
+use crate::sys::stream::Stream;
 
 /// Largest provenance file, in bytes.
 pub const LIMIT: u64 = 1 << 20;
@@ -46,41 +46,11 @@ pub const EXTENSION: &str = ".prov";
 
 /// A stream of random bytes from one seed of the host. The seed is drawn first, so that a source that fails is an error and
 /// never a key that others can guess.
-struct Entropy(Random);
-
-impl Entropy {
-    fn draw(random: &Random) -> Result<Self, ProvenanceError> {
-        let mut seed = zeroize::Zeroizing::new([0; 32]);
-        random.fill(&mut seed[..]).map_err(|source| ProvenanceError::Random { source })?;
-        Ok(Entropy(Random::seeded(&seed[..])))
-    }
+fn entropy(random: &Random) -> Result<Stream, ProvenanceError> {
+    let mut seed = zeroize::Zeroizing::new([0; 32]);
+    random.fill(&mut seed[..]).map_err(|source| ProvenanceError::Random { source })?;
+    Ok(Stream::seeded(&seed[..]))
 }
-
-impl RngCore for Entropy {
-    fn next_u32(&mut self) -> u32 {
-        let mut bytes = [0; 4];
-        self.fill_bytes(&mut bytes);
-        u32::from_le_bytes(bytes)
-    }
-
-    fn next_u64(&mut self) -> u64 {
-        let mut bytes = [0; 8];
-        self.fill_bytes(&mut bytes);
-        u64::from_le_bytes(bytes)
-    }
-
-    fn fill_bytes(&mut self, buffer: &mut [u8]) {
-        // A seeded stream does not fail.
-        let _ = self.0.fill(buffer);
-    }
-
-    fn try_fill_bytes(&mut self, buffer: &mut [u8]) -> Result<(), rand_core::Error> {
-        self.fill_bytes(buffer);
-        Ok(())
-    }
-}
-
-impl CryptoRng for Entropy {}
 
 /// A key's fingerprint as people compare it.
 fn fingerprint(key: &impl KeyDetails) -> String {

@@ -16,7 +16,7 @@ use pgp::types::{
 use super::error::KeyProblem;
 use super::keyring::Entity;
 use super::validity::{Part, parts};
-use super::{Entropy, Keyring, ProvenanceError, statement};
+use super::{Keyring, ProvenanceError, entropy, statement};
 use crate::package::{PackageError, Packed};
 use crate::sys::{Random, Secret};
 
@@ -141,7 +141,7 @@ fn clear_signed(
         let (kind, hash) = (SignatureType::Text, HashAlgorithm::Sha512);
         let mut config = match key.version() {
             KeyVersion::V6 => {
-                let entropy = Entropy::draw(random).map_err(std::io::Error::other)?;
+                let entropy = entropy(random).map_err(std::io::Error::other)?;
                 SignatureConfig::v6(entropy, kind, key.algorithm(), hash)?
             }
             _ => SignatureConfig::v4(kind, key.algorithm(), hash),

@@ -1,6 +1,6 @@
 //! Helm itself, which tests take as the oracle and as the other client of a cluster.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The program `helm4` or `helm3`, as `tests/servers/servers` installs them; `None`, with a line that says so, without it.
@@ -20,4 +20,15 @@ pub fn helm(generation: &str) -> Option<PathBuf> {
         super::skip::server_is_missing(&format!("there is no {generation}"));
     }
     found
+}
+
+/// Runs Helm with nothing but a home, which it works in, and returns what it says on standard output and standard error. It
+/// must succeed.
+pub fn helm_at_home(helm: &Path, home: &Path, arguments: &[&str]) -> (String, String) {
+    let output =
+        Command::new(helm).args(arguments).env_clear().env("HOME", home).current_dir(home).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{arguments:?}: {err}");
+    (out, err)
 }

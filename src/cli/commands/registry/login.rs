@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::host_of;
+use crate::cli::args::net::from_working_folder;
 use crate::cli::commands::{Body, Leaf, Run, Verb};
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::settings::Session;
@@ -68,10 +69,7 @@ const PASSWORD_LIMIT: u64 = 64 * 1024;
 impl LoginArgs {
     /// How the registry is reached.
     fn access(&self, session: &Session) -> FetchOptions {
-        let path = |path: &Option<PathBuf>| {
-            let path = path.as_ref().map(|path| session.host.resolve(path));
-            path.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
-        };
+        let path = |path: &Option<PathBuf>| from_working_folder(session, path.as_deref());
         FetchOptions {
             cert_file: path(&self.cert_file),
             key_file: path(&self.key_file),

@@ -8,20 +8,8 @@ use serde_json::{Value as Json, json};
 use crate::chart::Metadata;
 use crate::data::digest::Digest;
 use crate::data::to_value;
+use crate::package::media;
 use crate::repo::generate::Archive;
-
-/// A manifest: one chart.
-pub(super) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-/// A list of manifests.
-pub(super) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-/// The configuration of a chart: Chart.yaml as JSON.
-pub(super) const CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
-/// The archive of a chart.
-pub(super) const CHART: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
-/// The archive of a chart, as Helm called it while this was an experiment.
-pub(super) const OLD_CHART: &str = "application/tar+gzip";
-/// The provenance file of an archive.
-pub(super) const PROVENANCE: &str = "application/vnd.cncf.helm.chart.provenance.v1.prov";
 
 /// The configuration: Chart.yaml as JSON.
 pub(super) fn config(metadata: &Metadata) -> Vec<u8> {
@@ -36,17 +24,17 @@ pub(super) fn manifest(archive: &Archive, provenance: Option<&[u8]>) -> Vec<u8> 
     let metadata = &archive.entry.metadata;
     let config = config(metadata);
     let mut layers = vec![json!({
-        "mediaType": CHART,
+        "mediaType": media::CHART,
         "digest": format!("sha256:{}", archive.entry.digest),
         "size": archive.size,
     })];
-    layers.extend(provenance.map(|bytes| descriptor(PROVENANCE, bytes)));
+    layers.extend(provenance.map(|bytes| descriptor(media::PROVENANCE, bytes)));
     let mut annotations = serde_json::Map::new();
     for (name, text) in [
-        ("org.opencontainers.image.description", metadata.description.as_str()),
-        ("org.opencontainers.image.title", &*metadata.name),
-        ("org.opencontainers.image.url", metadata.home.as_str()),
-        ("org.opencontainers.image.version", metadata.version.as_str()),
+        (media::DESCRIPTION, metadata.description.as_str()),
+        (media::TITLE, &*metadata.name),
+        (media::URL, metadata.home.as_str()),
+        (media::VERSION, metadata.version.as_str()),
     ] {
         if !text.is_empty() {
             annotations.insert(name.to_string(), json!(text));
@@ -54,8 +42,8 @@ pub(super) fn manifest(archive: &Archive, provenance: Option<&[u8]>) -> Vec<u8> 
     }
     let manifest = json!({
         "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "config": descriptor(CONFIG, &config),
+        "mediaType": media::MANIFEST,
+        "config": descriptor(media::CHART_CONFIG, &config),
         "layers": layers,
         "annotations": annotations,
     });

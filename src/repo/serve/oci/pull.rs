@@ -10,6 +10,7 @@ use serde_json::json;
 use super::store::{self, Wanted, archives};
 use super::{Fault, Repository, chart, digits, tag_of};
 use crate::data::digest::sha256_hex;
+use crate::package::media;
 use crate::repo::serve::Shared;
 use crate::repo::serve::catalog::Catalog;
 use crate::repo::serve::reply::Reply;
@@ -99,7 +100,7 @@ pub(super) fn manifest(
     })?;
     let digest = sha256_hex(&bytes);
     // Helm leaves its type out of a manifest; nothing of another type is taken in.
-    Ok(Reply::bytes(head, chart::MANIFEST, bytes, &digest)
+    Ok(Reply::bytes(head, media::MANIFEST, bytes, &digest)
         .with("Docker-Content-Digest", &format!("sha256:{digest}")))
 }
 
@@ -156,6 +157,6 @@ pub(super) fn find(catalog: &Catalog, repository: &Repository, wanted: &str) -> 
 /// What refers to a manifest: nothing, since nothing but charts is taken in.
 pub(super) fn referrers(_: &Repository, digest: &str) -> Result<Reply, Fault> {
     digits(digest)?;
-    let index = json!({ "schemaVersion": 2, "mediaType": chart::INDEX, "manifests": [] });
-    Ok(Reply::plain(chart::INDEX, index.to_string()))
+    let index = json!({ "schemaVersion": 2, "mediaType": media::INDEX, "manifests": [] });
+    Ok(Reply::plain(media::INDEX, index.to_string()))
 }

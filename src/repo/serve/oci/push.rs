@@ -15,8 +15,9 @@ use serde_json::Value as Json;
 
 use super::pull::{Found, find, folder};
 use super::store::{self, MANIFEST_LIMIT, Wanted, archives};
-use super::{Fault, Repository, chart, digits, tag_of};
+use super::{Fault, Repository, digits, tag_of};
 use crate::data::digest::{Hasher, sha256_hex};
+use crate::package::media;
 use crate::repo::serve::Shared;
 use crate::repo::serve::body::Body;
 use crate::repo::serve::catalog::Catalog;
@@ -327,16 +328,17 @@ impl Parts {
         let invalid = |text: String| Fault(400, "MANIFEST_INVALID", text);
         let manifest: Json = serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))?;
         let config = &manifest["config"];
-        if config["mediaType"].as_str() != Some(chart::CONFIG) {
-            let text = format!("only charts are taken in: the configuration is to be {}", chart::CONFIG);
+        if config["mediaType"].as_str() != Some(media::CHART_CONFIG) {
+            let text =
+                format!("only charts are taken in: the configuration is to be {}", media::CHART_CONFIG);
             return Err(invalid(text));
         }
         let blob = |descriptor: &Json| digits(descriptor["digest"].as_str().unwrap_or(""));
         let (mut archive, mut provenance) = (None, None);
         for layer in manifest["layers"].as_array().into_iter().flatten() {
             let slot = match layer["mediaType"].as_str() {
-                Some(chart::CHART | chart::OLD_CHART) => &mut archive,
-                Some(chart::PROVENANCE) => &mut provenance,
+                Some(media::CHART | media::LEGACY_CHART) => &mut archive,
+                Some(media::PROVENANCE) => &mut provenance,
                 other => {
                     return Err(invalid(format!("{} is no layer of a chart", other.unwrap_or("nothing"))));
                 }

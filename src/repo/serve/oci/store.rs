@@ -10,6 +10,7 @@
 use std::path::PathBuf;
 
 use super::{Repository, tag_of};
+use crate::package::media;
 use crate::repo::generate::{Archive, WORK_FOLDER};
 use crate::repo::serve::catalog::Catalog;
 use crate::repo::serve::snapshot::Snapshot;
@@ -104,8 +105,8 @@ impl Wanted {
 pub(super) fn chart_layer(manifest: &[u8]) -> Option<String> {
     let manifest: serde_json::Value = serde_json::from_slice(manifest).ok()?;
     let layers = manifest.get("layers")?.as_array()?;
-    let layer = layers.iter().find(|layer| {
-        matches!(layer["mediaType"].as_str(), Some(super::chart::CHART | super::chart::OLD_CHART))
-    })?;
+    let layer = layers
+        .iter()
+        .find(|layer| matches!(layer["mediaType"].as_str(), Some(media::CHART | media::LEGACY_CHART)))?;
     super::digits(layer["digest"].as_str()?).ok()
 }
