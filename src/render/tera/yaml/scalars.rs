@@ -68,8 +68,8 @@ impl<'a> Pass<'a> {
         self.rest_of_line()
     }
 
-    /// The lines after a plain scalar that go on with it: deeper than its parent and neither comments, keys nor items.
-    /// Also where the last of them ends. Blank lines between them are empty lines.
+    /// The lines after a plain scalar that go on with it: deeper than its parent and neither comments nor keys. A dash
+    /// begins no item there. Also where the last of them ends. Blank lines between them are empty lines.
     fn continuation(&self, end: usize, parent: isize) -> (Vec<Line<'a>>, usize) {
         let mut lines = Vec::new();
         let mut last = end;
@@ -81,10 +81,8 @@ impl<'a> Pass<'a> {
             } else {
                 let first = line + self.indent(line);
                 let deeper = (first - line) as isize > parent;
-                let item = self.byte(first) == Some(b'-') && self.ends_word(first + 1);
                 let (stop_at, stop) = self.scan_plain(first, true);
                 if !deeper
-                    || item
                     || self.byte(first) == Some(b'#')
                     || stop == Stop::Colon
                     || self.is_document_marker(line)
