@@ -20,6 +20,7 @@ use super::error::ArchiveProblem;
 use super::load::Budget;
 use super::{ChartError, ChartFile};
 use crate::data::gzip::{self, GzipError, Inflater, is_gzip};
+use crate::sys::content::without_byte_order_mark;
 
 /// Bytes of headers and padding that an entry may cost beside its content: its own header, a long name, a pax header.
 const HEADER_ALLOWANCE: u64 = 4 * 1024;
@@ -136,7 +137,7 @@ impl Reading<'_> {
         let path = chart_path(&raw)?;
         let data = self.content(entry, &raw)?;
         let modified = modified(entry);
-        self.files.push(ChartFile { path: path.into(), data, modified });
+        self.files.push(ChartFile { path: path.into(), data: data.into(), modified });
         Ok(true)
     }
 
@@ -156,7 +157,7 @@ impl Reading<'_> {
         if data.len() as u64 != size {
             return Err(ArchiveProblem::CutOff { entry: raw.to_string() });
         }
-        Ok(super::load::without_byte_order_mark(data.into()))
+        Ok(without_byte_order_mark(data.into()))
     }
 
     fn link<R: Read>(
@@ -183,7 +184,7 @@ impl Reading<'_> {
         let links: HashMap<String, Option<String>> =
             self.links.iter().map(|link| (link.path.clone(), link.leads_to.clone())).collect();
         let data: HashMap<Arc<str>, Arc<[u8]>> =
-            self.files.iter().map(|file| (Arc::clone(&file.path), Arc::clone(&file.data))).collect();
+            self.files.iter().map(|file| (Arc::clone(&file.path), file.data.shared())).collect();
         for link in std::mem::take(&mut self.links) {
             let outside = || ArchiveProblem::Link { entry: link.entry.clone(), target: link.target.clone() };
             let mut at = link.leads_to.as_deref();
@@ -197,7 +198,7 @@ impl Reading<'_> {
             self.budget
                 .take_bytes(found.len() as u64)
                 .map_err(|_| ArchiveProblem::TooLarge { limit: self.budget.total_limit() })?;
-            let (path, data) = (link.path.as_str().into(), Arc::clone(found));
+            let (path, data) = (link.path.as_str().into(), Arc::clone(found).into());
             self.files.push(ChartFile { path, data, modified: link.modified });
         }
         Ok(())

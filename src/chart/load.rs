@@ -13,6 +13,7 @@ use super::document;
 use super::{Chart, ChartError, ChartFile, IgnoreRules, Lock, Metadata, archive, lock, validate};
 use crate::data::Value;
 use crate::diag::SourceFile;
+use crate::sys::content::{Content, Failures, without_byte_order_mark};
 use crate::sys::fs::{self, FsError, Kind};
 use crate::sys::parallel;
 
@@ -38,6 +39,9 @@ impl Default for Limits {
 
 /// From so many files on a second thread helps to read them: each costs some ten microseconds of the system's time.
 const MANY: usize = 64;
+
+/// Values of more bytes are read by a second thread, beside the subcharts.
+const LONG: usize = 32 << 10;
 
 /// A limit that a file goes over, with its value.
 #[derive(Debug, Clone, Copy)]
@@ -87,14 +91,6 @@ impl Budget {
     }
 }
 
-/// Bytes of a file without a byte order mark; hardly any has one, and then they are not copied.
-pub(super) fn without_byte_order_mark(data: Arc<[u8]>) -> Arc<[u8]> {
-    match data.strip_prefix(b"\xef\xbb\xbf") {
-        Some(rest) => rest.into(),
-        None => data,
-    }
-}
-
 /// Which apiVersions a Chart.yaml may have. Helm asks only of the chart that a command names, not of its subcharts, and not
 /// when it lints.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -103,12 +99,30 @@ enum ApiVersions {
     Any,
 }
 
+/// When the files of a folder are read that only a template can ask for, and hardly any does: those outside of templates/
+/// and without a meaning of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// With the chart.
+    AtOnce,
+    /// When somebody looks at them. Whoever makes something of such a chart asks [`Chart::check_read`] at the end.
+    WhenLookedAt,
+}
+
 /// Loads a chart from a folder or an archive.
 ///
 /// # Errors
 /// Nothing is at the path, it is no chart, or the chart is not valid.
 pub fn load(path: &Path, limits: &Limits) -> Result<Chart, ChartError> {
-    load_path(path, limits, ApiVersions::Known)
+    load_with(path, limits, Reading::AtOnce)
+}
+
+/// As [`load`], with a say in when files are read.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_with(path: &Path, limits: &Limits, reading: Reading) -> Result<Chart, ChartError> {
+    load_path(path, limits, ApiVersions::Known, reading)
 }
 
 /// As [`load`], with whatever apiVersion.
@@ -116,10 +130,15 @@ pub fn load(path: &Path, limits: &Limits) -> Result<Chart, ChartError> {
 /// # Errors
 /// As [`load`].
 pub fn load_of_any_version(path: &Path, limits: &Limits) -> Result<Chart, ChartError> {
-    load_path(path, limits, ApiVersions::Any)
+    load_path(path, limits, ApiVersions::Any, Reading::AtOnce)
 }
 
-fn load_path(path: &Path, limits: &Limits, versions: ApiVersions) -> Result<Chart, ChartError> {
+fn load_path(
+    path: &Path,
+    limits: &Limits,
+    versions: ApiVersions,
+    reading: Reading,
+) -> Result<Chart, ChartError> {
     let name = path.display().to_string();
     match fs::kind(path) {
         Kind::Missing => Err(ChartError::NotFound { path: name }),
@@ -132,8 +151,10 @@ fn load_path(path: &Path, limits: &Limits, versions: ApiVersions) -> Result<Char
         }
         Kind::Folder => {
             let mut budget = Budget::new(limits);
-            let files = read_folder(path, &mut budget)?;
-            assemble(name, files, &mut budget, 0, versions)
+            let later = (reading == Reading::WhenLookedAt).then(Failures::default);
+            let files = read_folder(path, &mut budget, later.as_ref())?;
+            let chart = assemble(name, files, &mut budget, 0, versions)?;
+            Ok(Chart { unread: later.unwrap_or_default(), ..chart })
         }
     }
 }
@@ -168,7 +189,7 @@ pub fn from_archive(name: &str, bytes: &[u8], limits: &Limits) -> Result<Chart, 
 pub fn from_files(name: &str, files: Vec<ChartFile>, limits: &Limits) -> Result<Chart, ChartError> {
     let mut budget = Budget::new(limits);
     for file in &files {
-        charge(name, &file.path, file.data.len() as u64, &mut budget)?;
+        charge(name, &file.path, file.data.size(), &mut budget)?;
     }
     assemble(name.to_string(), files, &mut budget, 0, ApiVersions::Any)
 }
@@ -188,14 +209,14 @@ pub fn read_archive(bytes: &[u8], limits: &Limits) -> Result<Vec<ChartFile>, Cha
 /// The bytes are no chart archive, or its Chart.yaml is not valid.
 pub fn metadata_of_archive(bytes: &[u8], limits: &Limits) -> Result<Metadata, ChartError> {
     let name = "archive";
-    let mut seen = None;
+    let mut seen: Option<(Content, _)> = None;
     let mut until_found = |file: &ChartFile| {
         if &*file.path != "Chart.yaml" {
             return true;
         }
         let read = read_chart_yaml(name, file);
         let is_v2 = read.as_ref().is_ok_and(|(metadata, _)| metadata.api_version == "v2");
-        seen = Some((Arc::clone(&file.data), read));
+        seen = Some((file.data.clone(), read));
         !is_v2
     };
     let files = match archive::read_start(bytes, &mut Budget::new(limits), &mut until_found) {
@@ -205,7 +226,7 @@ pub fn metadata_of_archive(bytes: &[u8], limits: &Limits) -> Result<Metadata, Ch
     let find = |path: &str| files.iter().rev().find(|file| &*file.path == path);
     let chart_yaml = find("Chart.yaml").ok_or_else(|| ChartError::NoChartYaml { chart: name.to_string() })?;
     let (mut metadata, source) = match seen {
-        Some((data, read)) if Arc::ptr_eq(&data, &chart_yaml.data) => read?,
+        Some((data, read)) if std::ptr::eq(&*data, &*chart_yaml.data) => read?,
         // A link became Chart.yaml after all entries were read.
         _ => read_chart_yaml(name, chart_yaml)?,
     };
@@ -239,8 +260,25 @@ fn charge(chart: &str, path: &str, size: u64, budget: &mut Budget) -> Result<(),
     })
 }
 
-/// Reads the files of a chart's folder that .helmignore leaves in.
-fn read_folder(root: &Path, budget: &mut Budget) -> Result<Vec<ChartFile>, ChartError> {
+/// Whether a file has a meaning in the chart, or in one below its charts/: all others are only there to be asked for.
+fn has_a_meaning(path: &str) -> bool {
+    let mut own = path;
+    while let Some((_, below)) = own.strip_prefix("charts/").and_then(|rest| rest.split_once('/')) {
+        own = below;
+    }
+    own.starts_with("templates/")
+        || own.starts_with("charts/")
+        || matches!(own, "Chart.yaml" | "values.yaml" | "values.schema.json" | "requirements.yaml")
+        || matches!(own, lock::CHART_LOCK | lock::REQUIREMENTS_LOCK)
+}
+
+/// Reads the files of a chart's folder that .helmignore leaves in; those without a meaning of their own when they are
+/// looked at, where `later` can take what goes wrong then.
+fn read_folder(
+    root: &Path,
+    budget: &mut Budget,
+    later: Option<&Failures>,
+) -> Result<Vec<ChartFile>, ChartError> {
     let name = root.display().to_string();
     let ignore_file = root.join(".helmignore");
     let rules = match fs::kind(&ignore_file) {
@@ -257,7 +295,7 @@ fn read_folder(root: &Path, budget: &mut Budget) -> Result<Vec<ChartFile>, Chart
         FsError::TooLarge { .. } => ChartError::TooManyFiles { chart: name.clone(), limit: most },
         other => ChartError::Fs(other),
     })?;
-    let mut wanted = Vec::with_capacity(entries.len());
+    let (mut wanted, mut files) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
     for entry in entries {
         match entry.kind {
             Kind::Folder => continue,
@@ -265,14 +303,23 @@ fn read_folder(root: &Path, budget: &mut Budget) -> Result<Vec<ChartFile>, Chart
             _ => return Err(ChartError::Irregular { path: entry.path }),
         }
         charge(&name, &entry.relative, entry.size, budget)?;
-        wanted.push(entry);
+        match later {
+            Some(failures) if !has_a_meaning(&entry.relative) => {
+                let data = Content::later(entry.path, entry.size, failures);
+                files.push(ChartFile { path: entry.relative.into(), data, modified: entry.modified });
+            }
+            _ => wanted.push(entry),
+        }
     }
-    let read = |entry: &fs::Entry| {
+    let read = |entry: &fs::Entry| -> Result<ChartFile, ChartError> {
         // A file that has grown since it was counted is refused.
-        let data = without_byte_order_mark(fs::read_shared(&entry.path, entry.size)?);
+        let data = without_byte_order_mark(fs::read_shared(&entry.path, entry.size)?).into();
         Ok(ChartFile { path: entry.relative.as_str().into(), data, modified: entry.modified })
     };
-    parallel::map(&wanted, wanted.len() > MANY, read).into_iter().collect()
+    for file in parallel::map(&wanted, wanted.len() > MANY, read) {
+        files.push(file?);
+    }
+    Ok(files)
 }
 
 /// Reads Chart.yaml without checking what it says.
@@ -337,7 +384,7 @@ impl Routed {
                 "Chart.yaml" => routed.chart_yaml = Some(file),
                 lock::CHART_LOCK => routed.lock = Some(file),
                 "values.yaml" => routed.values = Some(file),
-                "values.schema.json" => routed.schema = Some(file.data),
+                "values.schema.json" => routed.schema = Some(file.data.shared()),
                 "requirements.yaml" => routed.requirements = Some(file),
                 lock::REQUIREMENTS_LOCK => {
                     // Chart.lock sorts before it and wins.
@@ -386,10 +433,17 @@ fn assemble(
     };
     let values_yaml =
         routed.values.as_ref().map(|file| document::source(&name, &file.path, &file.data)).transpose()?;
-    let values = values_yaml
-        .as_ref()
-        .map_or_else(|| Ok(Value::map()), |file| document::values("values.yaml", file))?;
-    let subcharts = subcharts(&name, &metadata.name, routed.subcharts, budget, depth)?;
+    let is_long = values_yaml.as_ref().is_some_and(|file| file.text().len() > LONG);
+    let (values, subcharts) = parallel::both(
+        is_long,
+        || {
+            values_yaml
+                .as_ref()
+                .map_or_else(|| Ok(Value::map()), |file| document::values("values.yaml", file))
+        },
+        || subcharts(&name, &metadata.name, routed.subcharts, budget, depth),
+    );
+    let (values, subcharts) = (values?, subcharts?);
     Ok(Chart {
         metadata,
         chart_yaml,
@@ -401,6 +455,7 @@ fn assemble(
         files: routed.files,
         raw: routed.raw,
         subcharts,
+        unread: Failures::default(),
     })
 }
 

@@ -25,13 +25,15 @@ use std::sync::Arc;
 pub use error::{ArchiveProblem, ChartError};
 pub use ignore::IgnoreRules;
 pub use load::{
-    Limits, from_archive, from_files, load, load_of_any_version, metadata_of_archive, read_archive, unpack,
+    Limits, Reading, from_archive, from_files, load, load_of_any_version, load_with, metadata_of_archive,
+    read_archive, unpack,
 };
 pub use metadata::{Dependency, Maintainer, Metadata};
 pub use validate::is_version;
 
 use crate::data::Value;
 use crate::diag::{Diagnostic, SourceFile};
+use crate::sys::content::{Content, Failures};
 
 /// One file of a chart.
 #[derive(Debug, Clone)]
@@ -39,7 +41,7 @@ pub struct ChartFile {
     /// Path below the chart's folder, parts joined by `/`: `templates/deployment.yaml`, `crds/a.yaml`.
     pub path: Arc<str>,
     /// Its bytes, without a leading byte order mark.
-    pub data: Arc<[u8]>,
+    pub data: Content,
     /// Time of its last change, Unix seconds; 0 when unknown.
     pub modified: i64,
 }
@@ -90,6 +92,8 @@ pub struct Chart {
     pub raw: Vec<ChartFile>,
     /// The charts below charts/, sorted by path.
     pub subcharts: Vec<Chart>,
+    /// What could not be read of files that are read when they are looked at.
+    pub unread: Failures,
 }
 
 impl Chart {
@@ -106,7 +110,17 @@ impl Chart {
             files: Vec::new(),
             raw: Vec::new(),
             subcharts: Vec::new(),
+            unread: Failures::default(),
         }
+    }
+
+    /// Whether all files that were looked at could be read: to be asked before anything made of a chart goes out that was
+    /// loaded with [`Reading::WhenLookedAt`].
+    ///
+    /// # Errors
+    /// One could not; to whoever looked it seemed empty.
+    pub fn check_read(&self) -> Result<(), ChartError> {
+        Ok(self.unread.check()?)
     }
 
     /// The chart's name, or its alias once dependencies were processed.

@@ -3,9 +3,10 @@
 //! Invariant: nothing is decided here; what `args` and `settings` resolved is only carried on.
 
 use std::ops::Deref;
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::error::Failure;
+use super::error::{Exit, Failure};
 use super::interrupt::Interrupt;
 use super::progress::Shown;
 use super::settings::{ChosenStore, Compat, Session, Settings};
@@ -17,11 +18,13 @@ use crate::ops::repo::Repository;
 use crate::ops::{Context, Event, OpsError, Progress};
 use crate::release::Driver;
 use crate::repo::config::RepoPaths;
+use crate::sys::Host;
+use crate::sys::transfers::{Watch, Watched};
 use crate::values;
 
 /// Lets the caller of a verb hear of each event before it is shown.
 struct Heard<'a> {
-    shown: &'a Shown<'a>,
+    shown: &'a Shown,
     also: &'a dyn Fn(&Event),
 }
 
@@ -68,7 +71,7 @@ impl Session<'_> {
         run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,
     ) -> Result<T, Failure> {
         // What follows it may be the verb that the user asked for, so that only a failure is an end.
-        self.told(&AtomicBool::new(false), &|_| (), run, false)
+        self.told(&Arc::default(), &|_| (), run, false)
     }
 
     /// Runs a verb that changes something: Ctrl-C stops it between two steps, with its record closed.
@@ -89,7 +92,7 @@ impl Session<'_> {
     /// What the verb fails with.
     pub fn with_flag<T>(
         &self,
-        interrupted: &AtomicBool,
+        interrupted: &Arc<AtomicBool>,
         run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,
     ) -> Result<T, Failure> {
         self.told(interrupted, &|_| (), run, true)
@@ -110,21 +113,27 @@ impl Session<'_> {
 
     fn told<T>(
         &self,
-        interrupted: &AtomicBool,
+        interrupted: &Arc<AtomicBool>,
         also: &dyn Fn(&Event),
         run: impl FnOnce(&Context<'_>) -> Result<T, OpsError>,
         success_is_end: bool,
     ) -> Result<T, Failure> {
         let paths = self.settings.repo_paths();
-        let shown = Shown::new(self.ui, self.host, self.progress);
+        let shown = Arc::new(Shown::new(self.ui, self.host, self.progress, Arc::clone(interrupted)));
         let heard = Heard { shown: &shown, also };
-        let context = Context { host: self.host, paths: &paths, progress: &heard, interrupted };
+        let watch: Arc<dyn Watch> = shown.clone();
+        let host = Host { watched: Watched::by(watch), ..self.host.clone() };
+        let context = Context { host: &host, paths: &paths, progress: &heard, interrupted };
         let result = run(&context);
         match result.as_ref().err() {
             None if !success_is_end => shown.clear(),
             error => shown.finish(error),
         }
-        result.map_err(Failure::of_verb)
+        result.map_err(|error| {
+            let failure = Failure::of_verb(error);
+            // Whatever it was in the middle of, it ended because the user asked.
+            if interrupted.load(Ordering::Relaxed) { failure.exit(Exit::Interrupted) } else { failure }
+        })
     }
 
     /// Opens the store that a reading command looks at.

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::{Failure, output_failure};
 use super::parse;
@@ -194,9 +194,10 @@ impl State {
     }
 }
 
-/// The printer of one run.
+/// The printer of one run; clones print to the same place.
+#[derive(Clone)]
 pub struct Ui {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     /// Colours of standard output.
     pub paint: Paint,
     /// Colours of standard error.
@@ -218,7 +219,7 @@ impl Ui {
             out_is_terminal: streams.out_is_terminal,
             in_is_terminal: streams.in_is_terminal,
             debug,
-            state: Mutex::new(State { streams, said: BTreeSet::new(), drawn: 0 }),
+            state: Arc::new(Mutex::new(State { streams, said: BTreeSet::new(), drawn: 0 })),
         }
     }
 

@@ -1,7 +1,8 @@
 //! A parsed template.
 //!
 //! Variables are slot numbers and functions are pointers, so execution looks nothing up by name. Every node knows its
-//! place; its text as Go's `String()` prints it is made only when an error needs it.
+//! place; its text as Go's `String()` prints it is made from the file
+//! only when an error needs it.
 //!
 //! Invariant: immutable after parsing and free of interior mutability, so it can be shared between threads.
 
@@ -23,7 +24,7 @@ pub struct Template {
     /// Name of the file's own template, which positions are given in.
     pub(super) file_name: Arc<str>,
     pub(super) file: Arc<SourceFile>,
-    pub(super) body: Vec<Node>,
+    pub(super) body: Box<[Node]>,
     /// How many variables it needs, with `$` as the first.
     pub(super) slots: usize,
 }
@@ -37,6 +38,11 @@ impl Template {
     /// The file that it stands in.
     pub fn file(&self) -> &Arc<SourceFile> {
         &self.file
+    }
+
+    /// A node of it as Go's `String()` prints it.
+    pub(super) fn written<'a>(&'a self, node: At<'a>) -> Written<'a> {
+        Written { source: self.file.text(), node }
     }
 
     /// Whether it holds nothing but space: such a body never replaces another one.
@@ -64,8 +70,8 @@ pub(super) enum Node {
 #[derive(Debug)]
 pub(super) struct Branch {
     pub(super) pipe: Pipe,
-    pub(super) body: Vec<Node>,
-    pub(super) otherwise: Option<Vec<Node>>,
+    pub(super) body: Box<[Node]>,
+    pub(super) otherwise: Option<Box<[Node]>>,
 }
 
 /// `{{ template "name" pipe }}`.
@@ -79,10 +85,10 @@ pub(super) struct Call {
 #[derive(Debug)]
 pub(super) struct Pipe {
     pub(super) span: Span,
-    pub(super) variables: Vec<Declared>,
+    pub(super) variables: Box<[Declared]>,
     /// `=` rather than `:=`.
     pub(super) assigns: bool,
-    pub(super) commands: Vec<Command>,
+    pub(super) commands: Box<[Command]>,
 }
 
 /// A variable that a pipeline sets.
@@ -98,7 +104,7 @@ pub(super) struct Command {
     pub(super) span: Span,
     /// Never empty.
     pub(super) first: Expr,
-    pub(super) rest: Vec<Expr>,
+    pub(super) rest: Box<[Expr]>,
 }
 
 #[derive(Debug)]
@@ -113,8 +119,8 @@ pub(super) enum ExprKind {
     Nil,
     Dot,
     Number(Box<Number>),
-    /// The value, and the literal as written.
-    Str(GoStr, Box<str>),
+    /// The value; the literal is what stands in the file.
+    Str(GoStr),
     Field(Box<[Arc<str>]>),
     Variable {
         slot: usize,
@@ -148,14 +154,22 @@ impl At<'_> {
     }
 }
 
-impl fmt::Display for At<'_> {
+/// A node as Go's `String()` prints it.
+#[derive(Clone, Copy)]
+pub(super) struct Written<'a> {
+    /// The text of the file, where the literals stand.
+    pub(super) source: &'a str,
+    pub(super) node: At<'a>,
+}
+
+impl fmt::Display for Written<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
+        match self.node {
             At::Nothing => Ok(()),
-            At::Pipe(pipe) => pipe.fmt(f),
-            At::Command(command) => command.fmt(f),
-            At::Expr(expr) => expr.fmt(f),
-            At::Call(call) => call.fmt(f),
+            At::Pipe(pipe) => self.pipe(f, pipe),
+            At::Command(command) => self.command(f, command),
+            At::Expr(expr) => self.expr(f, expr),
+            At::Call(call) => self.call(f, call),
         }
     }
 }
@@ -164,67 +178,63 @@ fn write_fields(f: &mut fmt::Formatter<'_>, fields: &[Arc<str>]) -> fmt::Result 
     fields.iter().try_for_each(|field| write!(f, ".{field}"))
 }
 
-impl fmt::Display for Expr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kind {
+impl Written<'_> {
+    fn expr(&self, f: &mut fmt::Formatter<'_>, expr: &Expr) -> fmt::Result {
+        match &expr.kind {
             ExprKind::Bool(flag) => write!(f, "{flag}"),
             ExprKind::Nil => f.write_str("nil"),
             ExprKind::Dot => f.write_str("."),
             ExprKind::Number(number) => f.write_str(&number.text),
-            ExprKind::Str(_, literal) => f.write_str(literal),
+            ExprKind::Str(_) => f.write_str(self.source.get(expr.span.range()).unwrap_or_default()),
             ExprKind::Field(fields) => write_fields(f, fields),
             ExprKind::Variable { name, fields, .. } => {
                 f.write_str(name)?;
                 write_fields(f, fields)
             }
             ExprKind::Chain(base, fields) => {
-                match &base.kind {
-                    ExprKind::Pipe(pipe) => write!(f, "({pipe})")?,
-                    _ => base.fmt(f)?,
-                }
+                self.argument(f, base)?;
                 write_fields(f, fields)
             }
             ExprKind::Func(func) => f.write_str(func.name),
-            ExprKind::Pipe(pipe) => pipe.fmt(f),
+            ExprKind::Pipe(pipe) => self.pipe(f, pipe),
         }
     }
-}
 
-impl fmt::Display for Command {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, arg) in std::iter::once(&self.first).chain(&self.rest).enumerate() {
-            if index > 0 {
-                f.write_str(" ")?;
-            }
-            match &arg.kind {
-                ExprKind::Pipe(pipe) => write!(f, "({pipe})")?,
-                _ => arg.fmt(f)?,
-            }
-        }
-        Ok(())
+    /// An expression beside others, where a pipeline needs its parentheses.
+    fn argument(&self, f: &mut fmt::Formatter<'_>, expr: &Expr) -> fmt::Result {
+        let ExprKind::Pipe(pipe) = &expr.kind else { return self.expr(f, expr) };
+        f.write_str("(")?;
+        self.pipe(f, pipe)?;
+        f.write_str(")")
     }
-}
 
-impl fmt::Display for Pipe {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, variable) in self.variables.iter().enumerate() {
+    fn command(&self, f: &mut fmt::Formatter<'_>, command: &Command) -> fmt::Result {
+        self.argument(f, &command.first)?;
+        command.rest.iter().try_for_each(|arg| {
+            f.write_str(" ")?;
+            self.argument(f, arg)
+        })
+    }
+
+    fn pipe(&self, f: &mut fmt::Formatter<'_>, pipe: &Pipe) -> fmt::Result {
+        for (index, variable) in pipe.variables.iter().enumerate() {
             write!(f, "{}{}", if index > 0 { ", " } else { "" }, variable.name)?;
         }
-        if !self.variables.is_empty() {
-            f.write_str(if self.assigns { " = " } else { " := " })?;
+        if !pipe.variables.is_empty() {
+            f.write_str(if pipe.assigns { " = " } else { " := " })?;
         }
-        for (index, command) in self.commands.iter().enumerate() {
-            write!(f, "{}{command}", if index > 0 { " | " } else { "" })?;
+        for (index, command) in pipe.commands.iter().enumerate() {
+            f.write_str(if index > 0 { " | " } else { "" })?;
+            self.command(f, command)?;
         }
         Ok(())
     }
-}
 
-impl fmt::Display for Call {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{{{template {}", quote(self.name.as_bytes()))?;
-        if let Some(pipe) = &self.pipe {
-            write!(f, " {pipe}")?;
+    fn call(&self, f: &mut fmt::Formatter<'_>, call: &Call) -> fmt::Result {
+        write!(f, "{{{{template {}", quote(call.name.as_bytes()))?;
+        if let Some(pipe) = &call.pipe {
+            f.write_str(" ")?;
+            self.pipe(f, pipe)?;
         }
         f.write_str("}}")
     }

@@ -103,7 +103,13 @@ impl<'t> Run<'t, '_, '_> {
         if command.rest.is_empty() && !has_last {
             return Ok(());
         }
-        Err(self.fail(format!("can't give argument to non-function {}", command.first)))
+        let text = self.written(&command.first);
+        Err(self.fail(format!("can't give argument to non-function {text}")))
+    }
+
+    /// An expression as Go prints it.
+    fn written(&self, expr: &Expr) -> String {
+        self.template.written(At::Expr(expr)).to_string()
     }
 
     fn variable(&self, slot: usize, name: &str) -> Eval<Slot> {
@@ -116,9 +122,12 @@ impl<'t> Run<'t, '_, '_> {
     fn constant(&self, expr: &Expr) -> Eval<Val> {
         match &expr.kind {
             ExprKind::Bool(flag) => Ok(Val::Bool(*flag)),
-            ExprKind::Str(text, _) => Ok(Val::Str(text.clone())),
+            ExprKind::Str(text) => Ok(Val::Str(text.clone())),
             ExprKind::Number(number) => self.ideal(number),
-            _ => Err(self.fail(format!("can't evaluate command {}", quote(expr.to_string().as_bytes())))),
+            _ => {
+                let text = self.written(expr);
+                Err(self.fail(format!("can't evaluate command {}", quote(text.as_bytes()))))
+            }
         }
     }
 
@@ -159,7 +168,10 @@ impl<'t> Run<'t, '_, '_> {
                 self.at = At::Expr(base);
                 self.function(dot, func, At::Expr(base), &[], None)?
             }
-            _ => return Err(self.fail(format!("indirection through explicit nil in {expr}"))),
+            _ => {
+                let text = self.written(expr);
+                return Err(self.fail(format!("indirection through explicit nil in {text}")));
+            }
         };
         self.chain(dot, expr, receiver, names, args, last)
     }
@@ -316,7 +328,7 @@ impl<'t> Run<'t, '_, '_> {
         let param = |index: usize| params.get(index).copied().or(variadic).unwrap_or(Type::Any);
         let mut values = Vec::with_capacity(args.len() + 2);
         if callee.calling == Calling::Call {
-            values.push(callee_text(args, last.as_ref()));
+            values.push(self.callee_text(args, last.as_ref()));
         }
         for (index, arg) in args.iter().enumerate() {
             values.push(self.arg(dot, param(index), arg)?);
@@ -423,7 +435,7 @@ impl<'t> Run<'t, '_, '_> {
                 let value = self.chained(dot, expr, base, names, &[], None)?;
                 self.validate(value, ty)
             }
-            ExprKind::Bool(_) | ExprKind::Number(_) | ExprKind::Str(..) => self.constant_for(expr, ty),
+            ExprKind::Bool(_) | ExprKind::Number(_) | ExprKind::Str(_) => self.constant_for(expr, ty),
         }
     }
 
@@ -441,7 +453,7 @@ impl<'t> Run<'t, '_, '_> {
                 (if let ExprKind::Bool(flag) = expr.kind { Some(Val::Bool(flag)) } else { None }, "bool")
             }
             Type::String => (
-                if let ExprKind::Str(text, _) = &expr.kind { Some(Val::Str(text.clone())) } else { None },
+                if let ExprKind::Str(text) = &expr.kind { Some(Val::Str(text.clone())) } else { None },
                 "string",
             ),
             Type::Int => (int.map(Val::Int), "integer"),
@@ -453,10 +465,11 @@ impl<'t> Run<'t, '_, '_> {
             Type::Uint64 => (uint.map(|uint| Val::Num(Num::Uint64(uint))), "unsigned integer"),
             Type::Float64 => (number.and_then(|number| number.float).map(Val::Float), "float"),
             Type::Bytes | Type::List(_) | Type::Map(_) | Type::Object(_) => {
-                return Err(self.fail(format!("can't handle {expr} for arg of type {ty}")));
+                let text = self.written(expr);
+                return Err(self.fail(format!("can't handle {text} for arg of type {ty}")));
             }
         };
-        value.ok_or_else(|| self.fail(format!("expected {expected}; found {expr}")))
+        value.ok_or_else(|| self.fail(format!("expected {expected}; found {}", self.written(expr))))
     }
 
     /// Checks that a value can be passed to a parameter of a type.
@@ -477,16 +490,16 @@ impl<'t> Run<'t, '_, '_> {
         };
         Err(self.fail(refusal))
     }
-}
 
-/// What `call` says it was given: the text of its first argument, or what reflect calls a piped value.
-fn callee_text(args: &[Expr], last: Option<&Slot>) -> Val {
-    match (args.first(), last) {
-        (Some(first), _) => Val::str(first.to_string()),
-        (None, Some(Slot { val: Val::Str(text), .. })) => Val::Str(text.clone()),
-        (None, Some(Slot { val: Val::Missing | Val::Nil, .. })) => Val::str("<invalid Value>"),
-        (None, Some(slot)) => Val::str(format!("<{} Value>", slot.val.type_name())),
-        (None, None) => Val::str(""),
+    /// What `call` says it was given: the text of its first argument, or what reflect calls a piped value.
+    fn callee_text(&self, args: &[Expr], last: Option<&Slot>) -> Val {
+        match (args.first(), last) {
+            (Some(first), _) => Val::str(self.written(first)),
+            (None, Some(Slot { val: Val::Str(text), .. })) => Val::Str(text.clone()),
+            (None, Some(Slot { val: Val::Missing | Val::Nil, .. })) => Val::str("<invalid Value>"),
+            (None, Some(slot)) => Val::str(format!("<{} Value>", slot.val.type_name())),
+            (None, None) => Val::str(""),
+        }
     }
 }
 

@@ -147,7 +147,7 @@ impl<'t, 'c, 'h> Run<'t, 'c, 'h> {
             span,
             line: file.line_of(span.start),
             column: file.byte_column(span.start),
-            context: self.at.to_string().into(),
+            context: self.template.written(self.at).to_string().into(),
             message: message.into(),
             trace: Vec::new(),
             lookup: None,

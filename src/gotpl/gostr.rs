@@ -1,7 +1,8 @@
 //! Go's string: any bytes, cheap to clone.
 //!
-//! Template text, chart files and YAML scalars arrive as `Arc<str>` and are shared without a copy; only a function that
-//! cuts UTF-8 in the middle (`trunc`, `b64dec`) makes a string that is not UTF-8.
+//! Constants of templates are pieces of their file; chart files and YAML scalars arrive as `Arc<str>`. All of them are
+//! shared without a copy. Only a function that cuts UTF-8 in the middle (`trunc`, `b64dec`) makes a string that is not
+//! UTF-8.
 //!
 //! Invariant: equality, order and hash are those of the bytes, whatever the storage.
 
@@ -11,6 +12,9 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use crate::diag::{SourceFile, Span};
+use crate::sys::content::{Content, Later};
+
 /// A Go string: immutable bytes, usually but not always UTF-8.
 #[derive(Clone)]
 pub struct GoStr(Storage);
@@ -19,7 +23,11 @@ pub struct GoStr(Storage);
 enum Storage {
     Static(&'static str),
     Text(Arc<str>),
+    /// A piece of a file; its bounds are those of characters.
+    Within(Arc<SourceFile>, Span),
     Bytes(Arc<[u8]>),
+    /// A file that is read when somebody looks.
+    Later(Arc<Later>),
 }
 
 impl GoStr {
@@ -31,12 +39,19 @@ impl GoStr {
         GoStr(Storage::Static(text))
     }
 
+    /// A piece of a template's text, which is shared; a range that is not one of whole characters is empty.
+    pub(super) fn within(file: &Arc<SourceFile>, span: Span) -> Self {
+        GoStr(Storage::Within(Arc::clone(file), span))
+    }
+
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Storage::Static(text) => text.as_bytes(),
             Storage::Text(text) => text.as_bytes(),
+            Storage::Within(file, span) => piece(file, *span).as_bytes(),
             Storage::Bytes(bytes) => bytes,
+            Storage::Later(later) => later.bytes(),
         }
     }
 
@@ -45,7 +60,9 @@ impl GoStr {
         match &self.0 {
             Storage::Static(text) => Some(text),
             Storage::Text(text) => Some(text),
+            Storage::Within(file, span) => Some(piece(file, *span)),
             Storage::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
+            Storage::Later(later) => std::str::from_utf8(later.bytes()).ok(),
         }
     }
 
@@ -53,8 +70,10 @@ impl GoStr {
     pub fn to_text(&self) -> Cow<'_, str> {
         match &self.0 {
             Storage::Bytes(bytes) => String::from_utf8_lossy(bytes),
+            Storage::Later(later) => String::from_utf8_lossy(later.bytes()),
             Storage::Static(text) => Cow::Borrowed(text),
             Storage::Text(text) => Cow::Borrowed(text),
+            Storage::Within(file, span) => Cow::Borrowed(piece(file, *span)),
         }
     }
 
@@ -75,6 +94,10 @@ impl GoStr {
     pub fn is_empty(&self) -> bool {
         self.as_bytes().is_empty()
     }
+}
+
+fn piece(file: &SourceFile, span: Span) -> &str {
+    file.text().get(span.range()).unwrap_or_default()
 }
 
 impl Default for GoStr {
@@ -134,6 +157,15 @@ impl From<Vec<u8>> for GoStr {
 impl From<Arc<[u8]>> for GoStr {
     fn from(bytes: Arc<[u8]>) -> Self {
         GoStr(Storage::Bytes(bytes))
+    }
+}
+
+impl From<&Content> for GoStr {
+    fn from(content: &Content) -> Self {
+        GoStr(match content {
+            Content::Read(bytes) => Storage::Bytes(Arc::clone(bytes)),
+            Content::Later(later) => Storage::Later(Arc::clone(later)),
+        })
     }
 }
 

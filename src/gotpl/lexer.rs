@@ -7,7 +7,7 @@
 
 #![allow(clippy::unnecessary_wraps, reason = "every state has one shape")]
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memmem};
 
 use super::quote::{is_print, quote};
 use super::token::{Item, Token};
@@ -40,8 +40,6 @@ pub(super) fn lex(text: &str, keywords: Keywords) -> Lexed {
         keywords,
         start: 0,
         at: 0,
-        line: 1,
-        counted: 0,
         parens: 0,
         // At least one token for this many bytes in all but the plainest texts.
         items: Vec::with_capacity(text.len() / 16 + 2),
@@ -68,9 +66,6 @@ struct Lexer<'a> {
     keywords: Keywords,
     start: usize,
     at: usize,
-    /// Line of `counted`.
-    line: u32,
-    counted: usize,
     parens: i32,
     items: Vec<Item>,
     error: String,
@@ -161,19 +156,8 @@ impl<'a> Lexer<'a> {
         while self.accept(set) {}
     }
 
-    /// Line of the start of the current token.
-    fn start_line(&mut self) -> u32 {
-        if self.start > self.counted {
-            let passed = self.text.as_bytes().get(self.counted..self.start).unwrap_or_default();
-            self.line += memchr_iter(b'\n', passed).count() as u32;
-            self.counted = self.start;
-        }
-        self.line
-    }
-
     fn push(&mut self, token: Token, end: usize) {
-        let line = self.start_line();
-        self.items.push(Item { token, start: self.start as u32, end: end as u32, line });
+        self.items.push(Item { token, start: self.start as u32, end: end as u32 });
     }
 
     fn emit(&mut self, token: Token) -> Option<State> {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::diag::{SourceFile, Span, did_you_mean};
 
-use super::ast::{Branch, Call, Command, Declared, Expr, ExprKind, Node, Pipe, Template};
+use super::ast::{At, Branch, Call, Command, Declared, Expr, ExprKind, Node, Pipe, Template, Written};
 use super::error::ParseError;
 use super::funcs::FuncTable;
 use super::gostr::GoStr;
@@ -55,6 +55,9 @@ pub(super) fn parse(
         nesting: 0,
         scope: Scope::new(),
         done: Vec::new(),
+        nodes: Vec::new(),
+        commands: Vec::new(),
+        operands: Vec::new(),
         names: [const { None }; NAMES],
     };
     let body = parser.file_body()?;
@@ -83,8 +86,8 @@ struct Scope {
     variables: Vec<Variable>,
     slots: usize,
     range_depth: usize,
-    /// Line of the action being read, for errors of the lexer; 0 outside.
-    action_line: u32,
+    /// Where the action being read begins, for errors of the lexer.
+    action: Option<u32>,
 }
 
 impl Scope {
@@ -93,7 +96,7 @@ impl Scope {
             variables: vec![Variable { name: Arc::from("$"), slot: 0, pending: false }],
             slots: 1,
             range_depth: 0,
-            action_line: 0,
+            action: None,
         }
     }
 
@@ -154,8 +157,18 @@ struct Parser<'a> {
     nesting: usize,
     scope: Scope,
     done: Vec<Template>,
+    /// What was read of the bodies, pipelines and commands that are still open, the innermost last: each list is made
+    /// at its end, when its length is known.
+    nodes: Vec<Node>,
+    commands: Vec<Command>,
+    operands: Vec<Expr>,
     /// Names of fields that came up last, each at the one place that its letters give it.
     names: [Option<Arc<str>>; NAMES],
+}
+
+/// The end of a list from an index on, as a list of its own.
+fn taken<T>(list: &mut Vec<T>, from: usize) -> Box<[T]> {
+    list.drain(from.min(list.len())..).collect()
 }
 
 /// How many names of fields a parser remembers.
@@ -166,15 +179,19 @@ impl<'a> Parser<'a> {
 
     fn item(&mut self, index: usize) -> Item {
         self.furthest = self.furthest.max(index);
-        let last = self.items.last();
         self.items.get(index).copied().unwrap_or_else(|| {
             let end = self.file.text().len() as u32;
-            Item { token: Token::Eof, start: end, end, line: last.map_or(1, |item| item.line) }
+            Item { token: Token::Eof, start: end, end }
         })
     }
 
     fn text(&self, item: Item) -> &'a str {
         self.file.text().get(item.start as usize..item.end as usize).unwrap_or("")
+    }
+
+    /// Line from 1 of the first byte: only errors tell it.
+    fn line(&self, item: Item) -> u32 {
+        self.file.line_of(item.start)
     }
 
     fn span(item: Item) -> Span {
@@ -223,7 +240,7 @@ impl<'a> Parser<'a> {
     }
 
     fn error_with_hints(&self, span: Span, message: String, hints: Vec<String>) -> Box<ParseError> {
-        let line = self.items.get(self.furthest).or(self.items.last()).map_or(1, |item| item.line);
+        let line = self.items.get(self.furthest).or(self.items.last()).map_or(1, |item| self.line(*item));
         let (name, file) = (Arc::clone(self.name), Arc::clone(self.file));
         Box::new(ParseError::new(name, file, span, line, message, hints))
     }
@@ -240,10 +257,11 @@ impl<'a> Parser<'a> {
             return self.error(Self::span(item), format!("unexpected {what} in {context}"));
         }
         let mut message = self.lex_error.to_owned();
-        if self.scope.action_line != 0 && self.scope.action_line != item.line {
+        let began = self.scope.action.map(|start| self.file.line_of(start));
+        if let Some(line) = began.filter(|line| *line != self.line(item)) {
             // "unclosed action in action started" would say it twice.
             let gap = if message.ends_with(" action") { "" } else { " in action" };
-            message = format!("{message}{gap} started at {}:{}", self.name, self.scope.action_line);
+            message = format!("{message}{gap} started at {}:{line}", self.name);
         }
         self.error(Self::span(item), message)
     }
@@ -261,12 +279,11 @@ impl<'a> Parser<'a> {
     // Templates.
 
     /// Everything up to the end of the text.
-    fn file_body(&mut self) -> Parsed<Vec<Node>> {
-        let mut body = Vec::new();
+    fn file_body(&mut self) -> Parsed<Box<[Node]>> {
         loop {
             let item = self.peek();
             if item.token == Token::Eof {
-                return Ok(body);
+                return Ok(taken(&mut self.nodes, 0));
             }
             if item.token == Token::LeftDelim {
                 let start = self.cursor;
@@ -278,7 +295,7 @@ impl<'a> Parser<'a> {
                 self.cursor = start;
             }
             match self.piece()? {
-                Piece::Node(node) => body.push(node),
+                Piece::Node(node) => self.nodes.push(node),
                 Piece::Ending(ending) => {
                     return Err(self.error_here(format!("unexpected {}", ending.text())));
                 }
@@ -307,7 +324,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Keeps a finished template; the variables are those of the current scope.
-    fn add(&mut self, name: Arc<str>, body: Vec<Node>) -> Parsed<()> {
+    fn add(&mut self, name: Arc<str>, body: Box<[Node]>) -> Parsed<()> {
         let template = Template {
             name,
             file_name: Arc::clone(self.name),
@@ -345,12 +362,12 @@ impl<'a> Parser<'a> {
 
     // Bodies.
 
-    fn body(&mut self) -> Parsed<(Vec<Node>, Ending)> {
-        let mut nodes = Vec::new();
+    fn body(&mut self) -> Parsed<(Box<[Node]>, Ending)> {
+        let start = self.nodes.len();
         while self.peek_non_space().token != Token::Eof {
             match self.piece()? {
-                Piece::Node(node) => nodes.push(node),
-                Piece::Ending(ending) => return Ok((nodes, ending)),
+                Piece::Node(node) => self.nodes.push(node),
+                Piece::Ending(ending) => return Ok((taken(&mut self.nodes, start), ending)),
             }
         }
         Err(self.error(Span::at(self.file.text().len()), "unexpected EOF"))
@@ -361,9 +378,9 @@ impl<'a> Parser<'a> {
         match item.token {
             Token::Text => Ok(Piece::Node(Node::Text(Self::span(item)))),
             Token::LeftDelim => {
-                self.scope.action_line = item.line;
+                self.scope.action = Some(item.start);
                 let piece = self.action(item)?;
-                self.scope.action_line = 0;
+                self.scope.action = None;
                 Ok(piece)
             }
             _ => Err(self.unexpected(item, "input")),
@@ -444,13 +461,13 @@ impl<'a> Parser<'a> {
             if chain.is_empty() {
                 return Ok(branch);
             }
-            otherwise =
-                Some(vec![if control == Control::If { Node::If(branch) } else { Node::With(branch) }]);
+            let nested = if control == Control::If { Node::If(branch) } else { Node::With(branch) };
+            otherwise = Some(Box::new([nested]));
         }
     }
 
     /// The body of a plain `{{else}}`.
-    fn last_body(&mut self) -> Parsed<Vec<Node>> {
+    fn last_body(&mut self) -> Parsed<Box<[Node]>> {
         match self.body()? {
             (body, Ending::End) => Ok(body),
             (_, Ending::Else) => Err(self.error_here("expected end; found {{else}}")),
@@ -484,12 +501,10 @@ impl<'a> Parser<'a> {
 
     fn pipeline(&mut self, context: &str, end: Token) -> Parsed<Pipe> {
         let first = self.peek_non_space();
-        let mut pipe =
-            // Nearly every pipeline has one command.
-            Pipe { span: Self::span(first), variables: Vec::new(), assigns: false, commands: Vec::with_capacity(1) };
         let outer = self.scope.variables.len();
-        self.declarations(&mut pipe, context)?;
+        let (variables, assigns) = self.declarations(context)?;
         let declared = outer..self.scope.variables.len();
+        let (start, mut span) = (self.commands.len(), Self::span(first));
         loop {
             let item = self.next_non_space();
             match item.token {
@@ -508,12 +523,14 @@ impl<'a> Parser<'a> {
                 | Token::LeftParen => {
                     self.backup();
                     let command = self.command()?;
-                    pipe.span = pipe.span.to(command.span);
-                    pipe.commands.push(command);
+                    span = span.to(command.span);
+                    self.commands.push(command);
                 }
                 _ => return Err(self.unexpected(item, context)),
             }
         }
+        let commands = taken(&mut self.commands, start);
+        let pipe = Pipe { span, variables, assigns, commands };
         self.check_pipeline(&pipe, context)?;
         for variable in self.scope.variables.get_mut(declared).unwrap_or_default() {
             variable.pending = false;
@@ -521,12 +538,13 @@ impl<'a> Parser<'a> {
         Ok(pipe)
     }
 
-    /// `$x :=`, `$x =`, and for range `$i, $x :=`.
-    fn declarations(&mut self, pipe: &mut Pipe, context: &str) -> Parsed<()> {
+    /// `$x :=`, `$x =`, and for range `$i, $x :=`: the variables, and whether they are assigned rather than declared.
+    fn declarations(&mut self, context: &str) -> Parsed<(Box<[Declared]>, bool)> {
+        let (mut names, mut assigns) = (Vec::new(), false);
         loop {
             let variable = self.peek_non_space();
             if variable.token != Token::Variable {
-                return Ok(());
+                return Ok((names.into(), assigns));
             }
             let start = self.cursor;
             self.cursor += 1;
@@ -535,15 +553,15 @@ impl<'a> Parser<'a> {
             match after.token {
                 Token::Assign | Token::Declare => {
                     self.cursor += 1;
-                    pipe.assigns = after.token == Token::Assign;
-                    self.declare(pipe, variable);
-                    self.resolve(pipe);
-                    return Ok(());
+                    assigns = after.token == Token::Assign;
+                    names.reserve_exact(1);
+                    names.push(self.declared(variable));
+                    break;
                 }
                 _ if is_comma => {
                     self.cursor += 1;
-                    self.declare(pipe, variable);
-                    if context != "range" || pipe.variables.len() >= 2 {
+                    names.push(self.declared(variable));
+                    if context != "range" || names.len() >= 2 {
                         return Err(
                             self.error(Self::span(variable), format!("too many declarations in {context}"))
                         );
@@ -555,21 +573,22 @@ impl<'a> Parser<'a> {
                 }
                 _ => {
                     self.cursor = start;
-                    self.resolve(pipe);
-                    return Ok(());
+                    break;
                 }
             }
         }
+        self.resolve(&mut names, assigns);
+        Ok((names.into(), assigns))
     }
 
-    fn declare(&mut self, pipe: &mut Pipe, variable: Item) {
-        pipe.variables.push(Declared { name: Arc::from(self.text(variable)), slot: None });
+    fn declared(&self, variable: Item) -> Declared {
+        Declared { name: Arc::from(self.text(variable)), slot: None }
     }
 
     /// Gives the variables of a pipeline their slots, once it is known whether it declares or assigns.
-    fn resolve(&mut self, pipe: &mut Pipe) {
-        for variable in &mut pipe.variables {
-            if pipe.assigns {
+    fn resolve(&mut self, variables: &mut [Declared], assigns: bool) {
+        for variable in variables {
+            if assigns {
                 variable.slot =
                     self.scope.find(&variable.name).filter(|known| !known.pending).map(|known| known.slot);
             }
@@ -578,7 +597,7 @@ impl<'a> Parser<'a> {
                 self.scope.slots += 1;
                 self.scope.slots - 1
             });
-            if !pipe.assigns {
+            if !assigns {
                 variable.slot = Some(slot);
             }
             let name = Arc::clone(&variable.name);
@@ -593,7 +612,7 @@ impl<'a> Parser<'a> {
         for (index, command) in pipe.commands.iter().enumerate().skip(1) {
             if matches!(
                 command.first.kind,
-                ExprKind::Bool(_) | ExprKind::Dot | ExprKind::Nil | ExprKind::Number(_) | ExprKind::Str(..)
+                ExprKind::Bool(_) | ExprKind::Dot | ExprKind::Nil | ExprKind::Number(_) | ExprKind::Str(_)
             ) {
                 let message = format!("non executable command in pipeline stage {}", index + 1);
                 return Err(self.error(command.span, message));
@@ -605,18 +624,14 @@ impl<'a> Parser<'a> {
     fn command(&mut self) -> Parsed<Command> {
         let start = self.peek_non_space();
         let mut first = None;
-        let mut rest = Vec::new();
+        let outer = self.operands.len();
         loop {
             self.skip_space();
             if let Some(operand) = self.operand()? {
                 if first.is_none() {
                     first = Some(operand);
                 } else {
-                    // Two arguments at most, nearly always; a vector starts with room for four.
-                    if rest.is_empty() {
-                        rest.reserve_exact(2);
-                    }
-                    rest.push(operand);
+                    self.operands.push(operand);
                 }
             }
             let item = self.next();
@@ -631,6 +646,7 @@ impl<'a> Parser<'a> {
             }
         }
         let Some(first) = first else { return Err(self.error_here("empty command")) };
+        let rest = taken(&mut self.operands, outer);
         let end = rest.last().map_or(first.span, |last| last.span);
         Ok(Command { span: Self::span(start).to(first.span).to(end), first, rest })
     }
@@ -669,8 +685,9 @@ impl<'a> Parser<'a> {
     fn with_fields(&self, term: Expr, fields: Vec<Arc<str>>, span: Span) -> Parsed<ExprKind> {
         Ok(match term.kind {
             ExprKind::Variable { slot, name, .. } => ExprKind::Variable { slot, name, fields: fields.into() },
-            ExprKind::Bool(_) | ExprKind::Str(..) | ExprKind::Number(_) | ExprKind::Nil | ExprKind::Dot => {
-                let message = format!("unexpected . after term {}", quote(term.to_string().as_bytes()));
+            ExprKind::Bool(_) | ExprKind::Str(_) | ExprKind::Number(_) | ExprKind::Nil | ExprKind::Dot => {
+                let text = Written { source: self.file.text(), node: At::Expr(&term) };
+                let message = format!("unexpected . after term {}", quote(text.to_string().as_bytes()));
                 return Err(self.error(span, message));
             }
             _ => ExprKind::Chain(Box::new(term), fields.into()),
@@ -702,7 +719,7 @@ impl<'a> Parser<'a> {
             Token::CharConstant => self.number(item, Number::from_char(text))?,
             Token::Complex => self.number(item, Number::from_complex(text))?,
             Token::Number => self.number(item, Number::from_text(text))?,
-            Token::Str | Token::RawStr => ExprKind::Str(GoStr::from(&*self.unquote(item)?), text.into()),
+            Token::Str | Token::RawStr => ExprKind::Str(self.string(item)?),
             Token::LeftParen => {
                 let pipe =
                     self.nest(|parser| parser.pipeline("parenthesized pipeline", Token::RightParen))?;
@@ -715,6 +732,15 @@ impl<'a> Parser<'a> {
             }
         };
         Ok(Some(Expr { span, kind }))
+    }
+
+    /// A string constant. Nearly all are what stands between their marks, and need no text of their own.
+    fn string(&self, item: Item) -> Parsed<GoStr> {
+        let inner = Span { start: item.start + 1, end: item.end.saturating_sub(1) };
+        Ok(match self.unquote(item)? {
+            Cow::Borrowed(text) if text.len() == inner.range().len() => GoStr::within(self.file, inner),
+            decoded => GoStr::from(&*decoded),
+        })
     }
 
     fn number(&self, item: Item, number: Result<Number, String>) -> Parsed<ExprKind> {

@@ -90,8 +90,6 @@ pub(super) struct Item {
     pub(super) start: u32,
     /// One past the last byte.
     pub(super) end: u32,
-    /// Line from 1 of the first byte.
-    pub(super) line: u32,
 }
 
 /// The token as messages name it: `EOF`, `<if>`, `"x"`, and at most ten characters of a long one.

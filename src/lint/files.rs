@@ -117,7 +117,7 @@ impl Files {
                 .into(),
             Content::Archive { files } => {
                 let found = files.iter().rev().find(|file| &*file.path == path);
-                Arc::clone(&found.ok_or_else(|| format!("open {name}: no such file or directory"))?.data)
+                found.ok_or_else(|| format!("open {name}: no such file or directory"))?.data.shared()
             }
         };
         let text = String::from_utf8_lossy(&bytes);

@@ -15,7 +15,7 @@ use super::record::{self, NewRevision};
 use super::source::{self, UserValues};
 use super::uninstall::{self, UninstallOptions, UninstallReport};
 use super::{Context, OpsError};
-use crate::chart::Chart;
+use crate::chart::{Chart, Reading};
 use crate::data::{Map, Value};
 use crate::manifest;
 use crate::plan::{self, Plan};
@@ -176,7 +176,8 @@ pub(super) fn decide(
 ) -> Result<Operation, OpsError> {
     check_name(previous.as_ref(), options.replace)?;
     let update = options.apply.dependency_update;
-    let (chart, user) = source::chart_and_values(context, &options.chart, &options.values, update)?;
+    let (chart, user) =
+        source::chart_and_values(context, &options.chart, &options.values, update, Reading::AtOnce)?;
     let revision = previous.as_ref().map_or(1, |record| record.release.version + 1);
     let info = ReleaseInfo {
         revision: u32::try_from(revision).unwrap_or(u32::MAX),

@@ -226,7 +226,7 @@ fn published_archive(
 fn differences(ours: &[u8], published: &[u8], limits: &Limits) -> Result<Vec<(String, Change)>, OpsError> {
     let files = |bytes: &[u8]| -> Result<BTreeMap<String, Arc<[u8]>>, ChartError> {
         let files = chart::read_archive(bytes, limits)?;
-        Ok(files.into_iter().map(|file| (file.path.to_string(), file.data)).collect())
+        Ok(files.into_iter().map(|file| (file.path.to_string(), file.data.shared())).collect())
     };
     let (ours, mut published) = (files(ours)?, files(published)?);
     let mut found: Vec<(String, Change)> = ours

@@ -68,9 +68,13 @@ pub fn update(context: &Context<'_>, chosen: &[Repository], timeout: Option<Dura
 /// Fails when an index could not be fetched.
 ///
 /// # Errors
-/// One could not.
-pub fn all_updated(outcomes: &[Outcome]) -> Result<(), OpsError> {
-    Ok(check(outcomes)?)
+/// One could not, or the user interrupted before all were there.
+pub fn all_updated(context: &Context<'_>, outcomes: &[Outcome]) -> Result<(), OpsError> {
+    let checked = check(outcomes);
+    if checked.is_err() {
+        context.check_interrupt("the indexes of the other repositories are as they were")?;
+    }
+    Ok(checked?)
 }
 
 /// Forgets repositories; returns the names that are gone.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::options::{ChartRequest, ValueSources};
 use super::{Context, Event, OpsError, verify};
-use crate::chart::{self, Chart};
+use crate::chart::{self, Chart, Reading};
 use crate::data::Map;
 use crate::diag::{SourceFile, did_you_mean};
 use crate::fetch::deps::{DepsEvent, DepsOptions};
@@ -21,14 +21,19 @@ use crate::values::{Layers, Provenance};
 /// # Errors
 /// The reference leads nowhere, the chart cannot be read, or it must be signed and no trusted key signed it.
 pub fn chart(context: &Context<'_>, request: &ChartRequest) -> Result<Chart, OpsError> {
-    load(context, request, locate(context, request)?)
+    load(context, request, locate(context, request)?, Reading::AtOnce)
 }
 
 fn locate(context: &Context<'_>, request: &ChartRequest) -> Result<Located, OpsError> {
     Ok(fetch::resolve(&request.reference, &request.fetch, &context.fetch())?)
 }
 
-fn load(context: &Context<'_>, request: &ChartRequest, located: Located) -> Result<Chart, OpsError> {
+fn load(
+    context: &Context<'_>,
+    request: &ChartRequest,
+    located: Located,
+    reading: Reading,
+) -> Result<Chart, OpsError> {
     if let Some(origin) = located.origin {
         context.progress.event(Event::Pulled(origin));
     }
@@ -38,7 +43,9 @@ fn load(context: &Context<'_>, request: &ChartRequest, located: Located) -> Resu
             let (bytes, _) = verify::archive(context, &path, keyring)?;
             chart::from_archive(&path.display().to_string(), &bytes, &request.limits)?
         }
-        (Source::Folder(path) | Source::Archive(path), None) => chart::load(&path, &request.limits)?,
+        (Source::Folder(path) | Source::Archive(path), None) => {
+            chart::load_with(&path, &request.limits, reading)?
+        }
         (Source::Downloaded { file_name, bytes, .. }, keyring) => {
             if let Some(keyring) = keyring {
                 let provenance = located.provenance.as_deref();
@@ -77,10 +84,11 @@ pub fn chart_and_values(
     request: &ChartRequest,
     sources: &ValueSources,
     update: bool,
+    reading: Reading,
 ) -> Result<(Chart, UserValues), OpsError> {
     let located = locate(context, request)?;
     let user = values(context, sources)?;
-    let loaded = load(context, request, located)?;
+    let loaded = load(context, request, located, reading)?;
     Ok((installable(context, request, update, loaded)?, user))
 }
 

@@ -11,7 +11,7 @@ use super::lookup::StoreLookup;
 use super::options::{Apply, ChartRequest, ReleaseName, ValueSources};
 use super::pipeline::{self, Rendered};
 use super::{Context, OpsError, install, source};
-use crate::chart::{Chart, ChartFile};
+use crate::chart::{Chart, ChartFile, Reading};
 use crate::cluster::Store;
 use crate::data::glob::PathPattern;
 use crate::manifest::{self, Event, Object, split};
@@ -69,6 +69,13 @@ impl Piece {
             source: Arc::clone(&object.source),
             body: Body::Document(Arc::clone(&object.text)),
             is_last_object: false,
+        }
+    }
+
+    /// Reads what is still in a file.
+    fn look(&self) {
+        if let Body::File(file) = &self.body {
+            let _ = &*file.data;
         }
     }
 
@@ -171,7 +178,8 @@ pub fn template(
     let capabilities = capabilities.with_api_versions(&options.api_versions);
     let name = install::unchecked_name(context, &options.name, &options.chart.reference, options.apply.seed)?;
     let update = options.apply.dependency_update;
-    let (chart, user) = source::chart_and_values(context, &options.chart, &options.values, update)?;
+    let (chart, user) =
+        source::chart_and_values(context, &options.chart, &options.values, update, Reading::WhenLookedAt)?;
     install::check_release_name(&name)?;
     let info = ReleaseInfo {
         is_install: !options.is_upgrade,
@@ -195,8 +203,16 @@ pub fn template(
             seed: options.apply.seed,
             post_renderer: options.apply.post_renderer.as_ref(),
         },
-    )?;
+    );
+    // A template may have failed because of what it could not read.
+    chart.check_read()?;
+    let rendered = rendered?;
     let mut pieces = pieces(&rendered, options);
+    // The last that is looked at; from here on nothing is read.
+    for piece in &pieces {
+        piece.look();
+    }
+    chart.check_read()?;
     let mut layout = Layout::Whole;
     let root = rendered.chart.name().to_string();
     if !options.show_only.is_empty() {

@@ -127,7 +127,7 @@ fn collect(
     if let Some(lock) = chart.lock.as_ref().filter(|_| !is_v1) {
         let written = chart.raw.iter().find(|file| &*file.path == chart::lock::CHART_LOCK);
         let data = match written {
-            Some(file) => Arc::clone(&file.data),
+            Some(file) => file.data.shared(),
             None => lock.to_yaml()?.into_bytes().into(),
         };
         entries.push((format!("{folder}/{}", chart::lock::CHART_LOCK), data));
@@ -145,7 +145,7 @@ fn collect(
     };
     let mut files: Vec<&ChartFile> = chart.raw.iter().filter(kept).collect();
     files.sort_by(|a, b| rank(a).cmp(&rank(b)).then_with(|| a.path.cmp(&b.path)));
-    entries.extend(files.into_iter().map(|file| (format!("{folder}/{}", file.path), Arc::clone(&file.data))));
+    entries.extend(files.into_iter().map(|file| (format!("{folder}/{}", file.path), file.data.shared())));
 
     let mut taken = HashSet::new();
     for subchart in &chart.subcharts {

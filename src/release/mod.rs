@@ -221,7 +221,7 @@ impl From<&RecordedFile> for ChartFile {
     fn from(file: &RecordedFile) -> Self {
         ChartFile {
             path: Arc::from(file.name.as_str()),
-            data: Arc::from(file.data.as_slice()),
+            data: file.data.as_slice().into(),
             modified: file.modified.as_ref().map_or(0, Time::unix),
         }
     }

@@ -167,6 +167,7 @@ pub(crate) fn tests_host() -> crate::sys::Host {
         clock: crate::sys::Clock::ticking(1_700_000_000),
         random: crate::sys::Random::seeded(*b"examples"),
         cwd: "/".into(),
+        watched: crate::sys::transfers::Watched::default(),
     }
 }
 

@@ -6,6 +6,7 @@
 //! Invariant: this module and its children are the only users of `std::env`, `std::fs`, the system clock and the
 //! operating system's randomness.
 
+pub mod content;
 pub mod dirs;
 pub mod dns;
 pub mod env_vars;
@@ -16,6 +17,7 @@ pub mod process;
 pub mod secret;
 pub mod staged;
 pub mod stream;
+pub mod transfers;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -136,6 +138,8 @@ pub struct Host {
     pub dirs: Dirs,
     /// The folder that relative paths start from.
     pub cwd: PathBuf,
+    /// Who is told of what goes over the network.
+    pub watched: transfers::Watched,
 }
 
 impl Host {
@@ -154,6 +158,7 @@ impl Host {
             random: Random::System,
             dirs,
             cwd: std::env::current_dir()?,
+            watched: transfers::Watched::default(),
         })
     }
 

@@ -359,6 +359,7 @@ mod tests {
             files: Vec::new(),
             raw: Vec::new(),
             subcharts,
+            unread: crate::sys::content::Failures::default(),
         }
     }
 

@@ -345,3 +345,39 @@ fn unpacking_stays_in_its_folder() {
     assert!(chart::unpack(&bad, &target, &Limits::default()).is_err());
     assert!(!target.exists() && !folder.path().join("escaped").exists());
 }
+
+/// Files that hardly any template asks for are read when one does; what goes wrong then is told.
+#[test]
+fn files_are_read_when_a_template_looks_at_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |path: &str, text: &str| {
+        let path = folder.path().join("c").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n");
+    write("templates/a.yaml", "a: {{ .Files.Get \"conf/a.txt\" }}\n");
+    write("conf/a.txt", "\u{feff}text");
+    write("conf/b.txt", "b");
+    write("charts/d/Chart.yaml", "apiVersion: v2\nname: d\nversion: 1.0.0\n");
+    write("charts/d/templates/d.yaml", "d: {{ .Files.Get \"x\" }}\n");
+    write("charts/d/x", "from d");
+    let root = folder.path().join("c");
+    let (lazy, whole) = (
+        chart::load_with(&root, &Limits::default(), chart::Reading::WhenLookedAt).unwrap(),
+        chart::load(&root, &Limits::default()).unwrap(),
+    );
+    let paths = |chart: &chart::Chart| chart.raw.iter().map(|file| file.path.to_string()).collect::<Vec<_>>();
+    assert_eq!(paths(&lazy), paths(&whole));
+    let find = |chart: &chart::Chart, path: &str| {
+        chart.files.iter().find(|file| &*file.path == path).unwrap().data.to_vec()
+    };
+    assert_eq!(find(&lazy, "conf/a.txt"), b"text");
+    assert_eq!(find(&lazy.subcharts[0], "x"), b"from d");
+    lazy.check_read().unwrap();
+    std::fs::remove_file(root.join("conf/b.txt")).unwrap();
+    assert_eq!(find(&whole, "conf/b.txt"), b"b");
+    assert_eq!(find(&lazy, "conf/b.txt"), b"");
+    let error = lazy.check_read().unwrap_err().to_string();
+    assert!(error.contains("conf/b.txt"), "{error}");
+}

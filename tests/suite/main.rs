@@ -52,6 +52,7 @@ mod stores;
 mod support;
 mod tera_cases;
 mod tidy;
+mod transfers;
 mod values_cases;
 mod vectors;
 mod yaml_cases;

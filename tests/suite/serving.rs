@@ -26,6 +26,7 @@ pub(crate) fn host(folder: &Path) -> Host {
         random: Random::seeded(*b"serving"),
         dirs: Dirs { config: folder.join("config"), cache: folder.join("cache"), data: folder.join("data") },
         cwd: folder.to_path_buf(),
+        watched: bowline::sys::transfers::Watched::default(),
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) fn host() -> Host {
         clock: Clock::ticking(1_700_000_000),
         random: Random::seeded(*b"stores"),
         cwd: "/".into(),
+        watched: bowline::sys::transfers::Watched::default(),
     }
 }
 

@@ -108,6 +108,7 @@ fn chart(name: &str, kind: &str, files: Vec<ChartFile>) -> Chart {
         files,
         raw: Vec::new(),
         subcharts: Vec::new(),
+        unread: bowline::sys::content::Failures::default(),
     }
 }
 
@@ -119,6 +120,7 @@ fn host() -> Host {
         clock: Clock::ticking(1_704_067_200),
         random: Random::seeded(&b"cases"[..]),
         cwd: PathBuf::from("/"),
+        watched: bowline::sys::transfers::Watched::default(),
     }
 }
 

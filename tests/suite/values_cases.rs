@@ -188,6 +188,7 @@ fn chart(spec: &Value) -> Chart {
         files: Vec::new(),
         raw: Vec::new(),
         subcharts,
+        unread: bowline::sys::content::Failures::default(),
     }
 }
 
@@ -296,6 +297,7 @@ fn vector_chart(files: &[(String, String)], prefix: &str) -> Chart {
         templates: Vec::new(),
         files: Vec::new(),
         raw: Vec::new(),
+        unread: bowline::sys::content::Failures::default(),
         subcharts: folders
             .into_iter()
             .map(|folder| vector_chart(files, &format!("{charts}{folder}/")))

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Body, Leaf, Run, Verb};
-use crate::cli::args::ChartArgs;
+use crate::cli::args::{ChartArgs, ProgressArg};
 use crate::cli::error::{Exit, Failure, Outcome};
+use crate::cli::interrupt::Interrupt;
 use crate::cli::settings::Session;
 use crate::cli::view::changes;
 use crate::fetch::Provenance;
@@ -54,6 +55,9 @@ pub struct PullArgs {
     /// Which chart.
     #[command(flatten)]
     pub chart: ChartArgs,
+    /// How progress is told.
+    #[command(flatten)]
+    pub progress: ProgressArg,
 }
 
 impl PullArgs {
@@ -78,8 +82,10 @@ impl PullArgs {
 impl Run for PullArgs {
     fn run(self, session: &Session) -> Outcome {
         let (charts, options) = self.resolve(session)?;
+        // One handler for all of them: a handler stays for the rest of the process.
+        let interrupted = Interrupt::install()?.flag();
         for chart in &charts {
-            let report = session.with_context(|context| pull::pull(context, chart, &options))?;
+            let report = session.with_flag(&interrupted, |context| pull::pull(context, chart, &options))?;
             if let Some(origin) = &report.origin {
                 session.ui.out(&changes::pulled(origin))?;
             }

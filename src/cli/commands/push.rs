@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::package::source_date;
 use super::{Body, Leaf, Run, Verb};
-use crate::cli::args::{LimitArgs, NetArgs};
+use crate::cli::args::{LimitArgs, NetArgs, ProgressArg};
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::settings::Session;
 use crate::cli::view::changes;
@@ -43,6 +43,9 @@ pub struct PushArgs {
     /// Bounds for reading the chart.
     #[command(flatten)]
     pub limits: LimitArgs,
+    /// How progress is told.
+    #[command(flatten)]
+    pub progress: ProgressArg,
 }
 
 impl PushArgs {
@@ -60,7 +63,7 @@ impl Run for PushArgs {
     fn run(self, session: &Session) -> Outcome {
         let options = self.resolve(session)?;
         let pushed =
-            session.with_context(|context| push::push(context, &self.archive, &self.remote, &options))?;
+            session.with_interrupt(|context| push::push(context, &self.archive, &self.remote, &options))?;
         session.ui.out(&changes::pushed(&pushed))?;
         Ok(Exit::Done)
     }

@@ -16,11 +16,13 @@ nothing:
   phase            crds, apply, delete, wait, clean-up, a hook event such as pre-install or test, or end
   object           what it is about: {apiVersion, kind, namespace, name}
   state            of an object: created, configured, adopted, unchanged, deleted, waiting, ready, terminating, gone,
-                   failed; without one: started (a phase), doing, warning; in phase end: succeeded, failed
+                   failed; without one: started (a phase), doing, warning; of what goes over the network, when it lasts:
+                   downloading, uploading, transferred; in phase end: succeeded, failed
   reason           the cluster's word for what holds it up: ImagePullBackOff, Unschedulable, CrashLoopBackOff
   message          more about it, for people
   ready, wanted    how many of its parts (pods, completions, containers) are ready, of how many
   settled, total   how many of the objects that are waited for need no more waiting, of how many
+  bytes, size      how many bytes of a transfer have passed, of how many; its address is the message
 Keys may be added; none will go or change its meaning.";
 
 /// One line. What is `None` is null.
@@ -37,6 +39,8 @@ pub struct Line<'a> {
     wanted: Option<i64>,
     settled: Option<usize>,
     total: Option<usize>,
+    bytes: Option<u64>,
+    size: Option<u64>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -78,7 +82,6 @@ impl<'a> Line<'a> {
     /// The line for what happened to an object.
     pub fn of(release: Option<&'a str>, phase: Option<&'a str>, event: &'a ObjectEvent) -> Self {
         Line {
-            time: "",
             release,
             phase,
             object: Some(Object::of(&event.id)),
@@ -89,7 +92,14 @@ impl<'a> Line<'a> {
             wanted: event.ready.map(|(_, wanted)| wanted),
             settled: event.count.map(|(settled, _)| settled),
             total: event.count.map(|(_, total)| total),
+            ..Line::default()
         }
+    }
+
+    /// The same about a transfer: how many bytes have passed, and of how many when that is known.
+    #[must_use]
+    pub fn moved(self, bytes: u64, size: Option<u64>) -> Self {
+        Line { bytes: Some(bytes), size, ..self }
     }
 
     /// Its text, with the time it is told.

@@ -7,13 +7,17 @@
 //! | JSON | `json` | an object on a line for each change ([`json`]) |
 //! | none | `none` | nothing |
 //!
+//! What goes over the network is told too, when it lasts ([`transfers`]): from whichever thread hears of it.
+//!
 //! Invariants: what a cluster says cannot move the cursor or forge a line; warnings and the logs of hooks are told in every
 //! manner; standard output is left alone.
 
 pub mod json;
 mod table;
+mod transfers;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::parse::ProgressMode;
@@ -22,8 +26,10 @@ use crate::data::time::{Time, Zone};
 use crate::diag::Severity;
 use crate::fetch::Origin;
 use crate::ops::{Event, ObjectEvent, OpsError, Progress};
+use crate::sys::transfers::{Transfer, Watch};
 use crate::sys::{Host, monotonic};
 use table::Board;
+use transfers::{JSON_EVERY, LINES_EVERY, Told, Transfers};
 
 /// The frame is drawn anew at most this often for mere changes.
 const REDRAWN_EVERY: Duration = Duration::from_millis(80);
@@ -37,22 +43,26 @@ enum Manner {
 }
 
 /// Shows the events of one verb.
-pub struct Shown<'a> {
-    ui: &'a Ui,
-    host: &'a Host,
+pub struct Shown {
+    ui: Ui,
+    host: Host,
     manner: Manner,
+    /// Set when the user asked to stop.
+    interrupted: Arc<AtomicBool>,
     seen: Mutex<Seen>,
 }
 
 /// What was heard so far.
 struct Seen {
     board: Board,
+    transfers: Transfers,
     drawn: Option<Instant>,
 }
 
-impl<'a> Shown<'a> {
-    /// Decides on a manner: a table needs a terminal that knows its size and is not a dumb one.
-    pub fn new(ui: &'a Ui, host: &'a Host, mode: ProgressMode) -> Self {
+impl Shown {
+    /// Decides on a manner: a table needs a terminal that knows its size and is not a dumb one. Transfers are given up once
+    /// `interrupted` is set.
+    pub fn new(ui: &Ui, host: &Host, mode: ProgressMode, interrupted: Arc<AtomicBool>) -> Self {
         let redraws = || {
             let terminal = host.var("TERM");
             ui.err_size().is_some() && (cfg!(windows) || terminal.is_some_and(|name| name != "dumb"))
@@ -63,8 +73,9 @@ impl<'a> Shown<'a> {
             ProgressMode::Json => Manner::Json,
             ProgressMode::None => Manner::Silent,
         };
-        let seen = Mutex::new(Seen { board: Board::new(monotonic()), drawn: None });
-        Shown { ui, host, manner, seen }
+        let board = Board::new(monotonic());
+        let seen = Mutex::new(Seen { board, transfers: Transfers::default(), drawn: None });
+        Shown { ui: ui.clone(), host: host.clone(), manner, interrupted, seen }
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -112,9 +123,27 @@ impl<'a> Shown<'a> {
     fn draw(&self, seen: &mut Seen, at_once: bool) {
         let now = monotonic();
         let fresh = seen.drawn.is_some_and(|last| now.duration_since(last) < REDRAWN_EVERY);
-        if let Some(size) = self.ui.err_size().filter(|_| at_once || !fresh) {
-            self.ui.draw(&seen.board.frame(size, self.ui.err_paint, now));
+        if let Some((columns, rows)) = self.ui.err_size().filter(|_| at_once || !fresh) {
+            let mut lines = seen.transfers.frame(columns.saturating_sub(1), rows.saturating_sub(2), now);
+            if seen.board.has_begun() {
+                let board = seen.board.frame((columns, rows - lines.len()), self.ui.err_paint, now);
+                lines.splice(..0, board);
+            }
+            self.ui.draw(&lines);
             seen.drawn = Some(now);
+        }
+    }
+
+    /// A line about a transfer.
+    fn moved(&self, seen: &Seen, told: &Told) {
+        match self.manner {
+            Manner::Lines => self.ui.note(printable(&told.sentence())),
+            Manner::Json => {
+                let (release, phase) = (seen.board.release(), seen.board.phase());
+                let line = json::Line::work(release, phase, told.state(), Some(&told.url));
+                self.line(&line.moved(told.done, told.total));
+            }
+            Manner::Table | Manner::Silent => {}
         }
     }
 
@@ -164,7 +193,28 @@ impl<'a> Shown<'a> {
     }
 }
 
-impl Progress for Shown<'_> {
+impl Watch for Shown {
+    fn transfer(&self, transfer: &Transfer<'_>) {
+        if self.manner == Manner::Silent {
+            return;
+        }
+        let mut seen = self.seen();
+        let every = if self.manner == Manner::Json { JSON_EVERY } else { LINES_EVERY };
+        let told = seen.transfers.take(transfer, every, monotonic());
+        if let Some(told) = told {
+            self.moved(&seen, &told);
+        }
+        if self.manner == Manner::Table {
+            self.draw(&mut seen, false);
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+}
+
+impl Progress for Shown {
     fn event(&self, event: Event) {
         match event {
             Event::Warning(text) => self.warning(&text),

@@ -87,6 +87,11 @@ impl Board {
         Some(self.release.as_str()).filter(|name| !name.is_empty())
     }
 
+    /// Whether there is anything to show: a part of the work, or what is being done.
+    pub fn has_begun(&self) -> bool {
+        self.phase.is_some() || !self.doing.is_empty() || !self.rows.is_empty() || !self.happened.is_empty()
+    }
+
     /// The part of the work that is under way.
     pub fn phase(&self) -> Option<&'static str> {
         self.phase.map(Phase::name)

@@ -44,7 +44,7 @@ fn told(mode: ProgressMode, size: Option<Size>, variables: &[(&str, &str)]) -> S
     streams.err_size = size.unwrap_or(|| None);
     let ui = Ui::new(streams, ColourMode::Never, false);
     let host = fixed::host(variables);
-    let shown = Shown::new(&ui, &host, mode);
+    let shown = Shown::new(&ui, &host, mode, Arc::default());
     for event in [
         Event::Doing("downloading db 1.0.0".into()),
         Event::Phase { release: "web".into(), phase: Phase::Hook(manifest::Event::PreUpgrade) },
@@ -128,7 +128,7 @@ fn json_is_a_line_of_the_same_keys_for_each_change() {
     full["time"] = "T".into();
     assert_eq!(
         full.to_string(),
-        r#"{"time":"T","release":"web","phase":"wait","object":{"apiVersion":"apps/v1","kind":"Deployment","namespace":"ns","name":"web"},"state":"waiting","reason":"ImagePullBackOff","message":"ImagePullBackOff (pod p): \u001b[2Jno\nsuch image","ready":1,"wanted":3,"settled":0,"total":3}"#
+        r#"{"time":"T","release":"web","phase":"wait","object":{"apiVersion":"apps/v1","kind":"Deployment","namespace":"ns","name":"web"},"state":"waiting","reason":"ImagePullBackOff","message":"ImagePullBackOff (pod p): \u001b[2Jno\nsuch image","ready":1,"wanted":3,"settled":0,"total":3,"bytes":null,"size":null}"#
     );
     assert_eq!(lines.last().unwrap()["message"], "not ready");
 }
@@ -275,4 +275,31 @@ fn frames_fit_into_any_terminal() {
     }
     let narrow = board.frame((50, 24), Paint::new(false), start);
     assert!(!narrow[1].contains("AGE") && narrow[1].contains("REASON"), "{}", narrow[1]);
+}
+
+#[test]
+fn a_transfer_that_lasts_is_drawn_and_goes() {
+    use crate::sys::transfers::{Direction, Stage};
+
+    let (mut streams, _, err): (_, _, Buffer) = captured::streams();
+    streams.err_is_terminal = true;
+    streams.err_size = || Some((60, 10));
+    let ui = Ui::new(streams, ColourMode::Never, false);
+    let host = fixed::host(&[("TERM", "xterm")]);
+    let shown = Shown::new(&ui, &host, ProgressMode::Auto, Arc::default());
+    let began = monotonic().checked_sub(Duration::from_secs(2)).unwrap();
+    let heard = |stage| Transfer {
+        id: 1,
+        url: "https://charts.example.com/web-1.0.0.tgz",
+        direction: Direction::Down,
+        done: 1 << 19,
+        total: Some(1 << 20),
+        began,
+        stage,
+    };
+    shown.transfer(&heard(Stage::Moving));
+    shown.transfer(&heard(Stage::Ended));
+    shown.finish(None);
+    let frame = "downloading …s.example.com/web-1.0.0.tgz 0.5 of 1.0 MiB, 2s\n";
+    assert_eq!(err.text(), format!("{frame}\r\u{1b}[1A\u{1b}[J"));
 }

@@ -378,6 +378,7 @@ pub mod fixed {
             clock: Clock::ticking(1_800_000_000),
             random: Random::seeded(*b"seed"),
             cwd: "/w".into(),
+            watched: crate::sys::transfers::Watched::default(),
         }
     }
 }

@@ -218,6 +218,7 @@ mod tests {
             clock: Clock::ticking(0),
             random: Random::seeded(*b"etcd"),
             cwd: "/w".into(),
+            watched: crate::sys::transfers::Watched::default(),
         }
     }
 

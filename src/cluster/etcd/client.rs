@@ -20,6 +20,7 @@ use super::address::Settings;
 use super::wire::{Authenticated, Done, Granted, Refusal, Txn};
 use crate::cluster::StoreError;
 use crate::sys::http::{Http, HttpError, HttpOptions, Response};
+use crate::sys::transfers::Watched;
 use crate::sys::{Host, Secret, monotonic};
 
 /// Longest wait for a connection to a member; one that is gone without a word costs this much, once.
@@ -107,6 +108,8 @@ impl Client {
             connect_timeout: CONNECT,
             idle_timeout: ANSWER,
             total_timeout: CONNECT + ANSWER,
+            // Its requests are the store's business, not charts on their way.
+            watched: Watched::default(),
             ..HttpOptions::new(host)
         };
         Client {

@@ -11,6 +11,7 @@ fn host() -> Host {
         clock: Clock::System,
         random: Random::System,
         cwd: "/w".into(),
+        watched: crate::sys::transfers::Watched::default(),
     }
 }
 

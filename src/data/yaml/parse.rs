@@ -154,6 +154,8 @@ struct Composer<'t> {
 
 /// Go's library checks characters when it reads them, in blocks of so many bytes.
 const BLOCK: usize = 512;
+/// How many bytes are looked at for forbidden characters at once.
+const PIECE: usize = 64;
 /// How far the scanner looks beyond the byte where it stands: an indicator of three bytes and a blank.
 const LOOK_AHEAD: usize = 3;
 
@@ -696,14 +698,15 @@ fn is_break(c: char) -> bool {
 
 /// The first character that YAML does not allow, and its place.
 fn first_forbidden(text: &str) -> Option<(usize, char)> {
-    // Most texts hold none of the bytes that a forbidden character can begin with.
+    // The bytes that a forbidden character can begin with; most texts hold none of them.
     let suspect = |byte: &u8| matches!(byte, 0..=0x08 | 0x0b | 0x0c | 0x0e..=0x1f | 0x7f | 0xc2 | 0xef);
     // Without a way out in the middle of a piece, the compiler looks at many bytes at once.
     let any_suspect = |piece: &[u8]| piece.iter().fold(false, |found, byte| found | suspect(byte));
-    if !text.as_bytes().chunks(64).any(any_suspect) {
-        return None;
-    }
-    text.char_indices().find(|(_, c)| !is_allowed(*c))
+    let pieces = text.as_bytes().chunks(PIECE).enumerate().filter(|(_, piece)| any_suspect(piece));
+    let places = pieces.flat_map(|(index, piece)| {
+        piece.iter().enumerate().filter(move |(_, byte)| suspect(byte)).map(move |(at, _)| index * PIECE + at)
+    });
+    places.filter_map(|at| Some((at, text.get(at..)?.chars().next()?))).find(|(_, c)| !is_allowed(*c))
 }
 
 impl<'t> Frame<'t> {

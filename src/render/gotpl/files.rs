@@ -1,6 +1,6 @@
 //! `.Files`: the chart's other files, as a map with methods.
 //!
-//! Invariant: the bytes are shared with the chart, never copied.
+//! Invariant: the bytes are shared with the chart, never copied, and read from the disk only when a template looks at them.
 
 use crate::chart::Chart;
 use crate::data::glob::FilesPattern;
@@ -50,7 +50,7 @@ pub(super) fn value(chart: &Chart) -> Val {
     let entries: Entries = chart
         .files
         .iter()
-        .map(|file| (GoStr::from(&file.path), Val::Bytes(Bytes::new(std::sync::Arc::clone(&file.data)))))
+        .map(|file| (GoStr::from(&file.path), Val::Bytes(Bytes::new(&file.data))))
         .collect();
     Val::Map(Map::typed(&FILES, entries))
 }

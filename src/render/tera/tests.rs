@@ -36,6 +36,7 @@ pub(super) fn chart(name: &str, engine: &str, templates: &[(&str, &str)]) -> Cha
         files,
         raw: Vec::new(),
         subcharts: Vec::new(),
+        unread: crate::sys::content::Failures::default(),
     }
 }
 
@@ -47,6 +48,7 @@ fn host() -> Host {
         clock: Clock::ticking(1_704_067_200),
         random: Random::seeded(&b"seed"[..]),
         cwd: PathBuf::from("/"),
+        watched: crate::sys::transfers::Watched::default(),
     }
 }
 

@@ -2,13 +2,16 @@
 //!
 //! Invariant: a call is sent once; what it authorizes with goes to the scheme, host and port of its URL alone.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use reqwest::Url;
+use reqwest::blocking::Body;
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 
 use super::exchange::Exchange;
 use super::{Http, HttpError, MOST_REDIRECTS, Response, Secret, parse, redact_url, redirect, strip_user};
+use crate::sys::transfers::{Counted, Direction};
 
 /// What a call does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +83,7 @@ impl Http {
         let follows = matches!(call.method, Method::Get | Method::Head);
         let mut url = first.clone();
         for _ in 0..=MOST_REDIRECTS {
-            let exchange = self.exchange(call, &url, url.origin() == first.origin(), start)?;
+            let mut exchange = self.exchange(call, &url, url.origin() == first.origin(), start)?;
             let head = exchange.head()?;
             let next = if follows { redirect(&head, &url)? } else { None };
             match next {
@@ -116,9 +119,17 @@ impl Http {
             .request(method, url.clone())
             .headers(call.headers(may_know)?)
             .timeout(remaining);
-        if !matches!(call.method, Method::Get | Method::Head) {
-            asked = asked.body(call.body.clone());
+        let watched = &self.options.watched;
+        if matches!(call.method, Method::Get | Method::Head) || call.body.is_empty() {
+            if !matches!(call.method, Method::Get | Method::Head) {
+                asked = asked.body(Vec::new());
+            }
+            let moving = watched.begin(&shown, Direction::Down, None);
+            return Exchange::start(asked, shown, start, &self.options, Arc::new(moving));
         }
-        Exchange::start(asked, shown, start, &self.options)
+        let length = call.body.len() as u64;
+        let moving = Arc::new(watched.begin(&shown, Direction::Up, Some(length)));
+        let body = Counted::new(call.body.clone(), Arc::clone(&moving));
+        Exchange::start(asked.body(Body::sized(body, length)), shown, start, &self.options, moving)
     }
 }

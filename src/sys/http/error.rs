@@ -76,6 +76,12 @@ pub enum HttpError {
         /// The limit in bytes.
         limit: u64,
     },
+    /// The user asked to stop before the answer was there.
+    #[error("Get {url:?}: interrupted")]
+    Interrupted {
+        /// The URL as shown.
+        url: String,
+    },
     /// The server sends the client round in circles.
     #[error("Get {url:?}: stopped after {MOST_REDIRECTS} redirects")]
     TooManyRedirects {

@@ -1,8 +1,10 @@
 //! One request and its answer, on a thread of its own.
 //!
-//! Invariant: waiting for the head and for each piece of the body is bounded, and so is the memory that the body takes.
+//! Invariant: waiting for the head and for each piece of the body is bounded, and so is the memory that the body takes;
+//! it ends soon after the user asked to stop.
 
 use std::io::Read;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -12,9 +14,12 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::error::{body_failure, failure};
 use super::{HttpError, HttpOptions, Request, Response};
+use crate::sys::transfers::{Direction, Moving};
 
 /// Most bytes of a body that are passed on at once.
 const PIECE: usize = 64 << 10;
+/// How soon a wish to stop is seen, and how often those who watch hear that nothing came.
+const BEAT: Duration = Duration::from_millis(100);
 
 /// Status line and headers of an answer.
 pub(super) struct AnswerHead {
@@ -49,6 +54,7 @@ pub(super) struct Exchange {
     start: Instant,
     head_time: Duration,
     idle_time: Duration,
+    moving: Arc<Moving>,
 }
 
 impl Exchange {
@@ -57,6 +63,7 @@ impl Exchange {
         shown: String,
         start: Instant,
         options: &HttpOptions,
+        moving: Arc<Moving>,
     ) -> Result<Self, HttpError> {
         // Few pieces in flight: a client that reads slowly slows the server down instead of filling memory.
         let (sender, pieces) = sync_channel(4);
@@ -64,22 +71,44 @@ impl Exchange {
             std::thread::Builder::new().name("http".to_string()).spawn(move || converse(asked, &sender));
         thread.map_err(|error| HttpError::Setup { reason: error.to_string() })?;
         let idle_time = options.idle_timeout;
-        Ok(Exchange { pieces, shown, start, head_time: options.connect_timeout + idle_time, idle_time })
+        Ok(Exchange {
+            pieces,
+            shown,
+            start,
+            head_time: options.connect_timeout + idle_time,
+            idle_time,
+            moving,
+        })
     }
 
     fn next(&self, patience: Duration) -> Result<Option<Piece>, HttpError> {
-        match self.pieces.recv_timeout(patience) {
-            Ok(piece) => Ok(Some(piece)),
-            Err(RecvTimeoutError::Disconnected) => Ok(None),
-            Err(RecvTimeoutError::Timeout) => {
-                Err(HttpError::Timeout { url: self.shown.clone(), after: self.start.elapsed() })
+        let asked = Instant::now();
+        loop {
+            if self.moving.is_stopped() {
+                return Err(HttpError::Interrupted { url: self.shown.clone() });
+            }
+            let left = patience.saturating_sub(asked.elapsed());
+            match self.pieces.recv_timeout(left.min(BEAT)) {
+                Ok(piece) => return Ok(Some(piece)),
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Timeout) if left > BEAT => self.moving.moved(0),
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(HttpError::Timeout { url: self.shown.clone(), after: self.start.elapsed() });
+                }
             }
         }
     }
 
-    pub(super) fn head(&self) -> Result<AnswerHead, HttpError> {
+    pub(super) fn head(&mut self) -> Result<AnswerHead, HttpError> {
         match self.next(self.head_time)? {
-            Some(Piece::Head(head)) => head.map_err(|error| failure(&self.shown, &error, self.start)),
+            Some(Piece::Head(head)) => {
+                let head = head.map_err(|error| failure(&self.shown, &error, self.start))?;
+                // Nobody else holds what comes down; of what goes up the length was known before.
+                if let Some(moving) = Arc::get_mut(&mut self.moving) {
+                    moving.expect(head.length);
+                }
+                Ok(head)
+            }
             Some(Piece::Body(_)) | None => {
                 Err(HttpError::Setup { reason: "the thread of the request stopped".to_string() })
             }
@@ -108,6 +137,9 @@ impl Exchange {
             if let Piece::Body(bytes) = piece {
                 let bytes = bytes.map_err(|error| body_failure(&self.shown, &error, self.start))?;
                 body.extend_from_slice(&bytes);
+                if self.moving.direction() == Direction::Down {
+                    self.moving.moved(bytes.len());
+                }
             }
             if body.len() as u64 > limit {
                 return Err(HttpError::TooLarge { url: self.shown, limit });

@@ -5,6 +5,7 @@
 //! - Nothing happens before the first request: no thread, no TLS set-up, no reading of system roots. A plain `http://`
 //!   request never sets up TLS at all.
 //! - Time is bounded three ways: to connect, between two pieces of a body, and in total over all redirects and attempts.
+//! - What passes is told to whoever watches ([`HttpOptions::watched`]), and ends soon after the watcher says to stop.
 //! - Credentials go to the scheme, host and port of the first URL only, unless the caller asks for more; a redirect to
 //!   another place loses them.
 //! - `file://` and every other scheme but `http` and `https` are refused, also as the target of a redirect.
@@ -42,6 +43,7 @@ use error::{innermost, is_passing};
 use exchange::{AnswerHead, Exchange};
 
 use super::secret::redact_url;
+use super::transfers::{Direction, Watched};
 use super::{Host, Secret, fs};
 
 /// What this program calls itself.
@@ -81,6 +83,8 @@ pub struct HttpOptions {
     pub idle_timeout: Duration,
     /// Longest time for a request with all its redirects and attempts (Helm: 120 s).
     pub total_timeout: Duration,
+    /// Who is told of the bytes that pass.
+    pub watched: Watched,
 }
 
 impl HttpOptions {
@@ -95,6 +99,7 @@ impl HttpOptions {
             connect_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(60),
             total_timeout: Duration::from_secs(120),
+            watched: host.watched.clone(),
         }
     }
 }
@@ -245,7 +250,8 @@ impl Http {
             let headers = headers_of(request, credentials.filter(|_| may_know))?;
             let client = self.client(url.scheme() == "https", request.compressed)?;
             let asked = client.request(method.clone(), url.clone()).headers(headers).timeout(remaining);
-            let exchange = Exchange::start(asked, shown, start, &self.options)?;
+            let moving = self.options.watched.begin(&shown, Direction::Down, None);
+            let mut exchange = Exchange::start(asked, shown, start, &self.options, Arc::new(moving))?;
             let head = exchange.head()?;
             match redirect(&head, &url)? {
                 Some(next) => url = next,

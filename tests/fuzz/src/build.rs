@@ -19,6 +19,7 @@ pub fn host() -> Host {
         clock: Clock::ticking(1_700_000_000),
         random: Random::seeded(*b"fuzz"),
         cwd: PathBuf::from("/nowhere"),
+        watched: bowline::sys::transfers::Watched::default(),
     }
 }
 

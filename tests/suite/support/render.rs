@@ -21,6 +21,7 @@ pub fn host() -> Host {
         clock: Clock::ticking(1_700_000_000),
         random: Random::seeded(*b"seed"),
         cwd: "/".into(),
+        watched: bowline::sys::transfers::Watched::default(),
     }
 }
 

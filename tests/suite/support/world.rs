@@ -55,6 +55,7 @@ impl World {
             clock: Clock::Ticking(Arc::clone(&now)),
             random: Random::seeded(*b"world"),
             cwd: folder.path().to_path_buf(),
+            watched: bowline::sys::transfers::Watched::default(),
         };
         let paths = RepoPaths::of(&host);
         World { folder, now, host, paths, heard: Collected::default(), interrupted: AtomicBool::new(false) }

@@ -45,7 +45,7 @@ impl Run for BuildArgs {
             options.refresh = Refresh::IfNeeded;
         }
         let mut told = Ok(());
-        session.with_context(|context| {
+        session.with_interrupt(|context| {
             dependency::build(context, &folder, &options, &mut |event| {
                 if told.is_ok() {
                     told = session.ui.line(event);

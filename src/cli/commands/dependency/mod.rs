@@ -8,7 +8,7 @@ pub mod update;
 use clap::Args;
 
 use super::{Body, Verb};
-use crate::cli::args::{LimitArgs, NetArgs};
+use crate::cli::args::{LimitArgs, NetArgs, ProgressArg};
 use crate::cli::error::Failure;
 use crate::cli::settings::Session;
 use crate::fetch::deps::Refresh;
@@ -51,6 +51,9 @@ pub struct FetchArgs {
     /// How to reach repositories.
     #[command(flatten)]
     pub net: NetArgs,
+    /// How progress is told.
+    #[command(flatten)]
+    pub progress: ProgressArg,
 }
 
 impl FetchArgs {

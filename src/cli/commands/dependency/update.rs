@@ -34,7 +34,7 @@ impl Run for UpdateArgs {
     fn run(self, session: &Session) -> Outcome {
         let (folder, options) = self.fetch.resolve(session, true)?;
         let mut told = Ok(());
-        session.with_context(|context| {
+        session.with_interrupt(|context| {
             dependency::update(context, &folder, &options, &mut |event| {
                 if told.is_ok() {
                     told = session.ui.line(event);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::cli::args::NetArgs;
+use crate::cli::args::{NetArgs, ProgressArg};
 use crate::cli::bridge;
 use crate::cli::commands::{Body, Leaf, Run, Verb};
 use crate::cli::error::{Exit, Failure, Outcome};
@@ -59,6 +59,9 @@ pub struct AddArgs {
     /// How long the index may take to download
     #[arg(long, default_value = "2m0s", value_parser = parse::duration, value_name = "DURATION")]
     pub timeout: Duration,
+    /// How progress is told.
+    #[command(flatten)]
+    pub progress: ProgressArg,
 }
 
 /// No password is longer.
@@ -87,7 +90,7 @@ impl AddArgs {
 impl Run for AddArgs {
     fn run(self, session: &Session) -> Outcome {
         let options = self.resolve(session)?;
-        let added = session.with_context(|context| repo::add(context, &options))?;
+        let added = session.with_interrupt(|context| repo::add(context, &options))?;
         session.ui.line(added)?;
         Ok(Exit::Done)
     }

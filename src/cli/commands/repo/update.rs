@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::cli::args::ProgressArg;
 use crate::cli::commands::{Body, Leaf, Run, Verb};
 use crate::cli::error::{Exit, Outcome};
+use crate::cli::interrupt::Interrupt;
 use crate::cli::parse;
 use crate::cli::settings::Session;
 use crate::cli::view::changes;
@@ -39,18 +41,22 @@ pub struct UpdateArgs {
     /// Fail when a repository cannot be updated, which is the rule
     #[arg(long, hide = true, alias = "strict")]
     pub fail_on_repo_update_fail: bool,
+    /// How progress is told.
+    #[command(flatten)]
+    pub progress: ProgressArg,
 }
 
 impl Run for UpdateArgs {
     fn run(self, session: &Session) -> Outcome {
         let chosen = session.with_context(|context| repo::choose(context, &self.names))?;
         session.ui.out(changes::UPDATING_REPOSITORIES)?;
-        let outcomes =
-            session.with_context(|context| Ok(repo::update(context, &chosen, Some(self.timeout))))?;
+        let interrupted = Interrupt::install()?.flag();
+        let outcomes = session
+            .with_flag(&interrupted, |context| Ok(repo::update(context, &chosen, Some(self.timeout))))?;
         for outcome in &outcomes {
             session.ui.line(outcome)?;
         }
-        session.with_context(|_| repo::all_updated(&outcomes))?;
+        session.with_flag(&interrupted, |context| repo::all_updated(context, &outcomes))?;
         session.ui.out(changes::REPOSITORIES_UPDATED)?;
         Ok(Exit::Done)
     }

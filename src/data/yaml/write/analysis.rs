@@ -27,11 +27,28 @@ pub(super) fn is_break(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Looks at every character once.
+/// The ways of a text that begins like a word and has only characters that mean nothing behind a first one. Nearly every
+/// text is one.
+fn ways_of_words(text: &str) -> Option<Ways> {
+    let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '$' | '('));
+    let ordinary = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'#' && byte != b':';
+    if !begins || !text.bytes().all(ordinary) {
+        return None;
+    }
+    let open = !text.ends_with(' ');
+    Some(Ways { plain: open, single: true, literal: open, literal_with_tabs: open })
+}
+
+/// What a text allows.
 pub(super) fn ways(text: &str) -> Ways {
     if text.is_empty() {
         return Ways { plain: false, single: true, literal: false, literal_with_tabs: false };
     }
+    ways_of_words(text).unwrap_or_else(|| ways_of_any(text))
+}
+
+/// Looks at every character once.
+fn ways_of_any(text: &str) -> Ways {
     let mut indicators = text.starts_with("---") || text.starts_with("...");
     let (mut breaks, mut tabs, mut special) = (false, false, false);
     // A space before a break, and a break before a space.
@@ -70,5 +87,21 @@ pub(super) fn ways(text: &str) -> Ways {
         single: !(break_space || only_double),
         literal: !(last_space || only_double),
         literal_with_tabs: !(last_space || space_break || special),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn words_have_the_ways_of_any_text(text in "[ -~]{0,12}") {
+            if let Some(short) = ways_of_words(&text) {
+                prop_assert_eq!(short, ways_of_any(&text));
+            }
+        }
     }
 }
