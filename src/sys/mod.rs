@@ -16,6 +16,7 @@ pub mod process;
 pub mod secret;
 pub mod staged;
 pub mod stream;
+pub mod tls;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
