@@ -17,8 +17,10 @@
 //! | 0 | [`diag`] | diagnostics: source file, span, excerpt, hint, did-you-mean |
 //! | 1 | [`sys`] | the outside world in one `Host`: env, clock, randomness, files, HTTP, secrets |
 //! | 2 | [`data`] | formats without meaning: value, YAML, JSON, versions, globs, digests, gzip |
+//! | 3 | [`auth`] | challenges of servers, and tokens of token services |
 //! | 3 | [`gotpl`] | Go's text/template: lexer, parser, tree walk, printf, built-ins |
 //! | 3 | [`chart`] | Chart.yaml, loading from folder or archive, .helmignore, lock files, scaffold |
+//! | 3 | [`keys`] | private and public keys, their certificates, signed JSON |
 //! | 3 | [`manifest`] | text to objects: document split, install order, hooks |
 //! | 4 | [`sprig`] | the template function library |
 //! | 4 | [`values`] | --set grammar, layers, conditions, tags, import-values, schema |
@@ -44,6 +46,7 @@
 
 #![warn(missing_docs)]
 
+pub mod auth;
 pub mod chart;
 pub mod cli;
 pub mod cluster;
@@ -51,6 +54,7 @@ pub mod data;
 pub mod diag;
 pub mod fetch;
 pub mod gotpl;
+pub mod keys;
 pub mod lint;
 pub mod manifest;
 pub mod ops;

@@ -213,6 +213,13 @@ impl Asked {
                 };
                 argv::refused_value(&self.command, name, &text(ContextKind::InvalidValue), &reason)
             }
+            ErrorKind::MissingRequiredArgument => {
+                let missing = match error.get(ContextKind::InvalidArg) {
+                    Some(ContextValue::Strings(names)) => names.join(", "),
+                    _ => String::new(),
+                };
+                Failure::usage(format!("the following required arguments were not provided: {missing}"))
+            }
             _ => {
                 let line = error.to_string();
                 let line = line.lines().next().unwrap_or_default().trim_start_matches("error: ").to_string();

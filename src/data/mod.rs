@@ -1,9 +1,10 @@
 //! Formats without meaning: the dynamic value, YAML, JSON, versions, globs, patterns, digests,
-//! base64, gzip.
+//! base32, base64, gzip.
 //!
 //! Nothing here knows what a chart or a release is. Each format is read with bounds (depth, size, expansion) and written
 //! as Go's libraries write it, because manifests and stored records are compared byte for byte with Helm's.
 
+pub mod base32;
 pub mod base64;
 pub mod digest;
 pub mod glob;

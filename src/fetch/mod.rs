@@ -17,6 +17,7 @@ use std::path::PathBuf;
 
 pub use error::{FetchError, Unsatisfied};
 
+use crate::auth;
 use crate::data::digest::sha256_hex;
 use crate::diag::Diagnostic;
 use crate::package::provenance::{self, ProvenanceError};
@@ -282,9 +283,9 @@ fn from_repository_url(
         ..Request::new(INDEX_LIMIT)
     };
     let url = http::join(&options.repo, "index.yaml")?;
-    let answer = Http::new(repository.http_options(context.host))
-        .get(&url, &request)
-        .map_err(|error| unusable(RepoError::Http(error)))?;
+    let client = Http::new(repository.http_options(context.host));
+    let answer =
+        auth::get(context.host, &client, &url, &request).map_err(|error| unusable(RepoError::Http(error)))?;
     let loaded = Index::parse(&answer.body, &shown, Only::Chart(chart)).map_err(unusable)?;
     let found = loaded.index.find(chart, options.request()).map_err(|error| match error {
         RepoError::BadConstraint(error) => FetchError::BadVersion(error),
@@ -378,7 +379,7 @@ fn download(
     let (bytes, digest) = if let Some(known) = known {
         known
     } else {
-        let bytes = client.get(url, &request)?.body;
+        let bytes = auth::get(context.host, &client, url, &request)?.body;
         let digest = sha256_hex(&bytes);
         if let Some(expected) = expected.filter(|expected| *expected != digest) {
             return Err(FetchError::WrongDigest { url: shown, expected, found: digest });
@@ -391,7 +392,8 @@ fn download(
         wanted => {
             let (path, query) = url.split_once('?').map_or((url, None), |(path, query)| (path, Some(query)));
             let beside = query.map_or(format!("{path}.prov"), |query| format!("{path}.prov?{query}"));
-            match client.get(&beside, &Request { limit: provenance::LIMIT, ..request }) {
+            let beside_request = Request { limit: provenance::LIMIT, ..request };
+            match auth::get(context.host, &client, &beside, &beside_request) {
                 Ok(answer) => Some(answer.body),
                 Err(http::HttpError::Status { status, reason, .. }) if wanted == Provenance::Required => {
                     let reason = format!("{status} {reason}");
@@ -439,7 +441,8 @@ pub fn read_values_source(
             compressed: true,
             ..Request::new(VALUES_LIMIT)
         };
-        let answer = Http::new(repository.http_options(context.host)).get(source, &request)?;
+        let client = Http::new(repository.http_options(context.host));
+        let answer = auth::get(context.host, &client, source, &request)?;
         return Ok((redact_url(source), answer.body));
     }
     let path = source.strip_prefix("file://").unwrap_or(source);

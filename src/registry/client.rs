@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::credentials::{CredentialFiles, Login};
+use super::credentials::CredentialFiles;
 use super::manifest::{Descriptor, Document};
 use super::reference::is_host;
 use super::session::{Action, Ask, Session, status};
 use super::{Reference, Registries, RegistryError};
+use crate::auth::Login;
 use crate::data::digest::Digest;
 use crate::diag::Diagnostic;
 use crate::package::media;

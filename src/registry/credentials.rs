@@ -17,6 +17,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{RegistryError, helper};
+use crate::auth::Login;
 use crate::data::base64;
 use crate::sys::http::Credentials;
 use crate::sys::{Dirs, Host, Secret, fs};
@@ -28,27 +29,6 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(30);
 /// The public registry, and what Docker calls it where it keeps credentials.
 const DOCKER_HUB: [&str; 3] = ["docker.io", "index.docker.io", "registry-1.docker.io"];
 const DOCKER_HUB_KEY: &str = "https://index.docker.io/v1/";
-
-/// What a registry knows us by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Login {
-    /// User name and password.
-    Password(Credentials),
-    /// A refresh token, which a token service takes.
-    Refresh(Secret),
-    /// A token that the registry itself takes.
-    Bearer(Secret),
-}
-
-impl Login {
-    /// Who it is, for messages.
-    pub(super) fn who(&self) -> String {
-        match self {
-            Login::Password(credentials) => format!("{:?}", credentials.username),
-            Login::Refresh(_) | Login::Bearer(_) => "the bearer of this token".to_string(),
-        }
-    }
-}
 
 /// The files with credentials.
 #[derive(Debug, Clone, Copy)]

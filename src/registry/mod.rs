@@ -1,8 +1,8 @@
-//! OCI registries: charts are pushed to them, pulled from them, and their versions listed. The only user of http_auth.
+//! OCI registries: charts are pushed to them, pulled from them, and their versions listed.
 //!
 //! ```text
 //! oci://HOST/REPOSITORY:TAG ─► mirrors, then HOST ─► 401? ─► credentials ─► token service ─► manifest ─► chart layer
-//!      (reference)               (settings)        (challenge)  (credentials)     (session)     (manifest)    (chart)
+//!      (reference)               (settings)         (auth)      (credentials)     (session)     (manifest)    (chart)
 //! ```
 //!
 //! Files on this machine: `registry/config.json` (credentials, in Helm's form), Helm's own and Docker's `config.json`, and
@@ -16,7 +16,6 @@
 //! an error. Credentials go to the registry that they are for and to the token service that it names, never to where a
 //! redirect leads. Every answer is bounded, and so is every number of attempts.
 
-mod challenge;
 mod chart;
 mod client;
 mod credentials;
@@ -29,9 +28,11 @@ mod settings;
 mod tags;
 mod upload;
 
+/// What a registry knows us by.
+pub use crate::auth::Login;
 pub use chart::{ChartUpload, Pulled, Pushed, Wanted, pull, push};
 pub use client::{Access, Client};
-pub use credentials::{CredentialFiles, Login};
+pub use credentials::CredentialFiles;
 pub use error::RegistryError;
 pub use manifest::{Descriptor, Document, Index, Manifest};
 pub use reference::{Reference, SCHEME, tag_of, version_of};

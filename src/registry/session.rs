@@ -13,34 +13,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Deserialize;
-
 use super::RegistryError;
-use super::challenge::{self, Bearer, Challenge};
-use super::credentials::Login;
 use super::error::LOG_IN;
-use crate::data::base64;
-use crate::data::time::{Time, Zone};
-use crate::package::media;
-use crate::sys::http::{
-    Call, CallMethod, ConnectionFailure, Http, HttpError, Response, percent_encode, same_origin,
-};
-use crate::sys::secret::redact_url;
+use crate::auth::challenge::{self, Bearer, Challenge};
+use crate::auth::{AuthError, Login, PAUSES, TokenService, basic, details, passing, retry_after};
+use crate::sys::http::{Call, CallMethod, Http, Response, same_origin};
 use crate::sys::{Host, Secret};
 
-/// Waits before the second and further attempts.
-const PAUSES: [Duration; 4] =
-    [Duration::from_millis(200), Duration::from_millis(800), Duration::from_secs(2), Duration::from_secs(5)];
 /// Longest wait that a registry can ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// Largest answer of a token service, in bytes.
-const TOKEN_LIMIT: u64 = 1 << 20;
-/// Longest token, in bytes: servers take no longer headers.
-const LONGEST_TOKEN: usize = 64 << 10;
 /// Most bytes of an error that is read for its text.
 pub(super) const ERROR_LIMIT: u64 = 64 << 10;
-/// What the program is called by token services.
-const CLIENT_ID: &str = "bowline";
 
 /// What is to be done, which decides the access that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -170,18 +153,22 @@ impl<'a> Session<'a> {
     }
 
     fn refused(&self, action: Action, answer: &Response) -> RegistryError {
+        self.refusal(action, answer.status, details(answer))
+    }
+
+    fn refusal(&self, action: Action, status: u16, details: String) -> RegistryError {
         RegistryError::Refused {
             host: self.registry.clone(),
             who: self.login.as_ref().map_or_else(|| "anonymous users".to_string(), Login::who),
             what: action.what(&self.repository),
-            status: answer.status,
-            details: details(answer),
+            status,
+            details,
         }
     }
 
     /// Answers a challenge: finds out what authorizes the next request.
     fn authenticate(&self, action: Action, answer: &Response, exactly: bool) -> Result<(), RegistryError> {
-        let header = match challenge::of(answer, &self.registry)? {
+        let header = match challenge::of(answer).map_err(|error| self.failed(error))? {
             Challenge::Bearer(bearer) => self.token(action, &bearer, exactly)?,
             Challenge::Basic => match &self.login {
                 Some(Login::Password(credentials)) if self.known(action).is_none() => {
@@ -197,43 +184,28 @@ impl<'a> Session<'a> {
     /// Gets a token from the token service that a challenge names.
     fn token(&self, action: Action, bearer: &Bearer, exactly: bool) -> Result<Secret, RegistryError> {
         let scope = if exactly { bearer.scope.clone() } else { self.scope(action, &bearer.scope) };
-        let unsafe_realm = !bearer.realm.starts_with("https://") && self.base.starts_with("https://");
-        let insecure =
-            || RegistryError::InsecureRealm { host: self.registry.clone(), realm: redact_url(&bearer.realm) };
-        let answer = match &self.login {
-            Some(Login::Bearer(token)) => return Ok(Secret::new(format!("Bearer {}", token.reveal()))),
-            Some(_) if unsafe_realm => return Err(insecure()),
-            Some(Login::Refresh(token)) => {
-                let grant = [("grant_type", "refresh_token"), ("refresh_token", token.reveal())];
-                self.post_for_token(bearer, &scope, &grant)?
+        let service = TokenService { host: self.host, http: &self.http };
+        let is_protected = self.base.starts_with("https://");
+        let token = service.token(bearer, &scope, self.login.as_ref(), is_protected);
+        token.map_err(|error| match error {
+            AuthError::Refused { details, .. } => self.refusal(action, 401, details),
+            other => self.failed(other),
+        })
+    }
+
+    /// An error of the way to say who we are.
+    fn failed(&self, error: AuthError) -> RegistryError {
+        let host = self.registry.clone();
+        match error {
+            AuthError::Http(error) => error.into(),
+            AuthError::Challenge { reason } => RegistryError::Challenge { host, reason },
+            AuthError::InsecureRealm { realm } => RegistryError::InsecureRealm { host, realm },
+            AuthError::Status { url, status, details } => {
+                RegistryError::Status { doing: "GET", url, status, details }
             }
-            Some(Login::Password(credentials)) => {
-                let header = basic(&credentials.username, &credentials.password);
-                let answer = self.get_token(bearer, &scope, Some(&header))?;
-                // Services that speak OAuth2 alone have no GET.
-                if matches!(answer.status, 404 | 405) {
-                    let grant = [
-                        ("grant_type", "password"),
-                        ("username", credentials.username.as_str()),
-                        ("password", credentials.password.reveal()),
-                    ];
-                    self.post_for_token(bearer, &scope, &grant)?
-                } else {
-                    answer
-                }
-            }
-            None => self.get_token(bearer, &scope, None)?,
-        };
-        if matches!(answer.status, 400 | 401 | 403) {
-            let error = self.refused(action, &answer);
-            return Err(match error {
-                RegistryError::Refused { host, who, what, details, .. } => {
-                    RegistryError::Refused { host, who, what, status: 401, details }
-                }
-                other => other,
-            });
+            AuthError::Answer { url, reason } => RegistryError::Answer { url, reason },
+            AuthError::Refused { status, details } => self.refusal(Action::Login, status, details),
         }
-        read_token(&answer)
     }
 
     /// The access to ask for. A challenge may ask for less than will be needed next.
@@ -245,59 +217,6 @@ impl<'a> Session<'a> {
         let named = named.unwrap_or_else(|| format!("repository:{}", self.repository));
         if asked.contains(' ') { asked.to_string() } else { format!("{named}:{}", action.actions()) }
     }
-
-    fn get_token(
-        &self,
-        bearer: &Bearer,
-        scope: &str,
-        authorization: Option<&Secret>,
-    ) -> Result<Response, RegistryError> {
-        let mut url = bearer.realm.clone();
-        let mut separator = if url.contains('?') { '&' } else { '?' };
-        for (name, value) in [("service", bearer.service.as_str()), ("scope", scope)] {
-            // A scope may be a list.
-            for value in value.split(' ').filter(|value| !value.is_empty()) {
-                url.push_str(&format!("{separator}{name}={}", percent_encode(value)));
-                separator = '&';
-            }
-        }
-        self.ask_for_token(&Call { authorization, ..Call::new(CallMethod::Get, &url, TOKEN_LIMIT) })
-    }
-
-    fn post_for_token(
-        &self,
-        bearer: &Bearer,
-        scope: &str,
-        grant: &[(&str, &str)],
-    ) -> Result<Response, RegistryError> {
-        let fixed = [("service", bearer.service.as_str()), ("client_id", CLIENT_ID), ("scope", scope)];
-        let form: Vec<String> = grant
-            .iter()
-            .chain(&fixed)
-            .map(|(name, value)| format!("{name}={}", percent_encode(value)))
-            .collect();
-        self.ask_for_token(&Call {
-            headers: &[("content-type", "application/x-www-form-urlencoded")],
-            body: form.join("&").into_bytes(),
-            ..Call::new(CallMethod::Post, &bearer.realm, TOKEN_LIMIT)
-        })
-    }
-
-    /// Asks a token service, again when it may help: handing out a token changes nothing.
-    fn ask_for_token(&self, call: &Call<'_>) -> Result<Response, RegistryError> {
-        let mut pauses = PAUSES.iter();
-        loop {
-            let answer = self.http.call(call);
-            let wait = match &answer {
-                Ok(answer) => retry_after(answer, self.host),
-                Err(error) => passing(error).then_some(Duration::ZERO),
-            };
-            match (wait.filter(|wait| *wait <= LONGEST_PAUSE), pauses.next()) {
-                (Some(wait), Some(pause)) => std::thread::sleep(wait.max(*pause)),
-                _ => return Ok(answer?),
-            }
-        }
-    }
 }
 
 /// Where a registry listens: the public one has another name than its images.
@@ -305,92 +224,9 @@ fn domain(registry: &str) -> &str {
     if matches!(registry, "docker.io" | "index.docker.io") { "registry-1.docker.io" } else { registry }
 }
 
-fn basic(username: &str, password: &Secret) -> Secret {
-    Secret::new(format!("Basic {}", base64::encode(format!("{username}:{}", password.reveal()))))
-}
-
-fn read_token(answer: &Response) -> Result<Secret, RegistryError> {
-    #[derive(Deserialize)]
-    struct Granted {
-        #[serde(default)]
-        token: String,
-        #[serde(default)]
-        access_token: String,
-    }
-    let bad = |reason: &str| RegistryError::Answer { url: answer.url.clone(), reason: reason.to_string() };
-    if answer.status != 200 {
-        return Err(status("GET", answer));
-    }
-    // The parser's own text could show a piece of the token.
-    let granted: Granted =
-        serde_json::from_slice(&answer.body).map_err(|_| bad("the token service's answer is no token"))?;
-    let token = if granted.token.is_empty() { granted.access_token } else { granted.token };
-    if token.is_empty() || token.len() > LONGEST_TOKEN || !token.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(bad("the token service's answer holds no token that can be sent"));
-    }
-    Ok(Secret::new(format!("Bearer {token}")))
-}
-
-/// How long to wait when asking again may help; `None` when it will not.
-fn retry_after(answer: &Response, host: &Host) -> Option<Duration> {
-    if !matches!(answer.status, 408 | 429 | 500 | 502 | 503 | 504) {
-        return None;
-    }
-    let Some(text) = answer.header("retry-after") else { return Some(Duration::ZERO) };
-    let seconds = text.trim().parse::<u64>().ok().or_else(|| {
-        let until = Time::parse("Mon, 02 Jan 2006 15:04:05 GMT", text.trim(), &Zone::Utc).ok()?;
-        let now = Time::from_system(host.now(), Zone::Utc);
-        Some((until.unix() - now.unix()).max(0) as u64)
-    });
-    Some(Duration::from_secs(seconds.unwrap_or(0)))
-}
-
-/// Whether a request that got no answer may get one the next time.
-pub(super) fn passing(error: &HttpError) -> bool {
-    matches!(error, HttpError::Connection { kind: ConnectionFailure::Broken, .. })
-}
-
 /// The error of an answer that is no success.
 pub(super) fn status(doing: &'static str, answer: &Response) -> RegistryError {
     RegistryError::Status { doing, url: answer.url.clone(), status: answer.status, details: details(answer) }
-}
-
-/// What a registry says about an error: `CODE: message; …`, or the start of a text.
-fn details(answer: &Response) -> String {
-    #[derive(Deserialize)]
-    struct Errors {
-        #[serde(default)]
-        errors: Vec<One>,
-        #[serde(default)]
-        details: String,
-    }
-    #[derive(Deserialize)]
-    struct One {
-        #[serde(default)]
-        code: String,
-        #[serde(default)]
-        message: String,
-    }
-    /// Most characters of it that are shown.
-    const MOST: usize = 300;
-    let text = match serde_json::from_slice::<Errors>(&answer.body) {
-        Ok(errors) if !errors.errors.is_empty() => {
-            let told = errors.errors.into_iter().map(|one| match (one.code.as_str(), one.message.as_str()) {
-                (code, "") => code.to_string(),
-                ("", message) => message.to_string(),
-                (code, message) => format!("{code}: {message}"),
-            });
-            told.collect::<Vec<_>>().join("; ")
-        }
-        Ok(errors) => errors.details,
-        Err(_) => {
-            let kind = answer.header("content-type").unwrap_or_default();
-            let is_text = kind.starts_with("text/plain") || kind.starts_with(media::BYTES);
-            if is_text { String::from_utf8_lossy(&answer.body).into_owned() } else { String::new() }
-        }
-    };
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST).collect();
-    line.trim().to_string()
 }
 
 #[cfg(test)]
@@ -432,29 +268,6 @@ mod tests {
             (Action::Login, "", ""),
         ] {
             assert_eq!(session.scope(action, asked), scope);
-        }
-    }
-
-    #[test]
-    fn waits_are_read_as_seconds_or_dates() {
-        let host = Host { clock: crate::sys::Clock::Still(784_111_770), ..Host::of_process().unwrap() };
-        let answer = |status: u16, header: Option<&str>| Response {
-            status,
-            headers: header.map(|text| ("retry-after".to_string(), text.to_string())).into_iter().collect(),
-            body: Vec::new(),
-            url: String::new(),
-        };
-        for (status, header, wait) in [
-            (200, Some("5"), None),
-            (404, None, None),
-            (429, Some("5"), Some(5)),
-            (503, Some("Sun, 06 Nov 1994 08:49:37 GMT"), Some(7)),
-            (503, Some("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0)),
-            (500, Some("soon"), Some(0)),
-            (502, None, Some(0)),
-        ] {
-            let found = retry_after(&answer(status, header), &host);
-            assert_eq!(found, wait.map(Duration::from_secs), "{status} {header:?}");
         }
     }
 }

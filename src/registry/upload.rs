@@ -100,7 +100,7 @@ pub(super) fn manifest(
 /// A lost session, a broken connection or a server in trouble: none of them is about the blob.
 fn worth_beginning_anew(error: &RegistryError) -> bool {
     match error {
-        RegistryError::Http(error) => super::session::passing(error),
+        RegistryError::Http(error) => crate::auth::passing(error),
         RegistryError::Status { status, .. } => matches!(status, 404 | 416 | 500 | 502 | 503 | 504),
         _ => false,
     }

@@ -6,6 +6,7 @@ use crate::data::version::VersionError;
 use crate::diag::{Diagnostic, Hint};
 use crate::sys::fs::FsError;
 use crate::sys::http::HttpError;
+use crate::sys::tls::TlsError;
 
 /// An error of the repository module.
 #[derive(Debug, thiserror::Error)]
@@ -140,19 +141,38 @@ pub enum RepoError {
         /// The system's words.
         reason: String,
     },
+    /// A file for TLS cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// More tenants than a server can have.
     #[error("there are {most} tenants already, which is as many as one server takes")]
     TooManyTenants {
         /// The limit.
         most: usize,
     },
-    /// A file with users or keys cannot be used.
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes: {reason}")]
+    NoRandomness {
+        /// The system's words.
+        reason: String,
+    },
+    /// A key for tokens cannot be made or used.
+    #[error("{path}: {reason}")]
+    TokenKey {
+        /// The file.
+        path: String,
+        /// What is wrong, without anything of the key.
+        reason: String,
+    },
+    /// A file with users, rules or keys cannot be used.
     #[error("{path}: {reason}")]
     BadAccessFile {
         /// The file.
         path: String,
         /// What is wrong with it, and where.
         reason: String,
+        /// What such a file looks like.
+        hint: &'static str,
     },
     /// What is to be served is no folder.
     #[error("{path:?} is not a folder")]
@@ -167,6 +187,7 @@ impl Hint for RepoError {
         match self {
             RepoError::Fs(error) => error.hints(),
             RepoError::Http(error) => error.hints(),
+            RepoError::Tls(error) => error.hints(),
             RepoError::NotARepository { source, .. } => source.hints(),
             RepoError::Syntax(diagnostic) => diagnostic.hints.clone(),
             RepoError::NoSuchChart { name, candidates } => {
@@ -183,9 +204,14 @@ impl Hint for RepoError {
                 vec!["add one: bowline repo add NAME URL".to_string()]
             }
             RepoError::NotCached { .. } => vec!["fetch it: bowline repo update".to_string()],
-            RepoError::BadAccessFile { .. } => {
-                vec!["`htpasswd -B FILE USER` of Apache's tools writes a line that can be used".to_string()]
+            RepoError::TokenKey { .. } => {
+                vec![
+                    "the file has a private key in PEM form (RSA of 2048 bits or more, ECDSA over P-256, or Ed25519), or is \
+                     not there yet and is then made"
+                        .to_string(),
+                ]
             }
+            RepoError::BadAccessFile { hint, .. } => vec![(*hint).to_string()],
             RepoError::NameTaken { .. } => vec!["replace the entry with --force-update".to_string()],
             RepoError::Bind { .. } => {
                 vec![

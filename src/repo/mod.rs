@@ -12,7 +12,8 @@
 //! `repo index` found in the archives of a folder.
 //!
 //! Invariant: nothing that a repository says is trusted: its index is bounded and checked entry by entry, its archives are
-//! compared with the digest, and the credentials of one repository never go to another place.
+//! compared with the digest, and the credentials of one repository never go to another place but the token service that it
+//! names itself.
 
 pub mod config;
 mod error;

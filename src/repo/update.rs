@@ -13,6 +13,7 @@ use super::config::{RepoFile, RepoPaths, Repository};
 use super::index::{INDEX_LIMIT, Index, Loaded, Only};
 use super::index_cache::{self, Compact, Listing};
 use super::{RepoError, parallel};
+use crate::auth;
 use crate::diag::Diagnostic;
 use crate::sys::http::{self, Http, Request};
 use crate::sys::secret::redact_url;
@@ -150,7 +151,7 @@ pub fn download_index(
         compressed: true,
         ..Request::new(INDEX_LIMIT)
     };
-    let answer = Http::new(options).get(&url, &request)?;
+    let answer = auth::get(host, &Http::new(options), &url, &request)?;
     if answer.status == 304 {
         return Ok(IndexDownload { unchanged: true, warnings: Vec::new() });
     }

@@ -11,11 +11,9 @@ use std::net::IpAddr;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::data::time::{GoDuration, Time, Zone};
 use crate::gotpl::{ANY_LIST, Ctx, DataForm, Func, FuncError, GoStr, Object, Plainness, Type, Val};
+use crate::keys::{self, Algorithm, CertificateRequest, PrivateKey, pem};
 
-use super::der::{self, Oid};
-use super::keys::{Algorithm, PrivateKey};
 use super::outside::outside;
 use super::{Entry, entry};
 
@@ -113,26 +111,6 @@ impl Object for Certificate {
     }
 }
 
-/// A text block with a label, as PEM has it.
-fn pem(label: &str, bytes: &[u8]) -> String {
-    let body = STANDARD.encode(bytes);
-    let mut out = format!("-----BEGIN {label}-----\n");
-    for line in body.as_bytes().chunks(64) {
-        out.extend(line.iter().map(|byte| char::from(*byte)));
-        out.push('\n');
-    }
-    out + &format!("-----END {label}-----\n")
-}
-
-/// The first block of a PEM text: its label and bytes.
-pub(super) fn from_pem(text: &str) -> Option<(String, Vec<u8>)> {
-    let (_, rest) = text.split_once("-----BEGIN ")?;
-    let (label, rest) = rest.split_once("-----")?;
-    let (body, _) = rest.split_once(&format!("-----END {label}-----"))?;
-    let body: String = body.chars().filter(|c| !c.is_ascii_whitespace()).collect();
-    Some((label.to_string(), STANDARD.decode(body).ok()?))
-}
-
 fn failed(what: &str) -> FuncError {
     FuncError::new(what.to_string())
 }
@@ -150,7 +128,7 @@ fn key(ctx: &mut Ctx<'_>, args: &[Val], at: usize) -> Result<PrivateKey, FuncErr
     ctx.spend(SLOW)?;
     match args.get(at).and_then(Val::as_str) {
         Some(text) => {
-            let (label, bytes) = from_pem(&text.to_text())
+            let (label, bytes) = pem::decode(&text.to_text())
                 .ok_or_else(|| failed("parsing private key: no PEM data in input"))?;
             PrivateKey::parse(&label, &bytes).map_err(|why| failed(&format!("parsing private key: {why}")))
         }
@@ -174,21 +152,12 @@ fn gen_private_key(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
         "dsa" => {
             ctx.spend(SLOW)?;
             let seed = outside(ctx)?.random(32)?;
-            return Ok(Val::str(pem("DSA PRIVATE KEY", &super::keys::dsa_key(seed))));
+            return Ok(Val::str(pem::encode("DSA PRIVATE KEY", &keys::dsa_key(seed))));
         }
         other => return Ok(Val::str(format!("Unknown type {other}"))),
     };
     let (label, bytes) = new_key(ctx, algorithm)?.to_der().map_err(|why| failed(&why))?;
-    Ok(Val::str(pem(label, &bytes)))
-}
-
-/// What a certificate says.
-struct Request<'a> {
-    name: &'a str,
-    addresses: Vec<IpAddr>,
-    hosts: Vec<String>,
-    days: i64,
-    authority: bool,
+    Ok(Val::str(pem::encode(label, &bytes)))
 }
 
 fn names<T>(value: Option<&Val>, what: &str, read: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, FuncError> {
@@ -212,7 +181,7 @@ fn request(args: &[Val]) -> Result<(GoStr, Vec<IpAddr>, Vec<String>, i64), FuncE
 fn gen_ca(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let name = text(args, 0)?.to_text().into_owned();
     let key = key(ctx, args, 2)?;
-    let request = Request {
+    let request = CertificateRequest {
         name: &name,
         addresses: Vec::new(),
         hosts: Vec::new(),
@@ -225,7 +194,7 @@ fn gen_ca(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
 fn gen_self_signed(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let (name, addresses, hosts, days) = request(args)?;
     let key = key(ctx, args, 4)?;
-    let request = Request { name: &name.to_text(), addresses, hosts, days, authority: false };
+    let request = CertificateRequest { name: &name.to_text(), addresses, hosts, days, authority: false };
     certificate(ctx, &request, &key, None)
 }
 
@@ -234,85 +203,33 @@ fn gen_signed(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let authority = args.get(4).and_then(Val::downcast::<Certificate>);
     let authority = authority.ok_or_else(|| FuncError::arguments("genSignedCert"))?;
     let (_, parent) =
-        from_pem(&authority.cert.to_text()).ok_or_else(|| failed("unable to decode certificate"))?;
-    let issuer = der::certificate_subject(&parent)
+        pem::decode(&authority.cert.to_text()).ok_or_else(|| failed("unable to decode certificate"))?;
+    let issuer = keys::certificate_subject(&parent)
         .ok_or_else(|| failed("error parsing certificate: decodedCert.Bytes: malformed certificate"))?;
-    let (label, bytes) = from_pem(&authority.key.to_text())
+    let (label, bytes) = pem::decode(&authority.key.to_text())
         .ok_or_else(|| failed("parsing private key: no PEM data in input"))?;
     let signer =
         PrivateKey::parse(&label, &bytes).map_err(|why| failed(&format!("parsing private key: {why}")))?;
     let key = key(ctx, args, 5)?;
-    let request = Request { name: &name.to_text(), addresses, hosts, days, authority: false };
+    let request = CertificateRequest { name: &name.to_text(), addresses, hosts, days, authority: false };
     certificate(ctx, &request, &key, Some((&signer, issuer)))
 }
 
 /// Makes and signs a certificate; without a signer it signs itself.
 fn certificate(
     ctx: &mut Ctx<'_>,
-    request: &Request<'_>,
+    request: &CertificateRequest<'_>,
     key: &PrivateKey,
     signer: Option<(&PrivateKey, Vec<u8>)>,
 ) -> Answer {
     let world = outside(ctx)?;
-    let mut serial = world.random(16)?;
-    if let Some(first) = serial.first_mut() {
-        // Positive, and never zero.
-        *first = *first & 0x7f | 0x40;
-    }
-    let now = world.now().in_zone(&Zone::Utc);
-    let until = now.add(GoDuration(request.days.saturating_mul(86_400_000_000_000)));
-    let subject = der::common_name(request.name);
-    let (signer, issuer) = match signer {
-        Some((signer, issuer)) => (signer, issuer),
-        None => (key, subject.clone()),
-    };
-    let algorithm = signer.signature_algorithm();
-    let body = der::sequence(&[
-        der::context(0, &der::integer(&[2])),
-        der::integer(&serial),
-        algorithm.clone(),
-        issuer,
-        der::sequence(&[moment(&now), moment(&until)]),
-        subject,
-        key.public_info().map_err(|why| failed(&why))?,
-        der::context(3, &der::sequence(&extensions(request))),
-    ]);
-    let signature =
-        signer.sign(&body).map_err(|why| failed(&format!("error creating certificate: {why}")))?;
-    let whole = der::sequence(&[body, algorithm, der::bit_string(&signature)]);
-    let (label, bytes) = key.to_der().map_err(|why| failed(&why))?;
-    Ok(Val::object(Certificate { cert: pem("CERTIFICATE", &whole).into(), key: pem(label, &bytes).into() }))
-}
-
-fn moment(at: &Time) -> Vec<u8> {
-    if (1950..2050).contains(&at.civil().year) {
-        der::tagged(0x17, at.format("060102150405Z").as_bytes())
-    } else {
-        der::tagged(0x18, at.format("20060102150405Z").as_bytes())
-    }
-}
-
-fn extensions(request: &Request<'_>) -> Vec<Vec<u8>> {
-    // digitalSignature and keyEncipherment, and for an authority keyCertSign.
-    let usage: [u8; 2] = if request.authority { [2, 0b1010_0100] } else { [5, 0b1010_0000] };
-    let servers_and_clients = der::sequence(&[der::oid(Oid::SERVER_AUTH), der::oid(Oid::CLIENT_AUTH)]);
-    let constraints =
-        if request.authority { der::sequence(&[der::boolean(true)]) } else { der::sequence(&[]) };
-    let mut all = vec![
-        der::extension(Oid::KEY_USAGE, true, &der::tagged(0x03, &usage)),
-        der::extension(Oid::EXTENDED_KEY_USAGE, false, &servers_and_clients),
-        der::extension(Oid::BASIC_CONSTRAINTS, true, &constraints),
-    ];
-    let hosts = request.hosts.iter().map(|host| der::tagged(0x82, host.as_bytes()));
-    let addresses = request.addresses.iter().map(|address| match address {
-        IpAddr::V4(address) => der::tagged(0x87, &address.octets()),
-        IpAddr::V6(address) => der::tagged(0x87, &address.octets()),
-    });
-    let names: Vec<Vec<u8>> = hosts.chain(addresses).collect();
-    if !names.is_empty() {
-        all.push(der::extension(Oid::SUBJECT_ALT_NAME, false, &der::sequence(&names)));
-    }
-    all
+    let serial = world.random(16)?;
+    let bytes = keys::certificate(request, key, signer, serial, &world.now()).map_err(|why| failed(&why))?;
+    let (label, key) = key.to_der().map_err(|why| failed(&why))?;
+    Ok(Val::object(Certificate {
+        cert: pem::encode("CERTIFICATE", &bytes).into(),
+        key: pem::encode(label, &key).into(),
+    }))
 }
 
 fn build_custom(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
@@ -324,12 +241,12 @@ fn build_custom(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
     };
     let cert = decode(0, "certificate")?;
     let key = decode(1, "private key")?;
-    let (_, bytes) = from_pem(&cert.to_text()).ok_or_else(|| failed("unable to decode certificate"))?;
-    if der::certificate_subject(&bytes).is_none() {
+    let (_, bytes) = pem::decode(&cert.to_text()).ok_or_else(|| failed("unable to decode certificate"))?;
+    if keys::certificate_subject(&bytes).is_none() {
         return Err(failed("error parsing certificate: decodedCert.Bytes: malformed certificate"));
     }
-    let (label, bytes) =
-        from_pem(&key.to_text()).ok_or_else(|| failed("error parsing private key: no PEM data in input"))?;
+    let (label, bytes) = pem::decode(&key.to_text())
+        .ok_or_else(|| failed("error parsing private key: no PEM data in input"))?;
     PrivateKey::parse(&label, &bytes).map_err(|why| failed(&format!("error parsing private key: {why}")))?;
     Ok(Val::object(Certificate { cert, key }))
 }

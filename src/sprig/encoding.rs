@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha512};
 
+use crate::data::base32;
 use crate::data::digest::{hex, sha256_hex};
 use crate::gotpl::{Ctx, Func, FuncError, GoStr, Type, Val};
 
@@ -110,20 +111,8 @@ fn base64_decoded(source: &[u8]) -> Result<Vec<u8>, usize> {
     if letters == 0 { Ok(out) } else { Err(source.len() - letters as usize) }
 }
 
-const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-
 fn b32enc(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
-    let source = text(args, "b32enc")?.as_bytes();
-    let mut out = Vec::with_capacity(source.len().div_ceil(5) * 8);
-    for chunk in source.chunks(5) {
-        let mut block = [0; 5];
-        block[..chunk.len()].copy_from_slice(chunk);
-        let bits = block.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
-        let letters = (chunk.len() * 8).div_ceil(5);
-        let letter = |at: usize| BASE32[(bits >> (35 - at * 5) & 31) as usize];
-        out.extend((0..8).map(|at| if at < letters { letter(at) } else { b'=' }));
-    }
-    Ok(Val::Str(GoStr::from(out)))
+    Ok(Val::str(base32::encode(text(args, "b32enc")?.as_bytes())))
 }
 
 fn b32dec(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
@@ -161,7 +150,9 @@ fn base32_decoded(source: &[u8]) -> Result<Vec<u8>, usize> {
                 at = block + 8;
                 break;
             }
-            let Some(value) = BASE32.iter().position(|letter| letter == byte) else { return Err(at) };
+            let Some(value) = base32::LETTERS.iter().position(|letter| letter == byte) else {
+                return Err(at);
+            };
             bits = bits << 5 | value as u64;
             letters += 1;
             at += 1;

@@ -17,6 +17,7 @@ pub mod process;
 pub mod secret;
 pub mod staged;
 pub mod stream;
+pub mod tls;
 pub mod transfers;
 
 use std::collections::BTreeMap;

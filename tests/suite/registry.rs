@@ -1,5 +1,5 @@
-//! Charts in real registries, which `tests/servers/servers start registries DIR` starts: open, with passwords, with TLS, with
-//! tokens; and Helm as the other client.
+//! Charts in real registries, which `tests/servers/servers start registries DIR` starts: open, with passwords, with TLS; one
+//! with tokens; and Helm as the other client.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,7 @@ use bowline::data::{base64, digest::Digest};
 use serde_json::Value;
 
 use crate::support::helm::helm;
+use crate::support::real_registry::RealRegistry;
 use crate::support::registry::{Asked, Fake, Reply};
 use crate::support::skip::server_is_missing;
 use crate::support::{Env, Ran};
@@ -398,7 +399,7 @@ impl Tokens {
             certificate,
             user: format!("Basic {}", base64::encode(pair)),
         };
-        Fake::at(servers.get("realm"), move |asked| tokens.answer(asked))
+        Fake::start(move |asked| tokens.answer(asked))
     }
 
     fn answer(&self, asked: &Asked) -> Reply {
@@ -449,10 +450,17 @@ impl Tokens {
 #[test]
 fn a_registry_with_tokens_lets_readers_read_and_writers_write() {
     let Some(world) = World::new("tokens") else { return };
+    // The token service listens before the registry is told where it is.
     let tokens = Tokens::start(&world.servers);
-    let (env, host) = (&world.env, world.servers.get("tokens"));
+    let auth = serde_json::json!({ "token": {
+        "realm": format!("http://{}/token", tokens.host), "service": "bowline-test", "issuer": "bowline-test",
+        "rootcertbundle": world.servers.get("token_cert"),
+    } });
+    let Some(registry) = RealRegistry::start(&world.env.home(), &auth) else { return };
+    let (env, host) = (&world.env, registry.host.as_str());
+    let at = format!("oci://{host}/{}", world.folder);
     let (user, secret) = (world.servers.get("user"), world.servers.get("secret"));
-    let push = || env.run(&format!("push dist/web-1.0.0.tgz {} --plain-http", world.at("tokens")));
+    let push = || env.run(&format!("push dist/web-1.0.0.tgz {at} --plain-http"));
     let refused = push().exits(1).stderr;
     assert!(refused.contains("does not let anonymous users write to"), "{refused}");
     let login = |user: &str, secret: &str| {
@@ -463,7 +471,7 @@ fn a_registry_with_tokens_lets_readers_read_and_writers_write() {
     login(&format!("-u {user}"), secret).ok();
     push().ok();
     env.run(&format!("registry logout {host}")).ok();
-    env.run(&format!("pull {}/web --plain-http -d got", world.at("tokens"))).ok();
+    env.run(&format!("pull {at}/web --plain-http -d got")).ok();
     // A refresh token instead of a password.
     login("", "refreshing").ok();
     let file = env.home().join(".config/bowline/registry/config.json");

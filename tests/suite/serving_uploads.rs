@@ -11,7 +11,7 @@ use crate::serving::{Answer, Running, chart, host};
 use crate::support::helm::{helm, helm_at_home};
 
 /// `secret`, hashed with bcrypt at its least cost.
-const HASH: &str = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
+pub(crate) const HASH: &str = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
 
 /// Options of a writable server on a free port.
 pub(crate) fn writable(folder: &Path) -> ServeOptions {

@@ -2,17 +2,20 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::error::{Exit, Failure, Outcome};
 use crate::cli::interrupt::Interrupt;
+use crate::cli::parse::duration;
 use crate::cli::settings::Session;
 use crate::diag::plural;
 use crate::ops::repo;
 use crate::repo::generate::ARCHIVE_LIMIT;
-use crate::repo::serve::{Access, DEFAULT_UPLOAD_LIMIT, ServeOptions};
+use crate::repo::serve::{Access, DEFAULT_SERVICE, DEFAULT_UPLOAD_LIMIT, ServeOptions, TokenOptions};
+use crate::sys::tls::TlsFiles;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -31,13 +34,31 @@ with `?force`. With --depth, each folder of that depth is a repository of its ow
 It is a registry too: oci://HOST/charts/NAME is the chart NAME of the folder, and with --writable a push to
 oci://HOST/charts puts a chart there. A push does not replace a version by other content.
 
-With --htpasswd, only its users may read and write; with --anonymous-get everybody may read. Passwords are sent as they
-are, so on a network there has to be TLS in front.",
+With --htpasswd, only its users may read and write; with --anonymous-get everybody may read. What which user may do, a
+file of rules says (--access):
+  rules:
+  - users: [ci, \"release-*\"]
+    repositories: [\"team-a/**\"]   # charts by their name, TENANT/NAME with tenants; folders by TENANT, else `repo`
+    actions: [pull, push]          # pull, push (which pulls too), delete, or \"*\"
+  - anonymous: true                # everybody
+    repositories: [\"public/**\"]
+    actions: [pull]
+Who sends too many wrong passwords has to wait. Passwords are sent as they are, so on a network there has to be TLS: with
+--tls-cert and --tls-key, or in front.
+
+Beside passwords bearer tokens are taken, as registries take them: of another token service (--token-key, --token-realm,
+--token-service, --token-issuer), or signed here. With --issue-tokens, GET and POST on /token give tokens to the users of
+--htpasswd, for this server and with --token-for for other registries. A key that is not there is made, and beside it a
+certificate with the ending .crt, which is what a registry wants as its `rootcertbundle`.
+
+Files that change are read again: certificate and key, users, rules, and the keys of a token service.",
     examples: "\
 bowline serve dist
 bowline serve dist --address 0.0.0.0:8080 --url https://charts.example.com
 bowline serve dist --writable --htpasswd users --anonymous-get
 curl --user ci:PASSWORD --data-binary @web-1.0.0.tgz http://127.0.0.1:8879/api/charts
+bowline serve dist --address 0.0.0.0:443 --tls-cert server.crt --tls-key server.key
+bowline serve dist --htpasswd users --access access.yaml --issue-tokens token.key --token-for registry.example.com
 # As Helm 2 wrote it
 bowline serve --repo-path dist --address 127.0.0.1:8879",
     positionals: "[FOLDER]",
@@ -76,9 +97,67 @@ pub struct ServeArgs {
     /// File of the users, as `htpasswd -B` writes it
     #[arg(long, value_name = "FILE")]
     pub htpasswd: Option<PathBuf>,
-    /// Let everybody read
-    #[arg(long, requires = "htpasswd")]
+    /// Let everybody read; needs --htpasswd or --token-key
+    #[arg(long)]
     pub anonymous_get: bool,
+    /// File of the rules that say what each user may do; each may do everything without it
+    #[arg(long, value_name = "FILE", requires = "htpasswd")]
+    pub access: Option<PathBuf>,
+    /// PEM file of the certificate, and those that lead to its authority: speak HTTPS
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// PEM file of the certificate's private key
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
+    /// PEM file of authorities: let in only clients with a certificate of theirs
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_client_ca: Option<PathBuf>,
+    /// PEM file of the private key to sign tokens with; made when it is not there
+    #[arg(long, value_name = "FILE", requires = "htpasswd", conflicts_with = "token_key")]
+    pub issue_tokens: Option<PathBuf>,
+    /// PEM file of public keys or certificates of a token service, whose tokens are taken
+    #[arg(long, value_name = "FILE", requires_all = ["token_realm", "token_service", "token_issuer"])]
+    pub token_key: Option<PathBuf>,
+    /// URL of the token service, as clients see it
+    #[arg(long, value_name = "URL", value_parser = token_realm)]
+    pub token_realm: Option<String>,
+    /// What tokens call this server; `bowline` when it signs them
+    #[arg(long, value_name = "NAME", value_parser = token_name)]
+    pub token_service: Option<String>,
+    /// What tokens call who signed them; `bowline` when this server does
+    #[arg(long, value_name = "NAME", value_parser = token_name)]
+    pub token_issuer: Option<String>,
+    /// Another registry that tokens are signed for, by the name that it calls its service; may be repeated
+    #[arg(long, value_name = "NAME", requires = "issue_tokens", value_parser = token_name)]
+    pub token_for: Vec<String>,
+    /// How long a token that is signed here is valid, from 1m to 24h
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = token_lifetime)]
+    pub token_ttl: Duration,
+}
+
+/// A text that stands between quotes in a header.
+fn token_name(text: &str) -> Result<String, String> {
+    if !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !b"\"\\".contains(&b)) {
+        return Ok(text.to_string());
+    }
+    Err("it is one word of ASCII without quotes and backslashes".to_string())
+}
+
+fn token_realm(text: &str) -> Result<String, String> {
+    if text.starts_with("https://") || text.starts_with("http://") {
+        return token_name(text);
+    }
+    Err("it is an address that begins with https:// or http://".to_string())
+}
+
+fn token_lifetime(text: &str) -> Result<Duration, String> {
+    const SHORTEST: Duration = Duration::from_secs(60);
+    const LONGEST: Duration = Duration::from_secs(86_400);
+    let lifetime = duration(text)?;
+    if (SHORTEST..=LONGEST).contains(&lifetime) {
+        return Ok(lifetime);
+    }
+    Err("a token is valid from 1m to 24h".to_string())
 }
 
 impl ServeArgs {
@@ -88,7 +167,45 @@ impl ServeArgs {
             (Some(_), Some(_)) => return Err(Failure::usage("the folder is given twice")),
             (folder, path) => folder.or(path).unwrap_or_else(|| PathBuf::from(".")),
         };
+        if self.anonymous_get && self.htpasswd.is_none() && self.token_key.is_none() {
+            return Err(Failure::usage(
+                "--anonymous-get needs --htpasswd or --token-key: without them everybody reads",
+            ));
+        }
+        let signs_or_takes = self.issue_tokens.is_some() || self.token_key.is_some();
+        let names = self.token_realm.is_some() || self.token_service.is_some() || self.token_issuer.is_some();
+        if names && !signs_or_takes {
+            return Err(Failure::usage(
+                "--token-realm, --token-service and --token-issuer need --token-key or --issue-tokens",
+            ));
+        }
+        let name = |given: Option<String>| given.unwrap_or_else(|| DEFAULT_SERVICE.to_string());
+        let tokens = match (self.issue_tokens, self.token_key) {
+            (Some(key), _) => Some(TokenOptions::Own {
+                key,
+                realm: self.token_realm,
+                service: name(self.token_service),
+                issuer: name(self.token_issuer),
+                others: self.token_for,
+                lifetime: self.token_ttl,
+            }),
+            (None, Some(keys)) => Some(TokenOptions::Of {
+                // The three are there: clap asks for them with the key.
+                realm: self.token_realm.unwrap_or_default(),
+                service: self.token_service.unwrap_or_default(),
+                issuer: self.token_issuer.unwrap_or_default(),
+                keys,
+            }),
+            (None, None) => None,
+        };
         let mut options = ServeOptions::new(session.host.resolve(folder));
+        options.tls = self.tls_cert.zip(self.tls_key).map(|(cert, key)| TlsFiles {
+            cert,
+            key,
+            client_ca: self.tls_client_ca,
+        });
+        options.access = self.access;
+        options.tokens = tokens;
         options.address = self.address;
         options.url = self.url.unwrap_or_default();
         options.writable = self.writable;
@@ -101,25 +218,36 @@ impl ServeArgs {
     }
 }
 
+/// What the server's threads have to tell.
+enum Told {
+    Request(String),
+    Warning(String),
+}
+
 impl Run for ServeArgs {
     fn run(self, session: &Session) -> Outcome {
         let interrupt = Interrupt::install()?;
         let mut options = self.resolve(session)?;
-        // Requests are answered on many threads; one of ours prints them.
-        let (sender, requests) = std::sync::mpsc::channel();
+        // Requests are answered on many threads; one of ours prints what they tell.
+        let (sender, told) = std::sync::mpsc::channel();
+        let warnings = sender.clone();
+        // Nobody listens any more only when the command is about to end.
+        options.warnings =
+            Some(Arc::new(move |text: &str| drop(warnings.send(Told::Warning(text.to_string())))));
         if session.ui.is_debug() {
             options.log = Some(Arc::new(move |access: &Access<'_>| {
                 let line = format!("{} {} {}", access.method, access.path, access.status);
-                // Nobody listens any more only when the command is about to end.
-                let _ = sender.send(line);
+                drop(sender.send(Told::Request(line)));
             }));
         } else {
             drop(sender);
         }
         let server = session.with_context(|context| repo::bind(context, &options))?;
         let (folder, url) = (options.dir.display().to_string(), server.url());
-        let is_open =
-            options.writable && options.htpasswd.is_none() && !server.local_addr().ip().is_loopback();
+        let is_reachable = !server.local_addr().ip().is_loopback();
+        let has_users = options.htpasswd.is_some() || options.tokens.is_some();
+        let is_open = options.writable && !has_users && is_reachable;
+        let is_readable_on_the_way = options.htpasswd.is_some() && options.tls.is_none() && is_reachable;
         drop(options);
         session.ui.line(format!("Serving {} in {folder} on {url}", plural(server.charts().0, "chart")))?;
         session.ui.note(format!("Add it with `{} repo add NAME {url}`.", session.settings.program.name()));
@@ -129,11 +257,27 @@ impl Run for ServeArgs {
                 &[],
             );
         }
+        if is_readable_on_the_way {
+            session.ui.warn(
+                "passwords and tokens can be read on their way, unless there is TLS in front; --tls-cert and --tls-key \
+                 bring it",
+                &[],
+            );
+        }
+        if let Some((certificate, realm)) = server.token_service() {
+            session.ui.note(format!(
+                "Tokens come from {realm}; registries know them by {} (rootcertbundle).",
+                certificate.display()
+            ));
+        }
         session.ui.note("Ctrl-C stops it.");
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                for line in requests {
-                    session.ui.note(line);
+                for told in told {
+                    match told {
+                        Told::Request(line) => session.ui.note(line),
+                        Told::Warning(text) => session.ui.warn(&text, &[]),
+                    }
                 }
             });
             let ended = server.run(&interrupt.flag());

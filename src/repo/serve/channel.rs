@@ -6,6 +6,8 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
+use crate::sys::tls::TlsStream;
+
 /// Longest wait of one system call.
 pub(super) const TICK: Duration = Duration::from_millis(200);
 
@@ -13,18 +15,19 @@ pub(super) const TICK: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(super) enum Channel {
     Plain(TcpStream),
+    Tls(Box<TlsStream>),
+}
+
+/// Prepares an accepted connection; `None` when it is gone already.
+pub(super) fn prepare(stream: TcpStream) -> Option<TcpStream> {
+    // Without it answers are slower, never wrong.
+    let _ = stream.set_nodelay(true);
+    stream.set_read_timeout(Some(TICK)).ok()?;
+    stream.set_write_timeout(Some(TICK)).ok()?;
+    Some(stream)
 }
 
 impl Channel {
-    /// Prepares an accepted connection; `None` when it is gone already.
-    pub(super) fn open(stream: TcpStream) -> Option<Self> {
-        // Without it answers are slower, never wrong.
-        let _ = stream.set_nodelay(true);
-        stream.set_read_timeout(Some(TICK)).ok()?;
-        stream.set_write_timeout(Some(TICK)).ok()?;
-        Some(Channel::Plain(stream))
-    }
-
     /// Tells the client that nothing more will come.
     pub(super) fn finish(&mut self) {
         match self {
@@ -32,6 +35,7 @@ impl Channel {
                 // A client that is gone needs no goodbye.
                 let _ = stream.shutdown(Shutdown::Write);
             }
+            Channel::Tls(stream) => stream.close(),
         }
     }
 }
@@ -40,6 +44,7 @@ impl Read for Channel {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Channel::Plain(stream) => stream.read(buffer),
+            Channel::Tls(stream) => stream.read(buffer),
         }
     }
 }
@@ -48,12 +53,14 @@ impl Write for Channel {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Channel::Plain(stream) => stream.write(bytes),
+            Channel::Tls(stream) => stream.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Channel::Plain(stream) => stream.flush(),
+            Channel::Tls(stream) => stream.flush(),
         }
     }
 }

@@ -4,16 +4,17 @@
 //! bounded time; it cannot make the server take more memory than one head.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::body::Body;
-use super::channel::{Channel, TICK, is_wait};
+use super::channel::{Channel, TICK, is_wait, prepare};
 use super::reply::Reply;
 use super::request::{self, HEAD_LIMIT, Head, Method};
 use super::{Access, Shared, routes};
 use crate::sys::monotonic;
+use crate::sys::tls::{self, ServerTls};
 
 /// Longest wait for the next request on a connection.
 const IDLE_TIME: Duration = Duration::from_secs(15);
@@ -30,7 +31,8 @@ const LINGER_BYTES: usize = 256 << 10;
 
 /// Serves a connection to its end. Errors of the connection end it and concern nobody else.
 pub(super) fn serve(shared: &Shared, stream: TcpStream) {
-    let Some(mut channel) = Channel::open(stream) else { return };
+    let peer = stream.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
+    let Some(mut channel) = open(shared, stream) else { return };
     let mut buffer = Vec::new();
     for number in 0..MOST_REQUESTS {
         let hurry = if number == 0 { FRESH_TIME } else { TICK };
@@ -38,15 +40,13 @@ pub(super) fn serve(shared: &Shared, stream: TcpStream) {
             Ok(Some(head)) => head,
             Ok(None) => return,
             Err(status) => {
-                let _ = Reply::error(status).write(Method::Get, false, Paced::new(&mut channel, 1 << 10));
-                shared.done(&Access { method: "-", path: "-", status }, Duration::ZERO);
-                linger(&mut channel);
+                turn_away(shared, &mut channel, Reply::error(status));
                 return;
             }
         };
         let start = monotonic();
         let mut body = Body::new(&head, &mut channel, &mut buffer, shared.request_time * 3);
-        let reply = routes::answer(shared, &head, &mut body);
+        let reply = routes::answer(shared, peer, &head, &mut body);
         let complete = body.drain();
         let keep_alive = head.keep_alive && complete && !shared.must_hurry();
         let (status, size) = (reply.status, reply.size());
@@ -61,6 +61,69 @@ pub(super) fn serve(shared: &Shared, stream: TcpStream) {
         }
     }
     channel.finish();
+}
+
+/// Answers somebody whose request could not be read, and ends the connection.
+fn turn_away(shared: &Shared, channel: &mut Channel, reply: Reply) {
+    let (status, size) = (reply.status, reply.size());
+    // The client may be gone; there is nobody else to tell.
+    let _ = reply.write(Method::Get, false, Paced::new(channel, size));
+    shared.done(&Access { method: "-", path: "-", status }, Duration::ZERO);
+    linger(channel);
+}
+
+/// Prepares a connection, with TLS where the server has it; `None` when there is nothing to talk about.
+fn open(shared: &Shared, stream: TcpStream) -> Option<Channel> {
+    let stream = prepare(stream)?;
+    let Some(tls) = &shared.tls else { return Some(Channel::Plain(stream)) };
+    if first_byte(shared, &stream)? == tls::FIRST_BYTE {
+        return greet(shared, tls, stream);
+    }
+    let told = "this port speaks HTTPS only: write https:// in place of http://\n";
+    turn_away(shared, &mut Channel::Plain(stream), Reply::refusal(400, told));
+    None
+}
+
+/// Waits for what a client says first, and leaves it to be read.
+fn first_byte(shared: &Shared, stream: &TcpStream) -> Option<u8> {
+    let start = monotonic();
+    let mut first = [0];
+    loop {
+        match stream.peek(&mut first) {
+            Ok(0) => return None,
+            Ok(_) => return Some(first[0]),
+            Err(error) if is_wait(&error) => {}
+            Err(_) => return None,
+        }
+        let waited = start.elapsed();
+        if waited >= IDLE_TIME || (waited >= FRESH_TIME && shared.must_hurry()) || shared.stopping() {
+            return None;
+        }
+    }
+}
+
+/// Agrees on TLS within the time that a head may take.
+fn greet(shared: &Shared, tls: &ServerTls, stream: TcpStream) -> Option<Channel> {
+    match tls.renew() {
+        Ok(_) => {}
+        Err(error) => shared.warn(&format!("the certificate that was there before stays in use: {error}")),
+    }
+    let start = monotonic();
+    let mut stream = tls.accept(stream).ok()?;
+    loop {
+        match stream.handshake() {
+            Ok(true) => return Some(Channel::Tls(Box::new(stream))),
+            Ok(false) => {}
+            Err(error) if is_wait(&error) => {}
+            Err(_) => break,
+        }
+        if start.elapsed() >= shared.request_time {
+            break;
+        }
+    }
+    // The reason, which TLS tells in its own words, must not be lost with what was not read.
+    linger(&mut Channel::Plain(stream.into_inner()));
+    None
 }
 
 /// Reads the next head. Bytes behind it stay in the buffer.

@@ -9,9 +9,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::Warnings;
+use super::watched::Watched;
 use crate::data::digest::{Digest, Hasher};
 use crate::repo::RepoError;
 use crate::sprig::bcrypt_matches;
@@ -26,6 +28,8 @@ const MOST: usize = 1_024;
 /// Most hashes that are computed at the same time.
 const MOST_AT_ONCE: usize = 4;
 
+const HINT: &str = "`htpasswd -B FILE USER` of Apache's tools writes a line that can be used";
+
 /// What a check came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Check {
@@ -35,13 +39,9 @@ pub(super) enum Check {
     Busy,
 }
 
-/// Size and time of a file.
-type Stamp = Option<(u64, i64, u32)>;
-
 /// The users of a file.
 pub(super) struct Htpasswd {
-    path: PathBuf,
-    users: Mutex<(Stamp, Arc<BTreeMap<String, String>>)>,
+    users: Watched<BTreeMap<String, String>>,
     /// Keyed digests of pairs that were right, and when.
     right: Mutex<HashMap<[u8; 32], Instant>>,
     key: [u8; 32],
@@ -53,16 +53,11 @@ impl Htpasswd {
     ///
     /// # Errors
     /// It cannot be read, a line is none of `USER:HASH`, a hash is not bcrypt's, or there is no user.
-    pub(super) fn open(path: &Path, host: &Host) -> Result<Self, RepoError> {
+    pub(super) fn open(path: PathBuf, host: &Host, warnings: Option<Warnings>) -> Result<Self, RepoError> {
         let mut key = [0; 32];
-        host.random.fill(&mut key).map_err(|error| RepoError::BadAccessFile {
-            path: path.display().to_string(),
-            reason: format!("the system gives no random bytes: {error}"),
-        })?;
-        let stamp = fs::stamp(path);
+        host.random.fill(&mut key).map_err(|error| RepoError::NoRandomness { reason: error.to_string() })?;
         Ok(Htpasswd {
-            path: path.to_path_buf(),
-            users: Mutex::new((stamp, Arc::new(read(path)?))),
+            users: Watched::open(path, read, warnings)?,
             right: Mutex::default(),
             key,
             busy: AtomicUsize::new(0),
@@ -71,10 +66,11 @@ impl Htpasswd {
 
     /// Whether a user has that password.
     pub(super) fn check(&self, user: &str, password: &str) -> Check {
-        let users = self.users();
-        let digest = self.digest(user, password);
+        let users = self.users.now();
+        let own = users.get(user);
+        let digest = self.digest(user, password, own.map_or("", String::as_str));
         let mut right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
-        if right.get(&digest).is_some_and(|at| at.elapsed() < REMEMBER) {
+        if own.is_some() && right.get(&digest).is_some_and(|at| at.elapsed() < REMEMBER) {
             return Check::Right;
         }
         drop(right);
@@ -83,8 +79,8 @@ impl Htpasswd {
             return Check::Busy;
         }
         // An unknown user costs as much as a known one.
-        let hash = users.get(user).or_else(|| users.values().next());
-        let matches = hash.is_some_and(|hash| bcrypt_matches(password, hash)) && users.contains_key(user);
+        let hash = own.or_else(|| users.values().next());
+        let matches = hash.is_some_and(|hash| bcrypt_matches(password, hash)) && own.is_some();
         self.busy.fetch_sub(1, Ordering::Relaxed);
         if !matches {
             return Check::Wrong;
@@ -97,25 +93,21 @@ impl Htpasswd {
         Check::Right
     }
 
-    /// The users, as the file has them now. A file that cannot be read any more leaves those that it had.
-    fn users(&self) -> Arc<BTreeMap<String, String>> {
-        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamp = fs::stamp(&self.path);
-        if stamp != users.0
-            && let Ok(read) = read(&self.path)
-        {
-            *users = (stamp, Arc::new(read));
-            self.right.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        }
-        Arc::clone(&users.1)
+    /// What changes with a user's password, and tells nothing of it; `None` for somebody who is no user.
+    pub(super) fn state(&self, user: &str) -> Option<Digest> {
+        // The salt in the hash keeps passwords from being tried out on it.
+        Some(Digest::of(self.users.now().get(user)?))
     }
 
-    fn digest(&self, user: &str, password: &str) -> [u8; 32] {
+    /// What a right pair is remembered by: with the hash, so that a new password leaves nothing behind.
+    fn digest(&self, user: &str, password: &str, hash: &str) -> [u8; 32] {
         // The key in front, hashed twice, keeps the digests from being computed by anybody else.
         let mut inner = Hasher::default();
         inner.update(&self.key);
         inner.update(&(user.len() as u64).to_le_bytes());
         inner.update(user.as_bytes());
+        inner.update(&(hash.len() as u64).to_le_bytes());
+        inner.update(hash.as_bytes());
         inner.update(password.as_bytes());
         let mut outer = Hasher::default();
         outer.update(&self.key);
@@ -126,7 +118,8 @@ impl Htpasswd {
 
 fn read(path: &Path) -> Result<BTreeMap<String, String>, RepoError> {
     let text = fs::read_text(path, LIMIT)?;
-    let bad = |reason: String| RepoError::BadAccessFile { path: path.display().to_string(), reason };
+    let bad =
+        |reason: String| RepoError::BadAccessFile { path: path.display().to_string(), reason, hint: HINT };
     let mut users = BTreeMap::new();
     for (number, line) in text.lines().enumerate() {
         let line = line.trim();

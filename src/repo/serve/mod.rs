@@ -3,7 +3,8 @@
 //! From tiny_http come the types of the protocol and the writing of answers. Its accept loop is not used: it bounds
 //! neither the size of a head, nor the time for one, nor the number of threads, and a server that is open to a network
 //! must bound all three. Connections are accepted here (`serve/mod.rs`), read within limits (`connection`, `request`,
-//! `body`), answered from a picture of the folder (`routes`, `museum`, `oci`, `catalog`) and written with a deadline (`reply`).
+//! `body`), let in (`access`, `token_service`), answered from a picture of the folder (`routes`, `museum`, `oci`, `catalog`)
+//! and written with a deadline (`reply`).
 //!
 //! Invariant: a server that is not writable only reads. No file is served but charts and the server's own page; what is
 //! uploaded is put in place whole or not at all; each client is bounded in size, time and share of the threads.
@@ -13,116 +14,56 @@ mod body;
 mod catalog;
 mod channel;
 mod connection;
+mod guesses;
 mod htpasswd;
+mod issuer;
 mod known;
 mod markdown;
 mod metrics;
 mod multipart;
 mod museum;
 mod oci;
+mod options;
 mod page;
 mod reply;
 mod request;
 mod routes;
+mod rules;
+mod scopes;
 mod snapshot;
 mod tenants;
+mod token_service;
+mod tokens;
 mod upload;
+mod watched;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::RepoError;
 use super::generate::ARCHIVE_LIMIT;
 use crate::diag::Diagnostic;
+use crate::sys::tls::{ServerTls, TlsFiles};
 use crate::sys::{Host, monotonic};
 use metrics::Metrics;
 use tenants::Tenants;
 use upload::Uploads;
 
-/// Where Helm 2's `serve` listened.
-pub const DEFAULT_ADDRESS: &str = "127.0.0.1:8879";
+pub use options::{
+    Access, AccessLog, DEFAULT_ADDRESS, DEFAULT_SERVICE, DEFAULT_UPLOAD_LIMIT, MOST_DEPTH, ServeOptions,
+    TokenOptions, Warnings,
+};
+
 /// Most connections that wait for a worker; further ones are closed.
 const MOST_WAITING: usize = 2_048;
-/// Largest upload unless told otherwise, in bytes: ChartMuseum's.
-pub const DEFAULT_UPLOAD_LIMIT: u64 = 20 << 20;
-/// Deepest tenants.
-pub const MOST_DEPTH: usize = 8;
 /// How often what is known of the folders is written to the cache.
 const SAVE: Duration = Duration::from_secs(2);
 /// How soon `stop` is seen.
 const TICK: Duration = Duration::from_millis(50);
-
-/// An answered request, for a log.
-#[derive(Debug, Clone, Copy)]
-pub struct Access<'a> {
-    /// `GET` and the like, or `-` when the request could not be read.
-    pub method: &'a str,
-    /// The path, decoded, or `-`.
-    pub path: &'a str,
-    /// The status that was sent.
-    pub status: u16,
-}
-
-/// Called once per answered request, from many threads.
-pub type AccessLog = Arc<dyn Fn(&Access<'_>) + Send + Sync>;
-
-/// What to serve, and where.
-#[derive(Clone)]
-pub struct ServeOptions {
-    /// The folder with the archives.
-    pub dir: PathBuf,
-    /// Address and port; port 0 takes any free one.
-    pub address: String,
-    /// Prefix of the URLs in a generated index, and the address that the page tells people to add. Empty: the URLs are
-    /// relative, which every client resolves against the address it asked.
-    pub url: String,
-    /// The name that the page suggests for `repo add`.
-    pub name: String,
-    /// Most connections that are served at the same time.
-    pub workers: usize,
-    /// Longest time for the head of a request, from its first byte to its last. A body has three times as long, and a
-    /// second more for each 16 KiB.
-    pub request_time: Duration,
-    /// Whether charts can be uploaded and deleted.
-    pub writable: bool,
-    /// Whether a writable server refuses to delete.
-    pub disable_delete: bool,
-    /// How many parts the name of a tenant has, each a folder; 0 for a server without tenants, [`MOST_DEPTH`] at most.
-    pub depth: usize,
-    /// Largest upload in bytes; no more than [`ARCHIVE_LIMIT`], the largest archive that is indexed.
-    pub max_upload_size: u64,
-    /// File with the users and their passwords, hashed with bcrypt.
-    pub htpasswd: Option<PathBuf>,
-    /// Whether those who are no users may read.
-    pub anonymous_get: bool,
-    /// Told about each request.
-    pub log: Option<AccessLog>,
-}
-
-impl ServeOptions {
-    /// Serves a folder at [`DEFAULT_ADDRESS`].
-    pub fn new(dir: impl Into<PathBuf>) -> Self {
-        ServeOptions {
-            dir: dir.into(),
-            address: DEFAULT_ADDRESS.to_string(),
-            url: String::new(),
-            name: "local".to_string(),
-            workers: 32,
-            request_time: Duration::from_secs(10),
-            writable: false,
-            disable_delete: false,
-            depth: 0,
-            max_upload_size: DEFAULT_UPLOAD_LIMIT,
-            htpasswd: None,
-            anonymous_get: false,
-            log: None,
-        }
-    }
-}
 
 /// A server that listens.
 pub struct Server {
@@ -136,6 +77,7 @@ pub struct Server {
 struct Shared {
     tenants: Tenants,
     access: access::Access,
+    tls: Option<ServerTls>,
     uploads: Uploads,
     sessions: oci::Sessions,
     metrics: Metrics,
@@ -145,6 +87,7 @@ struct Shared {
     url: String,
     request_time: Duration,
     log: Option<AccessLog>,
+    warnings: Option<Warnings>,
     queue: Mutex<VecDeque<TcpStream>>,
     arrived: Condvar,
     /// Length of the queue, to be read without its lock.
@@ -155,6 +98,13 @@ struct Shared {
 impl Shared {
     fn stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Tells whoever runs the server what is wrong.
+    fn warn(&self, text: &str) {
+        if let Some(warnings) = &self.warnings {
+            warnings(text);
+        }
     }
 
     /// Counts and logs an answer.
@@ -198,13 +148,14 @@ impl Server {
     /// Looks at the folder and starts to listen. Connections are answered once [`Server::run`] runs.
     ///
     /// # Errors
-    /// The folder cannot be listed, or the address is not free.
+    /// The folder cannot be listed, a file with users or for TLS cannot be used, or the address is not free.
     pub fn bind(host: &Host, options: &ServeOptions) -> Result<Self, RepoError> {
         let unusable = |reason: String| RepoError::Bind { address: options.address.clone(), reason };
         let addresses: Vec<SocketAddr> =
             options.address.to_socket_addrs().map_err(|error| unusable(error.to_string()))?.collect();
         let root = host.resolve(&options.dir);
         let access = access::Access::open(host, options)?;
+        let tls = options.tls.as_ref().map(|files| ServerTls::open(resolved(host, files))).transpose()?;
         let depth = options.depth.min(MOST_DEPTH);
         let tenants = Tenants::open(root.clone(), &options.url, depth, host.dirs.cache.join("serve"))?;
         let workers = options.workers.max(1);
@@ -224,6 +175,7 @@ impl Server {
             shared: Shared {
                 tenants,
                 access,
+                tls,
                 uploads,
                 sessions: oci::Sessions::default(),
                 metrics: Metrics::default(),
@@ -233,6 +185,7 @@ impl Server {
                 url: options.url.clone(),
                 request_time: options.request_time,
                 log: options.log.clone(),
+                warnings: options.warnings.clone(),
                 queue: Mutex::new(VecDeque::new()),
                 arrived: Condvar::new(),
                 waiting: AtomicUsize::new(0),
@@ -248,7 +201,16 @@ impl Server {
 
     /// The address to type into a browser or `repo add` on this machine.
     pub fn url(&self) -> String {
-        format!("http://{}", self.reachable())
+        let scheme = if self.shared.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.reachable())
+    }
+
+    /// The certificate by which registries know the tokens that are signed here, and the URL of the token service; `None`
+    /// when no tokens are signed here.
+    pub fn token_service(&self) -> Option<(&Path, String)> {
+        let access = &self.shared.access;
+        let realm = access.realm().map_or_else(|| format!("{}/token", self.url()), str::to_string);
+        Some((&access.issuer()?.certificate, realm))
     }
 
     /// How many charts are served, and a warning for each archive that is not. Tenants are looked at when somebody asks
@@ -348,5 +310,14 @@ impl Server {
             });
         }
         address
+    }
+}
+
+/// The files as seen from the host's working folder.
+fn resolved(host: &Host, files: &TlsFiles) -> TlsFiles {
+    TlsFiles {
+        cert: host.resolve(&files.cert),
+        key: host.resolve(&files.key),
+        client_ca: files.client_ca.as_ref().map(|path| host.resolve(path)),
     }
 }

@@ -83,6 +83,11 @@ impl Reply {
         reply
     }
 
+    /// A text for people that says why nothing else comes.
+    pub(super) fn refusal(status: u16, text: &str) -> Self {
+        Self::of(status, "text/plain; charset=utf-8", Body::Bytes(Arc::from(text.as_bytes())))
+    }
+
     /// An error for programs: `{"error": …}`.
     pub(super) fn json_error(status: u16, message: &str) -> Self {
         Self::json(status, &serde_json::json!({ "error": message }))
@@ -124,6 +129,12 @@ impl Reply {
     /// How many bytes of the body are sent.
     pub(super) fn size(&self) -> u64 {
         self.range.end.saturating_sub(self.range.start)
+    }
+
+    /// Says after how many seconds asking again may help.
+    pub(super) fn retry_after(mut self, seconds: u64) -> Self {
+        self.headers.retain(|(name, _)| *name != "Retry-After");
+        self.with("Retry-After", &seconds.to_string())
     }
 
     /// Adds a header.

@@ -92,6 +92,11 @@ impl Head {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// All values of a parameter of the query.
+    pub(super) fn queries<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h str> {
+        self.query.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
     /// Whether the client sends its body only after it was told to.
     pub(super) fn expects_continue(&self) -> bool {
         self.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue"))
@@ -191,7 +196,11 @@ fn framing(head: &Head) -> Result<Framing, u16> {
 
 /// The parameters of a request target.
 fn query_of(target: &str) -> Vec<(String, String)> {
-    let query = target.split('#').next().unwrap_or("").split_once('?').map_or("", |(_, query)| query);
+    pairs(target.split('#').next().unwrap_or("").split_once('?').map_or("", |(_, query)| query))
+}
+
+/// The parameters of a query, or of a form that is sent in the same way.
+pub(super) fn pairs(query: &str) -> Vec<(String, String)> {
     let decode = |text: &str| percent_decode(&text.replace('+', "%20"));
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     pairs

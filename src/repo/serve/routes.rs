@@ -8,12 +8,15 @@
 //! | the same with `.prov` | its provenance file |
 //! | `/api/…` | ChartMuseum's API (`museum`) |
 //! | `/v2/…` | the API of a registry (`oci`) |
+//! | `/token` | tokens, when this server signs them (`token_service`) |
 //! | `/health`, `/info`, `/metrics` | for probes |
 //!
 //! With tenants, the tenant stands before `index.yaml`, the archives and `-/charts.json`.
 //!
 //! Invariant: a file is served only when the catalogue lists it as an archive, so no path leads out of the folder, to
 //! another file, or to a listing.
+
+use std::net::IpAddr;
 
 use serde_json::json;
 
@@ -24,12 +27,16 @@ use super::reply::{Reply, Text};
 use super::request::Head;
 use super::snapshot::JSON;
 use super::upload::PROVENANCE_LIMIT;
-use super::{metrics, museum, oci, page};
+use super::{metrics, museum, oci, page, token_service};
 use crate::sys::fs;
 
 /// The answer to a request.
-pub(super) fn answer(shared: &Shared, head: &Head, body: &mut Body<'_>) -> Reply {
-    if let Err(reply) = shared.access.check(head) {
+pub(super) fn answer(shared: &Shared, peer: IpAddr, head: &Head, body: &mut Body<'_>) -> Reply {
+    // Whoever has no token yet is let in here.
+    if let (Some(issuer), "/token") = (shared.access.issuer(), head.path.as_str()) {
+        return token_service::answer(&shared.access, issuer, peer, head, body);
+    }
+    if let Err(reply) = shared.access.check(head, peer) {
         return reply;
     }
     let parts: Vec<&str> = head.path.trim_start_matches('/').split('/').collect();

@@ -67,6 +67,16 @@ pub enum HttpError {
         status: u16,
         /// Its standard phrase.
         reason: String,
+        /// How it wants to be told who asks: the values of its `WWW-Authenticate` headers.
+        challenges: Vec<String>,
+    },
+    /// A server wants a token, and the token service that it names gives none.
+    #[error("failed to fetch {url} : no token for it: {reason}")]
+    NoToken {
+        /// The URL as shown.
+        url: String,
+        /// Why, without any secret.
+        reason: String,
     },
     /// The answer is larger than the caller allows.
     #[error("{url} is larger than the limit of {limit} bytes")]
@@ -156,7 +166,7 @@ impl crate::diag::Hint for HttpError {
             HttpError::Connection { kind: ConnectionFailure::Refused, .. } => {
                 "check that the server runs and that host and port are right"
             }
-            HttpError::Status { status: 401 | 403, .. } => {
+            HttpError::Status { status: 401 | 403, .. } | HttpError::NoToken { .. } => {
                 "give credentials with --username and --password-stdin"
             }
             HttpError::UnsupportedScheme { scheme } if scheme == "oci" => {

@@ -120,7 +120,9 @@ impl Exchange {
         let status = head.status;
         if !(status.is_success() || (status.as_u16() == 304 && request.etag.is_some())) {
             let reason = status.canonical_reason().unwrap_or("").to_string();
-            return Err(HttpError::Status { url: self.shown, status: status.as_u16(), reason });
+            let challenges = head.texts().into_iter().filter(|(name, _)| name == "www-authenticate");
+            let challenges = challenges.map(|(_, value)| value).collect();
+            return Err(HttpError::Status { url: self.shown, status: status.as_u16(), reason, challenges });
         }
         self.read(head, request.limit)
     }

@@ -1,4 +1,4 @@
-//! HTTP: the only user of reqwest and rustls.
+//! HTTP as a client.
 //!
 //! A request is a blocking call that returns a whole, bounded body. What the rest of the program may rely on:
 //!
@@ -111,6 +111,8 @@ pub struct Request {
     pub accept: Option<&'static str>,
     /// Who asks. User information in the URL counts when this is `None`.
     pub credentials: Option<Credentials>,
+    /// An `Authorization` header that goes where the credentials would, and in their place.
+    pub authorization: Option<Secret>,
     /// Send the credentials to wherever redirects lead.
     pub pass_credentials: bool,
     /// The `ETag` of a copy that the caller has; the answer may then be 304 without a body.
@@ -127,6 +129,7 @@ impl Request {
         Request {
             accept: None,
             credentials: None,
+            authorization: None,
             pass_credentials: false,
             etag: None,
             compressed: false,
@@ -247,7 +250,7 @@ impl Http {
                 return Err(HttpError::Timeout { url: shown, after: start.elapsed() });
             }
             let may_know = request.pass_credentials || url.origin() == first.origin();
-            let headers = headers_of(request, credentials.filter(|_| may_know))?;
+            let headers = headers_of(request, may_know, credentials)?;
             let client = self.client(url.scheme() == "https", request.compressed)?;
             let asked = client.request(method.clone(), url.clone()).headers(headers).timeout(remaining);
             let moving = self.options.watched.begin(&shown, Direction::Down, None);
@@ -379,7 +382,12 @@ fn strip_user(url: &mut Url) {
     let _ = url.set_password(None);
 }
 
-fn headers_of(request: &Request, credentials: Option<&Credentials>) -> Result<HeaderMap, HttpError> {
+/// The headers of a request to a place that may or may not know who asks.
+fn headers_of(
+    request: &Request,
+    may_know: bool,
+    credentials: Option<&Credentials>,
+) -> Result<HeaderMap, HttpError> {
     let mut headers = HeaderMap::new();
     if let Some(accept) = request.accept {
         headers.insert(ACCEPT, HeaderValue::from_static(accept));
@@ -390,9 +398,13 @@ fn headers_of(request: &Request, credentials: Option<&Credentials>) -> Result<He
     if let Some(etag) = request.etag.as_deref().and_then(|etag| HeaderValue::from_str(etag).ok()) {
         headers.insert(IF_NONE_MATCH, etag);
     }
-    if let Some(credentials) = credentials {
-        let pair = format!("{}:{}", credentials.username, credentials.password.reveal());
-        let mut value = HeaderValue::from_str(&format!("Basic {}", base64(pair.as_bytes())))
+    let authorization = request.authorization.clone().or_else(|| {
+        let Credentials { username, password } = credentials?;
+        let pair = Secret::new(format!("{username}:{}", password.reveal()));
+        Some(Secret::new(format!("Basic {}", base64(pair.reveal().as_bytes()))))
+    });
+    if let Some(secret) = authorization.filter(|_| may_know) {
+        let mut value = HeaderValue::from_str(secret.reveal())
             .map_err(|error| HttpError::Setup { reason: error.to_string() })?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);

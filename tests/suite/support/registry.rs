@@ -70,12 +70,7 @@ pub struct Fake {
 impl Fake {
     /// Starts a server that answers as the function says.
     pub fn start(answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
-        Self::at("127.0.0.1:0", answer)
-    }
-
-    /// The same at an address.
-    pub fn at(address: &str, answer: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind(address).expect("the address is free");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("some port is free");
         let host = listener.local_addr().expect("it is bound").to_string();
         let seen: Arc<Mutex<Vec<Asked>>> = Arc::default();
         let (log, answer) = (Arc::clone(&seen), Arc::new(answer));

@@ -1,29 +1,35 @@
 //! Private keys: made, read, written, and signed with.
 //!
-//! Invariant: a key is made from a seed alone, so the same seed gives the same key.
+//! Invariant: a key is made from a seed alone, so the same seed gives the same key. Errors hold nothing of a key.
 
 use p256::ecdsa::signature::Signer;
 use rsa::pkcs1::{DecodeRsaPrivateKey, EncodeRsaPrivateKey};
 use rsa::pkcs8::{DecodePrivateKey, EncodePublicKey};
-use rsa::signature::SignatureEncoding;
-
-use crate::sys::stream::{RngCore, Stream};
+use rsa::signature::{RandomizedSigner, SignatureEncoding};
 
 use super::der::{self, Oid};
+use super::pem;
+use crate::sys::Secret;
+use crate::sys::stream::{RngCore, Stream};
 
 /// What kind of key to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Algorithm {
+pub enum Algorithm {
     /// With so many bits.
     Rsa(usize),
+    /// Over the curve P-256.
     EcdsaP256,
+    /// Ed25519.
     Ed25519,
 }
 
 /// A private key.
-pub(super) enum PrivateKey {
+pub enum PrivateKey {
+    /// RSA.
     Rsa(Box<rsa::RsaPrivateKey>),
+    /// ECDSA over P-256.
     Ecdsa(Box<p256::SecretKey>),
+    /// Ed25519.
     Ed25519(Box<ed25519_dalek::SigningKey>),
 }
 
@@ -31,7 +37,10 @@ type Outcome<T> = Result<T, String>;
 
 impl PrivateKey {
     /// A new key.
-    pub(super) fn generate(algorithm: Algorithm, seed: Vec<u8>) -> Outcome<Self> {
+    ///
+    /// # Errors
+    /// The library's own words.
+    pub fn generate(algorithm: Algorithm, seed: Vec<u8>) -> Outcome<Self> {
         let mut stream = Stream::seeded(seed);
         Ok(match algorithm {
             Algorithm::Rsa(bits) => PrivateKey::Rsa(Box::new(
@@ -46,8 +55,30 @@ impl PrivateKey {
         })
     }
 
+    /// The first private key of a PEM text.
+    ///
+    /// # Errors
+    /// There is none, or none of a kind that is known.
+    pub fn from_pem(text: &str) -> Outcome<Self> {
+        let block = pem::blocks(text).find(|(label, _)| label.ends_with("PRIVATE KEY"));
+        let (label, bytes) = block.ok_or_else(|| "there is no private key in PEM form".to_string())?;
+        Self::parse(&label, &bytes)
+    }
+
+    /// The key as a PEM text.
+    ///
+    /// # Errors
+    /// The library's own words.
+    pub fn to_pem(&self) -> Outcome<Secret> {
+        let (label, bytes) = self.to_der()?;
+        Ok(Secret::new(pem::encode(label, &bytes)))
+    }
+
     /// The key in a PEM block of this label.
-    pub(super) fn parse(label: &str, bytes: &[u8]) -> Outcome<Self> {
+    ///
+    /// # Errors
+    /// It is none of that label.
+    pub fn parse(label: &str, bytes: &[u8]) -> Outcome<Self> {
         match label {
             "RSA PRIVATE KEY" => rsa::RsaPrivateKey::from_pkcs1_der(bytes)
                 .map(|key| PrivateKey::Rsa(Box::new(key)))
@@ -73,7 +104,10 @@ impl PrivateKey {
     }
 
     /// The label and the bytes of its PEM block.
-    pub(super) fn to_der(&self) -> Outcome<(&'static str, Vec<u8>)> {
+    ///
+    /// # Errors
+    /// The library's own words.
+    pub fn to_der(&self) -> Outcome<(&'static str, Vec<u8>)> {
         match self {
             PrivateKey::Rsa(key) => {
                 let bytes = key.to_pkcs1_der().map_err(|error| error.to_string())?;
@@ -95,8 +129,11 @@ impl PrivateKey {
         }
     }
 
-    /// The public key as certificates hold it.
-    pub(super) fn public_info(&self) -> Outcome<Vec<u8>> {
+    /// The public key as certificates hold it: a SubjectPublicKeyInfo (RFC 5280, 4.1), encoded.
+    ///
+    /// # Errors
+    /// The library's own words.
+    pub fn public_info(&self) -> Outcome<Vec<u8>> {
         match self {
             PrivateKey::Rsa(key) => {
                 let document = key.to_public_key().to_public_key_der().map_err(|error| error.to_string())?;
@@ -114,7 +151,7 @@ impl PrivateKey {
     }
 
     /// The algorithm that [`PrivateKey::sign`] uses.
-    pub(super) fn signature_algorithm(&self) -> Vec<u8> {
+    pub fn signature_algorithm(&self) -> Vec<u8> {
         match self {
             PrivateKey::Rsa(_) => der::algorithm(Oid::SHA256_WITH_RSA, true),
             PrivateKey::Ecdsa(_) => der::algorithm(Oid::ECDSA_WITH_SHA256, false),
@@ -123,7 +160,10 @@ impl PrivateKey {
     }
 
     /// Signs the body of a certificate.
-    pub(super) fn sign(&self, body: &[u8]) -> Outcome<Vec<u8>> {
+    ///
+    /// # Errors
+    /// The key is too short, or the library's own words.
+    pub fn sign(&self, body: &[u8]) -> Outcome<Vec<u8>> {
         match self {
             PrivateKey::Rsa(key) => {
                 let signer = rsa::pkcs1v15::SigningKey::<rsa::sha2::Sha256>::new((**key).clone());
@@ -142,10 +182,32 @@ impl PrivateKey {
             }
         }
     }
+
+    /// Signs a message as JSON Web Signatures want it (RFC 7518, 3.3 and 3.4, RFC 8037): with SHA-256, and for ECDSA the two
+    /// numbers side by side. The seed hides from clocks how long RSA takes.
+    ///
+    /// # Errors
+    /// As [`PrivateKey::sign`].
+    pub fn sign_jws(&self, message: &[u8], seed: Vec<u8>) -> Outcome<Vec<u8>> {
+        match self {
+            PrivateKey::Rsa(key) => {
+                let signer = rsa::pkcs1v15::SigningKey::<rsa::sha2::Sha256>::new((**key).clone());
+                let signed = signer.try_sign_with_rng(&mut Stream::seeded(seed), message);
+                Ok(signed.map_err(|error| error.to_string())?.to_vec())
+            }
+            PrivateKey::Ecdsa(key) => {
+                let signature: p256::ecdsa::Signature = p256::ecdsa::SigningKey::from(&**key)
+                    .try_sign(message)
+                    .map_err(|error| error.to_string())?;
+                Ok(signature.to_bytes().to_vec())
+            }
+            PrivateKey::Ed25519(_) => self.sign(message),
+        }
+    }
 }
 
 /// A new DSA key of 2048 bits in the form of OpenSSL (`DSA PRIVATE KEY`), which nothing here signs with.
-pub(super) fn dsa_key(seed: Vec<u8>) -> Vec<u8> {
+pub fn dsa_key(seed: Vec<u8>) -> Vec<u8> {
     let mut stream = Stream::seeded(seed);
     let components = dsa::Components::generate(&mut stream, dsa::KeySize::DSA_2048_256);
     let key = dsa::SigningKey::generate(&mut stream, components);

@@ -1,13 +1,13 @@
-//! `WWW-Authenticate`: how a registry wants to be told who asks. The only user of http_auth.
+//! `WWW-Authenticate`: how a server wants to be told who asks. The only user of http_auth.
 //!
 //! Invariant: a challenge is read whole or not at all; of several the one with a token service is taken.
 
-use super::RegistryError;
+use super::AuthError;
 use crate::sys::http::Response;
 
-/// What a registry asks for.
+/// What a server asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Challenge {
+pub enum Challenge {
     /// A token of a token service.
     Bearer(Bearer),
     /// User name and password.
@@ -16,25 +16,33 @@ pub(super) enum Challenge {
 
 /// Where a token comes from, and for what.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Bearer {
+pub struct Bearer {
     /// URL of the token service.
-    pub(super) realm: String,
-    /// What the service calls the registry.
-    pub(super) service: String,
+    pub realm: String,
+    /// What the token service calls the server.
+    pub service: String,
     /// What access is needed.
-    pub(super) scope: String,
+    pub scope: String,
 }
 
 /// Reads the challenge of an answer.
 ///
 /// # Errors
-/// [`RegistryError::Challenge`]: there is none, or none that is known.
-pub(super) fn of(answer: &Response, host: &str) -> Result<Challenge, RegistryError> {
-    let failed = |reason: String| RegistryError::Challenge { host: host.to_string(), reason };
+/// [`AuthError::Challenge`]: there is none, or none that is known.
+pub fn of(answer: &Response) -> Result<Challenge, AuthError> {
     let headers = answer.headers.iter().filter(|(name, _)| name == "www-authenticate");
+    read(headers.map(|(_, value)| value.as_str()))
+}
+
+/// Reads the values of `WWW-Authenticate` headers.
+///
+/// # Errors
+/// As [`of`].
+pub fn read<'h>(headers: impl Iterator<Item = &'h str>) -> Result<Challenge, AuthError> {
+    let failed = |reason: String| AuthError::Challenge { reason };
     let mut basic = false;
     let mut others = Vec::new();
-    for (_, header) in headers {
+    for header in headers {
         let challenges = http_auth::parse_challenges(header)
             .map_err(|_| failed("its WWW-Authenticate header is malformed".to_string()))?;
         for challenge in challenges {
@@ -67,11 +75,8 @@ pub(super) fn of(answer: &Response, host: &str) -> Result<Challenge, RegistryErr
 mod tests {
     use super::*;
 
-    fn read(headers: &[&str]) -> Result<Challenge, String> {
-        let headers = headers.iter().map(|text| ("www-authenticate".to_string(), (*text).to_string()));
-        let answer =
-            Response { status: 401, headers: headers.collect(), body: Vec::new(), url: String::new() };
-        of(&answer, "h").map_err(|error| error.to_string())
+    fn of_texts(headers: &[&str]) -> Result<Challenge, String> {
+        read(headers.iter().copied()).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -82,17 +87,17 @@ mod tests {
             service: "reg".to_string(),
             scope: "repository:x/y:pull,push".to_string(),
         });
-        assert_eq!(read(&[full]), Ok(bearer.clone()));
-        assert_eq!(read(&["Basic realm=\"x\"", full]), Ok(bearer.clone()));
-        assert_eq!(read(&[&format!("Negotiate, {full}, Basic realm=x")]), Ok(bearer));
-        assert_eq!(read(&["basic realm=\"a, b\""]), Ok(Challenge::Basic));
+        assert_eq!(of_texts(&[full]), Ok(bearer.clone()));
+        assert_eq!(of_texts(&["Basic realm=\"x\"", full]), Ok(bearer.clone()));
+        assert_eq!(of_texts(&[&format!("Negotiate, {full}, Basic realm=x")]), Ok(bearer));
+        assert_eq!(of_texts(&["basic realm=\"a, b\""]), Ok(Challenge::Basic));
         for (header, reason) in [
             (&[] as &[&str], "it does not say how"),
             (&["Negotiate"], "Negotiate"),
             (&["Bearer service=\"x\""], "it names no token service"),
             (&["Bearer realm=\"x"], "its WWW-Authenticate header is malformed"),
         ] {
-            assert!(read(header).unwrap_err().ends_with(reason), "{header:?}");
+            assert!(of_texts(header).unwrap_err().ends_with(reason), "{header:?}");
         }
     }
 }

@@ -109,17 +109,18 @@ fn split(bytes: &[u8]) -> Option<Read<'_>> {
     Some((tag, bytes.get(header..end)?, bytes.get(..end)?, bytes.get(end..)?))
 }
 
-/// The subject of a certificate, encoded; `None` for what is no certificate.
-pub(super) fn certificate_subject(bytes: &[u8]) -> Option<Vec<u8>> {
+/// The subject of a certificate and the information about its public key, encoded; `None` for what is no certificate.
+pub(super) fn certificate_parts(bytes: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let (0x30, whole, _, _) = split(bytes)? else { return None };
     let (0x30, mut rest, _, _) = split(whole)? else { return None };
-    // version (optional), serial number, algorithm, issuer, validity, then the subject
+    // version (optional), serial number, algorithm, issuer, validity, then the subject and the key
     if rest.first() == Some(&0xa0) {
         rest = split(rest)?.3;
     }
     for _ in 0..4 {
         rest = split(rest)?.3;
     }
-    let (0x30, _, subject, _) = split(rest)? else { return None };
-    Some(subject.to_vec())
+    let (0x30, _, subject, rest) = split(rest)? else { return None };
+    let (0x30, _, key, _) = split(rest)? else { return None };
+    Some((subject.to_vec(), key.to_vec()))
 }
