@@ -43,6 +43,7 @@ mod repo_commands;
 mod repositories;
 mod saved_plans;
 mod serving;
+mod serving_bucket;
 mod serving_oci;
 mod serving_uploads;
 mod source_maps;

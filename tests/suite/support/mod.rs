@@ -7,6 +7,7 @@ pub mod archive;
 pub mod cases;
 pub mod gpg;
 pub mod helm;
+pub mod http;
 pub mod registry;
 pub mod render;
 pub mod skip;
@@ -201,7 +202,7 @@ impl Env {
         let address = Regex::new(r"127\.0\.0\.1:(\d+)").expect("the pattern is valid");
         let start = Instant::now();
         let mut said = Vec::new();
-        while start.elapsed() < Duration::from_secs(10) {
+        while start.elapsed() < Duration::from_secs(120) {
             let Ok(line) = receiver.recv_timeout(Duration::from_millis(100)) else { continue };
             if let Some(found) = address.captures(&line).and_then(|found| found[1].parse().ok()) {
                 return Server { child, port: found };
@@ -210,7 +211,7 @@ impl Env {
         }
         let _ = child.kill();
         let _ = child.wait();
-        panic!("`{line}` named no address within ten seconds: {said:?}");
+        panic!("`{line}` named no address within two minutes: {said:?}");
     }
 }
 
