@@ -45,6 +45,7 @@ mod saved_plans;
 mod serving;
 mod serving_bucket;
 mod serving_oci;
+mod serving_page;
 mod serving_uploads;
 mod source_maps;
 mod state_machine;

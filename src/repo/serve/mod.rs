@@ -10,6 +10,7 @@
 
 mod access;
 mod body;
+mod browse;
 mod catalog;
 mod channel;
 mod connection;

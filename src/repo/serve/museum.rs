@@ -17,6 +17,7 @@ use serde_json::{Value as Json, json};
 
 use super::Shared;
 use super::body::Body;
+use super::browse;
 use super::catalog::Catalog;
 use super::markdown;
 use super::reply::{Reply, Text};
@@ -114,8 +115,11 @@ fn version_of(head: &Head, catalog: &Catalog, snapshot: &Snapshot, entry: &Entry
         fields.insert("provenance".to_string(), json!(signed));
         let short = |text: &Option<String>| text.as_ref().filter(|text| text.len() <= TEXT_LIMIT).cloned();
         fields.insert("readmeHtml".to_string(), json!(texts.readme.as_deref().map(markdown::render)));
+        let values = short(&texts.values);
+        let tree = browse::tree(values.as_deref(), short(&texts.schema).as_deref());
+        fields.insert("tree".to_string(), json!(tree));
         fields.insert("readme".to_string(), json!(short(&texts.readme)));
-        fields.insert("values".to_string(), json!(short(&texts.values)));
+        fields.insert("values".to_string(), json!(values));
         fields.insert("schema".to_string(), json!(short(&texts.schema)));
     }
     json(head, &value)

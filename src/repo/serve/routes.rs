@@ -3,6 +3,7 @@
 //! | path | answer |
 //! |---|---|
 //! | `/` | the page; its files below `/-/` |
+//! | `/-/tenants.json` | the names of the tenants, for the page |
 //! | `/index.yaml` | the index |
 //! | `/NAME.tgz`, `/FOLDER/NAME.tgz` | an archive |
 //! | the same with `.prov` | its provenance file |
@@ -50,6 +51,12 @@ pub(super) fn answer(shared: &Shared, head: &Head, body: &mut Body<'_>) -> Reply
     match head.path.as_str() {
         "/health" => json(head, &json!({ "healthy": true })),
         "/info" => json(head, &json!({ "version": concat!("v", env!("CARGO_PKG_VERSION")) })),
+        "/-/tenants.json" => match shared.tenants.names() {
+            Ok(names) => {
+                json(head, &json!({ "name": shared.name, "depth": shared.tenants.depth(), "tenants": names }))
+            }
+            Err(refusal) => Reply::error(refusal.status),
+        },
         "/metrics" => Reply::plain(metrics::CONTENT_TYPE, shared.metrics.text(&shared.tenants)),
         _ => below(shared, head, &parts),
     }
