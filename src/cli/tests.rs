@@ -242,7 +242,7 @@ fn old_commands_lead_to_the_new_ones() {
     assert_eq!((get("get web").release, get("get --revision 2 web").revision), ("web".into(), Some(2)));
     let serve = |line: &str| typed(line, |args: ServeArgs, session| args.resolve(session)).0.unwrap();
     let served = serve("serve --repo-path d --address 1.2.3.4:5");
-    assert_eq!((served.dir, served.address.as_str()), ("/w/d".into(), "1.2.3.4:5"));
+    assert_eq!((served.source.to_string(), served.address.as_str()), ("/w/d".into(), "1.2.3.4:5"));
     assert_eq!(serve("serve").address, "127.0.0.1:8879");
     assert!(typed("inspect ./web", |_: ShowAllArgs, _| ()).1.is_empty());
     assert!(typed("fetch a/b --untar", |args: PullArgs, session| args.resolve(session)).0.is_ok());

@@ -144,6 +144,24 @@ pub enum RepoError {
     /// A file for TLS cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// A bucket does not answer, or says no.
+    #[error("{bucket} {}: {reason}", if *reached { "refuses" } else { "cannot be reached" })]
+    Bucket {
+        /// Its address, `s3://BUCKET/PREFIX`.
+        bucket: String,
+        /// The words of the service, or of the system.
+        reason: String,
+        /// Whether anybody answered.
+        reached: bool,
+    },
+    /// An object that is served cannot be had.
+    #[error("{reason}")]
+    Object {
+        /// What happened.
+        reason: String,
+        /// Whether it may well be had a moment later.
+        passing: bool,
+    },
     /// More tenants than a server can have.
     #[error("there are {most} tenants already, which is as many as one server takes")]
     TooManyTenants {
@@ -212,6 +230,13 @@ impl Hint for RepoError {
                 ]
             }
             RepoError::BadAccessFile { hint, .. } => vec![(*hint).to_string()],
+            RepoError::Bucket { reached: false, .. } => {
+                vec!["check --s3-endpoint, or AWS_ENDPOINT_URL, and that the service runs".to_string()]
+            }
+            RepoError::Bucket { .. } => vec![
+                "credentials come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, the region from --s3-region or AWS_REGION"
+                    .to_string(),
+            ],
             RepoError::NameTaken { .. } => vec!["replace the entry with --force-update".to_string()],
             RepoError::Bind { .. } => {
                 vec![

@@ -25,7 +25,7 @@ use crate::sys::{Host, fs, http};
 /// Largest archive that is indexed, in bytes.
 pub const ARCHIVE_LIMIT: u64 = 100 << 20;
 /// Most files and folders that are looked at.
-const MOST_FILES: usize = 1_000_000;
+pub(super) const MOST_FILES: usize = 1_000_000;
 /// Folder in a folder of charts where the server keeps what is no chart: uploads that are not complete, and what registries
 /// know of a chart beside its archive.
 pub(super) const WORK_FOLDER: &str = ".bowline";
@@ -76,6 +76,22 @@ pub struct Generated {
     pub warnings: Vec<Diagnostic>,
 }
 
+/// How archives are read.
+pub(super) struct Reading<'r> {
+    /// Reads one.
+    pub(super) read: &'r (dyn Fn(&fs::Entry) -> Result<Vec<u8>, String> + Sync),
+    /// How many are read at the same time.
+    pub(super) threads: usize,
+}
+
+impl Reading<'static> {
+    /// From files, as many at the same time as the machine has processors.
+    fn files() -> Self {
+        let read = &|file: &fs::Entry| fs::read(&file.path, ARCHIVE_LIMIT).map_err(|error| error.to_string());
+        Reading { read, threads: parallel::threads() }
+    }
+}
+
 /// Lists the archives of a folder as `(path below it, entry)`, sorted by path.
 ///
 /// # Errors
@@ -100,7 +116,7 @@ pub(crate) fn is_archive(path: &str) -> bool {
 /// # Errors
 /// The folder cannot be listed.
 pub fn generate(folder: &Path, url: &str, host: &Host) -> Result<Generated, RepoError> {
-    Ok(index_of(archives(folder)?, url, &Created::At(now(host)), &BTreeMap::new()))
+    Ok(index_of(archives(folder)?, url, &Created::At(now(host)), &BTreeMap::new(), &Reading::files()))
 }
 
 fn now(host: &Host) -> String {
@@ -113,8 +129,9 @@ pub(super) fn index_of(
     url: &str,
     created: &Created,
     known: &BTreeMap<String, Archive>,
+    reading: &Reading<'_>,
 ) -> Generated {
-    let threads = if found.len() < PARALLEL_FROM { 1 } else { parallel::threads() };
+    let threads = if found.len() < PARALLEL_FROM { 1 } else { reading.threads };
     let read = parallel::map(&found, threads, |file| {
         let modified = (file.modified, file.modified_nanos);
         let is_same = |known: &&Archive| {
@@ -127,7 +144,7 @@ pub(super) fn index_of(
             Created::At(now) => now.clone(),
             Created::Modified => rfc3339(modified),
         };
-        let entry = Arc::new(entry_of(file, url, time)?);
+        let entry = Arc::new(entry_of(file, &(reading.read)(file)?, url, time)?);
         Ok::<_, String>(Archive { size: file.size, modified, changed: file.changed, entry })
     });
     let newest = found.iter().map(|file| (file.modified, file.modified_nanos)).max().unwrap_or_default();
@@ -172,7 +189,8 @@ pub fn generate_and_write(
     let now = now(host);
     let cache = archives_cache::Cache::of(host, folder);
     let known = cache.load(&options.url, &now);
-    let mut generated = index_of(archives(folder)?, &options.url, &Created::At(now), &known);
+    let mut generated =
+        index_of(archives(folder)?, &options.url, &Created::At(now), &known, &Reading::files());
     cache.store(&generated.archives, &known);
     if let Some(path) = &options.merge {
         let path = host.resolve(path);
@@ -198,16 +216,15 @@ fn text(index: &Index, json: bool) -> Result<String, RepoError> {
     if json { index.to_json() } else { index.to_yaml() }
 }
 
-fn entry_of(file: &fs::Entry, url: &str, created: String) -> Result<Entry, String> {
-    let bytes = fs::read(&file.path, ARCHIVE_LIMIT).map_err(|error| error.to_string())?;
-    let metadata = peek::metadata(&bytes)?;
+fn entry_of(file: &fs::Entry, bytes: &[u8], url: &str, created: String) -> Result<Entry, String> {
+    let metadata = peek::metadata(bytes)?;
     let version = Version::parse(&metadata.version).map_err(|error| error.to_string())?;
     Ok(Entry {
         metadata,
         urls: vec![location(url, &file.relative)],
         created,
         removed: false,
-        digest: sha256_hex(&bytes),
+        digest: sha256_hex(bytes),
         version,
     })
 }

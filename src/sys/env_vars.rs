@@ -19,6 +19,43 @@ const fn variable(name: &'static str, helm: &'static str, effect: &'static str) 
 /// Every variable, sorted by name.
 pub const VARIABLES: &[Variable] = &[
     variable(
+        "AWS_ACCESS_KEY_ID",
+        "AWS_ACCESS_KEY_ID",
+        "Key for a bucket that is served; its secret is AWS_SECRET_ACCESS_KEY.",
+    ),
+    variable(
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+        "Token that goes with AWS_CONTAINER_CREDENTIALS_FULL_URI.",
+    ),
+    variable(
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "Where a pod gets credentials for a bucket.",
+    ),
+    variable(
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "Where a task gets credentials for a bucket.",
+    ),
+    variable("AWS_DEFAULT_REGION", "AWS_DEFAULT_REGION", "The same as AWS_REGION, which goes first."),
+    variable("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL", "Default of --s3-endpoint."),
+    variable(
+        "AWS_ENDPOINT_URL_S3",
+        "AWS_ENDPOINT_URL_S3",
+        "Default of --s3-endpoint, before AWS_ENDPOINT_URL.",
+    ),
+    variable("AWS_REGION", "AWS_REGION", "Default of --s3-region."),
+    variable("AWS_ROLE_ARN", "AWS_ROLE_ARN", "Role that a pod takes on with AWS_WEB_IDENTITY_TOKEN_FILE."),
+    variable("AWS_ROLE_SESSION_NAME", "AWS_ROLE_SESSION_NAME", "Name of the session in that role."),
+    variable("AWS_SECRET_ACCESS_KEY", "AWS_SECRET_ACCESS_KEY", "The secret of AWS_ACCESS_KEY_ID."),
+    variable("AWS_SESSION_TOKEN", "AWS_SESSION_TOKEN", "Token that goes with a key that is only lent."),
+    variable(
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "AWS_WEB_IDENTITY_TOKEN_FILE",
+        "File with the token by which a pod takes on AWS_ROLE_ARN.",
+    ),
+    variable(
         "BOWLINE_BURST_LIMIT",
         "HELM_BURST_LIMIT",
         "Requests to an API server that may burst before the steady rate applies.",

@@ -15,8 +15,6 @@ pub struct Staged {
     path: PathBuf,
     file: File,
     size: u64,
-    /// Whether the file outlives this.
-    stays: bool,
 }
 
 impl Staged {
@@ -33,22 +31,21 @@ impl Staged {
             .create_new(true)
             .open(&path)
             .map_err(FsError::io("create", &path))?;
-        Ok(Staged { path, file, size: 0, stays: false })
+        Ok(Staged { path, file, size: 0 })
     }
 
-    /// Takes a complete file to put it elsewhere.
+    /// Gives a complete file a second name in a folder, which must be on its file system. A missing folder is made. The
+    /// first name stays; nothing is to be added under the second.
     ///
     /// # Errors
-    /// It is not there.
-    pub fn adopt(path: &Path) -> Result<Self, FsError> {
-        let file = OpenOptions::new().append(true).open(path).map_err(FsError::io("open", path))?;
-        let size = file.metadata().map_err(FsError::io("open", path))?.len();
-        Ok(Staged { path: path.to_path_buf(), file, size, stays: false })
-    }
-
-    /// Leaves the file where it is.
-    pub fn leave(mut self) {
-        self.stays = true;
+    /// It is not there, there is a file of that name, or the system refuses.
+    pub fn link(from: &Path, folder: &Path, name: &str) -> Result<Self, FsError> {
+        create_dir_all(folder)?;
+        let path = folder.join(name);
+        fs::hard_link(from, &path).map_err(FsError::io("read", from))?;
+        let file = OpenOptions::new().append(true).open(&path).map_err(FsError::io("open", &path))?;
+        let size = file.metadata().map_err(FsError::io("open", &path))?.len();
+        Ok(Staged { path, file, size })
     }
 
     /// Adds bytes at the end.
@@ -99,9 +96,7 @@ impl Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         // After `place` the name is gone or one of two; what cannot be removed is removed at the next start.
-        if !self.stays {
-            let _ = fs::remove_file(&self.path);
-        }
+        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -126,10 +121,12 @@ mod tests {
         assert!(staged("third").place(&target, true).unwrap());
         assert_eq!(fs::read(&target).unwrap(), b"third");
         assert_eq!(fs::read_dir(&stage).unwrap().count(), 0);
-        staged("kept").leave();
-        assert!(Staged::create(&stage, "one").is_err());
-        assert!(Staged::adopt(&stage.join("one")).unwrap().place(&target, true).unwrap());
-        assert_eq!(fs::read(&target).unwrap(), b"kept");
-        assert!(Staged::adopt(&stage.join("one")).is_err());
+        let copy = Staged::link(&target, &stage, "copy").unwrap();
+        assert!(Staged::link(&target, &stage, "copy").is_err() && copy.size() == 5);
+        assert!(copy.place(&folder.path().join("to/other"), false).unwrap());
+        assert_eq!(fs::read(folder.path().join("to/other")).unwrap(), b"third");
+        assert_eq!(fs::read(&target).unwrap(), b"third");
+        assert_eq!(fs::read_dir(&stage).unwrap().count(), 0);
+        assert!(Staged::link(&stage.join("none"), &stage, "copy").is_err());
     }
 }

@@ -14,18 +14,24 @@ use crate::cli::settings::Session;
 use crate::diag::plural;
 use crate::ops::repo;
 use crate::repo::generate::ARCHIVE_LIMIT;
-use crate::repo::serve::{Access, DEFAULT_SERVICE, DEFAULT_UPLOAD_LIMIT, ServeOptions, TokenOptions};
+use crate::repo::serve::{
+    Access, BucketOptions, DEFAULT_SERVICE, DEFAULT_UPLOAD_LIMIT, ServeOptions, Source, TokenOptions,
+};
 use crate::sys::tls::TlsFiles;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
     name: "serve",
     aliases: &[],
-    about: "Serve a folder of charts as a repository",
+    about: "Serve a folder or a bucket of charts as a repository",
     long: "\
 Serves the archives in a folder as a chart repository over HTTP, with a page to look at in a browser. The index is made
 from the archives at the start, and again when they change. It listens on this machine only, unless --address says
 otherwise.
+
+In place of a folder it can be a bucket of an S3-compatible service: s3://BUCKET, or s3://BUCKET/PREFIX. Credentials come
+from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from the role of the pod or the machine. Several servers may share a
+bucket; what one of them takes in, the others show some seconds later.
 
 With --writable, charts come and go by ChartMuseum's API: POST to /api/charts takes an archive as the body, or as files
 `chart` and `prov` of a form; DELETE on /api/charts/NAME/VERSION removes it. A version that is there is replaced only
@@ -59,6 +65,7 @@ bowline serve dist --writable --htpasswd users --anonymous-get
 curl --user ci:PASSWORD --data-binary @web-1.0.0.tgz http://127.0.0.1:8879/api/charts
 bowline serve dist --address 0.0.0.0:443 --tls-cert server.crt --tls-key server.key
 bowline serve dist --htpasswd users --access access.yaml --issue-tokens token.key --token-for registry.example.com
+bowline serve s3://charts/stable --s3-endpoint https://s3.example.com --writable
 # As Helm 2 wrote it
 bowline serve --repo-path dist --address 127.0.0.1:8879",
     positionals: "[FOLDER]",
@@ -69,9 +76,15 @@ bowline serve --repo-path dist --address 127.0.0.1:8879",
 /// Flags of `serve`.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
-    /// Folder of the archives; the current one when left out
+    /// Folder of the archives, or s3://BUCKET[/PREFIX]; the current folder when left out
     #[arg(value_name = "FOLDER")]
     pub folder: Option<PathBuf>,
+    /// URL of the S3-compatible service that has the bucket; AWS_ENDPOINT_URL, else AWS
+    #[arg(long, value_name = "URL")]
+    pub s3_endpoint: Option<String>,
+    /// Region of the bucket; AWS_REGION, else us-east-1
+    #[arg(long, value_name = "REGION")]
+    pub s3_region: Option<String>,
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, default_value = "127.0.0.1:8879", value_name = "ADDRESS:PORT")]
     pub address: String,
@@ -198,7 +211,20 @@ impl ServeArgs {
             }),
             (None, None) => None,
         };
-        let mut options = ServeOptions::new(session.host.resolve(folder));
+        let mut options = ServeOptions::new(session.host.resolve(&folder));
+        let given = self.s3_endpoint.is_some() || self.s3_region.is_some();
+        match folder.to_str().filter(|text| text.starts_with("s3:")) {
+            Some(address) => {
+                let bucket = BucketOptions::parse(address).map_err(Failure::usage)?;
+                options.source = Source::Bucket(BucketOptions {
+                    endpoint: self.s3_endpoint,
+                    region: self.s3_region,
+                    ..bucket
+                });
+            }
+            None if given => return Err(Failure::usage("--s3-endpoint and --s3-region go with s3://BUCKET")),
+            None => {}
+        }
         options.tls = self.tls_cert.zip(self.tls_key).map(|(cert, key)| TlsFiles {
             cert,
             key,
@@ -243,7 +269,7 @@ impl Run for ServeArgs {
             drop(sender);
         }
         let server = session.with_context(|context| repo::bind(context, &options))?;
-        let (folder, url) = (options.dir.display().to_string(), server.url());
+        let (folder, url) = (options.source.to_string(), server.url());
         let is_reachable = !server.local_addr().ip().is_loopback();
         let has_users = options.htpasswd.is_some() || options.tokens.is_some();
         let is_open = options.writable && !has_users && is_reachable;

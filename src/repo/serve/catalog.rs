@@ -1,37 +1,37 @@
-//! One served folder, and what is known of it.
+//! One served folder, of a machine or a bucket, and what is known of it.
 //!
-//! The folder is listed now and then by the keeper, beside the requests; names, sizes and times tell whether anything
-//! changed, and only archives that did are read again. What is uploaded or deleted through the server is known at once,
+//! The folder is listed now and then by the keeper, beside the requests; names, sizes, times and in a bucket the `ETag`s tell
+//! whether anything changed, and only archives that did are read again. While a folder cannot be listed, the last picture
+//! stays. What is uploaded or deleted through the server is known at once,
 //! without a listing. What was read stays in a file of the cache, so that the next start reads nothing twice.
 //!
 //! Invariant: pictures follow one another in one order, under one lock, so no upload is lost to a listing that began
 //! before it. Who only asks never waits for that lock.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::known;
-use super::snapshot::{Snapshot, Stamp, Written};
+use super::snapshot::{Snapshot, Written};
+use super::storage::{Listing, Shelf, Stamp, StorageError, WRITTEN, as_entry};
 use crate::repo::RepoError;
-use crate::repo::generate::{Archive, Created, archives, index_of};
+use crate::repo::generate::{ARCHIVE_LIMIT, Archive, Created, Reading, index_of};
 use crate::repo::index::{INDEX_LIMIT, Index};
 use crate::sys::{fs, monotonic};
 
 /// How long a folder that nobody asks for is still watched.
 const FORGET: Duration = Duration::from_secs(60);
-/// Shortest time between two listings.
-const FRESH: Duration = Duration::from_millis(500);
 /// A listing is followed by a pause of so many times its own length, at least.
 const SHARE: u32 = 10;
-/// Age of a listing at which a request makes the next one, should the keeper be late.
-const LATE: Duration = Duration::from_secs(1);
+/// Shortest pauses after which a listing is so old that a request makes the next one, should the keeper be late.
+const LATE: u32 = 2;
 
 /// A folder and the last look at it.
 pub(super) struct Catalog {
-    folder: PathBuf,
+    shelf: Shelf,
     url: String,
     /// Where what was read is kept.
     cache: PathBuf,
@@ -57,23 +57,19 @@ impl Catalog {
     ///
     /// # Errors
     /// It is no folder, or cannot be listed.
-    pub(super) fn open(folder: PathBuf, url: String, cache: PathBuf) -> Result<Self, RepoError> {
-        if fs::kind(&folder) != fs::Kind::Folder {
-            return Err(RepoError::NotAFolder { path: folder.display().to_string() });
-        }
+    pub(super) fn open(shelf: Shelf, url: String, cache: PathBuf) -> Result<Self, RepoError> {
         let start = monotonic();
         let kept = known::load(&cache, &url);
-        let listing = list(&folder)?;
-        let written = listing.1.and_then(|stamp| read_written(&folder, stamp));
-        let read_anew = listing.0.iter().any(|(path, stamp)| {
-            kept.get(path)
-                .is_none_or(|archive| (archive.size, archive.modified.0, archive.modified.1) != *stamp)
-        });
-        let snapshot = picture(&folder, &url, listing.0, written, &kept, None)?;
+        let seen = shelf.list()?;
+        let written = shelf.written()?.and_then(|stamp| read_written(&shelf, stamp));
+        let read_anew = seen
+            .iter()
+            .any(|(path, stamp)| kept.get(path).is_none_or(|archive| Stamp::of(archive) != *stamp));
+        let snapshot = picture(&shelf, &url, seen, written, &kept, None)?;
         snapshot.warm(None);
         let watch = Watch { asked: start, listed: monotonic(), took: start.elapsed() };
         Ok(Catalog {
-            folder,
+            shelf,
             url,
             cache,
             current: Mutex::new(Arc::new(snapshot)),
@@ -90,7 +86,7 @@ impl Catalog {
         let late = {
             let mut watch = self.watch();
             watch.asked = monotonic();
-            watch.listed.elapsed() >= LATE.max(watch.took * (SHARE + 2))
+            watch.listed.elapsed() >= (self.shelf.storage().pause() * LATE).max(watch.took * (SHARE + 2))
         };
         if (late || !self.watched.load(Ordering::Relaxed))
             && let Ok(changing) = self.changing.try_lock()
@@ -108,15 +104,15 @@ impl Catalog {
     }
 
     /// The folder.
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
+    pub(super) fn shelf(&self) -> &Shelf {
+        &self.shelf
     }
 
     /// What the keeper does from time to time: lists the folder when it is due, and prepares texts.
     pub(super) fn tend(&self) {
         let (due, forget) = {
             let watch = self.watch();
-            let pause = FRESH.max(watch.took * SHARE);
+            let pause = self.shelf.storage().pause().max(watch.took * SHARE);
             (watch.listed.elapsed() >= pause, watch.asked.elapsed() >= FORGET)
         };
         if forget {
@@ -145,7 +141,7 @@ impl Catalog {
     /// # Errors
     /// It cannot be read, or the folder's own `index.yaml` cannot be written.
     pub(super) fn added(&self, changing: &MutexGuard<'_, ()>, path: &str) -> Result<(), RepoError> {
-        let stamp = fs::stamp(&self.folder.join(path));
+        let stamp = self.shelf.stamp(path)?;
         let mut seen = self.last().seen.clone();
         if let Some(stamp) = stamp {
             seen.insert(path.to_string(), stamp);
@@ -180,20 +176,19 @@ impl Catalog {
     fn amend(
         &self,
         _changing: &MutexGuard<'_, ()>,
-        seen: BTreeMap<String, Stamp>,
+        seen: Listing,
         change: impl FnOnce(&mut Index, &BTreeMap<String, Archive>),
     ) -> Result<(), RepoError> {
         let last = self.last();
-        let file = self.folder.join("index.yaml");
-        let mut written = fs::stamp(&file).and_then(|stamp| read_written(&self.folder, stamp));
-        let mut next = picture(&self.folder, &self.url, seen, written.clone(), &last.archives, Some(&last))?;
+        let mut written = self.shelf.written()?.and_then(|stamp| read_written(&self.shelf, stamp));
+        let mut next = picture(&self.shelf, &self.url, seen, written.clone(), &last.archives, Some(&last))?;
         if written.is_some() {
             let mut index = next.index.clone();
             change(&mut index, &next.archives);
             let text = index.to_yaml()?;
-            fs::write_atomic(&file, text.as_bytes(), false)?;
-            written = fs::stamp(&file).map(|stamp| Written { stamp, bytes: text.into_bytes() });
-            next = picture(&self.folder, &self.url, next.seen.clone(), written, &next.archives, Some(&last))?;
+            self.shelf.write(WRITTEN, text.as_bytes())?;
+            written = self.shelf.stamp(WRITTEN)?.map(|stamp| Written { stamp, bytes: text.into_bytes() });
+            next = picture(&self.shelf, &self.url, next.seen.clone(), written, &next.archives, Some(&last))?;
         }
         self.show(next);
         Ok(())
@@ -204,19 +199,22 @@ impl Catalog {
         let start = monotonic();
         let looked = (|| {
             let last = self.last();
-            let (seen, written) = list(&self.folder)?;
+            let (seen, written) = (self.shelf.list()?, self.shelf.written()?);
             if (&seen, written) == (&last.seen, last.written) {
                 return Ok(());
             }
-            let written = written.and_then(|stamp| read_written(&self.folder, stamp));
-            let next = picture(&self.folder, &self.url, seen, written, &last.archives, Some(&last))?;
+            let written = written.and_then(|stamp| read_written(&self.shelf, stamp));
+            let next = picture(&self.shelf, &self.url, seen, written, &last.archives, Some(&last))?;
             next.warm(Some(&last));
             self.show(next);
             Ok(())
         })();
         let mut watch = self.watch();
         watch.listed = monotonic();
-        watch.took = start.elapsed();
+        if looked.is_ok() {
+            // How long a failure takes tells nothing of the folder.
+            watch.took = start.elapsed();
+        }
         looked
     }
 
@@ -237,26 +235,19 @@ fn remove(index: &mut Index, name: &str, version: &str) {
     index.entries.retain(|_, versions| !versions.is_empty());
 }
 
-/// The archives in a folder, and its own `index.yaml`.
-fn list(folder: &Path) -> Result<(BTreeMap<String, Stamp>, Option<Stamp>), RepoError> {
-    let found = archives(folder)?;
-    let seen = found.into_iter().map(|file| (file.relative, (file.size, file.modified, file.modified_nanos)));
-    Ok((seen.collect(), fs::stamp(&folder.join("index.yaml"))))
-}
-
 /// The folder's own `index.yaml`; one that cannot be read is as good as none.
-fn read_written(folder: &Path, stamp: Stamp) -> Option<Written> {
-    fs::read(&folder.join("index.yaml"), INDEX_LIMIT).ok().map(|bytes| Written { stamp, bytes })
+fn read_written(shelf: &Shelf, stamp: Stamp) -> Option<Written> {
+    shelf.read(WRITTEN, INDEX_LIMIT).ok().map(|bytes| Written { stamp, bytes })
 }
 
-/// A stamp is a size and a time of modification, and does not tell when the file was last changed otherwise.
-pub(super) const UNTOLD: (i64, u32) = (0, 0);
-
-/// Makes a picture; archives that are `known` with the same size and time are not read.
+/// Makes a picture; archives that are `known` with the same stamp are not read.
+///
+/// # Errors
+/// An archive cannot be read now, and may well be a moment later: a picture without it would say that it is gone.
 fn picture(
-    folder: &Path,
+    shelf: &Shelf,
     url: &str,
-    seen: BTreeMap<String, Stamp>,
+    seen: Listing,
     written: Option<Written>,
     known: &BTreeMap<String, Archive>,
     before: Option<&Snapshot>,
@@ -264,19 +255,27 @@ fn picture(
     let is_broken = |path: &String, stamp: &Stamp| {
         before.and_then(|before| before.broken.get(path)).is_some_and(|(broken, _)| broken == stamp)
     };
-    let entry = |(relative, stamp): (&String, &Stamp)| fs::Entry {
-        relative: relative.clone(),
-        path: folder.join(relative),
-        kind: fs::Kind::File,
-        size: stamp.0,
-        modified: stamp.1,
-        modified_nanos: stamp.2,
-        changed: UNTOLD,
-    };
-    let found: Vec<fs::Entry> =
-        seen.iter().filter(|(path, stamp)| !is_broken(path, stamp)).map(entry).collect();
+    let found: Vec<fs::Entry> = seen
+        .iter()
+        .filter(|(path, stamp)| !is_broken(path, stamp))
+        .map(|(path, stamp)| as_entry(path, stamp))
+        .collect();
     let paths: Vec<String> = found.iter().map(|file| file.relative.clone()).collect();
-    let mut all = index_of(found, url, &Created::Modified, known);
+    let passing: Mutex<Option<StorageError>> = Mutex::default();
+    let read = |file: &fs::Entry| {
+        shelf.read(&file.relative, ARCHIVE_LIMIT).map_err(|error| {
+            let text = error.to_string();
+            if error.is_passing() {
+                *passing.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            }
+            text
+        })
+    };
+    let reading = Reading { read: &read, threads: shelf.storage().threads() };
+    let mut all = index_of(found, url, &Created::Modified, known, &reading);
+    if let Some(error) = passing.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error.into());
+    }
     // The files that are no charts, in the order of their warnings.
     let left_out = paths.into_iter().filter(|path| !all.archives.contains_key(path));
     let mut broken: BTreeMap<_, _> = left_out

@@ -1,4 +1,4 @@
-//! Serves folders of charts over HTTP, with a page for people: `serve`. The only user of tiny_http.
+//! Serves the charts of a folder or of a bucket over HTTP, with a page for people: `serve`. The only user of tiny_http.
 //!
 //! From tiny_http come the types of the protocol and the writing of answers. Its accept loop is not used: it bounds
 //! neither the size of a head, nor the time for one, nor the number of threads, and a server that is open to a network
@@ -11,6 +11,7 @@
 
 mod access;
 mod body;
+mod browse;
 mod catalog;
 mod channel;
 mod connection;
@@ -31,6 +32,7 @@ mod routes;
 mod rules;
 mod scopes;
 mod snapshot;
+mod storage;
 mod tenants;
 mod token_service;
 mod tokens;
@@ -50,6 +52,7 @@ use crate::diag::Diagnostic;
 use crate::sys::tls::{ServerTls, TlsFiles};
 use crate::sys::{Host, monotonic};
 use metrics::Metrics;
+pub use storage::{BucketOptions, Source};
 use tenants::Tenants;
 use upload::Uploads;
 
@@ -145,22 +148,22 @@ impl Shared {
 }
 
 impl Server {
-    /// Looks at the folder and starts to listen. Connections are answered once [`Server::run`] runs.
+    /// Looks at the charts and starts to listen. Connections are answered once [`Server::run`] runs.
     ///
     /// # Errors
-    /// The folder cannot be listed, a file with users or for TLS cannot be used, or the address is not free.
+    /// The charts cannot be listed, a file with users or for TLS cannot be used, or the address is not free.
     pub fn bind(host: &Host, options: &ServeOptions) -> Result<Self, RepoError> {
         let unusable = |reason: String| RepoError::Bind { address: options.address.clone(), reason };
         let addresses: Vec<SocketAddr> =
             options.address.to_socket_addrs().map_err(|error| unusable(error.to_string()))?.collect();
-        let root = host.resolve(&options.dir);
         let access = access::Access::open(host, options)?;
         let tls = options.tls.as_ref().map(|files| ServerTls::open(resolved(host, files))).transpose()?;
         let depth = options.depth.min(MOST_DEPTH);
-        let tenants = Tenants::open(root.clone(), &options.url, depth, host.dirs.cache.join("serve"))?;
+        let (storage, stage) = storage::open(host, &options.source)?;
+        let tenants = Tenants::open(storage, &options.url, depth, host.dirs.cache.join("serve"))?;
         let workers = options.workers.max(1);
         let uploads =
-            Uploads::new(&root, host.random.clone(), options.max_upload_size.min(ARCHIVE_LIMIT), workers);
+            Uploads::new(stage, host.random.clone(), options.max_upload_size.min(ARCHIVE_LIMIT), workers);
         let listener =
             TcpListener::bind(addresses.as_slice()).map_err(|error| unusable(error.to_string()))?;
         let address = listener.local_addr().map_err(|error| unusable(error.to_string()))?;
@@ -216,7 +219,7 @@ impl Server {
     /// How many charts are served, and a warning for each archive that is not. Tenants are looked at when somebody asks
     /// for them, and not counted.
     pub fn charts(&self) -> (usize, Vec<Diagnostic>) {
-        let Some(catalog) = self.shared.tenants.get("") else { return (0, Vec::new()) };
+        let Ok(catalog) = self.shared.tenants.get("") else { return (0, Vec::new()) };
         let snapshot = catalog.last();
         (snapshot.index.entries.len(), snapshot.warnings.clone())
     }

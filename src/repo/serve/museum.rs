@@ -17,6 +17,7 @@ use serde_json::{Value as Json, json};
 
 use super::Shared;
 use super::body::Body;
+use super::browse;
 use super::catalog::Catalog;
 use super::markdown;
 use super::reply::{Reply, Text};
@@ -28,7 +29,6 @@ use crate::data::base64;
 use crate::repo::generate::ARCHIVE_LIMIT;
 use crate::repo::index::Entry;
 use crate::repo::peek;
-use crate::sys::fs;
 
 /// Longest values, schema or README that is sent, in bytes.
 const TEXT_LIMIT: usize = 2 << 20;
@@ -39,8 +39,10 @@ pub(super) fn answer(shared: &Shared, head: &Head, body: &mut Body<'_>, parts: &
     let Some((tenant, rest)) = shared.tenants.split(parts) else { return not_found() };
     if head.method.only_reads() {
         let ["charts", rest @ ..] = rest else { return not_found() };
-        let Some(catalog) = shared.tenants.get(&tenant) else { return not_found() };
-        return read(head, &catalog, rest);
+        return match shared.tenants.get(&tenant) {
+            Ok(catalog) => read(head, &catalog, rest),
+            Err(refusal) => refused(&refusal),
+        };
     }
     match (head.method, rest) {
         (Method::Post | Method::Put, [kind @ ("charts" | "prov")]) if shared.writable => {
@@ -50,8 +52,7 @@ pub(super) fn answer(shared: &Shared, head: &Head, body: &mut Body<'_>, parts: &
             }
         }
         (Method::Delete, ["charts", name, version]) if shared.writable && shared.deletable => {
-            let Some(catalog) = shared.tenants.get(&tenant) else { return not_found() };
-            match delete(&catalog, name, version) {
+            match shared.tenants.get(&tenant).and_then(|catalog| delete(&catalog, name, version)) {
                 Ok(()) => Reply::json(200, &json!({ "deleted": true })),
                 Err(refusal) => refused(&refusal),
             }
@@ -78,15 +79,16 @@ fn read(head: &Head, catalog: &Catalog, rest: &[&str]) -> Reply {
     };
     match rest {
         [] => version_of(head, catalog, &snapshot, entry),
-        ["values"] => match texts(catalog, &snapshot, entry).and_then(|texts| texts.values) {
-            Some(values) => {
+        ["values"] => match texts(catalog, &snapshot, entry).map(|texts| texts.values) {
+            Ok(Some(values)) => {
                 Reply::text(head, &Text::new("application/yaml; charset=utf-8", values.into_bytes()))
             }
-            None => Reply::json_error(404, "values not found"),
+            Ok(None) => Reply::json_error(404, "values not found"),
+            Err(refusal) => refused(&refusal),
         },
         ["templates"] => match files(catalog, &snapshot, entry) {
-            Some(files) => json(head, &Json::Array(files.iter().filter_map(template).collect())),
-            None => Reply::json_error(404, "archive not found"),
+            Ok(files) => json(head, &Json::Array(files.iter().filter_map(template).collect())),
+            Err(refusal) => refused(&refusal),
         },
         _ => Reply::json_error(404, "not found"),
     }
@@ -102,29 +104,40 @@ fn version_of(head: &Head, catalog: &Catalog, snapshot: &Snapshot, entry: &Entry
     let Some(fields) = value.as_object_mut() else { return Reply::error(500) };
     if let Some((path, _)) = snapshot.archive_of(entry) {
         fields.insert("archive".to_string(), json!(path));
-        let signed = fs::size(&catalog.folder().join(format!("{path}.prov"))).is_some();
+        let signed = catalog.shelf().stamp(&format!("{path}.prov"));
+        let (signed, texts) = match (signed, texts(catalog, snapshot, entry)) {
+            (Ok(signed), Ok(texts)) => (signed.is_some(), texts),
+            // An archive that went away a moment ago has no texts; one that cannot be had now may have some.
+            (_, Err(refusal)) if refusal.status < 500 => (false, peek::Texts::default()),
+            (Err(error), _) => return refused(&error.into()),
+            (_, Err(refusal)) => return refused(&refusal),
+        };
         fields.insert("provenance".to_string(), json!(signed));
-        let texts = texts(catalog, snapshot, entry).unwrap_or_default();
         let short = |text: &Option<String>| text.as_ref().filter(|text| text.len() <= TEXT_LIMIT).cloned();
         fields.insert("readmeHtml".to_string(), json!(texts.readme.as_deref().map(markdown::render)));
+        let values = short(&texts.values);
+        let tree = browse::tree(values.as_deref(), short(&texts.schema).as_deref());
+        fields.insert("tree".to_string(), json!(tree));
         fields.insert("readme".to_string(), json!(short(&texts.readme)));
-        fields.insert("values".to_string(), json!(short(&texts.values)));
+        fields.insert("values".to_string(), json!(values));
         fields.insert("schema".to_string(), json!(short(&texts.schema)));
     }
     json(head, &value)
 }
 
-fn bytes(catalog: &Catalog, snapshot: &Snapshot, entry: &Entry) -> Option<Vec<u8>> {
-    let (path, _) = snapshot.archive_of(entry)?;
-    fs::read(&fs::safe_join(catalog.folder(), path).ok()?, ARCHIVE_LIMIT).ok()
+fn bytes(catalog: &Catalog, snapshot: &Snapshot, entry: &Entry) -> Result<Vec<u8>, Refusal> {
+    let found = snapshot.archive_of(entry);
+    let (path, _) = found.ok_or_else(|| Refusal::new(404, "the archive of this version lies elsewhere"))?;
+    Ok(catalog.shelf().read(path, ARCHIVE_LIMIT)?)
 }
 
-fn texts(catalog: &Catalog, snapshot: &Snapshot, entry: &Entry) -> Option<peek::Texts> {
-    peek::texts(&bytes(catalog, snapshot, entry)?).ok()
+fn texts(catalog: &Catalog, snapshot: &Snapshot, entry: &Entry) -> Result<peek::Texts, Refusal> {
+    peek::texts(&bytes(catalog, snapshot, entry)?).map_err(|reason| Refusal::new(404, reason))
 }
 
-fn files(catalog: &Catalog, snapshot: &Snapshot, entry: &Entry) -> Option<Vec<ChartFile>> {
-    read_archive(&bytes(catalog, snapshot, entry)?, &Limits::default()).ok()
+fn files(catalog: &Catalog, snapshot: &Snapshot, entry: &Entry) -> Result<Vec<ChartFile>, Refusal> {
+    read_archive(&bytes(catalog, snapshot, entry)?, &Limits::default())
+        .map_err(|error| Refusal::new(404, error.to_string()))
 }
 
 fn template(file: &ChartFile) -> Option<Json> {
@@ -143,8 +156,7 @@ pub(super) fn delete(catalog: &Catalog, name: &str, version: &str) -> Result<(),
     let Some((path, _)) = last.archive_of(entry) else {
         return Err(Refusal::new(404, "the archive of this version lies elsewhere"));
     };
-    let file = fs::safe_join(catalog.folder(), path)?;
-    fs::remove_file(&file)?;
-    fs::remove_file(&catalog.folder().join(format!("{path}.prov")))?;
-    catalog.removed(&changing, path, name, version).map_err(|error| Refusal::new(500, error.to_string()))
+    catalog.shelf().remove(path)?;
+    catalog.shelf().remove(&format!("{path}.prov"))?;
+    Ok(catalog.removed(&changing, path, name, version)?)
 }

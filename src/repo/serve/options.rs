@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::storage::Source;
 use crate::sys::tls::TlsFiles;
 
 /// Where Helm 2's `serve` listened.
@@ -69,8 +70,8 @@ pub const DEFAULT_SERVICE: &str = "bowline";
 /// What to serve, and where.
 #[derive(Clone)]
 pub struct ServeOptions {
-    /// The folder with the archives.
-    pub dir: PathBuf,
+    /// Where the archives are.
+    pub source: Source,
     /// Address and port; port 0 takes any free one.
     pub address: String,
     /// Prefix of the URLs in a generated index, and the address that the page tells people to add. Empty: the URLs are
@@ -111,7 +112,7 @@ impl ServeOptions {
     /// Serves a folder at [`DEFAULT_ADDRESS`].
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         ServeOptions {
-            dir: dir.into(),
+            source: Source::Folder(dir.into()),
             address: DEFAULT_ADDRESS.to_string(),
             url: String::new(),
             name: "local".to_string(),

@@ -11,15 +11,27 @@ use super::reply::Text;
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+macro_rules! script {
+    ($file:literal) => {
+        LazyLock::new(|| {
+            Text::new(
+                "text/javascript; charset=utf-8",
+                &include_bytes!(concat!("../../../repo-index/assets/", $file))[..],
+            )
+        })
+    };
+}
+
 static INDEX: LazyLock<Text> = LazyLock::new(|| {
     Text::new("text/html; charset=utf-8", &include_bytes!("../../../repo-index/assets/index.html")[..])
 });
 static STYLE: LazyLock<Text> = LazyLock::new(|| {
     Text::new("text/css; charset=utf-8", &include_bytes!("../../../repo-index/assets/style.css")[..])
 });
-static SCRIPT: LazyLock<Text> = LazyLock::new(|| {
-    Text::new("text/javascript; charset=utf-8", &include_bytes!("../../../repo-index/assets/app.js")[..])
-});
+static APP: LazyLock<Text> = script!("app.js");
+static CHART: LazyLock<Text> = script!("chart.js");
+static DOM: LazyLock<Text> = script!("dom.js");
+static VALUES: LazyLock<Text> = script!("values.js");
 static ICON: LazyLock<Text> =
     LazyLock::new(|| Text::new("image/svg+xml", &include_bytes!("../../../repo-index/assets/icon.svg")[..]));
 
@@ -28,7 +40,10 @@ pub(super) fn asset(path: &str) -> Option<&'static Text> {
     Some(match path {
         "/" | "/index.html" => &INDEX,
         "/-/style.css" => &STYLE,
-        "/-/app.js" => &SCRIPT,
+        "/-/app.js" => &APP,
+        "/-/chart.js" => &CHART,
+        "/-/dom.js" => &DOM,
+        "/-/values.js" => &VALUES,
         "/-/icon.svg" | "/favicon.ico" => &ICON,
         _ => return None,
     })

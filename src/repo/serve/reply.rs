@@ -3,15 +3,16 @@
 //! Invariant: every answer with a body carries its length and its type, and `nosniff`; an `ETag` is strong, so that two
 //! answers with the same one have the same bytes.
 
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use tiny_http::{HTTPVersion, Header, Response, StatusCode};
 
 use super::request::{Head, Method};
+use super::storage::{StorageError, Stream};
 use crate::data::digest::sha256_hex;
 use crate::data::gzip;
-use crate::sys::fs::OpenFile;
 
 /// Texts below this size are sent as they are.
 const GZIP_FROM: usize = 512;
@@ -21,10 +22,13 @@ const GZIP_LATER: usize = 256 << 10;
 const SERVER: &str = concat!("bowline/", env!("CARGO_PKG_VERSION"));
 
 /// Where the bytes of an answer are.
-#[derive(Debug)]
 pub(super) enum Body {
     Bytes(Arc<[u8]>),
-    File { file: OpenFile, size: u64 },
+    /// The bytes of the range alone; the whole has so many.
+    Stream {
+        stream: Stream,
+        size: u64,
+    },
 }
 
 /// Something that can be asked for.
@@ -59,13 +63,12 @@ impl Text {
 }
 
 /// An answer.
-#[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
     headers: Vec<(&'static str, String)>,
     body: Body,
     /// The bytes of the body that are sent.
-    range: std::ops::Range<u64>,
+    range: Range<u64>,
 }
 
 impl Reply {
@@ -117,7 +120,7 @@ impl Reply {
     fn of(status: u16, content_type: &str, body: Body) -> Self {
         let size = match &body {
             Body::Bytes(bytes) => bytes.len() as u64,
-            Body::File { size, .. } => *size,
+            Body::Stream { size, .. } => *size,
         };
         let mut headers = vec![("Content-Type", content_type.to_string())];
         if matches!(status, 429 | 503) {
@@ -162,9 +165,27 @@ impl Reply {
         reply.conditional(head, &etag)
     }
 
-    /// The answer to a request for a file whose content has this digest.
-    pub(super) fn file(head: &Head, content_type: &str, file: OpenFile, size: u64, digest: &str) -> Self {
-        Self::of(200, content_type, Body::File { file, size }).conditional(head, &format!("\"{digest}\""))
+    /// The answer to a request for something of this size and digest. What is sent of it is opened now, so that what cannot
+    /// be had is known before the answer begins.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub(super) fn stream(
+        head: &Head,
+        content_type: &str,
+        size: u64,
+        digest: &str,
+        open: impl FnOnce(Range<u64>) -> Result<Stream, StorageError>,
+    ) -> Result<Self, StorageError> {
+        let empty = Body::Stream { stream: Box::new(io::empty()), size };
+        let mut reply = Self::of(200, content_type, empty).conditional(head, &format!("\"{digest}\""));
+        if matches!(reply.status, 200 | 206) {
+            let stream = open(reply.range.clone())?;
+            if head.method == Method::Get {
+                reply.body = Body::Stream { stream, size };
+            }
+        }
+        Ok(reply)
     }
 
     /// Adds the `ETag`; leaves out the body when the client has it, and all but the range it asks for.
@@ -205,10 +226,7 @@ impl Reply {
                 let part = bytes.get(self.range.start as usize..self.range.end as usize).unwrap_or(&[]);
                 Box::new(io::Cursor::new(part.to_vec()))
             }
-            Body::File { mut file, .. } => {
-                file.seek(SeekFrom::Start(self.range.start))?;
-                Box::new(file.take(length))
-            }
+            Body::Stream { stream, .. } => stream,
         };
         let connection = if keep_alive { "keep-alive" } else { "close" }.to_string();
         let common = [
@@ -234,7 +252,7 @@ impl Reply {
 /// What a `Range` header asks for.
 #[derive(Debug, PartialEq, Eq)]
 enum Part {
-    Bytes(std::ops::Range<u64>),
+    Bytes(Range<u64>),
     /// Nothing of the content is in it.
     Nothing,
 }

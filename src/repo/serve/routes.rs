@@ -3,6 +3,7 @@
 //! | path | answer |
 //! |---|---|
 //! | `/` | the page; its files below `/-/` |
+//! | `/-/tenants.json` | the names of the tenants, for the page |
 //! | `/index.yaml` | the index |
 //! | `/NAME.tgz`, `/FOLDER/NAME.tgz` | an archive |
 //! | the same with `.prov` | its provenance file |
@@ -26,9 +27,9 @@ use super::catalog::Catalog;
 use super::reply::{Reply, Text};
 use super::request::Head;
 use super::snapshot::JSON;
+use super::storage::Stamp;
 use super::upload::PROVENANCE_LIMIT;
 use super::{metrics, museum, oci, page, token_service};
-use crate::sys::fs;
 
 /// The answer to a request.
 pub(super) fn answer(shared: &Shared, peer: IpAddr, head: &Head, body: &mut Body<'_>) -> Reply {
@@ -57,6 +58,12 @@ pub(super) fn answer(shared: &Shared, peer: IpAddr, head: &Head, body: &mut Body
     match head.path.as_str() {
         "/health" => json(head, &json!({ "healthy": true })),
         "/info" => json(head, &json!({ "version": concat!("v", env!("CARGO_PKG_VERSION")) })),
+        "/-/tenants.json" => match shared.tenants.names() {
+            Ok(names) => {
+                json(head, &json!({ "name": shared.name, "depth": shared.tenants.depth(), "tenants": names }))
+            }
+            Err(refusal) => Reply::error(refusal.status),
+        },
         "/metrics" => Reply::plain(metrics::CONTENT_TYPE, shared.metrics.text(&shared.tenants)),
         _ => below(shared, head, &parts),
     }
@@ -65,7 +72,10 @@ pub(super) fn answer(shared: &Shared, peer: IpAddr, head: &Head, body: &mut Body
 /// What belongs to one folder.
 fn below(shared: &Shared, head: &Head, parts: &[&str]) -> Reply {
     let Some((tenant, rest)) = shared.tenants.split(parts) else { return Reply::error(404) };
-    let Some(catalog) = shared.tenants.get(&tenant) else { return Reply::error(404) };
+    let catalog = match shared.tenants.get(&tenant) {
+        Ok(catalog) => catalog,
+        Err(refusal) => return Reply::error(refusal.status),
+    };
     match rest {
         ["index.yaml"] => Reply::text(head, &catalog.current().index_yaml),
         ["-", "charts.json"] => Reply::text(head, catalog.current().summary(&shared.name, &shared.url)),
@@ -85,20 +95,15 @@ fn archive(head: &Head, catalog: &Catalog, path: &str) -> Reply {
     };
     let snapshot = catalog.current();
     let Some(known) = snapshot.archives.get(archive) else { return Reply::error(404) };
-    let Ok(file) = fs::safe_join(catalog.folder(), path) else { return Reply::error(404) };
     if provenance {
-        return match fs::read(&file, PROVENANCE_LIMIT) {
+        return match catalog.shelf().read(path, PROVENANCE_LIMIT) {
             Ok(bytes) => Reply::text(head, &Text::new("text/plain; charset=utf-8", bytes)),
-            Err(_) => Reply::error(404),
+            Err(error) => Reply::error(error.status()),
         };
     }
-    // An archive that changed since it was read must not go out under the old digest.
-    let same = fs::stamp(&file) == Some((known.size, known.modified.0, known.modified.1));
-    match fs::open(&file) {
-        Ok((open, size)) if same && size == known.size => {
-            Reply::file(head, "application/gzip", open, size, &known.entry.digest)
-        }
-        Ok(_) => Reply::error(503),
-        Err(_) => Reply::error(404),
-    }
+    let stamp = Stamp::of(known);
+    Reply::stream(head, "application/gzip", known.size, &known.entry.digest, |range| {
+        catalog.shelf().open(path, &stamp, range)
+    })
+    .unwrap_or_else(|error| Reply::error(error.status()))
 }

@@ -9,6 +9,7 @@ use std::sync::{Arc, OnceLock};
 use serde_json::{Value as Json, json};
 
 use super::reply::Text;
+use super::storage::{Listing, Stamp};
 use crate::diag::Diagnostic;
 use crate::repo::RepoError;
 use crate::repo::generate::{Archive, Generated};
@@ -17,9 +18,6 @@ use crate::repo::index::{Entry, Index, Only};
 /// Content type of JSON.
 pub(super) const JSON: &str = "application/json; charset=utf-8";
 const YAML: &str = "application/yaml; charset=utf-8";
-
-/// Size and time of a file: enough to tell whether it was changed.
-pub(super) type Stamp = (u64, i64, u32);
 
 /// An `index.yaml` that somebody put into the folder.
 #[derive(Debug, Clone)]
@@ -41,7 +39,7 @@ pub(super) struct Snapshot {
     /// Files that are no charts, with the warning about each.
     pub(super) broken: BTreeMap<String, (Stamp, Diagnostic)>,
     /// Every archive that was there, charts or not.
-    pub(super) seen: BTreeMap<String, Stamp>,
+    pub(super) seen: Listing,
     /// The `index.yaml` that was there.
     pub(super) written: Option<Stamp>,
     blocks: BTreeMap<Arc<str>, Block>,
@@ -63,7 +61,7 @@ impl Snapshot {
     pub(super) fn of(
         found: Generated,
         broken: BTreeMap<String, (Stamp, Diagnostic)>,
-        seen: BTreeMap<String, Stamp>,
+        seen: Listing,
         written: Option<Written>,
         before: Option<&Snapshot>,
     ) -> Result<Self, RepoError> {

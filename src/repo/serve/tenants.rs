@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::MOST_DEPTH;
 use super::catalog::Catalog;
+use super::storage::{Shelf, Storage};
+use super::upload::Refusal;
 use crate::data::digest::sha256_hex;
 use crate::repo::RepoError;
-use crate::sys::fs;
 
 /// Most tenants of one server.
 const MOST: usize = 10_000;
@@ -22,7 +22,7 @@ const RESERVED: &[&str] = &["api", "health", "info", "metrics", "token", "v2"];
 
 /// The folders, opened as they are asked for.
 pub(super) struct Tenants {
-    root: PathBuf,
+    storage: Arc<dyn Storage>,
     url: String,
     /// How many parts the name of a tenant has; 0 for a server without tenants.
     depth: usize,
@@ -31,17 +31,21 @@ pub(super) struct Tenants {
 }
 
 impl Tenants {
-    /// Folders below a root. Without tenants the root itself is looked at now.
+    /// Folders of a storage. Without tenants its root is looked at now.
     ///
     /// # Errors
-    /// The root is no folder, or cannot be listed.
-    pub(super) fn open(root: PathBuf, url: &str, depth: usize, cache: PathBuf) -> Result<Self, RepoError> {
-        if fs::kind(&root) != fs::Kind::Folder {
-            return Err(RepoError::NotAFolder { path: root.display().to_string() });
-        }
-        let tenants = Tenants { root, url: url.to_string(), depth, cache, open: Mutex::default() };
+    /// The root is not there, or cannot be listed.
+    pub(super) fn open(
+        storage: Arc<dyn Storage>,
+        url: &str,
+        depth: usize,
+        cache: PathBuf,
+    ) -> Result<Self, RepoError> {
+        let tenants = Tenants { storage, url: url.to_string(), depth, cache, open: Mutex::default() };
         if depth == 0 {
             tenants.insert("")?;
+        } else {
+            tenants.storage.check()?;
         }
         Ok(tenants)
     }
@@ -52,17 +56,16 @@ impl Tenants {
     }
 
     /// The names of all tenants there are; the empty one for a server without tenants.
-    pub(super) fn names(&self) -> Vec<String> {
+    ///
+    /// # Errors
+    /// The storage does not answer.
+    pub(super) fn names(&self) -> Result<Vec<String>, Refusal> {
         if self.depth == 0 {
-            return vec![String::new()];
+            return Ok(vec![String::new()]);
         }
-        let level = |path: &str| path.matches('/').count() + 1;
-        let enter = |path: &str, kind: fs::Kind| {
-            let safe = path.rsplit('/').next().is_some_and(is_safe);
-            kind == fs::Kind::Folder && level(path) <= self.depth && safe
-        };
-        let found = fs::walk(&self.root, MOST * MOST_DEPTH, enter).unwrap_or_default();
-        found.into_iter().map(|folder| folder.relative).filter(|path| level(path) == self.depth).collect()
+        let mut names = self.storage.folders(self.depth, MOST)?;
+        names.retain(|name| !name.split('/').next().is_some_and(|first| RESERVED.contains(&first)));
+        Ok(names)
     }
 
     /// Splits the parts of a path into the tenant that they begin with and the rest; `None` when that is no tenant.
@@ -72,28 +75,31 @@ impl Tenants {
         (!reserved && tenant.iter().all(|part| is_safe(part))).then(|| (tenant.join("/"), rest))
     }
 
-    /// The folder of a tenant, if there is one.
-    pub(super) fn get(&self, tenant: &str) -> Option<Arc<Catalog>> {
+    /// The folder of a tenant.
+    ///
+    /// # Errors
+    /// There is none, or the storage does not answer.
+    pub(super) fn get(&self, tenant: &str) -> Result<Arc<Catalog>, Refusal> {
         if let Some(known) = self.known(tenant) {
-            return Some(known);
+            return Ok(known);
         }
         // A tenant is a folder that somebody made, by hand or by an upload; asking makes none.
-        if fs::kind(&self.root.join(tenant)) != fs::Kind::Folder {
-            return None;
+        if !self.storage.has_folder(tenant)? {
+            return Err(Refusal::new(404, "not found"));
         }
-        self.insert(tenant).ok()
+        Ok(self.insert(tenant)?)
     }
 
     /// The folder of a tenant; a missing one is made.
     ///
     /// # Errors
     /// It cannot be made or listed, or there are too many.
-    pub(super) fn make(&self, tenant: &str) -> Result<Arc<Catalog>, RepoError> {
+    pub(super) fn make(&self, tenant: &str) -> Result<Arc<Catalog>, Refusal> {
         if let Some(known) = self.known(tenant) {
             return Ok(known);
         }
-        fs::create_dir_all(&self.root.join(tenant))?;
-        self.insert(tenant)
+        self.storage.make_folder(tenant)?;
+        Ok(self.insert(tenant)?)
     }
 
     /// All that were asked for, with their names.
@@ -107,16 +113,15 @@ impl Tenants {
     }
 
     fn insert(&self, tenant: &str) -> Result<Arc<Catalog>, RepoError> {
-        let folder = if tenant.is_empty() { self.root.clone() } else { self.root.join(tenant) };
-        let cache =
-            self.cache.join(sha256_hex(folder.as_os_str().as_encoded_bytes())).with_extension("index");
+        let shelf = Shelf::new(Arc::clone(&self.storage), tenant);
+        let cache = self.cache.join(sha256_hex(shelf.identity())).with_extension("index");
         let url = match (self.url.as_str(), tenant) {
             ("", _) => String::new(),
             (url, "") => url.to_string(),
             (url, tenant) => format!("{}/{tenant}", url.trim_end_matches('/')),
         };
         // Two may open the same one at once; the first that is done is kept by both.
-        let catalog = Arc::new(Catalog::open(folder, url, cache)?);
+        let catalog = Arc::new(Catalog::open(shelf, url, cache)?);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.len() >= MOST && !open.contains_key(tenant) {
             return Err(RepoError::TooManyTenants { most: MOST });
@@ -135,20 +140,25 @@ pub(super) fn is_safe(part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::repo::serve::storage::{self, Source};
+    use crate::sys::Host;
 
     #[test]
     fn names_of_tenants_lead_nowhere_else() {
         let folder = tempfile::tempdir().unwrap();
         let cache = folder.path().join("cache");
-        let tenants = Tenants::open(folder.path().to_path_buf(), "", 2, cache).unwrap();
+        let source = Source::Folder(folder.path().to_path_buf());
+        let host = Host { cwd: folder.path().to_path_buf(), ..Host::of_process().unwrap() };
+        let (storage, _) = storage::open(&host, &source).unwrap();
+        let tenants = Tenants::open(storage, "", 2, cache).unwrap();
         assert_eq!(tenants.split(&["a", "b-1", "c"]), Some(("a/b-1".to_string(), &["c"][..])));
         for bad in
             [&["a"][..], &["a", ".."], &["a", ".b"], &["-", "a"], &["api", "a"], &["v2", "a"], &["a", "ü"]]
         {
             assert_eq!(tenants.split(bad), None, "{bad:?}");
         }
-        assert!(tenants.get("a/b").is_none());
+        assert_eq!(tenants.get("a/b").err().unwrap().status, 404);
         tenants.make("a/b").unwrap();
-        assert!(tenants.get("a/b").is_some() && folder.path().join("a/b").is_dir());
+        assert!(tenants.get("a/b").is_ok() && folder.path().join("a/b").is_dir());
     }
 }

@@ -15,13 +15,13 @@ use super::body::{Body, status_of};
 use super::catalog::Catalog;
 use super::multipart::{Form, boundary};
 use super::request::Head;
+use super::storage::{Shelf, StorageError};
 use super::tenants::{Tenants, is_safe};
 use crate::chart::{Limits, from_archive};
 use crate::data::digest::hex;
 use crate::data::version::Version;
 use crate::data::yaml;
-use crate::repo::generate::WORK_FOLDER;
-use crate::repo::peek;
+use crate::repo::{RepoError, peek};
 use crate::sys::Random;
 use crate::sys::fs::{self, FsError};
 use crate::sys::staged::Staged;
@@ -46,12 +46,22 @@ impl Refusal {
 
 impl From<FsError> for Refusal {
     fn from(error: FsError) -> Self {
+        StorageError::from(error).into()
+    }
+}
+
+impl From<StorageError> for Refusal {
+    fn from(error: StorageError) -> Self {
+        let status = error.status();
+        Refusal::new(status, error.to_string())
+    }
+}
+
+impl From<RepoError> for Refusal {
+    fn from(error: RepoError) -> Self {
         let status = match &error {
-            FsError::Io { source, .. } => match status_of(source) {
-                507 => 507,
-                _ => 500,
-            },
-            FsError::TooLarge { .. } => 413,
+            RepoError::Bucket { reached: true, .. } => 502,
+            RepoError::Bucket { .. } | RepoError::Object { passing: true, .. } => 503,
             _ => 500,
         };
         Refusal::new(status, error.to_string())
@@ -98,9 +108,9 @@ struct Received {
 }
 
 impl Uploads {
-    pub(super) fn new(root: &Path, random: Random, limit: u64, workers: usize) -> Self {
+    pub(super) fn new(stage: PathBuf, random: Random, limit: u64, workers: usize) -> Self {
         Uploads {
-            stage: root.join(WORK_FOLDER).join("uploads"),
+            stage,
             random,
             limit,
             most: (workers / 2).max(1),
@@ -137,9 +147,21 @@ impl Uploads {
     /// # Errors
     /// The system refuses.
     pub(super) fn stage(&self) -> Result<Staged, Refusal> {
+        Ok(Staged::create(&self.stage, &self.name()?)?)
+    }
+
+    fn name(&self) -> Result<String, Refusal> {
         let mut name = [0; 16];
         self.random.fill(&mut name).map_err(|error| Refusal::new(500, error.to_string()))?;
-        Ok(Staged::create(&self.stage, &hex(&name))?)
+        Ok(hex(&name))
+    }
+
+    /// A file with what lies in a folder; that stays where it is.
+    ///
+    /// # Errors
+    /// It is not there, it is larger than an upload may be, or cannot be read.
+    pub(super) fn copy_out(&self, shelf: &Shelf, path: &str) -> Result<Staged, Refusal> {
+        Ok(shelf.copy_out(path, &self.stage, &self.name()?, self.limit)?)
     }
 
     /// Takes in a chart, a provenance file, or both, and puts them into a tenant's folder.
@@ -166,12 +188,12 @@ impl Uploads {
             Some(_) => Some(format!("{file_name}.prov")),
             None => None,
         };
-        let catalog = tenants.make(tenant).map_err(|error| Refusal::new(500, error.to_string()))?;
+        let catalog = tenants.make(tenant)?;
         if let Some(chart) = received.chart {
             put(&catalog, chart, &file_name, force)?;
         }
         if let (Some(provenance), Some(name)) = (received.provenance, provenance_name)
-            && !provenance.place(&catalog.folder().join(&name), force || !file_name.is_empty())?
+            && !catalog.shelf().put(&name, provenance, force || !file_name.is_empty())?
         {
             return Err(Refusal::new(409, format!("{name} already exists")));
         }
@@ -291,15 +313,14 @@ pub(super) fn put(catalog: &Catalog, chart: Staged, file_name: &str, force: bool
         return Err(exists());
     }
     let path = there.map_or_else(|| file_name.to_string(), |(path, _)| path.clone());
-    let target = catalog.folder().join(&path);
-    if !chart.place(&target, force)? {
+    if !catalog.shelf().put(&path, chart, force)? {
         return Err(exists());
     }
     if there.is_some() {
         // It vouches for the archive that is gone.
-        fs::remove_file(&catalog.folder().join(format!("{path}.prov")))?;
+        catalog.shelf().remove(&format!("{path}.prov"))?;
     }
-    catalog.added(&changing, &path).map_err(|error| Refusal::new(500, error.to_string()))
+    Ok(catalog.added(&changing, &path)?)
 }
 
 /// The name of the archive of a chart.

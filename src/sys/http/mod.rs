@@ -29,7 +29,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::blocking::{Client, ClientBuilder};
+use reqwest::ClientBuilder;
+use reqwest::blocking::Client;
 use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, LOCATION,
 };
@@ -54,6 +55,9 @@ const MOST_REDIRECTS: usize = 10;
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 /// Largest certificate or key file, in bytes.
 const PEM_LIMIT: u64 = 4 << 20;
+
+/// A client that is not waited for; see [`Http::streaming`].
+pub type AsyncClient = reqwest::Client;
 
 /// User name and password of basic authentication.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -270,17 +274,32 @@ impl Http {
         if let Some(client) = &*slot {
             return Ok(client.clone());
         }
-        let client = self.build(tls, compressed)?;
+        let client =
+            self.build(tls, compressed, |builder| reqwest::blocking::ClientBuilder::from(builder).build())?;
         *slot = Some(client.clone());
         Ok(client)
     }
 
-    fn build(&self, tls: bool, compressed: bool) -> Result<Client, HttpError> {
+    /// A client for those who wait by themselves and bound what they read, as the clients of services do that have a
+    /// protocol of their own. It knows TLS, and compresses nothing.
+    ///
+    /// # Errors
+    /// The options cannot be used.
+    pub fn streaming(&self) -> Result<AsyncClient, HttpError> {
+        self.build(true, false, |builder| builder.read_timeout(self.options.idle_timeout).build())
+    }
+
+    fn build<C>(
+        &self,
+        tls: bool,
+        compressed: bool,
+        finish: impl Fn(ClientBuilder) -> reqwest::Result<C>,
+    ) -> Result<C, HttpError> {
         // Fails only when a provider is installed already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let setup = |error: reqwest::Error| HttpError::Setup { reason: innermost(&error) };
         if !tls {
-            return self.builder(compressed)?.tls_certs_only([]).build().map_err(setup);
+            return finish(self.builder(compressed)?.tls_certs_only([])).map_err(setup);
         }
         let options = &self.options;
         let mut roots = Vec::new();
@@ -301,10 +320,10 @@ impl Http {
                 None => builder,
             })
         };
-        with_tls()?.tls_certs_merge(roots.clone()).build().or_else(|_| {
+        finish(with_tls()?.tls_certs_merge(roots.clone())).or_else(|_| {
             // A machine without any root certificate: only what the caller named can be trusted, and a server that is
             // not is told so in the handshake.
-            with_tls()?.tls_certs_only(roots).build().map_err(setup)
+            finish(with_tls()?.tls_certs_only(roots)).map_err(setup)
         })
     }
 

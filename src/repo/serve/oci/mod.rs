@@ -18,6 +18,7 @@ use super::Shared;
 use super::body::Body;
 use super::reply::Reply;
 use super::request::{Head, Method};
+use super::storage::StorageError;
 use super::tenants::is_safe;
 use super::upload::Refusal;
 
@@ -42,6 +43,7 @@ impl From<Refusal> for Fault {
             409 => "DENIED",
             413 => "SIZE_INVALID",
             429 | 503 => "TOOMANYREQUESTS",
+            500.. => "UNKNOWN",
             _ => "BLOB_UPLOAD_INVALID",
         };
         Fault(refusal.status, code, refusal.reason)
@@ -50,6 +52,12 @@ impl From<Refusal> for Fault {
 
 impl From<crate::sys::fs::FsError> for Fault {
     fn from(error: crate::sys::fs::FsError) -> Self {
+        Refusal::from(error).into()
+    }
+}
+
+impl From<StorageError> for Fault {
+    fn from(error: StorageError) -> Self {
         Refusal::from(error).into()
     }
 }

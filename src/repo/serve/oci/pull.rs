@@ -15,7 +15,7 @@ use crate::repo::serve::Shared;
 use crate::repo::serve::catalog::Catalog;
 use crate::repo::serve::reply::Reply;
 use crate::repo::serve::request::Head;
-use crate::sys::fs;
+use crate::repo::serve::storage::Stamp;
 
 /// Most names in one answer.
 const MOST: usize = 1_000;
@@ -23,15 +23,17 @@ const BYTES: &str = "application/octet-stream";
 
 /// The folder of a repository.
 pub(super) fn folder(shared: &Shared, repository: &Repository) -> Result<Arc<Catalog>, Fault> {
-    let unknown = || Fault(404, "NAME_UNKNOWN", format!("there is no repository {:?}", repository.name));
-    shared.tenants.get(&repository.tenant).ok_or_else(unknown)
+    shared.tenants.get(&repository.tenant).map_err(|refusal| match refusal.status {
+        404 => Fault(404, "NAME_UNKNOWN", format!("there is no repository {:?}", repository.name)),
+        _ => refusal.into(),
+    })
 }
 
 /// The repositories of all tenants.
 pub(super) fn catalog(shared: &Shared, head: &Head) -> Result<Reply, Fault> {
     let mut names = BTreeSet::new();
-    for tenant in shared.tenants.names() {
-        let Some(catalog) = shared.tenants.get(&tenant) else { continue };
+    for tenant in shared.tenants.names()? {
+        let Ok(catalog) = shared.tenants.get(&tenant) else { continue };
         let below = if tenant.is_empty() { String::new() } else { format!("{tenant}/") };
         names.extend(
             catalog
@@ -95,7 +97,7 @@ pub(super) fn manifest(
 ) -> Result<Reply, Fault> {
     let wanted = Wanted::parse(reference)?;
     let catalog = folder(shared, repository)?;
-    let bytes = store::manifest(&catalog, &catalog.current(), repository, &wanted).ok_or_else(|| {
+    let bytes = store::manifest(&catalog, &catalog.current(), repository, &wanted)?.ok_or_else(|| {
         Fault(404, "MANIFEST_UNKNOWN", format!("{} has no manifest {reference:?}", repository.name))
     })?;
     let digest = sha256_hex(&bytes);
@@ -113,11 +115,10 @@ pub(super) fn blob(
 ) -> Result<Reply, Fault> {
     let wanted = digits(digest)?;
     let catalog = folder(shared, repository)?;
-    let reply = match find(&catalog, repository, &wanted) {
-        Some(Found::File(path)) => {
-            let (file, size) = fs::open(&path)?;
-            Reply::file(head, BYTES, file, size, &wanted)
-        }
+    let reply = match find(&catalog, repository, &wanted)? {
+        Some(Found::Object(path, stamp)) => Reply::stream(head, BYTES, stamp.size, &wanted, |range| {
+            catalog.shelf().open(&path, &stamp, range)
+        })?,
         Some(Found::Bytes(bytes)) => Reply::bytes(head, BYTES, bytes, &wanted),
         None => {
             let text = format!("{} has no blob {digest}", repository.name);
@@ -129,29 +130,33 @@ pub(super) fn blob(
 
 /// Where a blob is.
 pub(super) enum Found {
-    File(std::path::PathBuf),
+    /// At that path below the folder.
+    Object(String, Stamp),
     Bytes(Vec<u8>),
 }
 
 /// Looks for a blob by its digits.
-pub(super) fn find(catalog: &Catalog, repository: &Repository, wanted: &str) -> Option<Found> {
+///
+/// # Errors
+/// The storage does not answer.
+pub(super) fn find(catalog: &Catalog, repository: &Repository, wanted: &str) -> Result<Option<Found>, Fault> {
     let snapshot = catalog.current();
-    let pushed = store::path(catalog, repository, "blobs", wanted);
     for (path, archive) in archives(&snapshot, repository) {
         if archive.entry.digest == wanted {
-            let file = catalog.folder().join(path);
-            // One that was changed by hand a moment ago has another digest.
-            let same = fs::stamp(&file) == Some((archive.size, archive.modified.0, archive.modified.1));
-            return same.then_some(Found::File(file));
+            return Ok(Some(Found::Object(path.clone(), Stamp::of(archive))));
         }
     }
-    if fs::kind(&pushed) == fs::Kind::File {
-        return Some(Found::File(pushed));
+    let pushed = store::path(repository, "blobs", wanted);
+    if let Some(stamp) = catalog.shelf().stamp(&pushed)? {
+        return Ok(Some(Found::Object(pushed, stamp)));
     }
-    archives(&snapshot, repository).find_map(|(path, archive)| {
-        let made = [Some(chart::config(&archive.entry.metadata)), store::provenance(catalog, path)];
-        made.into_iter().flatten().find(|bytes| sha256_hex(bytes) == wanted).map(Found::Bytes)
-    })
+    for (path, archive) in archives(&snapshot, repository) {
+        let made = [Some(chart::config(&archive.entry.metadata)), store::provenance(catalog, path)?];
+        if let Some(bytes) = made.into_iter().flatten().find(|bytes| sha256_hex(bytes) == wanted) {
+            return Ok(Some(Found::Bytes(bytes)));
+        }
+    }
+    Ok(None)
 }
 
 /// What refers to a manifest: nothing, since nothing but charts is taken in.

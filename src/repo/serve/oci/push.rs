@@ -161,7 +161,7 @@ fn follows(head: &Head, size: u64) -> Result<(), Fault> {
 }
 
 fn make(shared: &Shared, repository: &Repository) -> Result<Arc<Catalog>, Fault> {
-    shared.tenants.make(&repository.tenant).map_err(|error| Fault(500, "UNKNOWN", error.to_string()))
+    Ok(shared.tenants.make(&repository.tenant)?)
 }
 
 fn accepted(status: u16, repository: &Repository, id: &str, size: u64) -> Reply {
@@ -200,7 +200,7 @@ fn keep(
         return Err(Fault(400, "DIGEST_INVALID", format!("the blob has the digest {}", found.prefixed())));
     }
     // The same bytes may be there already.
-    file.place(&store::path(catalog, repository, "blobs", wanted), true)?;
+    catalog.shelf().put(&store::path(repository, "blobs", wanted), file, true)?;
     Ok(created(repository, digest))
 }
 
@@ -212,20 +212,20 @@ fn mount(
     wanted: &str,
     from: Option<&str>,
 ) -> Result<bool, Fault> {
-    if find(catalog, repository, wanted).is_some() {
+    if find(catalog, repository, wanted)?.is_some() {
         return Ok(true);
     }
     let Some(from) = from else { return Ok(false) };
     let parts: Vec<&str> = from.split('/').collect();
     let Ok(source) = super::repository(shared, &parts) else { return Ok(false) };
-    let Some(tenant) = shared.tenants.get(&source.tenant) else { return Ok(false) };
+    let Ok(tenant) = shared.tenants.get(&source.tenant) else { return Ok(false) };
     let mut file = shared.uploads.stage()?;
-    match find(&tenant, &source, wanted) {
+    match find(&tenant, &source, wanted)? {
         None => return Ok(false),
         Some(Found::Bytes(bytes)) => file.append(&bytes)?,
-        Some(Found::File(path)) => file.append(&fs::read(&path, shared.uploads.limit)?)?,
+        Some(Found::Object(path, _)) => file.append(&tenant.shelf().read(&path, shared.uploads.limit)?)?,
     }
-    file.place(&store::path(catalog, repository, "blobs", wanted), true)?;
+    catalog.shelf().put(&store::path(repository, "blobs", wanted), file, true)?;
     Ok(true)
 }
 
@@ -250,14 +250,14 @@ pub(super) fn manifest(
     let parts = Parts::read(&bytes)?;
     let catalog = make(shared, repository)?;
     for digits in [&parts.config, &parts.archive].into_iter().chain(&parts.provenance) {
-        if find(&catalog, repository, digits).is_none() {
+        if find(&catalog, repository, digits)?.is_none() {
             let text = format!("the blob sha256:{digits} of the manifest was not uploaded");
             return Err(Fault(404, "MANIFEST_BLOB_UNKNOWN", text));
         }
     }
     let version = place(shared, &catalog, repository, &wanted, &parts)?;
-    fs::write_atomic(&store::path(&catalog, repository, "manifests", &found), &bytes, false)?;
-    fs::write_atomic(&store::path(&catalog, repository, "tags", &tag_of(&version)), found.as_bytes(), false)?;
+    catalog.shelf().write(&store::path(repository, "manifests", &found), &bytes)?;
+    catalog.shelf().write(&store::path(repository, "tags", &tag_of(&version)), found.as_bytes())?;
     let digest = format!("sha256:{found}");
     Ok(Reply::empty(201)
         .with("Location", &format!("/v2/{}/manifests/{digest}", repository.name))
@@ -278,40 +278,35 @@ fn place(
     let (path, version) = if let Some((path, archive)) = there {
         (path.clone(), archive.entry.metadata.version.clone())
     } else {
-        let archive = Staged::adopt(&store::path(catalog, repository, "blobs", &parts.archive))?;
-        // Only a chart that is put in place leaves the blobs.
-        let (name, version) = match shared.uploads.check(archive.path()) {
-            Ok(checked) if checked.name == repository.chart => (checked.file_name, checked.version),
-            Ok(checked) => {
-                archive.leave();
-                return Err(invalid(format!(
-                    "this is the chart {:?}, not {:?}",
-                    checked.name, repository.chart
-                )));
-            }
-            Err(refusal) => {
-                archive.leave();
-                return Err(invalid(refusal.reason));
-            }
-        };
-        if matches!(wanted, Wanted::Tag(tag) if *tag != tag_of(&version)) {
-            archive.leave();
-            return Err(invalid(format!("the tag of this chart is {:?}, its version", tag_of(&version))));
+        let blob = store::path(repository, "blobs", &parts.archive);
+        let archive = shared.uploads.copy_out(catalog.shelf(), &blob)?;
+        let checked = shared.uploads.check(archive.path()).map_err(|refusal| match refusal.status {
+            500.. => Fault::from(refusal),
+            _ => invalid(refusal.reason),
+        })?;
+        if checked.name != repository.chart {
+            let text = format!("this is the chart {:?}, not {:?}", checked.name, repository.chart);
+            return Err(invalid(text));
         }
-        put(catalog, archive, &name, false)?;
-        (name, version)
+        if matches!(wanted, Wanted::Tag(tag) if *tag != tag_of(&checked.version)) {
+            let tag = tag_of(&checked.version);
+            return Err(invalid(format!("the tag of this chart is {tag:?}, its version")));
+        }
+        put(catalog, archive, &checked.file_name, false)?;
+        // Only a chart that is put in place leaves the blobs.
+        catalog.shelf().remove(&blob)?;
+        (checked.file_name, checked.version)
     };
     if matches!(wanted, Wanted::Tag(tag) if *tag != tag_of(&version)) {
         return Err(invalid(format!("the tag of this chart is {:?}, its version", tag_of(&version))));
     }
     if let Some(digits) = &parts.provenance {
-        let target = catalog.folder().join(format!("{path}.prov"));
-        let bytes = match find(catalog, repository, digits) {
-            Some(Found::File(file)) => fs::read(&file, PROVENANCE_LIMIT)?,
+        let bytes = match find(catalog, repository, digits)? {
+            Some(Found::Object(blob, _)) => catalog.shelf().read(&blob, PROVENANCE_LIMIT)?,
             Some(Found::Bytes(bytes)) => bytes,
             None => return Err(invalid(format!("the provenance file sha256:{digits} is gone"))),
         };
-        fs::write_atomic(&target, &bytes, false)?;
+        catalog.shelf().write(&format!("{path}.prov"), &bytes)?;
     }
     Ok(version)
 }
@@ -363,15 +358,15 @@ pub(super) fn delete_manifest(
     let snapshot = catalog.current();
     let unknown =
         || Fault(404, "MANIFEST_UNKNOWN", format!("{} has no manifest {reference:?}", repository.name));
-    let bytes = store::manifest(&catalog, &snapshot, repository, &wanted).ok_or_else(unknown)?;
+    let bytes = store::manifest(&catalog, &snapshot, repository, &wanted)?.ok_or_else(unknown)?;
     let layer = store::chart_layer(&bytes).ok_or_else(unknown)?;
     let (_, archive) = archives(&snapshot, repository)
         .find(|(_, archive)| archive.entry.digest == layer)
         .ok_or_else(unknown)?;
     let metadata = &archive.entry.metadata;
     crate::repo::serve::museum::delete(&catalog, &metadata.name, &metadata.version)?;
-    fs::remove_file(&store::path(&catalog, repository, "tags", &tag_of(&metadata.version)))?;
-    fs::remove_file(&store::path(&catalog, repository, "manifests", &sha256_hex(&bytes)))?;
+    catalog.shelf().remove(&store::path(repository, "tags", &tag_of(&metadata.version)))?;
+    catalog.shelf().remove(&store::path(repository, "manifests", &sha256_hex(&bytes)))?;
     Ok(Reply::empty(202))
 }
 
@@ -379,12 +374,12 @@ pub(super) fn delete_manifest(
 pub(super) fn delete_blob(shared: &Shared, repository: &Repository, digest: &str) -> Result<Reply, Fault> {
     let wanted = digits(digest)?;
     let catalog = folder(shared, repository)?;
-    let path = store::path(&catalog, repository, "blobs", &wanted);
-    if fs::kind(&path) == fs::Kind::File {
-        fs::remove_file(&path)?;
+    let path = store::path(repository, "blobs", &wanted);
+    if catalog.shelf().stamp(&path)?.is_some() {
+        catalog.shelf().remove(&path)?;
         return Ok(Reply::empty(202));
     }
-    match find(&catalog, repository, &wanted) {
+    match find(&catalog, repository, &wanted)? {
         Some(_) => Err(Fault(405, "UNSUPPORTED", "delete the manifest of the chart".to_string())),
         None => Err(Fault(404, "BLOB_UNKNOWN", format!("{} has no blob {digest}", repository.name))),
     }

@@ -1,28 +1,27 @@
 //! What clients pushed beside archives: manifests, configurations, and blobs that no manifest names yet.
 //!
 //! ```text
-//! FOLDER/.bowline/oci/NAME/blobs/DIGITS       manifests/DIGITS       tags/TAG (the digest of its manifest)
+//! .bowline/oci/NAME/blobs/DIGITS       manifests/DIGITS       tags/TAG (the digest of its manifest)
 //! ```
 //!
 //! Invariant: a file is named after the digest of its bytes, and complete; it counts for nothing when the archive that it is
 //! about is gone.
 
-use std::path::PathBuf;
-
-use super::{Repository, tag_of};
+use super::{Fault, Repository, tag_of};
 use crate::package::media;
 use crate::repo::generate::{Archive, WORK_FOLDER};
 use crate::repo::serve::catalog::Catalog;
 use crate::repo::serve::snapshot::Snapshot;
 use crate::repo::serve::upload::PROVENANCE_LIMIT;
-use crate::sys::fs;
 
 /// Largest manifest in bytes; the specification asks for no less.
 pub(super) const MANIFEST_LIMIT: usize = 4 << 20;
+/// Largest file of a tag in bytes: the digits of its manifest.
+const TAG_LIMIT: u64 = 128;
 
-/// The file of what a repository has pushed.
-pub(super) fn path(catalog: &Catalog, repository: &Repository, kind: &str, name: &str) -> PathBuf {
-    catalog.folder().join(WORK_FOLDER).join("oci").join(&repository.chart).join(kind).join(name)
+/// The path, below the folder of its tenant, of what a repository has pushed.
+pub(super) fn path(repository: &Repository, kind: &str, name: &str) -> String {
+    format!("{WORK_FOLDER}/oci/{}/{kind}/{name}", repository.chart)
 }
 
 /// The archives of a chart with their paths below the folder.
@@ -33,49 +32,69 @@ pub(super) fn archives<'s>(
     snapshot.archives.iter().filter(|(_, archive)| *archive.entry.metadata.name == *repository.chart)
 }
 
-/// The provenance file of an archive.
-pub(super) fn provenance(catalog: &Catalog, archive: &str) -> Option<Vec<u8>> {
-    fs::read(&catalog.folder().join(format!("{archive}.prov")), PROVENANCE_LIMIT).ok()
+/// The provenance file of an archive, if it has one.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn provenance(catalog: &Catalog, archive: &str) -> Result<Option<Vec<u8>>, Fault> {
+    Ok(catalog.shelf().find(&format!("{archive}.prov"), PROVENANCE_LIMIT)?)
 }
 
-/// A manifest with its digits, by tag or digits.
+/// A manifest with its digits, by tag or digits, if there is one.
+///
+/// # Errors
+/// What it is made of cannot be read.
 pub(super) fn manifest(
     catalog: &Catalog,
     snapshot: &Snapshot,
     repository: &Repository,
     wanted: &Wanted,
-) -> Option<Vec<u8>> {
+) -> Result<Option<Vec<u8>>, Fault> {
     match wanted {
         Wanted::Tag(tag) => {
             let of_tag = |(_, archive): &(&String, &Archive)| tag_of(&archive.entry.metadata.version) == *tag;
-            let (name, archive) = archives(snapshot, repository).find(of_tag)?;
-            pushed_for(catalog, repository, tag, archive)
-                .or_else(|| Some(super::chart::manifest(archive, provenance(catalog, name).as_deref())))
+            let Some((name, archive)) = archives(snapshot, repository).find(of_tag) else { return Ok(None) };
+            if let Some(pushed) = pushed_for(catalog, repository, tag, archive)? {
+                return Ok(Some(pushed));
+            }
+            Ok(Some(super::chart::manifest(archive, provenance(catalog, name)?.as_deref())))
         }
         Wanted::Digits(digits) => {
-            let pushed = fs::read(&path(catalog, repository, "manifests", digits), MANIFEST_LIMIT as u64);
-            let is_there = |bytes: &Vec<u8>| {
-                let layer = chart_layer(bytes);
-                archives(snapshot, repository)
+            let path = path(repository, "manifests", digits);
+            if let Some(bytes) = catalog.shelf().find(&path, MANIFEST_LIMIT as u64)? {
+                let layer = chart_layer(&bytes);
+                if archives(snapshot, repository)
                     .any(|(_, archive)| layer.as_ref() == Some(&archive.entry.digest))
-            };
-            pushed.ok().filter(is_there).or_else(|| {
-                archives(snapshot, repository)
-                    .map(|(name, archive)| {
-                        super::chart::manifest(archive, provenance(catalog, name).as_deref())
-                    })
-                    .find(|bytes| crate::data::digest::sha256_hex(bytes) == *digits)
-            })
+                {
+                    return Ok(Some(bytes));
+                }
+            }
+            for (name, archive) in archives(snapshot, repository) {
+                let bytes = super::chart::manifest(archive, provenance(catalog, name)?.as_deref());
+                if crate::data::digest::sha256_hex(&bytes) == *digits {
+                    return Ok(Some(bytes));
+                }
+            }
+            Ok(None)
         }
     }
 }
 
 /// The manifest that was pushed for a tag, when it is about the archive that is there now.
-fn pushed_for(catalog: &Catalog, repository: &Repository, tag: &str, archive: &Archive) -> Option<Vec<u8>> {
-    let digits = fs::read_text(&path(catalog, repository, "tags", tag), 128).ok()?;
-    let bytes =
-        fs::read(&path(catalog, repository, "manifests", digits.trim()), MANIFEST_LIMIT as u64).ok()?;
-    (chart_layer(&bytes)? == archive.entry.digest).then_some(bytes)
+fn pushed_for(
+    catalog: &Catalog,
+    repository: &Repository,
+    tag: &str,
+    archive: &Archive,
+) -> Result<Option<Vec<u8>>, Fault> {
+    let Some(digits) = catalog.shelf().find(&path(repository, "tags", tag), TAG_LIMIT)? else {
+        return Ok(None);
+    };
+    let Ok(digits) = super::digits(&format!("sha256:{}", String::from_utf8_lossy(&digits).trim())) else {
+        return Ok(None);
+    };
+    let found = catalog.shelf().find(&path(repository, "manifests", &digits), MANIFEST_LIMIT as u64)?;
+    Ok(found.filter(|bytes| chart_layer(bytes).as_ref() == Some(&archive.entry.digest)))
 }
 
 /// What a manifest is asked for by.
@@ -86,7 +105,7 @@ pub(super) enum Wanted {
 }
 
 impl Wanted {
-    pub(super) fn parse(reference: &str) -> Result<Self, super::Fault> {
+    pub(super) fn parse(reference: &str) -> Result<Self, Fault> {
         if reference.contains(':') {
             return super::digits(reference).map(Wanted::Digits);
         }
@@ -96,7 +115,7 @@ impl Wanted {
         if is_tag {
             Ok(Wanted::Tag(reference.to_string()))
         } else {
-            Err(super::Fault(400, "TAG_INVALID", format!("{reference:?} is not a tag")))
+            Err(Fault(400, "TAG_INVALID", format!("{reference:?} is not a tag")))
         }
     }
 }

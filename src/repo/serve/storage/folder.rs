@@ -1,0 +1,210 @@
+//! A folder of this machine as a storage.
+//!
+//! Invariant: what is put is renamed or linked into place, so that it is there whole, and survives a power cut.
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Listing, Stamp, Storage, StorageError, Stream, UNTOLD, WRITTEN};
+use crate::repo::RepoError;
+use crate::repo::generate::archives;
+use crate::repo::parallel;
+use crate::repo::serve::tenants::is_safe;
+use crate::sys::fs::{self, FsError};
+use crate::sys::staged::Staged;
+
+/// Shortest time between two listings.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A folder with all below it.
+pub(super) struct Folder {
+    root: PathBuf,
+}
+
+impl Folder {
+    pub(super) fn new(root: PathBuf) -> Self {
+        Folder { root }
+    }
+
+    fn path(&self, key: &str) -> Result<PathBuf, FsError> {
+        fs::safe_join(&self.root, key)
+    }
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let (size, seconds, nanos) = fs::stamp(path)?;
+    Some(Stamp { size, modified: (seconds, nanos), mark: UNTOLD })
+}
+
+impl Storage for Folder {
+    fn check(&self) -> Result<(), RepoError> {
+        match fs::kind(&self.root) {
+            fs::Kind::Folder => Ok(()),
+            _ => Err(RepoError::NotAFolder { path: self.root.display().to_string() }),
+        }
+    }
+
+    fn list(&self, folder: &str) -> Result<Listing, RepoError> {
+        let path = self.path(folder)?;
+        if fs::kind(&path) != fs::Kind::Folder {
+            return Err(RepoError::NotAFolder { path: path.display().to_string() });
+        }
+        let found = archives(&path)?.into_iter().map(|file| {
+            let modified = (file.modified, file.modified_nanos);
+            (file.relative, Stamp { size: file.size, modified, mark: UNTOLD })
+        });
+        Ok(found.collect())
+    }
+
+    fn written(&self, folder: &str) -> Result<Option<Stamp>, StorageError> {
+        Ok(stamp(&self.path(folder)?.join(WRITTEN)))
+    }
+
+    fn folders(&self, depth: usize, most: usize) -> Result<Vec<String>, StorageError> {
+        let level = |path: &str| path.matches('/').count() + 1;
+        let enter = |path: &str, kind: fs::Kind| {
+            let safe = path.rsplit('/').next().is_some_and(is_safe);
+            kind == fs::Kind::Folder && level(path) <= depth && safe
+        };
+        let found = fs::walk(&self.root, most.saturating_mul(depth), enter)?;
+        Ok(found.into_iter().map(|folder| folder.relative).filter(|path| level(path) == depth).collect())
+    }
+
+    fn has_folder(&self, folder: &str) -> Result<bool, StorageError> {
+        Ok(fs::kind(&self.path(folder)?) == fs::Kind::Folder)
+    }
+
+    fn make_folder(&self, folder: &str) -> Result<(), StorageError> {
+        Ok(fs::create_dir_all(&self.path(folder)?)?)
+    }
+
+    fn stamp(&self, key: &str) -> Result<Option<Stamp>, StorageError> {
+        Ok(stamp(&self.path(key)?))
+    }
+
+    fn read(&self, key: &str, limit: u64) -> Result<Vec<u8>, StorageError> {
+        Ok(fs::read(&self.path(key)?, limit)?)
+    }
+
+    fn open(&self, key: &str, expected: &Stamp, range: Range<u64>) -> Result<Stream, StorageError> {
+        let path = self.path(key)?;
+        // A file that changed since it was read must not go out under the old digest.
+        let same = stamp(&path).as_ref() == Some(expected);
+        let (mut file, size) = fs::open(&path)?;
+        if !same || size != expected.size {
+            return Err(StorageError::Changed(key.to_string()));
+        }
+        let broken = |source| FsError::Io { attempt: "read", path: path.clone(), source };
+        file.seek(SeekFrom::Start(range.start)).map_err(broken)?;
+        Ok(Box::new(Exact { from: file, left: range.end.saturating_sub(range.start) }))
+    }
+
+    fn put(&self, key: &str, file: Staged, replace: bool) -> Result<bool, StorageError> {
+        Ok(file.place(&self.path(key)?, replace)?)
+    }
+
+    fn write(&self, key: &str, bytes: &[u8]) -> Result<(), StorageError> {
+        Ok(fs::write_atomic(&self.path(key)?, bytes, false)?)
+    }
+
+    fn remove(&self, key: &str) -> Result<(), StorageError> {
+        Ok(fs::remove_file(&self.path(key)?)?)
+    }
+
+    fn copy_out(&self, key: &str, stage: &Path, name: &str, limit: u64) -> Result<Staged, StorageError> {
+        let file = Staged::link(&self.path(key)?, stage, name)?;
+        if file.size() > limit {
+            return Err(StorageError::TooLarge { key: key.to_string(), limit });
+        }
+        Ok(file)
+    }
+
+    fn identity(&self, folder: &str) -> Vec<u8> {
+        // A tenant's name is a path that was checked; one that were not would only have a cache of its own.
+        let path = self.path(folder).unwrap_or_else(|_| self.root.clone());
+        path.as_os_str().as_encoded_bytes().to_vec()
+    }
+
+    fn pause(&self) -> Duration {
+        PAUSE
+    }
+
+    fn threads(&self) -> usize {
+        parallel::threads()
+    }
+}
+
+/// A reader that gives so many bytes or an error.
+pub(super) struct Exact<R> {
+    pub(super) from: R,
+    pub(super) left: u64,
+}
+
+impl<R: Read> Read for Exact<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        if most == 0 {
+            return Ok(0);
+        }
+        // Never more than the buffer has.
+        let count = self.from.read(&mut buffer[..most])?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.left -= count as u64;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_has_its_bytes_or_an_error() {
+        let mut text = Vec::new();
+        Exact { from: &b"abcdef"[..], left: 3 }.read_to_end(&mut text).unwrap();
+        assert_eq!(text, b"abc");
+        let cut = Exact { from: &b"ab"[..], left: 3 }.read_to_end(&mut Vec::new()).unwrap_err();
+        assert_eq!(cut.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[test]
+    fn keys_stay_inside_and_what_changed_is_not_handed_out() {
+        let outside = tempfile::tempdir().unwrap();
+        let root = outside.path().join("root");
+        std::fs::create_dir(&root).unwrap();
+        std::fs::write(outside.path().join("secret.tgz"), b"x").unwrap();
+        let folder = Folder::new(root.clone());
+        assert!(folder.read("../secret.tgz", 9).is_err() && folder.write("../a", b"x").is_err());
+        folder.write("a.tgz", b"12345").unwrap();
+        let known = folder.stamp("a.tgz").unwrap().unwrap();
+        let mut text = String::new();
+        folder.open("a.tgz", &known, 1..3).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "23");
+        folder.write("a.tgz", b"other").unwrap();
+        let older = Stamp { modified: (1, 0), ..known };
+        assert!(matches!(folder.open("a.tgz", &older, 0..5), Err(StorageError::Changed(_))));
+        assert!(folder.open("b.tgz", &known, 0..5).err().unwrap().is_missing());
+        assert_eq!(folder.stamp("b.tgz").unwrap(), None);
+        folder.remove("a.tgz").unwrap();
+        folder.remove("a.tgz").unwrap();
+    }
+
+    #[test]
+    fn what_is_copied_out_leaves_the_object_where_it_is() {
+        let outside = tempfile::tempdir().unwrap();
+        let folder = Folder::new(outside.path().join("root"));
+        folder.write("x/blob", b"12345").unwrap();
+        let stage = outside.path().join("root/.bowline/uploads");
+        assert!(folder.copy_out("x/blob", &stage, "small", 4).is_err());
+        let copy = folder.copy_out("x/blob", &stage, "one", 5).unwrap();
+        assert!(folder.put("b.tgz", copy, false).unwrap());
+        let again = folder.copy_out("x/blob", &stage, "two", 5).unwrap();
+        assert!(!folder.put("b.tgz", again, false).unwrap(), "it is there already");
+        assert_eq!(folder.read("x/blob", 9).unwrap(), b"12345");
+        assert_eq!(std::fs::read_dir(&stage).unwrap().count(), 0);
+    }
+}
