@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Query, StoreError, Stored};
+use super::{Query, Sought, StoreError, Stored};
 use crate::data::Value;
 use crate::manifest::ObjectRef;
 
@@ -150,11 +150,12 @@ pub trait Cluster: Send + Sync {
     /// order.
     fn send_each(&self, requests: &[Request], dry_run: bool) -> Vec<Result<Option<Stored>, StoreError>>;
 
-    /// How the cluster shows some objects, in their order; `None` for what is not there.
+    /// How the cluster shows some objects, in their order; `None` for what is not there. Labels that are known help to ask for
+    /// many at once.
     ///
     /// # Errors
     /// The cluster cannot be asked.
-    fn shown(&self, ids: &[ObjectRef]) -> Result<Vec<Option<Shown>>, StoreError>;
+    fn shown(&self, sought: &[Sought]) -> Result<Vec<Option<Shown>>, StoreError>;
 
     /// How the cluster shows the objects of a kind that match, in its own order.
     ///

@@ -178,6 +178,10 @@ pub trait Store: Send + Sync {
         self.get_each(&ids)
     }
 
+    /// Begins in the background what later calls need anyway: the connection to a cluster, and what that serves. What goes wrong
+    /// is told by the call that needs it.
+    fn prepare(&self) {}
+
     /// The running cluster behind this store; `None` where nothing runs.
     fn cluster(&self) -> Option<&dyn Cluster> {
         None
@@ -202,11 +206,35 @@ pub trait Store: Send + Sync {
         self.list(query)?.into_iter().try_for_each(on)
     }
 
+    /// Hands on all objects that match, as [`Store::visit`], for a caller that may need the bodies of some of them and can read those
+    /// later: an object comes with its body where that is thought to be cheaper, since `needs_body` says of most objects by
+    /// their metadata that it is needed. Such a body may lack `metadata`.
+    ///
+    /// # Errors
+    /// As [`Store::visit`].
+    fn survey(
+        &self,
+        query: &Query,
+        needs_body: &dyn Fn(&Stored) -> bool,
+        on: &mut dyn FnMut(Stored) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let _ = needs_body;
+        self.list(&Query { metadata_only: true, ..query.clone() })?.into_iter().try_for_each(on)
+    }
+
     /// Carries out the writes in order and returns the objects as they now are (`None` for a deletion).
     ///
     /// # Errors
     /// The first write that fails; in a store with atomic batches nothing is done then.
     fn batch(&self, writes: &[Write]) -> Result<Vec<Option<Stored>>, StoreError>;
+
+    /// The same for a caller that has no use for the bodies: they may be as they are, or only their metadata, or be left out.
+    ///
+    /// # Errors
+    /// As [`Store::batch`].
+    fn batch_brief(&self, writes: &[Write]) -> Result<Vec<Option<Stored>>, StoreError> {
+        self.batch(writes)
+    }
 
     /// Creates one object.
     ///

@@ -1,4 +1,4 @@
-//! gzip, the only user of flate2: bounded inflating, and deflating that gives the same bytes every time.
+//! gzip, with `gzip_pieces` the only user of flate2: bounded inflating, and deflating that gives the same bytes every time.
 //!
 //! Headers written here have no time and no system (`mtime 0`, `OS 255`), as Go's gzip writes them. Headers read may have
 //! any of the optional fields (Helm's archives carry an extra field and a comment) and a file may have several members.

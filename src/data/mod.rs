@@ -9,6 +9,7 @@ pub mod base64;
 pub mod digest;
 pub mod glob;
 pub mod gzip;
+pub mod gzip_pieces;
 pub mod json;
 pub mod pattern;
 pub mod time;

@@ -15,6 +15,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::ahead::{self, Ahead};
 use super::crds::Definition;
 use super::live::{self, Live};
 use super::options::{Wait, WaitStrategy};
@@ -25,7 +26,10 @@ use crate::data::Value;
 use crate::diag::SourceFile;
 use crate::manifest::{self, Event, Object, ObjectRef};
 use crate::plan::{self, Action, Plan, PlanError, Scopes};
-use crate::release::{self, Driver, History, Holder, Record, Release, ReleaseError, Status, Terms, lock};
+use crate::release::codec::Middle;
+use crate::release::{
+    self, Driver, History, Holder, Look, Record, Release, ReleaseError, Status, Terms, lock,
+};
 
 /// A store with what a verb needs to work on its releases.
 #[derive(Clone, Copy)]
@@ -60,24 +64,25 @@ impl<'a> Target<'a> {
 /// How long a wait for somebody else goes on before an interrupt is looked for.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Waits until nothing is under way on a release, and tells what was taken over.
+/// Waits until nothing is under way on a release, and tells what was taken over. Returns the look at the release that showed
+/// so.
 ///
 /// # Errors
 /// Somebody holds it when the wait is over, or the user interrupts the wait.
-pub fn clear_the_way(
+pub fn clear_the_way<'h>(
     context: &Context<'_>,
-    history: &History<'_>,
+    history: &History<'h>,
     name: &str,
     wait: Option<Duration>,
-) -> Result<(), OpsError> {
+) -> Result<Look<'h>, OpsError> {
     let holder = Holder::of(context.host);
     let start = crate::sys::monotonic();
-    let taken = loop {
+    let (taken, look) = loop {
         context.check_interrupt("nothing was changed")?;
         let left = wait.unwrap_or_default().saturating_sub(start.elapsed());
         let terms = Terms { wait: left.min(LOOK), ..Terms::new(&holder) };
-        match lock::clear(history, name, &terms) {
-            Ok(taken) => break taken,
+        match lock::clear_and_look(history, name, &terms) {
+            Ok(cleared) => break cleared,
             Err(ReleaseError::Held { .. } | ReleaseError::InProgress { .. }) if !left.is_zero() => {}
             Err(error) => return Err(error.into()),
         }
@@ -88,7 +93,7 @@ pub fn clear_the_way(
             taken.revision, taken.status, taken.description
         ));
     }
-    Ok(())
+    Ok(look)
 }
 
 /// Runs an operation, again when somebody else was faster, until the time to wait is over. The operation gets what is left
@@ -121,18 +126,18 @@ pub fn in_turn<T>(
 ///
 /// # Errors
 /// The records cannot be read.
-pub fn live_manifest(history: &History<'_>, last: &Release) -> Result<String, OpsError> {
+pub fn live_manifest(look: &Look<'_>, last: &Release) -> Result<String, OpsError> {
     let mut manifest = last.manifest.clone();
     if matches!(last.info.status, Status::Deployed | Status::Uninstalled) {
         return Ok(manifest);
     }
-    let before = history.states(&last.name)?.into_iter().rev().filter(|row| row.revision < last.version);
+    let before = look.states().rev().filter(|row| row.revision < last.version);
     for row in before {
         match row.status {
             Status::Uninstalled => break,
             Status::Superseded | Status::Unknown => continue,
             _ => {
-                let record = history.get_readable(&last.name, row.revision)?;
+                let record = look.history().get_readable(&last.name, row.revision)?;
                 manifest.extend(record.map(|record| record.release.manifest));
             }
         }
@@ -149,6 +154,8 @@ pub struct Wanted<'a> {
     pub name: &'a str,
     /// The manifest that is current now; empty for an install.
     pub old: &'a str,
+    /// What was found out about it before.
+    pub ahead: Option<Ahead>,
     /// The objects that are wanted, in install order.
     pub new: &'a [Object],
     /// Definitions that will be in the store before the objects: they say where custom kinds live.
@@ -172,11 +179,12 @@ pub fn sets_back(target: Target<'_>, server_side: bool) -> bool {
 ///
 /// # Errors
 /// An object belongs to somebody else, or the store cannot be read.
-pub fn plan(context: &Context<'_>, target: Target<'_>, wanted: &Wanted<'_>) -> Result<Plan, OpsError> {
-    let mut old = manifest::parse_stored(&format!("manifest of {}", wanted.name), wanted.old)?;
+pub fn plan(context: &Context<'_>, target: Target<'_>, wanted: Wanted<'_>) -> Result<Plan, OpsError> {
     let new = objects(wanted.new)?;
-    manifest::order::sort_for_uninstall(&mut old, |object| object.id.kind.clone());
-    let mut old = objects(&old)?;
+    let Ahead { mut old, live } = match wanted.ahead {
+        Some(ahead) => ahead,
+        None => Ahead { old: ahead::old_objects(wanted.name, wanted.old)?, ..Ahead::default() },
+    };
     let scopes = scopes(target.store, new.iter().chain(wanted.definitions))?;
     let scopes = served_only(context, target.store, &mut old, scopes)?;
     let input = plan::Input {
@@ -190,15 +198,19 @@ pub fn plan(context: &Context<'_>, target: Target<'_>, wanted: &Wanted<'_>) -> R
         uninstall: false,
         set_back: wanted.set_back,
     };
-    let plan = make(target.store, &input).map_err(|broken| broken.told(wanted.verb))?;
+    let plan = make(target.store, &input, live).map_err(|broken| broken.told(wanted.verb))?;
     for warning in &plan.warnings {
         context.warn(warning.clone());
     }
     Ok(plan)
 }
 
-/// Makes a plan against the live objects, which are all asked for before.
-pub(super) fn make(store: &dyn Store, input: &plan::Input<'_>) -> Result<Plan, Broken> {
+/// Makes a plan against the live objects, which are all asked for before, but for those that are `known`.
+pub(super) fn make(
+    store: &dyn Store,
+    input: &plan::Input<'_>,
+    known: BTreeMap<ObjectRef, Option<Stored>>,
+) -> Result<Plan, Broken> {
     let at = |object: &Object| plan::located(&object.id, input.namespace, input.scopes);
     // What the old manifests gave is there as they gave it; of what only the new one has nothing is known.
     let old = input.old.iter().map(|object| Sought { id: at(object), labels: labels_given(&object.body) });
@@ -208,12 +220,12 @@ pub(super) fn make(store: &dyn Store, input: &plan::Input<'_>) -> Result<Plan, B
     sought.dedup_by(|one, two| one.id.same_object(&two.id));
     // A kind that is defined by this very change has no objects yet.
     sought.retain(|sought| input.scopes.is_served(&sought.id.group, &sought.id.kind));
+    // In another version an object may look different, and is asked for again.
+    sought.retain(|sought| !known.contains_key(&sought.id));
     let found = store.find_each(&sought).map_err(Broken::Store)?;
-    let live: BTreeMap<(&str, &str, &str, &str), &Stored> = sought
-        .iter()
-        .zip(&found)
-        .filter_map(|(sought, stored)| Some((key(&sought.id), stored.as_ref()?)))
-        .collect();
+    let found = known.iter().chain(sought.iter().map(|sought| &sought.id).zip(&found));
+    let live: BTreeMap<(&str, &str, &str, &str), &Stored> =
+        found.filter_map(|(id, stored)| Some((key(id), stored.as_ref()?))).collect();
     plan::make(input, |id| Ok(live.get(&key(id)).map(|stored| (*stored).clone())))
 }
 
@@ -417,6 +429,8 @@ pub fn plan_writes(plan: &Plan) -> Vec<Write> {
 pub struct Change<'a> {
     /// The new revision, in its pending state.
     pub release: Release,
+    /// What was made of its payload before.
+    pub middle: Middle,
     /// What it does to objects.
     pub plan: Plan,
     /// Definitions to create or change before everything else.
@@ -470,7 +484,7 @@ pub fn carry_out(context: &Context<'_>, target: Target<'_>, change: Change<'_>) 
     let history = target.history(context);
     let holder = Holder::of(context.host);
     context.check_interrupt("nothing was changed")?;
-    let mut record = lock::acquire(&history, change.release, &Terms::new(&holder))?;
+    let mut record = lock::acquire_with(&history, change.release, change.middle, &Terms::new(&holder))?;
     let hooks_not_run = hooks_not_run(context, target.store, &record.release, change.events, change.no_hooks);
     if change.wait.strategy != WaitStrategy::HookOnly {
         context.warn(format!("nothing was waited for: {} runs nothing", target.store.describe()));

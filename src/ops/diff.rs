@@ -73,13 +73,15 @@ pub fn drift(context: &Context<'_>, target: Target<'_>, name: &str) -> Result<Ve
     manifest::check_release(name)?;
     let record = target
         .history(context)
-        .deployed(name)?
+        .look(name)?
+        .deployed()?
         .ok_or_else(|| ReleaseError::NotFound { name: name.to_string(), revision: None })?;
     let release = record.release;
     let new = manifest::parse_stored(&format!("manifest of {name}"), &release.manifest)?;
     let wanted = Wanted {
         name,
         old: &release.manifest,
+        ahead: None,
         new: &new,
         definitions: &[],
         take_ownership: true,
@@ -88,7 +90,7 @@ pub fn drift(context: &Context<'_>, target: Target<'_>, name: &str) -> Result<Ve
         set_back: true,
         verb: "drift",
     };
-    let plan = change::plan(context, target, &wanted)?;
+    let plan = change::plan(context, target, wanted)?;
     of_plan(context, target, &plan, &release)
 }
 

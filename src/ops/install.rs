@@ -19,7 +19,7 @@ use crate::chart::{Chart, Reading};
 use crate::data::{Map, Value};
 use crate::manifest;
 use crate::plan::{self, Plan};
-use crate::release::{ApplyMethod, Record, Release, Status};
+use crate::release::{ApplyMethod, Look, Record, Release, Status};
 use crate::render::{self, Capabilities, KubeVersion, ReleaseInfo};
 
 /// What to install.
@@ -151,16 +151,19 @@ pub fn install(
     options: &InstallOptions,
 ) -> Result<ReleaseReport, OpsError> {
     let name = release_name(context, &options.name, &options.chart.reference, options.apply.seed)?;
+    target.store.prepare();
     let history = target.history(context);
     let dry = options.apply.dry_run != DryRun::None;
-    if !dry {
-        change::clear_the_way(context, &history, &name, options.apply.wait_lock)?;
-    }
-    let operation = decide(context, target, options, &name, history.last(&name)?)?;
+    let mut look = if dry {
+        history.look(&name)?
+    } else {
+        change::clear_the_way(context, &history, &name, options.apply.wait_lock)?
+    };
+    let operation = decide(context, target, options, &name, look.last()?)?;
     if dry {
         return Ok(dry_run(operation));
     }
-    operation.carry_out(context, target)
+    operation.carry_out(context, target, &look)
 }
 
 /// Decides on an install under a name whose last revision is `previous`. Nothing is written.
@@ -190,10 +193,12 @@ pub(super) fn decide(
         Crds::Skip => Vec::new(),
         _ => change::crd_objects(&rendered.crds)?,
     };
+    let release = pending(context, &info, revision, options, user.values, &rendered);
     let mut operation = Operation {
         kind: Kind::Install,
         newest: previous.as_ref().map(Newest::of),
-        release: pending(context, &info, revision, options, user.values, &rendered),
+        middle: record::middle_ahead(&release, options.apply.dry_run),
+        release,
         plan: Plan::default(),
         definitions: Vec::new(),
         namespace: None,
@@ -207,6 +212,7 @@ pub(super) fn decide(
     let wanted = Wanted {
         name,
         old: "",
+        ahead: None,
         new: &rendered.manifest.objects,
         definitions: &definitions,
         take_ownership: options.apply.take_ownership,
@@ -214,7 +220,7 @@ pub(super) fn decide(
         set_back: change::sets_back(target, options.server_side),
         verb: "install",
     };
-    operation.plan = change::plan(context, target, &wanted)?;
+    operation.plan = change::plan(context, target, wanted)?;
     operation.namespace = if options.create_namespace { new_namespace(target)? } else { None };
     operation.definitions =
         crds::needed(target.store, &definitions, options.apply.crds, true, options.server_side)?;
@@ -234,8 +240,9 @@ pub(super) fn undo(
     execution: &Execution,
     error: OpsError,
 ) -> OpsError {
-    let recorded = target.history(context).head(name).ok().flatten();
-    if recorded.is_none_or(|head| head.status != Status::Failed) {
+    let look = target.history(context).look(name).ok();
+    let newest = look.as_ref().and_then(Look::newest);
+    if newest.is_none_or(|newest| newest.status != Status::Failed) {
         return error;
     }
     let removal = UninstallOptions {
@@ -286,7 +293,7 @@ pub(super) fn render_chart(
     info: &ReleaseInfo,
     apply: &Apply,
 ) -> Result<Rendered, OpsError> {
-    let lookup = StoreLookup { store: target.store };
+    let lookup = StoreLookup::new(target.store);
     let capabilities = capabilities(target, chart, apply)?;
     pipeline::render(
         context,

@@ -22,6 +22,7 @@ use crate::cluster::{Cluster, StoreError, Stored};
 use crate::data::Value;
 use crate::manifest::ObjectRef;
 use crate::plan::{self, Action, Method, Plan, Step};
+use crate::release::codec::Middle;
 use crate::release::{History, Holder, Record, Release, Status, Terms, lock};
 use crate::sys::monotonic;
 use crate::wait::{self, Change as Seen, Evidence, Outcome, Readiness, Rules};
@@ -93,7 +94,7 @@ pub fn carry_out(live: Live<'_>, change: Change<'_>) -> Result<Done, OpsError> {
     if let Some(body) = &change.namespace {
         live.make_namespace(body)?;
     }
-    let mut run = Run::begin(live, change.release)?;
+    let mut run = Run::begin(live, change.release, change.middle)?;
     let phases = run.phases(&change.plan, change.events, change.no_hooks, change.hook_failure);
     match phases {
         Ok(()) => {
@@ -429,9 +430,9 @@ impl<'a> Live<'a> {
 
 impl<'a> Run<'a> {
     /// Writes the pending record.
-    fn begin(live: Live<'a>, release: Release) -> Result<Self, OpsError> {
+    fn begin(live: Live<'a>, release: Release, middle: Middle) -> Result<Self, OpsError> {
         let holder = Holder::of(live.context.host);
-        let record = lock::acquire(&live.history(), release, &Terms::new(&holder))?;
+        let record = lock::acquire_with(&live.history(), release, middle, &Terms::new(&holder))?;
         Ok(Run { live, record, logs: None, evidence: None, holder, renewed: monotonic() })
     }
 

@@ -1,6 +1,11 @@
 //! `lookup` in templates, answered by a store.
 //!
-//! Invariant: templates only read, and see what the store held when they asked.
+//! Charts ask for the same object from many templates; it is read once.
+//!
+//! Invariant: templates only read, and all of them see what the store held when the first of them asked.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use crate::cluster::{Query, Store};
 use crate::data::Value;
@@ -8,16 +13,38 @@ use crate::manifest::ObjectRef;
 use crate::plan::Scopes;
 use crate::render::Lookup;
 
-/// A store that answers templates.
+/// API version, kind, namespace and name of a question.
+type Question = [String; 4];
+
+/// A store that answers the templates of one rendering.
 pub struct StoreLookup<'a> {
-    /// The store.
-    pub store: &'a dyn Store,
+    store: &'a dyn Store,
+    answers: RefCell<BTreeMap<Question, Value>>,
+}
+
+impl<'a> StoreLookup<'a> {
+    /// One that was not asked yet.
+    pub fn new(store: &'a dyn Store) -> Self {
+        StoreLookup { store, answers: RefCell::default() }
+    }
 }
 
 impl Lookup for StoreLookup<'_> {
     /// The object of that name; with an empty name a list object of all of the kind, in one namespace or in every one. What
     /// is not there is an empty map, as in Helm.
     fn lookup(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Value, String> {
+        let question = [api_version, kind, namespace, name].map(str::to_string);
+        if let Some(known) = self.answers.borrow().get(&question) {
+            return Ok(known.clone());
+        }
+        let answer = self.ask(api_version, kind, namespace, name)?;
+        self.answers.borrow_mut().insert(question, answer.clone());
+        Ok(answer)
+    }
+}
+
+impl StoreLookup<'_> {
+    fn ask(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Value, String> {
         let (group, version) = ObjectRef::split_api_version(api_version);
         if name.is_empty() {
             return self.list(group, kind, namespace, api_version);
@@ -33,9 +60,7 @@ impl Lookup for StoreLookup<'_> {
         let found = self.store.get(&id).map_err(|error| error.to_string())?;
         Ok(found.and_then(|stored| stored.body).unwrap_or_else(Value::map))
     }
-}
 
-impl StoreLookup<'_> {
     fn list(&self, group: &str, kind: &str, namespace: &str, api_version: &str) -> Result<Value, String> {
         let query = Query {
             group_kind: Some((group.to_string(), kind.to_string())),
@@ -69,7 +94,7 @@ mod tests {
             );
             store.create(serde_json::from_str(&json).unwrap()).unwrap();
         }
-        let lookup = StoreLookup { store: &store };
+        let lookup = StoreLookup::new(&store);
         let one = lookup.lookup("v1", "ConfigMap", "n", "a").unwrap();
         assert_eq!(one.path(["metadata", "name"]).and_then(Value::as_str), Some("a"));
         assert_eq!(lookup.lookup("v1", "ConfigMap", "n", "c").unwrap(), Value::map());
@@ -77,5 +102,11 @@ mod tests {
         assert_eq!(all.get("items").and_then(Value::as_list).map(<[Value]>::len), Some(2));
         let none = lookup.lookup("v1", "ConfigMap", "m", "").unwrap();
         assert_eq!(none.get("items").and_then(Value::as_list).map(<[Value]>::len), Some(0));
+        // One rendering sees one state.
+        let reads = store.reads();
+        for id in [("n", "a"), ("n", "c"), ("", "")] {
+            lookup.lookup("v1", "ConfigMap", id.0, id.1).unwrap();
+        }
+        assert_eq!(store.reads(), reads, "what was asked for is known");
     }
 }

@@ -3,6 +3,7 @@
 //! Invariant: a verb never prints. What the user should see while it runs goes to the [`Progress`] it is given, what it
 //! did is in its report, and what it could not do is an [`OpsError`].
 
+pub mod ahead;
 mod blame;
 pub mod change;
 pub mod crds;

@@ -21,7 +21,8 @@ use crate::cluster::live::Propagation;
 use crate::data::Value;
 use crate::manifest::Event;
 use crate::plan::{Method, Plan};
-use crate::release::{Hook, Record, Release, Status, codec};
+use crate::release::codec::{self, Middle};
+use crate::release::{Hook, Look, Record, Release, Status};
 
 /// Which operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,6 +129,8 @@ pub struct Operation {
     pub newest: Option<Newest>,
     /// The new revision, pending; for an uninstall the newest one, as it is recorded.
     pub release: Release,
+    /// What is made of its payload already.
+    pub middle: Middle,
     /// What becomes of objects.
     pub plan: Plan,
     /// Definitions to make or change first.
@@ -154,13 +157,17 @@ impl Operation {
         }
     }
 
-    /// Carries it out.
+    /// Carries it out. `look` is what it was decided on.
     ///
     /// # Errors
     /// As [`change::carry_out`]; when undoing is asked for, that it was undone.
-    pub fn carry_out(mut self, context: &Context<'_>, target: Target<'_>) -> Result<ReleaseReport, OpsError> {
+    pub fn carry_out(
+        mut self,
+        context: &Context<'_>,
+        target: Target<'_>,
+        look: &Look<'_>,
+    ) -> Result<ReleaseReport, OpsError> {
         let (kind, execution, name) = (self.kind, self.execution, self.release.name.clone());
-        let history = target.history(context);
         if kind == Kind::Uninstall {
             let options = removal_options(execution);
             let (newest, mark) = (self.superseded.into_iter().next(), self.release.plan.clone());
@@ -168,7 +175,7 @@ impl Operation {
             return Ok(ReleaseReport::removed(report, self.release));
         }
         if kind != Kind::Install {
-            let pruned = history.prune(&name, execution.history_max)?;
+            let pruned = look.prune(execution.history_max)?;
             // What a killed process left deployed may be among them.
             self.superseded.retain(|record| !pruned.contains(&record.release.version));
         }
@@ -179,6 +186,7 @@ impl Operation {
         };
         let change = Change {
             release: self.release,
+            middle: self.middle,
             plan: self.plan,
             definitions: self.definitions,
             namespace: self.namespace,

@@ -157,6 +157,7 @@ pub fn status(
     revision: Option<u64>,
     shown: bool,
 ) -> Result<StatusReport, OpsError> {
+    target.store.prepare();
     let release = release(context, target, name, revision)?;
     let documents = manifest::parse_stored(&format!("manifest of {name}"), &release.manifest)?;
     let wanted = change::objects(&documents)?;
@@ -172,11 +173,10 @@ pub fn status(
     let mut missing = Vec::new();
     let objects = match target.store.cluster().filter(|_| shown) {
         Some(cluster) => {
-            let ids: Vec<ObjectRef> = ids().collect();
-            let found = cluster.shown(&ids)?;
+            let found = cluster.shown(&sought)?;
             let workloads = wanted.iter().zip(&sought).zip(&found).filter(|(_, found)| found.is_some());
             let pods = pods(cluster, workloads.map(|((object, sought), _)| (&sought.id, &object.body)))?;
-            Objects::Shown { objects: there(ids, found, &mut missing).collect(), pods }
+            Objects::Shown { objects: there(ids(), found, &mut missing).collect(), pods }
         }
         None => {
             let found = target.store.find_each(&sought)?;

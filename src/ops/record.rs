@@ -3,11 +3,13 @@
 //! Invariant: what is recorded is what was rendered: the chart after dependency processing, the user's values, and the
 //! manifest to the byte.
 
+use super::options::DryRun;
 use super::pipeline::Rendered;
 use crate::chart::Chart;
 use crate::data::time::{Time, Zone};
 use crate::data::{Map, Value};
 use crate::manifest;
+use crate::release::codec::Middle;
 use crate::release::{ApplyMethod, Hook, HookRun, Info, RecordedChart, RecordedFile, Release, Status};
 use crate::sys::Host;
 
@@ -88,6 +90,11 @@ pub struct NewRevision<'a> {
     pub hide_secrets: bool,
     /// How objects are applied.
     pub method: ApplyMethod,
+}
+
+/// Begins to make the payload of a new revision, when it is going to be written.
+pub fn middle_ahead(release: &Release, dry_run: DryRun) -> Middle {
+    if dry_run == DryRun::None { Middle::ahead(release) } else { Middle::default() }
 }
 
 /// The record of a new revision.

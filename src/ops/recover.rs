@@ -25,7 +25,7 @@ pub fn recover(
 ) -> Result<Option<Takeover>, OpsError> {
     manifest::check_release(name)?;
     let history = target.history(context);
-    if history.head(name)?.is_none() {
+    if history.look(name)?.newest().is_none() {
         return Err(ReleaseError::NotFound { name: name.to_string(), revision: None }.into());
     }
     let holder = Holder::of(context.host);

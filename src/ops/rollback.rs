@@ -10,7 +10,7 @@ use super::operation::{Execution, Kind, Newest, Operation, Removal};
 use super::options::{DryRun, Wait};
 use super::{Context, OpsError, record};
 use crate::manifest;
-use crate::release::{ApplyMethod, History, Record, Release, ReleaseError, Status};
+use crate::release::{ApplyMethod, Look, Record, Release, ReleaseError, Status};
 
 /// What to roll back to.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -63,12 +63,15 @@ fn rollback_once(
     options: &RollbackOptions,
     wait_lock: Option<Duration>,
 ) -> Result<ReleaseReport, OpsError> {
+    target.store.prepare();
     let history = target.history(context);
     let dry = options.dry_run != DryRun::None;
-    if !dry {
-        change::clear_the_way(context, &history, &options.release, wait_lock)?;
-    }
-    let operation = decide(context, target, options)?;
+    let mut look = if dry {
+        history.look(&options.release)?
+    } else {
+        change::clear_the_way(context, &history, &options.release, wait_lock)?
+    };
+    let operation = decide_on(context, target, options, &mut look)?;
     if dry {
         return Ok(ReleaseReport {
             release: operation.release,
@@ -78,7 +81,7 @@ fn rollback_once(
             unchanged: false,
         });
     }
-    operation.carry_out(context, target)
+    operation.carry_out(context, target, &look)
 }
 
 /// Decides on a rollback. Nothing is written.
@@ -91,14 +94,22 @@ pub fn decide(
     options: &RollbackOptions,
 ) -> Result<Operation, OpsError> {
     manifest::check_release(&options.release)?;
-    let history = target.history(context);
-    let (last, old) = revisions(&history, options)?;
+    decide_on(context, target, options, &mut target.history(context).look(&options.release)?)
+}
+
+fn decide_on(
+    context: &Context<'_>,
+    target: Target<'_>,
+    options: &RollbackOptions,
+    look: &mut Look<'_>,
+) -> Result<Operation, OpsError> {
+    let (last, old) = revisions(look, options)?;
     let release = pending(context, &last.release, &old.release, options);
     let wanted_objects =
         manifest::parse_stored(&format!("manifest of {}", options.release), &release.manifest)?;
     let live = match last.release.info.status {
         Status::Uninstalled => String::new(),
-        _ => change::live_manifest(&history, &last.release)?,
+        _ => change::live_manifest(look, &last.release)?,
     };
     let server_side = release.apply_method == Some(ApplyMethod::ServerSide);
     let method = change::method(
@@ -109,6 +120,7 @@ pub fn decide(
     let wanted = Wanted {
         name: &options.release,
         old: &live,
+        ahead: None,
         new: &wanted_objects,
         definitions: &[],
         take_ownership: false,
@@ -120,11 +132,12 @@ pub fn decide(
         kind: Kind::Rollback,
         newest: Some(Newest::of(&last)),
         release,
-        plan: change::plan(context, target, &wanted)?,
+        middle: old.middle(),
+        plan: change::plan(context, target, wanted)?,
         definitions: Vec::new(),
         namespace: None,
         // All of them give way.
-        superseded: history.all_deployed(&options.release, None)?,
+        superseded: look.all_deployed(None)?,
         left: Some(last.release),
         execution: Execution {
             method,
@@ -140,20 +153,19 @@ pub fn decide(
 }
 
 /// The last revision, and the one to go back to.
-fn revisions(history: &History<'_>, options: &RollbackOptions) -> Result<(Record, Record), OpsError> {
+fn revisions(look: &mut Look<'_>, options: &RollbackOptions) -> Result<(Record, Record), OpsError> {
     let name = &options.release;
     let missing = || ReleaseError::NotFound { name: name.clone(), revision: None };
-    let last = history.last(name)?.ok_or_else(missing)?;
+    let last = look.last()?.ok_or_else(missing)?;
     let revision = options.revision.unwrap_or_else(|| last.release.version.saturating_sub(1));
-    let known = history.states(name)?;
-    if !known.iter().any(|row| row.revision == revision) {
-        let revisions: Vec<String> = known.iter().map(|row| row.revision.to_string()).collect();
+    if !look.states().any(|row| row.revision == revision) {
+        let revisions: Vec<String> = look.states().map(|row| row.revision.to_string()).collect();
         return Err(OpsError::refused_with(
             format!("release has no {revision} version"),
             format!("{name} has the revisions {}", crate::diag::list(&revisions, "and")),
         ));
     }
-    let old = history.get(name, revision)?;
+    let old = look.history().get(name, revision)?;
     Ok((last, old))
 }
 

@@ -186,7 +186,7 @@ pub fn template(
         is_upgrade: options.is_upgrade,
         ..ReleaseInfo::install(name.as_str(), options.namespace.as_str())
     };
-    let lookup = store.map(|store| StoreLookup { store });
+    let lookup = store.map(StoreLookup::new);
     let rendered = pipeline::render(
         context,
         &pipeline::Request {

@@ -62,9 +62,9 @@ pub fn test(
 ) -> Result<TestReport, OpsError> {
     manifest::check_release(&options.release)?;
     let history = target.history(context);
-    change::clear_the_way(context, &history, &options.release, None)?;
+    let mut look = change::clear_the_way(context, &history, &options.release, None)?;
     let missing = || ReleaseError::NotFound { name: options.release.clone(), revision: None };
-    let record = history.last(&options.release)?.ok_or_else(missing)?;
+    let record = look.last()?.ok_or_else(missing)?;
     let Some(cluster) = target.store.cluster() else {
         let not_run = change::hooks_not_run(context, target.store, &record.release, &[Event::Test], false);
         return Ok(TestReport { release: record.release, failure: None, logs: Vec::new(), not_run });

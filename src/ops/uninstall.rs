@@ -3,8 +3,10 @@
 //! Invariant: the record says `uninstalling` before the first object goes, so that an uninstall that was killed is finished
 //! by the next one.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::ahead;
 use super::change::{self, Target};
 use super::live::{self, Failed, Live, Run};
 use super::operation::{Execution, Kind, Newest, Operation, Removal};
@@ -14,7 +16,8 @@ use crate::cluster::Write;
 use crate::cluster::live::Propagation;
 use crate::manifest::{self, Event, ObjectRef};
 use crate::plan::{self, Action, Plan};
-use crate::release::{History, Holder, Record, Release, ReleaseError, Status, Terms, lock};
+use crate::release::codec::Middle;
+use crate::release::{History, Holder, Look, Record, Release, ReleaseError, Status, Terms, lock};
 
 /// How to uninstall.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -73,10 +76,13 @@ fn uninstall_once(
     wait_lock: Option<Duration>,
 ) -> Result<UninstallReport, OpsError> {
     let history = target.history(context);
-    if !options.dry_run {
-        change::clear_the_way(context, &history, name, wait_lock)?;
-    }
-    let Some(last) = history.last(name)? else {
+    target.store.prepare();
+    let mut look = if options.dry_run {
+        history.look(name)?
+    } else {
+        change::clear_the_way(context, &history, name, wait_lock)?
+    };
+    let Some(last) = look.last()? else {
         if options.ignore_not_found {
             return Ok(UninstallReport { name: name.to_string(), release: None, plan: Plan::default() });
         }
@@ -85,7 +91,7 @@ fn uninstall_once(
     if last.release.info.status == Status::Uninstalled {
         return purge_uninstalled(&history, last, options);
     }
-    let plan = plan_removal(context, target, &history, &last.release)?;
+    let plan = plan_removal(context, target, &look, &last.release)?;
     if options.dry_run {
         return Ok(UninstallReport { name: name.to_string(), release: Some(last.release), plan });
     }
@@ -111,17 +117,18 @@ pub fn decide(
     options: &UninstallOptions,
 ) -> Result<Operation, OpsError> {
     manifest::check_release(name)?;
-    let history = target.history(context);
-    let last = history.last(name)?.ok_or_else(|| not_there(name))?;
+    let mut look = target.history(context).look(name)?;
+    let last = look.last()?.ok_or_else(|| not_there(name))?;
     let plan = match last.release.info.status {
         Status::Uninstalled if options.keep_history => return Err(deleted_already(name)),
         Status::Uninstalled => Plan::default(),
-        _ => plan_removal(context, target, &history, &last.release)?,
+        _ => plan_removal(context, target, &look, &last.release)?,
     };
     Ok(Operation {
         kind: Kind::Uninstall,
         newest: Some(Newest::of(&last)),
         release: last.release.clone(),
+        middle: Middle::default(),
         plan,
         definitions: Vec::new(),
         namespace: None,
@@ -188,13 +195,11 @@ fn deleted_already(name: &str) -> OpsError {
 fn plan_removal(
     context: &Context<'_>,
     target: Target<'_>,
-    history: &History<'_>,
+    look: &Look<'_>,
     release: &Release,
 ) -> Result<Plan, OpsError> {
-    let manifest = change::live_manifest(history, release)?;
-    let mut old = manifest::parse_stored(&format!("manifest of {}", release.name), &manifest)?;
-    manifest::order::sort_for_uninstall(&mut old, |object| object.id.kind.clone());
-    let mut old = change::objects(&old)?;
+    let manifest = change::live_manifest(look, release)?;
+    let mut old = ahead::old_objects(&release.name, &manifest)?;
     let scopes = change::scopes(target.store, [].iter())?;
     let scopes = change::served_only(context, target.store, &mut old, scopes)?;
     let input = plan::Input {
@@ -208,7 +213,7 @@ fn plan_removal(
         uninstall: true,
         set_back: false,
     };
-    change::make(target.store, &input).map_err(|broken| broken.told("uninstall"))
+    change::make(target.store, &input, BTreeMap::new()).map_err(|broken| broken.told("uninstall"))
 }
 
 fn remove(
@@ -333,7 +338,7 @@ fn delete_objects(
     last.lease = None;
     let (name, newest) = (&last.release.name, last.release.version);
     let mut superseded =
-        if options.keep_history { history.all_deployed(name, Some(newest))? } else { Vec::new() };
+        if options.keep_history { history.look(name)?.all_deployed(Some(newest))? } else { Vec::new() };
     for old in &mut superseded {
         old.release.info.status = Status::Superseded;
     }

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use super::ahead;
 use super::change::{self, Target, Wanted};
 use super::crds;
 use super::install::{self, InstallOptions, ReleaseReport};
@@ -17,7 +18,8 @@ use crate::chart::Chart;
 use crate::data::{Map, Value};
 use crate::manifest;
 use crate::plan::{Method, Plan};
-use crate::release::{ApplyMethod, History, Record, Release, Status};
+use crate::release::codec::Middle;
+use crate::release::{ApplyMethod, Look, Record, Release, Status, Summary};
 use crate::render::ReleaseInfo;
 use crate::values::{self, Compat, Reuse};
 
@@ -69,10 +71,14 @@ fn upgrade_once(
     wait_lock: Option<Duration>,
 ) -> Result<ReleaseReport, OpsError> {
     let dry = options.apply.dry_run != DryRun::None;
-    if !dry {
-        change::clear_the_way(context, &target.history(context), &options.release, wait_lock)?;
-    }
-    let operation = decide(context, target, options)?;
+    target.store.prepare();
+    let history = target.history(context);
+    let mut look = if dry {
+        history.look(&options.release)?
+    } else {
+        change::clear_the_way(context, &history, &options.release, wait_lock)?
+    };
+    let operation = decide_on(context, target, options, &mut look)?;
     if dry {
         return Ok(install::dry_run(operation));
     }
@@ -82,7 +88,7 @@ fn upgrade_once(
             None => return Ok(ReleaseReport::unchanged(operation)),
         }
     }
-    operation.carry_out(context, target)
+    operation.carry_out(context, target, &look)
 }
 
 /// Decides on an upgrade, or with `install` on the install that it turns into. Nothing is written.
@@ -95,8 +101,16 @@ pub fn decide(
     options: &UpgradeOptions,
 ) -> Result<Operation, OpsError> {
     manifest::check_release(&options.release)?;
-    let history = target.history(context);
-    let last = history.last(&options.release)?;
+    decide_on(context, target, options, &mut target.history(context).look(&options.release)?)
+}
+
+fn decide_on(
+    context: &Context<'_>,
+    target: Target<'_>,
+    options: &UpgradeOptions,
+    look: &mut Look<'_>,
+) -> Result<Operation, OpsError> {
+    let last = look.last()?;
     let gone = last.as_ref().is_none_or(|record| record.release.info.status == Status::Uninstalled);
     if options.install && gone {
         context.progress.event(super::Event::InstallsInstead);
@@ -104,10 +118,14 @@ pub fn decide(
     }
     let Some(last) = last else { return Err(not_deployed(&options.release, None)) };
     // What a failed or killed operation made is there too, and goes when nobody wants it.
-    let live = change::live_manifest(&history, &last.release)?;
+    let live = change::live_manifest(look, &last.release)?;
     let newest = Newest::of(&last);
-    let current = current(&history, last)?;
-    let prepared = prepare(context, target, newest.revision + 1, options, &current)?;
+    let current = current(look, last)?;
+    let work = || prepare(context, target, newest.revision + 1, options, &current);
+    let (prepared, ahead) = match options.apply.dry_run {
+        DryRun::Client => (work()?, None),
+        _ => ahead::beside(target, &options.release, &live, work)?,
+    };
     let server_side = prepared.release.apply_method == Some(ApplyMethod::ServerSide);
     let method = change::method(
         // Helm's rule for an upgrade that inherits its method: replacing is a client's way.
@@ -119,10 +137,11 @@ pub fn decide(
         kind: Kind::Upgrade,
         newest: Some(newest),
         release: prepared.release,
+        middle: prepared.middle,
         plan: Plan::default(),
         definitions: Vec::new(),
         namespace: None,
-        superseded: superseded(&history, current)?,
+        superseded: superseded(look, current)?,
         left: None,
         execution: options.apply.execution(method, options.history_max),
     };
@@ -132,6 +151,7 @@ pub fn decide(
     let wanted = Wanted {
         name: &options.release,
         old: &live,
+        ahead,
         new: &prepared.objects,
         definitions: &prepared.definitions,
         take_ownership: options.apply.take_ownership,
@@ -139,7 +159,7 @@ pub fn decide(
         set_back: change::sets_back(target, server_side),
         verb: "update",
     };
-    operation.plan = change::plan(context, target, &wanted)?;
+    operation.plan = change::plan(context, target, wanted)?;
     operation.definitions =
         crds::needed(target.store, &prepared.definitions, options.apply.crds, false, server_side)?;
     Ok(operation)
@@ -149,8 +169,9 @@ pub fn decide(
 ///
 /// # Errors
 /// There is none that an upgrade could start from, or the store cannot be read.
-pub(super) fn giving_way(history: &History<'_>, last: Record) -> Result<Vec<Record>, OpsError> {
-    superseded(history, current(history, last)?)
+pub(super) fn giving_way(look: &mut Look<'_>, last: Record) -> Result<Vec<Record>, OpsError> {
+    let current = current(look, last)?;
+    superseded(look, current)
 }
 
 fn as_install(options: &UpgradeOptions) -> InstallOptions {
@@ -184,11 +205,11 @@ fn not_deployed(name: &str, last: Option<Status>) -> OpsError {
 }
 
 /// The revision that an upgrade starts from: the newest deployed one, else the last when it failed or was superseded.
-fn current(history: &History<'_>, last: Record) -> Result<Record, OpsError> {
+fn current(look: &mut Look<'_>, last: Record) -> Result<Record, OpsError> {
     if last.release.info.status == Status::Deployed {
         return Ok(last);
     }
-    if let Some(deployed) = history.deployed(&last.release.name)? {
+    if let Some(deployed) = look.deployed()? {
         return Ok(deployed);
     }
     match last.release.info.status {
@@ -198,16 +219,17 @@ fn current(history: &History<'_>, last: Record) -> Result<Record, OpsError> {
 }
 
 /// The revisions that give way to a new one: the current one, and those that a killed process left deployed beside it.
-fn superseded(history: &History<'_>, current: Record) -> Result<Vec<Record>, OpsError> {
-    let (name, revision) = (current.release.name.clone(), current.release.version);
+fn superseded(look: &Look<'_>, current: Record) -> Result<Vec<Record>, OpsError> {
+    let revision = current.release.version;
     let mut all = vec![current];
-    all.extend(history.all_deployed(&name, Some(revision))?);
+    all.extend(look.all_deployed(Some(revision))?);
     Ok(all)
 }
 
 /// The new revision and the objects that it wants.
 struct Prepared {
     release: Release,
+    middle: Middle,
     definitions: Vec<manifest::Object>,
     objects: Vec<manifest::Object>,
 }
@@ -259,7 +281,8 @@ fn prepare(
         Crds::Helm | Crds::Skip => Vec::new(),
         Crds::Safe | Crds::All => change::crd_objects(&rendered.crds)?,
     };
-    Ok(Prepared { release, definitions, objects: rendered.manifest.objects })
+    let middle = record::middle_ahead(&release, options.apply.dry_run);
+    Ok(Prepared { release, middle, definitions, objects: rendered.manifest.objects })
 }
 
 /// The user values of the new revision by the rules of reuse; the chart's defaults are replaced where they say so.
@@ -298,6 +321,10 @@ pub(super) fn recorded_as_chart(release: &Release) -> Chart {
     Chart::without_files(release.chart.metadata.clone(), release.chart.values.clone())
 }
 
+fn is_failed(revision: &Summary) -> bool {
+    revision.status == Status::Failed
+}
+
 /// Rolls back after a failed upgrade.
 pub(super) fn undo(
     context: &Context<'_>,
@@ -307,15 +334,11 @@ pub(super) fn undo(
     error: OpsError,
 ) -> OpsError {
     let history = target.history(context);
-    let failed = history.head(name).ok().flatten().is_some_and(|head| head.status == Status::Failed);
-    if !failed {
+    let Some(look) = history.look(name).ok().filter(|look| look.newest().is_some_and(is_failed)) else {
         return error;
-    }
-    let good = history.states(name).ok().and_then(|revisions| {
-        let good =
-            revisions.iter().rev().find(|row| matches!(row.status, Status::Deployed | Status::Superseded));
-        good.map(|row| row.revision)
-    });
+    };
+    let good = look.states().rev().find(|row| matches!(row.status, Status::Deployed | Status::Superseded));
+    let good = good.map(|row| row.revision);
     let back = RollbackOptions {
         release: name.to_string(),
         revision: good,

@@ -36,12 +36,12 @@ pub fn why(
     let revision = match revision {
         Some(revision) => revision,
         None => {
-            let rows = history.states(name)?;
-            if rows.is_empty() {
+            let look = history.look(name)?;
+            if look.newest().is_none() {
                 return Err(ReleaseError::NotFound { name: name.to_string(), revision: None }.into());
             }
             let failed = |status| matches!(status, Status::Failed | Status::Uninstalling);
-            match rows.iter().rev().find(|row| failed(row.status)) {
+            match look.states().rev().find(|row| failed(row.status)) {
                 Some(row) => row.revision,
                 None => return Ok(None),
             }

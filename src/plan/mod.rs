@@ -9,6 +9,7 @@
 //! Invariant: a plan names each object once, and holds the live version that each step was decided on, so that a change
 //! made by somebody else in the meantime is noticed instead of overwritten.
 
+mod applied;
 pub mod definition;
 pub mod diff;
 pub mod renew;
@@ -246,6 +247,7 @@ fn wanted_step(
     let mut body = placed(&object.body);
     // A server that merges gets nulls too: where a kind has no schema for a field they are values like others.
     let wanted = body.clone();
+    let is_repeated = !before.is_empty() && before.iter().all(|object| placed(&object.body) == wanted);
     let base = before.first().map(|object| {
         let mut body = placed(&object.body);
         without_nulls(&mut body);
@@ -280,6 +282,13 @@ fn wanted_step(
     }
     let expected = Some(found.resource_version);
     let current = found.body.unwrap_or(Value::Null);
+    if input.set_back
+        && is_repeated
+        && !input.replace
+        && applied::is_applied(&wanted, &current, apply::is_built_in(id))
+    {
+        return Ok(step(Action::Unchanged, current.clone(), expected, Some(current)));
+    }
     if input.replace {
         without_nulls(&mut body);
         return Ok(step(action, body, expected, Some(current)));

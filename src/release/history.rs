@@ -10,13 +10,14 @@ use crate::data::time::{Time, Zone};
 use crate::manifest::ObjectRef;
 use crate::sys::Clock;
 
+use super::codec::{self, Middle};
 use super::lock::Lease;
 use super::record::{self, OWNER, PART_OWNER};
 use super::selector::Selector;
-use super::{Driver, Release, ReleaseError, Status, Statuses, Summary, codec, transition};
+use super::{Driver, Release, ReleaseError, Status, Statuses, Summary, transition};
 
 /// How often a record that disappears while it is read is looked for again.
-const ATTEMPTS: usize = 3;
+pub(super) const ATTEMPTS: usize = 3;
 
 /// From so many payloads on they are read in one list, which may hold others too, instead of each by itself.
 const MANY: usize = 64;
@@ -49,6 +50,7 @@ pub struct Record {
     stored_status: Option<Status>,
     created_at: Option<String>,
     parts: Vec<String>,
+    middle: Middle,
 }
 
 impl Record {
@@ -64,7 +66,18 @@ impl Record {
             stored_status: None,
             created_at: None,
             parts: Vec::new(),
+            middle: Middle::default(),
         }
+    }
+
+    /// The same with what was made of its payload before.
+    pub(super) fn with_middle(self, middle: Middle) -> Self {
+        Record { middle, ..self }
+    }
+
+    /// What another revision of the same chart, values and manifest need not make again.
+    pub fn middle(&self) -> Middle {
+        self.middle.clone()
     }
 
     /// Given to the record when it was made; a revision that was purged and made again has another. Empty before it is there.
@@ -155,13 +168,22 @@ pub struct State {
 }
 
 /// The names of parts by revision.
-type Parts = BTreeMap<u64, Vec<String>>;
+pub(super) type Parts = BTreeMap<u64, Vec<String>>;
 
 /// A record's row, and whether its payload is still needed.
 struct Row {
     summary: Summary,
     stored: Stored,
     complete: bool,
+}
+
+impl Row {
+    /// By labels and annotations; `None` for what is no record.
+    fn of(stored: Stored) -> Option<Self> {
+        let mut summary = Summary::of_labels(&stored)?;
+        let complete = summary.fill_from_annotations(&stored.annotations);
+        Some(Row { summary, stored, complete })
+    }
 }
 
 impl History<'_> {
@@ -171,39 +193,11 @@ impl History<'_> {
     /// # Errors
     /// The store cannot be read.
     pub fn revisions(&self, name: &str) -> Result<Vec<Summary>, ReleaseError> {
-        let mut rows = self.rows(&[("name", name)], false)?;
+        let mut rows = self.rows(name)?;
         rows.sort_by_key(|row| row.summary.revision);
         let mut listing = Listing::default();
         self.complete_into(rows, &mut listing)?;
         Ok(listing.rows)
-    }
-
-    /// Numbers and states of all revisions of a release, oldest first, by their labels alone. Empty when there is no such
-    /// release. Records that cannot be read are among them.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub fn states(&self, name: &str) -> Result<Vec<State>, ReleaseError> {
-        let rows = self.rows(&[("name", name)], false)?;
-        let state = |row: &Row| State { revision: row.summary.revision, status: row.summary.status };
-        let mut states: Vec<State> = rows.iter().map(state).collect();
-        states.sort_by_key(|state| state.revision);
-        Ok(states)
-    }
-
-    /// The revisions of a release that count as deployed, but for one, oldest first: mostly one, and none when it is that one.
-    /// Those that cannot be read or went away meanwhile are left out.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub fn all_deployed(&self, name: &str, but: Option<u64>) -> Result<Vec<Record>, ReleaseError> {
-        let mut found = Vec::new();
-        for state in self.states(name)? {
-            if state.status == Status::Deployed && Some(state.revision) != but {
-                found.extend(self.get_readable(name, state.revision)?);
-            }
-        }
-        Ok(found)
     }
 
     /// One revision; `None` when it cannot be read or is not there any more.
@@ -223,7 +217,7 @@ impl History<'_> {
     /// # Errors
     /// The store cannot be read, or the record of that revision.
     pub fn head(&self, name: &str) -> Result<Option<Summary>, ReleaseError> {
-        let rows = self.rows(&[("name", name)], false)?;
+        let rows = self.rows(name)?;
         let Some(newest) = rows.into_iter().max_by_key(|row| row.summary.revision) else { return Ok(None) };
         let mut listing = Listing::default();
         self.complete_into(vec![newest], &mut listing)?;
@@ -257,30 +251,7 @@ impl History<'_> {
     /// # Errors
     /// It cannot be read.
     pub fn last(&self, name: &str) -> Result<Option<Record>, ReleaseError> {
-        self.newest(name, |_| true)
-    }
-
-    /// The newest deployed revision; `None` when there is none.
-    ///
-    /// # Errors
-    /// It cannot be read.
-    pub fn deployed(&self, name: &str) -> Result<Option<Record>, ReleaseError> {
-        self.newest(name, |summary| summary.status == Status::Deployed)
-    }
-
-    /// The newest revision that is wanted.
-    fn newest(&self, name: &str, wanted: impl Fn(&Summary) -> bool) -> Result<Option<Record>, ReleaseError> {
-        for attempt in 1..=ATTEMPTS {
-            let rows = self.rows(&[("name", name)], false)?;
-            let newest =
-                rows.iter().map(|row| &row.summary).filter(|row| wanted(row)).max_by_key(|row| row.revision);
-            let Some(newest) = newest else { return Ok(None) };
-            match self.get(name, newest.revision) {
-                Err(ReleaseError::NotFound { .. }) if attempt < ATTEMPTS => {}
-                found => return found.map(Some),
-            }
-        }
-        Ok(None)
+        self.look(name)?.last()
     }
 
     /// Writes a new revision.
@@ -319,7 +290,8 @@ impl History<'_> {
         for record in records.iter() {
             saved.push(self.push_writes(record, &mut writes)?);
         }
-        let mut results = self.store.batch(&writes).map_err(|error| self.told(error, records))?;
+        let results = if count == 0 { self.store.batch_brief(&writes) } else { self.store.batch(&writes) };
+        let mut results = results.map_err(|error| self.told(error, records))?;
         for (record, save) in records.iter_mut().zip(saved) {
             let stored = results.get(save.at).and_then(Option::as_ref);
             record.resource_version = stored.map_or(0, |stored| stored.resource_version);
@@ -328,6 +300,7 @@ impl History<'_> {
             record.stored_status = Some(record.release.info.status);
             record.created_at = save.created_at;
             record.parts = save.parts;
+            record.middle = save.middle;
         }
         results.truncate(count);
         Ok(results)
@@ -356,7 +329,7 @@ impl History<'_> {
         let limit = self.store.capabilities().largest_object;
         let layout = record::lay_out(
             self.driver,
-            release,
+            (release, &record.middle),
             record.lease.as_ref(),
             record.evidence.as_deref(),
             &stamps,
@@ -375,8 +348,7 @@ impl History<'_> {
                 });
             }
         }
-        let at = writes.len();
-        let body = layout.record;
+        let (at, body, middle) = (writes.len(), layout.record, layout.middle);
         writes.push(match record.stored_status {
             None => Write::Create { body },
             Some(_) => Write::Replace { body, expected: Some(record.resource_version) },
@@ -384,70 +356,30 @@ impl History<'_> {
         for old in record.parts.iter().filter(|old| !parts.contains(old)) {
             writes.push(Write::Delete { id: self.driver.id(self.namespace, old), expected: None });
         }
-        Ok(Saved { at, created_at, parts })
+        Ok(Saved { at, created_at, parts, middle })
     }
 
-    /// Deletes a revision.
-    ///
-    /// # Errors
-    /// [`ReleaseError::NotFound`]; the store fails.
-    pub fn delete(&self, name: &str, revision: u64) -> Result<(), ReleaseError> {
-        let parts = self.part_names(name, revision)?;
-        self.delete_with(name, revision, &parts)
-    }
-
-    fn delete_with(&self, name: &str, revision: u64, parts: &[String]) -> Result<(), ReleaseError> {
-        let record = record::object_name(name, revision);
-        let writes: Vec<Write> = std::iter::once(&record)
-            .chain(parts)
-            .map(|name| Write::Delete { id: self.driver.id(self.namespace, name), expected: None })
-            .collect();
-        match self.store.batch(&writes) {
-            Ok(_) => Ok(()),
-            Err(StoreError::NotFound { .. }) => {
-                Err(ReleaseError::NotFound { name: name.to_string(), revision: Some(revision) })
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Deletes every revision of a release, the oldest first, so that the last one tells the state until the end.
+    /// Deletes every revision of a release, the oldest first.
     ///
     /// # Errors
     /// The store fails.
     pub fn purge(&self, name: &str) -> Result<(), ReleaseError> {
-        let (states, parts) = self.states_with_parts(name)?;
-        for State { revision, .. } in states {
-            match self.delete_with(name, revision, parts.get(&revision).map_or(&[][..], Vec::as_slice)) {
-                Ok(()) | Err(ReleaseError::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
+        self.look(name)?.purge()
     }
 
-    /// As [`History::states`], and the names of all parts that each revision has or had.
-    fn states_with_parts(&self, name: &str) -> Result<(Vec<State>, Parts), ReleaseError> {
-        let (mut states, mut parts) = (Vec::new(), Parts::new());
-        for stored in self.store.list(&self.metadata(&[("name", name)]))? {
-            match stored.labels.get("owner").map(String::as_str) {
-                Some(OWNER) => states.extend(
-                    Summary::of_labels(&stored)
-                        .map(|row| State { revision: row.revision, status: row.status }),
-                ),
-                Some(PART_OWNER) => {
-                    let revision = stored.labels.get("version").and_then(|text| text.parse().ok());
-                    parts.entry(revision.unwrap_or_default()).or_default().push(stored.id.name);
-                }
-                _ => {}
-            }
-        }
-        states.sort_by_key(|state| state.revision);
-        Ok((states, parts))
+    /// Deletes objects of records, by their names.
+    pub(super) fn delete_objects<'n>(
+        &self,
+        names: impl Iterator<Item = &'n String>,
+    ) -> Result<(), StoreError> {
+        let writes: Vec<Write> = names
+            .map(|name| Write::Delete { id: self.driver.id(self.namespace, name), expected: None })
+            .collect();
+        self.store.batch(&writes).map(drop)
     }
 
     /// A query for objects with some labels in the namespace, without their bodies.
-    fn metadata(&self, labels: &[(&str, &str)]) -> Query {
+    pub(super) fn metadata(&self, labels: &[(&str, &str)]) -> Query {
         Query {
             group_kind: Some((String::new(), self.driver.kind().to_string())),
             namespace: Some(self.namespace.to_string()),
@@ -457,41 +389,12 @@ impl History<'_> {
         }
     }
 
-    /// Makes room for a new revision: deletes the oldest ones until `max - 1` are left, but never the newest deployed one.
-    /// 0 keeps all. Returns what was deleted. To be called before the new revision is written.
-    ///
-    /// # Errors
-    /// The store cannot be read, or deletions failed (the others are carried out).
-    pub fn prune(&self, name: &str, max: usize) -> Result<Vec<u64>, ReleaseError> {
-        if max == 0 {
-            return Ok(Vec::new());
-        }
-        let (states, parts) = self.states_with_parts(name)?;
-        let excess = (states.len() + 1).saturating_sub(max);
-        let deployed = states.iter().rev().find(|state| state.status == Status::Deployed);
-        let deployed = deployed.map(|state| state.revision);
-        let doomed = states.iter().map(|state| state.revision).filter(|revision| Some(*revision) != deployed);
-        let (mut deleted, mut errors) = (Vec::new(), Vec::new());
-        for revision in doomed.take(excess) {
-            match self.delete_with(name, revision, parts.get(&revision).map_or(&[][..], Vec::as_slice)) {
-                Ok(()) | Err(ReleaseError::NotFound { .. }) => deleted.push(revision),
-                Err(ReleaseError::Store(error)) => errors.push(error),
-                Err(error) => return Err(error),
-            }
-        }
-        let count = errors.len();
-        match errors.into_iter().next() {
-            Some(first) => Err(ReleaseError::Prune { count, first: Box::new(first) }),
-            None => Ok(deleted),
-        }
-    }
-
     /// Lists releases: name filter, newest revision of each, states, selector, order, then the window.
     ///
     /// # Errors
     /// The store cannot be read. A record that cannot be read is left out and named.
     pub fn list(&self, filter: &Filter<'_>) -> Result<Listing, ReleaseError> {
-        let mut rows = self.rows(&[], filter.all_namespaces)?;
+        let mut rows = self.all_rows(filter)?;
         if let Some(wanted) = filter.name {
             rows.retain(|row| wanted(&row.summary.name));
         }
@@ -528,22 +431,45 @@ impl History<'_> {
         Ok(listing)
     }
 
-    /// The records with some labels, by their labels and annotations.
-    fn rows(&self, labels: &[(&str, &str)], all_namespaces: bool) -> Result<Vec<Row>, ReleaseError> {
-        let labels: Vec<(&str, &str)> = labels.iter().copied().chain([("owner", OWNER)]).collect();
-        let mut query = self.metadata(&labels);
-        if all_namespaces {
+    /// The records of a release, by their labels and annotations.
+    fn rows(&self, name: &str) -> Result<Vec<Row>, ReleaseError> {
+        let found = self.store.list(&self.metadata(&[("name", name), ("owner", OWNER)]))?;
+        Ok(found.into_iter().filter_map(Row::of).collect())
+    }
+
+    /// The records of all releases, in the store's order. Where most of those that are shown are Helm's, which have nothing
+    /// beside their payloads, these are read along.
+    fn all_rows(&self, filter: &Filter<'_>) -> Result<Vec<Row>, ReleaseError> {
+        let mut query = self.metadata(&[("owner", OWNER)]);
+        query.metadata_only = false;
+        if filter.all_namespaces {
             query.namespace = None;
         }
-        let found = self.store.list(&query)?;
-        Ok(found
-            .into_iter()
-            .filter_map(|stored| {
-                let mut summary = Summary::of_labels(&stored)?;
-                let complete = summary.fill_from_annotations(&stored.annotations);
-                Some(Row { summary, stored, complete })
-            })
-            .collect())
+        let is_shown = |row: &Row| {
+            filter.statuses.contains(row.summary.status)
+                && filter.name.is_none_or(|wanted| wanted(&row.summary.name))
+        };
+        let needs_body = |stored: &Stored| {
+            let bare = Stored { body: None, ..stored.clone() };
+            Row::of(bare).is_some_and(|row| !row.complete && is_shown(&row))
+        };
+        let mut rows = BTreeMap::new();
+        self.store.survey(&query, &needs_body, &mut |mut stored| {
+            let payload = stored.body.is_some().then(|| record::payload(&stored));
+            stored.body = None;
+            let Some(mut row) = Row::of(stored) else { return Ok(()) };
+            if !row.complete
+                && is_shown(&row)
+                && let Some(Ok(text)) = payload
+                && let Ok(head) = codec::decode_head(&text)
+            {
+                row.summary.fill_from_head(head);
+                row.complete = true;
+            }
+            rows.insert(row.stored.id.clone(), row);
+            Ok(())
+        })?;
+        Ok(rows.into_values().collect())
     }
 
     /// Reads the payloads that are still needed, and adds the rows to a listing.
@@ -666,8 +592,9 @@ impl History<'_> {
             let Some(part) = self.store.get(&self.driver.id(self.namespace, part))? else { return Ok(None) };
             text.extend(record::payload(&part).map_err(undecodable)?);
         }
+        let (release, middle) = record::read(stored, &text)?;
         Ok(Some(Record {
-            release: record::read(stored, &text)?,
+            release,
             lease: Lease::read(&stored.annotations),
             evidence: stored.annotations.get(record::EVIDENCE).cloned(),
             uid: stored.uid.clone(),
@@ -676,6 +603,7 @@ impl History<'_> {
             stored_status: Some(record::status(stored)),
             created_at: stored.labels.get("createdAt").cloned(),
             parts,
+            middle,
         }))
     }
 }
@@ -685,6 +613,7 @@ struct Saved {
     at: usize,
     created_at: Option<String>,
     parts: Vec<String>,
+    middle: Middle,
 }
 
 fn name_of(body: &crate::data::Value) -> Option<String> {

@@ -22,7 +22,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::codec::Middle;
 use super::history::{History, Record};
+use super::look::Look;
 use super::{Release, ReleaseError, Status, Summary, record};
 use crate::cluster::{StoreError, Write};
 use crate::data::Value;
@@ -144,14 +146,36 @@ pub struct Takeover {
 /// # Errors
 /// Somebody still works on it when the wait is over; the store fails.
 pub fn clear(history: &History<'_>, name: &str, terms: &Terms<'_>) -> Result<Option<Takeover>, ReleaseError> {
+    clear_and_look(history, name, terms).map(|(taken, _)| taken)
+}
+
+/// The same, with the look at the release that showed that nothing is under way.
+///
+/// # Errors
+/// As [`clear`].
+pub fn clear_and_look<'h>(
+    history: &History<'h>,
+    name: &str,
+    terms: &Terms<'_>,
+) -> Result<(Option<Takeover>, Look<'h>), ReleaseError> {
     let start = now(history);
     let (mut taken, mut races) = (None, 0);
     loop {
-        let Some(newest) = history.head(name)? else { return Ok(taken) };
+        let seen = history.look(name)?;
+        if !seen.newest().is_some_and(is_under_way) {
+            return Ok((taken, seen));
+        }
+        // What is under way is looked at with its payload, which tells since when where nothing beside it does.
+        let Some(newest) = history.head(name)? else { continue };
         let now = now(history);
-        let error = match look(&newest, terms, &now) {
-            Look::Free => return Ok(taken),
-            Look::Abandoned(description) => {
+        let error = match standing(&newest, terms, &now) {
+            Standing::Free
+                if seen.newest().is_some_and(|it| it.resource_version == newest.resource_version) =>
+            {
+                return Ok((taken, seen));
+            }
+            Standing::Free => continue,
+            Standing::Abandoned(description) => {
                 match take_over(history, &newest, description) {
                     Ok(takeover) => taken = Some(takeover),
                     // Somebody else did it, or the holder was alive after all.
@@ -164,7 +188,7 @@ pub fn clear(history: &History<'_>, name: &str, terms: &Terms<'_>) -> Result<Opt
                 }
                 continue;
             }
-            Look::Busy(error) => error,
+            Standing::Busy(error) => error,
         };
         let left = terms.wait.saturating_sub(now.since(&start).to_std());
         if left.is_zero() {
@@ -179,10 +203,23 @@ pub fn clear(history: &History<'_>, name: &str, terms: &Terms<'_>) -> Result<Opt
 /// # Errors
 /// Somebody works on the release, or was faster; the store fails.
 pub fn acquire(history: &History<'_>, release: Release, terms: &Terms<'_>) -> Result<Record, ReleaseError> {
+    acquire_with(history, release, Middle::default(), terms)
+}
+
+/// The same with what was made of the revision's payload before.
+///
+/// # Errors
+/// As [`acquire`].
+pub fn acquire_with(
+    history: &History<'_>,
+    release: Release,
+    middle: Middle,
+    terms: &Terms<'_>,
+) -> Result<Record, ReleaseError> {
     let at_once = Terms { wait: Duration::ZERO, ..*terms };
     let name = release.name.clone();
     clear(history, &name, &at_once)?;
-    let mut record = Record::new(release, Some(terms.lease(&now(history))));
+    let mut record = Record::new(release, Some(terms.lease(&now(history)))).with_middle(middle);
     match history.save(&mut [&mut record], Vec::new()) {
         Ok(_) => Ok(record),
         Err(error @ ReleaseError::AlreadyExists { .. }) => {
@@ -253,39 +290,43 @@ pub fn release(history: &History<'_>, record: &mut Record) -> Result<(), Release
 }
 
 /// How the newest record looks to a client.
-enum Look {
+enum Standing {
     Free,
     Abandoned(String),
     Busy(ReleaseError),
 }
 
-fn look(newest: &Summary, terms: &Terms<'_>, now: &Time) -> Look {
-    if !newest.status.is_pending() && newest.status != Status::Uninstalling {
-        return Look::Free;
+fn is_under_way(newest: &Summary) -> bool {
+    newest.status.is_pending() || newest.status == Status::Uninstalling
+}
+
+fn standing(newest: &Summary, terms: &Terms<'_>, now: &Time) -> Standing {
+    if !is_under_way(newest) {
+        return Standing::Free;
     }
     let doing = newest.status;
     if let Some(lease) = &newest.lease {
         if is_live(lease, terms.holder, now) {
-            return Look::Busy(held(&newest.name, newest.revision, doing, lease));
+            return Standing::Busy(held(&newest.name, newest.revision, doing, lease));
         }
         let how = if lease.until <= *now { "its lease ran out" } else { "its process is gone" };
-        return Look::Abandoned(format!(
+        return Standing::Abandoned(format!(
             "Abandoned ({doing}) by {} since {}: {how}, taken over by {}",
             lease.holder.identity, lease.since, terms.holder.identity
         ));
     }
     if newest.status == Status::Uninstalling {
         // Helm leaves this state behind when an uninstall fails; the next one goes on from it.
-        return Look::Free;
+        return Standing::Free;
     }
     let age = newest.updated.as_ref().map(|updated| now.since(updated).to_std());
     match (terms.abandoned_after, age) {
-        (Some(limit), Some(age)) if age >= limit => Look::Abandoned(format!(
+        (Some(limit), Some(age)) if age >= limit => Standing::Abandoned(format!(
             "Abandoned ({doing}) by an unknown holder: no change for {}, taken over by {}",
             GoDuration::from_std(age),
             terms.holder.identity
         )),
-        _ => Look::Busy(ReleaseError::InProgress {
+        _ => Standing::Busy(ReleaseError::InProgress {
             name: newest.name.clone(),
             revision: newest.revision,
             status: doing,

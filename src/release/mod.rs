@@ -9,6 +9,7 @@
 //! | `record` | a revision as a Secret or ConfigMap: labels, annotations, and parts when it is large |
 //! | `summary` | what lists and histories show, read without the payload |
 //! | `history` | the revisions of a release in a store |
+//! | `look` | all revisions of a release at one moment: what an operation decides on |
 //! | `lock` | one operation at a time: the lease in a pending record |
 //! | `selector` | label selectors |
 //!
@@ -20,6 +21,7 @@ mod driver;
 pub mod error;
 pub mod history;
 pub mod lock;
+pub mod look;
 mod record;
 pub mod selector;
 pub mod status;
@@ -39,6 +41,7 @@ pub use driver::Driver;
 pub use error::ReleaseError;
 pub use history::{Filter, History, Listing, Record, Sort, State};
 pub use lock::{Holder, Lease, Terms};
+pub use look::Look;
 pub use record::{RESERVED_LABELS, is_record_name, object_name};
 pub use selector::Selector;
 pub use status::{Status, Statuses};

@@ -22,8 +22,9 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::codec::{self, Middle};
 use super::lock::Lease;
-use super::{Driver, Release, ReleaseError, Status, codec};
+use super::{Driver, Release, ReleaseError, Status};
 use crate::cluster::Stored;
 use crate::data::digest::sha256_hex;
 use crate::data::{Map, Value};
@@ -83,6 +84,8 @@ pub(super) fn release_of(object_name: &str) -> Option<(&str, u64)> {
 pub(super) struct Layout {
     pub(super) record: Value,
     pub(super) parts: Vec<Value>,
+    /// What the next writing of the revision need not deflate again.
+    pub(super) middle: Middle,
 }
 
 /// Refuses user labels that records need.
@@ -98,14 +101,14 @@ pub(super) fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), Rele
 
 /// Writes a revision as objects of at most `limit` bytes of JSON each.
 ///
-/// `stamps` are the labels `createdAt` and `modifiedAt` that are to be written. Evidence that is too large for an annotation
-/// is left out.
+/// `stamps` are the labels `createdAt` and `modifiedAt` that are to be written; `kept` is of an earlier writing of the
+/// revision. Evidence that is too large for an annotation is left out.
 ///
 /// # Errors
 /// The payload cannot be written, or the limit is too small even for a part.
 pub(super) fn lay_out(
     driver: Driver,
-    release: &Release,
+    (release, kept): (&Release, &Middle),
     lease: Option<&Lease>,
     evidence: Option<&str>,
     stamps: &[(&str, String)],
@@ -116,7 +119,7 @@ pub(super) fn lay_out(
         revision: release.version,
         reason,
     };
-    let text = codec::encode(release).map_err(unencodable)?;
+    let (text, middle) = codec::encode_with(release, kept).map_err(unencodable)?;
     let labels = labels(release, stamps);
     let mut annotations = annotations(release, lease);
     if let Some(evidence) = evidence.filter(|text| text.len() <= LARGEST_EVIDENCE) {
@@ -125,7 +128,7 @@ pub(super) fn lay_out(
     let name = object_name(&release.name, release.version);
     let record = build(driver, &name, release, &labels, &annotations, RECORD_TYPE, Some(&text));
     if json_size(&record) <= limit {
-        return Ok(Layout { record, parts: Vec::new() });
+        return Ok(Layout { record, parts: Vec::new(), middle });
     }
     let digest = sha256_hex(&text);
     let part = |at: usize, chunk: &str| {
@@ -153,7 +156,7 @@ pub(super) fn lay_out(
     if json_size(&record) > limit {
         return Err(too_small());
     }
-    Ok(Layout { record, parts })
+    Ok(Layout { record, parts, middle })
 }
 
 fn part_name(release: &str, revision: u64, digest: &str, at: usize) -> String {
@@ -255,15 +258,15 @@ pub(super) fn payload(stored: &Stored) -> Result<Vec<u8>, String> {
     Ok(data.as_bytes().to_vec())
 }
 
-/// The release of a record's text, with what stands in its labels and annotations.
-pub(super) fn read(stored: &Stored, text: &[u8]) -> Result<Release, ReleaseError> {
+/// The release of a record's text, with what stands in its labels and annotations, and what of the text can be kept.
+pub(super) fn read(stored: &Stored, text: &[u8]) -> Result<(Release, Middle), ReleaseError> {
     let undecodable = |reason: String| ReleaseError::Undecodable { record: stored.id.name.clone(), reason };
     if let Some(want) = stored.annotations.get(DIGEST)
         && *want != sha256_hex(text)
     {
         return Err(undecodable("its parts do not have the digest that it names".to_string()));
     }
-    let mut release = codec::decode(text).map_err(undecodable)?;
+    let (mut release, middle) = codec::decode_with(text).map_err(undecodable)?;
     release.labels = stored
         .labels
         .iter()
@@ -274,7 +277,7 @@ pub(super) fn read(stored: &Stored, text: &[u8]) -> Result<Release, ReleaseError
     if release.namespace.is_empty() {
         release.namespace.clone_from(&stored.id.namespace);
     }
-    Ok(release)
+    Ok((release, middle))
 }
 
 /// The state that a record's label tells.

@@ -511,6 +511,24 @@ fn many_objects_are_written_together_and_listed_in_pages() {
     })
     .unwrap();
     assert_eq!(own_ones(visited), whole, "page by page they are the same");
+    for needs in [true, false] {
+        let mut surveyed = Vec::new();
+        let mut on = |found| {
+            surveyed.push(found);
+            Ok(())
+        };
+        kube.survey(&query, &|_| needs, &mut on).unwrap();
+        let data = |found: &Stored| found.body.as_ref().map(|body| body.get("data").cloned());
+        let wanted = whole.iter().map(|found| (found.id.clone(), data(found).filter(|_| needs)));
+        let surveyed = own_ones(surveyed);
+        assert!(surveyed.iter().map(|found| (found.id.clone(), data(found))).eq(wanted));
+        assert!(
+            surveyed
+                .iter()
+                .zip(&whole)
+                .all(|(one, other)| one.labels == other.labels && one.uid == other.uid)
+        );
+    }
     let all = kube.list(&Query { namespace: Some(namespace.clone()), ..Query::default() }).unwrap();
     assert!(all.len() >= 230 && all.iter().all(|found| found.id.namespace == namespace));
     assert!(all.iter().any(|found| found.id.kind == "ServiceAccount"), "all kinds are listed");

@@ -28,7 +28,7 @@ fn every_verb_works_on_config_maps() {
     let place = place.with("BOWLINE_DRIVER", "configmaps");
     place.run("install r app").ok();
     place.run("upgrade r app --set color=blue").ok();
-    place.run("upgrade r app --set pod=image,deadline=2 --wait --timeout 20s").exits(1);
+    place.run("upgrade r app --set pod=image,deadline=5 --wait --timeout 300s").exits(1);
     assert_eq!(place.states("r"), "1 superseded, 2 deployed, 3 failed");
     assert!(place.run("why r").ok().stdout.contains("ImagePullBackOff"));
     assert!(place.run("status r").ok().stdout.contains("STATUS: failed"));
@@ -105,7 +105,7 @@ fn records_in_memory_end_with_the_process() {
     // Its objects carry its name, so that it takes them over. A failure is undone within the process, too.
     place.run("upgrade --install r app --set color=blue").ok();
     assert_eq!(place.text("v1", "ConfigMap", "r-one", &["data", "color"]), "blue");
-    place.run("install r app --set pod=image --rollback-on-failure --timeout 2s").exits(1);
+    place.run("install r app --set pod=image,deadline=5 --rollback-on-failure --timeout 300s").exits(1);
     assert!(place.get("v1", "ConfigMap", "r-one").is_none(), "it is uninstalled");
 }
 

@@ -1,6 +1,7 @@
 //! The Kubernetes store against an API server that misbehaves: it refuses, resets, hangs, answers with nonsense, or cuts a
 //! watch. No real server is needed.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,7 +45,7 @@ struct Fake {
 }
 
 impl Fake {
-    /// `react` is given method and path with the number of the request, from 1.
+    /// `react` is given method and path (and `if-none-match: NAME` where that is asked) with the number of the request, from 1.
     fn start(react: impl Fn(&str, usize) -> Reaction + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -93,12 +94,15 @@ fn serve(
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
-        let mut length = 0;
+        let (mut length, mut known) = (0, String::new());
         loop {
             let mut header = String::new();
             reader.read_line(&mut header).ok()?;
             if let Some(value) = header.to_lowercase().strip_prefix("content-length:") {
                 length = value.trim().parse().ok()?;
+            }
+            if header.to_lowercase().starts_with("if-none-match:") {
+                known = format!(" {}", header.trim().to_lowercase());
             }
             if header.trim().is_empty() {
                 break;
@@ -106,14 +110,17 @@ fn serve(
         }
         let mut sent = vec![0; length];
         reader.read_exact(&mut sent).ok()?;
-        let asked = line.rsplit_once(' ')?.0.to_string();
+        let asked = format!("{}{known}", line.rsplit_once(' ')?.0);
         log.lock().unwrap().push(asked.clone());
         match react(&asked, number.fetch_add(1, Ordering::SeqCst) + 1) {
             Reaction::Answer(code, headers, body) => {
                 let length = body.len();
-                let head = format!(
-                    "HTTP/1.1 {code} X\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n"
-                );
+                let json = if headers.starts_with("content-type") {
+                    ""
+                } else {
+                    "content-type: application/json\r\n"
+                };
+                let head = format!("HTTP/1.1 {code} X\r\n{json}content-length: {length}\r\n");
                 stream.write_all(format!("{head}{headers}\r\n{body}").as_bytes()).ok()?;
             }
             Reaction::Reset => return None,
@@ -558,13 +565,25 @@ fn a_list_that_is_refused_or_too_long_is_none() {
     });
     assert_eq!(names(fake.kube().find_each(&sought(&FIVE)).unwrap()), FIVE);
     assert_eq!(fake.asked().len(), 6, "its next page is not asked for");
-    // Few objects, and those that share no label, are asked for by name.
+    // A single object is asked for by name, and some that share no label too.
     let fake = Fake::start(|asked, _| one_config(asked));
-    assert_eq!(names(fake.kube().find_each(&sought(&FIVE[..3])).unwrap()), FIVE[..3]);
-    let mut strangers = sought(&FIVE);
+    assert_eq!(names(fake.kube().find_each(&sought(&FIVE[..1])).unwrap()), FIVE[..1]);
+    let mut strangers = sought(&FIVE[..3]);
     strangers[2].labels.clear();
-    assert_eq!(names(fake.kube().find_each(&strangers).unwrap()), FIVE);
-    assert!(fake.asked().iter().all(|asked| !asked.contains("labelSelector")));
+    assert_eq!(names(fake.kube().find_each(&strangers).unwrap()), FIVE[..3]);
+    assert!(fake.asked().iter().all(|asked| !asked.contains('?')), "{:?}", fake.asked());
+    // Many of a namespace are in a list of all there are, which says what is not there unless it was cut off.
+    for (listed, cut) in [(vec!["a", "c", "x"], false), (vec!["x"; 26], true)] {
+        let fake = Fake::start(move |asked, _| match asked {
+            asked if asked.contains("configmaps?") => page(&listed, if cut { "more" } else { "" }),
+            asked => one_config(asked),
+        });
+        let mut strangers = sought(&FIVE);
+        strangers[2].labels.clear();
+        let found = names(fake.kube().find_each(&strangers).unwrap());
+        assert_eq!(found, if cut { FIVE.to_vec() } else { vec!["a", "c"] });
+        assert_eq!(fake.asked().len(), if cut { 6 } else { 1 }, "{:?}", fake.asked());
+    }
 }
 
 #[test]
@@ -627,8 +646,133 @@ fn objects_are_shown_as_the_server_shows_them() {
             r#"{"kind":"Table","columnDefinitions":[{"name":"Name","priority":0},{"name":"Data","priority":0},{"name":"X","priority":1}],"rows":[{"cells":["a","3","wide"]}]}"#,
         ),
     });
-    let shown = fake.kube().shown(&[config("a"), config("gone")]).unwrap();
+    let alone = |name| Sought { id: config(name), labels: BTreeMap::new() };
+    let shown = fake.kube().shown(&[alone("a"), alone("gone")]).unwrap();
     assert_eq!(shown[0].as_ref().unwrap().columns, ["Name", "Data"]);
     assert_eq!(shown[0].as_ref().unwrap().cells, ["a", "3"]);
     assert_eq!(shown[1], None);
+    // Those that share labels are shown in one table; what it lacks is asked for by name.
+    let fake = Fake::start(|asked, _| match asked {
+        asked if asked.contains("labelSelector=app%3Dweb") => ok(
+            r#"{"kind":"Table","columnDefinitions":[{"name":"Name"}],"rows":[{"cells":["a"],"object":{"metadata":{"name":"a"}}},{"cells":["x"],"object":{"metadata":{"name":"x"}}}]}"#,
+        ),
+        asked if asked.ends_with("/b") => {
+            ok(r#"{"kind":"Table","columnDefinitions":[{"name":"Name"}],"rows":[{"cells":["b"]}]}"#)
+        }
+        _ => refused(404, "NotFound", "no"),
+    });
+    let shown = fake.kube().shown(&sought(&["a", "b", "c"])).unwrap();
+    let cells: Vec<Option<&str>> =
+        shown.iter().map(|shown| shown.as_ref().map(|shown| shown.cells[0].as_str())).collect();
+    assert_eq!(cells, [Some("a"), Some("b"), None]);
+    assert_eq!(fake.asked().len(), 3, "{:?}", fake.asked());
+}
+
+#[test]
+fn a_survey_reads_bodies_along_when_most_of_the_first_objects_need_them() {
+    let query = Query {
+        group_kind: Some((String::new(), "ConfigMap".into())),
+        namespace: Some("n".into()),
+        ..Query::default()
+    };
+    for (needs, limit, with_body) in [(true, "limit=50", true), (false, "limit=1000", false)] {
+        let fake = Fake::start(|_, number| match number {
+            1 => page(&["a", "b"], "next"),
+            _ => page(&["a", "b", "c"], ""),
+        });
+        let mut found = Vec::new();
+        let mut on = |stored: bowline::cluster::Stored| {
+            found.push((stored.id.name, stored.body.is_some()));
+            Ok(())
+        };
+        fake.kube().survey(&query, &|_| needs, &mut on).unwrap();
+        assert_eq!(found, ["a", "b", "c"].map(|name| (name.to_string(), with_body)));
+        let asked = fake.asked();
+        assert!(asked.len() == 2 && asked[0].contains("limit=20") && asked[1].contains(limit), "{asked:?}");
+    }
+    // Few objects come with the first page, without bodies.
+    let fake = Fake::start(|_, _| page(&["a"], ""));
+    let mut found = 0;
+    let mut on = |stored: bowline::cluster::Stored| {
+        found += u32::from(stored.body.is_none());
+        Ok(())
+    };
+    fake.kube().survey(&query, &|_| true, &mut on).unwrap();
+    assert_eq!((found, fake.asked().len()), (1, 1));
+}
+
+/// What a server with aggregated discovery serves, under a name for the answer.
+fn kinds(name: &'static str, kinds: &[&str]) -> Reaction {
+    let resource = |kind: &&str| {
+        format!(
+            r#"{{"resource":"{}s","responseKind":{{"group":"x.io","version":"v1","kind":"{kind}"}},"scope":"Namespaced","verbs":["get","list"]}}"#,
+            kind.to_lowercase()
+        )
+    };
+    let resources: Vec<String> = kinds.iter().map(resource).collect();
+    Reaction::Answer(
+        200,
+        name,
+        format!(
+            r#"{{"kind":"APIGroupDiscoveryList","items":[{{"metadata":{{"name":"x.io"}},"versions":[{{"version":"v1","resources":[{}]}}]}}]}}"#,
+            resources.join(",")
+        ),
+    )
+}
+
+const ONE: &str =
+    "content-type: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList\r\netag: \"one\"\r\n";
+const TWO: &str =
+    "content-type: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList\r\netag: \"two\"\r\n";
+
+#[test]
+fn what_a_server_serves_is_kept_on_disk_until_it_serves_something_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let changed = Arc::new(AtomicUsize::new(0));
+    let phase = Arc::clone(&changed);
+    let fake = Fake::start(move |asked, _| {
+        let now = if phase.load(Ordering::SeqCst) == 0 { "\"one\"" } else { "\"two\"" };
+        match asked {
+            "GET /version" => ok(r#"{"gitVersion":"v1.35.0","major":"1","minor":"35"}"#),
+            _ if asked.contains("if-none-match") && asked.ends_with(now) => {
+                Reaction::Answer(304, "", String::new())
+            }
+            _ if asked.starts_with("GET /apis") && now == "\"one\"" => kinds(ONE, &["Thing"]),
+            _ if asked.starts_with("GET /apis") => kinds(TWO, &["Thing", "Other"]),
+            _ => kinds(if now == "\"one\"" { ONE } else { TWO }, &[]),
+        }
+    });
+    // Each is another process.
+    let kube = || {
+        let mut host = host();
+        host.dirs.cache = folder.path().join("cache");
+        let options = KubeOptions { server: Some(fake.address.clone()), ..KubeOptions::default() };
+        Kube::new(options, &host)
+    };
+    let served = |kube: &Kube| kube.kind("x.io", "v1", "Thing").unwrap().is_some();
+    let asked_since = |from: usize| fake.asked()[from..].to_vec();
+    let first = kube();
+    assert!(served(&first) && first.server().unwrap().api_versions.iter().any(|name| name == "x.io/v1"));
+    assert!(asked_since(0).iter().all(|asked| !asked.contains("if-none-match")), "{:?}", fake.asked());
+    let before = fake.asked().len();
+    assert!(served(&kube()));
+    let asked = asked_since(before);
+    assert!(asked.len() == 2 && asked.iter().all(|asked| asked.ends_with("\"one\"")), "{asked:?}");
+    // What it serves now counts, and is kept.
+    changed.store(1, Ordering::SeqCst);
+    for _ in 0..2 {
+        assert!(kube().kind("x.io", "v1", "Other").unwrap().is_some());
+    }
+    assert!(fake.asked().last().unwrap().ends_with("\"two\""), "{:?}", fake.asked());
+    let file = std::fs::read_dir(folder.path().join("cache/kube")).unwrap().next().unwrap().unwrap().path();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    // A file that is damaged was never there.
+    std::fs::write(&file, "{\"form\":1,").unwrap();
+    let before = fake.asked().len();
+    assert!(served(&kube()));
+    assert!(asked_since(before).iter().all(|asked| !asked.contains("if-none-match")), "{:?}", fake.asked());
 }

@@ -14,7 +14,7 @@ fn color(place: &Place) -> String {
 #[test]
 fn a_plan_goes_its_whole_way() {
     let Some(place) = with_app() else { return };
-    let planned = place.run("plan r app --install --out one.plan --wait --timeout 60s").exits(2).stdout;
+    let planned = place.run("plan r app --install --out one.plan --wait --timeout 300s").exits(2).stdout;
     assert!(planned.contains("4 to create\n") && planned.contains("+kind: Deployment"), "{planned}");
     assert_eq!(place.states("r"), "");
     place.run("apply one.plan").ok();
@@ -236,7 +236,7 @@ spec:
     let planned = place.run("plan r app --install --out r.plan --timeout 1s").exits(2).stdout;
     assert!(planned.contains("hooks that would run:\n  pre-install Job/r-hook (weight 0)\n"), "{planned}");
     assert!(place.get("batch/v1", "Job", "r-hook").is_none());
-    place.run("apply r.plan --timeout 60s").ok();
+    place.run("apply r.plan --timeout 300s").ok();
     let ran = place.get("batch/v1", "Job", "r-hook").expect("it ran").uid;
     place.run("upgrade r app --if-changed").ok();
     assert_eq!(place.get("batch/v1", "Job", "r-hook").unwrap().uid, ran, "no hook runs");
@@ -257,7 +257,7 @@ spec:
 #[test]
 fn an_upgrade_that_changes_nothing_makes_no_revision() {
     let Some(place) = with_app() else { return };
-    place.run("upgrade r app --install --if-changed --wait --timeout 60s").ok();
+    place.run("upgrade r app --install --if-changed --wait --timeout 300s").ok();
     let same = place.run("upgrade r app --install --if-changed").ok();
     assert_eq!(same.stdout, "Release \"r\" is unchanged: revision 1 stays, and no hook was run.\n");
     let json = place.run("upgrade r app --if-changed -o json").ok().stdout;

@@ -8,22 +8,22 @@ use serde_json::Value as Json;
 use crate::kube_support::{Place, place, with_app};
 use crate::support::split;
 
-/// Runs a command with standard error (and output) on a terminal of 100 columns and 30 rows. `stop` is sent as Ctrl-C so
-/// many seconds after the start. Returns all that was written.
-fn on_a_terminal(place: &Place, line: &str, variables: &[(&str, &str)], stop: Option<u32>) -> String {
+/// Runs a command with standard error (and output) on a terminal of 100 columns and 30 rows. Ctrl-C is sent when
+/// `stop` was shown. Returns all that was written.
+fn on_a_terminal(place: &Place, line: &str, variables: &[(&str, &str)], stop: Option<&str>) -> String {
     const PTY: &str = r#"
 import fcntl, os, pty, select, struct, sys, termios, time
-stop = float(sys.argv[1])
+stop = sys.argv[1].encode()
 child, terminal = pty.fork()
 if child == 0:
     time.sleep(0.2)
     os.execv(sys.argv[2], sys.argv[2:])
 fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
-start, out = time.time(), b""
+out = b""
 while True:
-    if stop and time.time() - start > stop:
+    if stop and stop in out:
         os.write(terminal, b"\x03")
-        stop = 0
+        stop = b""
     if select.select([terminal], [], [], 0.1)[0]:
         try:
             read = os.read(terminal, 65536)
@@ -38,7 +38,7 @@ sys.stdout.buffer.write(out)
     let words = split(&format!("{line} -n {}", place.namespace));
     let program = place.env.command(words.iter().map(String::as_str));
     let mut python = std::process::Command::new("python3");
-    python.arg("-c").arg(PTY).arg(stop.unwrap_or(0).to_string());
+    python.arg("-c").arg(PTY).arg(stop.unwrap_or_default());
     python.arg(program.get_program()).args(program.get_args()).env_clear();
     for (key, value) in program.get_envs() {
         if let Some(value) = value {
@@ -103,7 +103,7 @@ const TERM: (&str, &str) = ("TERM", "xterm");
 #[test]
 fn a_terminal_shows_a_table_that_is_gone_in_the_end() {
     let Some(place) = with_app() else { return };
-    let line = "install r app --set pod=slow,replicas=2 --wait --timeout 30s";
+    let line = "install r app --set pod=slow,replicas=2 --wait --timeout 300s";
     let written = on_a_terminal(&place, line, &[TERM, ("NO_COLOR", "1")], None);
     let (screen, frames) = screens(&written);
     let colour = regex::Regex::new("\u{1b}\\[[0-9;]*m").expect("the pattern is valid");
@@ -115,7 +115,7 @@ fn a_terminal_shows_a_table_that_is_gone_in_the_end() {
     assert!(screen[0].starts_with("r: 4 created, 4 of 4 settled, "), "{screen:#?}");
     assert!(screen[1].starts_with("NAME: r"), "{screen:#?}");
     assert!(!screen.iter().any(|line| line.contains("waiting")), "{screen:#?}");
-    let line = "upgrade r app --set pod=image,deadline=3 --wait --timeout 30s";
+    let line = "upgrade r app --set pod=image,deadline=20 --wait --timeout 300s";
     let (screen, frames) = screens(&on_a_terminal(&place, line, &[TERM], None));
     assert!(
         frames.iter().any(|frame| frame.contains("ImagePullBackOff: Back-off pulling image")),
@@ -128,8 +128,8 @@ fn a_terminal_shows_a_table_that_is_gone_in_the_end() {
 #[test]
 fn ctrl_c_leaves_a_clean_terminal() {
     let Some(place) = with_app() else { return };
-    let line = "install r app --set pod=pending --wait --timeout 60s";
-    let (screen, frames) = screens(&on_a_terminal(&place, line, &[TERM], Some(4)));
+    let line = "install r app --set pod=pending --wait --timeout 600s";
+    let (screen, frames) = screens(&on_a_terminal(&place, line, &[TERM], Some("0/1")));
     assert!(frames.iter().any(|frame| frame.contains("Deployment/r  0/1    waiting")), "{frames:#?}");
     assert!(!screen.iter().any(|line| line.contains("waiting") || line.contains("OBJECT")), "{screen:#?}");
     assert!(
@@ -142,9 +142,9 @@ fn ctrl_c_leaves_a_clean_terminal() {
 #[test]
 fn a_dumb_terminal_and_no_terminal_get_lines() {
     let Some(place) = with_app() else { return };
-    let line = "install r app --set pod=image --wait --timeout 4s";
+    let line = "install r app --set pod=image,deadline=20 --wait --timeout 300s";
     let written = on_a_terminal(&place, line, &[("TERM", "dumb")], None);
-    let plain = place.run("install s app --set pod=image --wait --timeout 4s").exits(1).stderr;
+    let plain = place.run("install s app --set pod=image,deadline=20 --wait --timeout 300s").exits(1).stderr;
     for (told, name) in [(written, "r"), (plain, "s")] {
         assert!(!told.contains("\u{1b}[1A"), "{told}");
         let object = format!("Deployment/{}/{name}", place.namespace);
@@ -164,7 +164,7 @@ fn lines(stderr: &str) -> Vec<Json> {
 #[test]
 fn json_lines_tell_phases_reasons_and_the_end() {
     let Some(place) = with_app() else { return };
-    let ran = place.run("install r app --set replicas=2 --wait --timeout 30s --progress=json -o json").ok();
+    let ran = place.run("install r app --set replicas=2 --wait --timeout 300s --progress=json -o json").ok();
     let install = lines(&ran.stderr);
     assert_eq!(install.len(), ran.stderr.lines().count(), "nothing else: {}", ran.stderr);
     let is = |line: &Json, phase: &str, state: &str| line["phase"] == phase && line["state"] == state;
@@ -180,8 +180,10 @@ fn json_lines_tell_phases_reasons_and_the_end() {
     assert!(is(end, "end", "succeeded") && end["release"] == "r", "{end}");
     serde_json::from_str::<Json>(&ran.stdout).expect("standard output is the report");
 
-    let failed =
-        place.run("upgrade r app --set pod=crash --wait --timeout 4s --progress=json").exits(1).stderr;
+    let failed = place
+        .run("upgrade r app --set pod=crash,deadline=20 --wait --timeout 300s --progress=json")
+        .exits(1)
+        .stderr;
     let failed = lines(&failed);
     assert_eq!(
         failed.iter().filter(|line| line["phase"] == "end").count(),
@@ -207,7 +209,8 @@ fn a_pod_that_no_node_takes_is_told() {
         .replace("      containers:", "      nodeSelector: {disk: none}\n      containers:");
     assert_ne!(template, crate::kube_support::TEMPLATES);
     place.chart("app", crate::kube_support::VALUES, &template);
-    let told = place.run("install r app --wait --timeout 4s --progress=json").exits(1).stderr;
+    let told =
+        place.run("install r app --set deadline=20 --wait --timeout 300s --progress=json").exits(1).stderr;
     let told = lines(&told);
     let line = told.iter().find(|line| line["reason"] == "Unschedulable").expect("the reason is told");
     assert!(line["message"].as_str().unwrap().contains("node"), "{line}");
@@ -217,7 +220,7 @@ fn a_pod_that_no_node_takes_is_told() {
 #[test]
 fn none_is_silent() {
     let Some(place) = with_app() else { return };
-    let ran = place.run("install r app --set pod=slow --wait --timeout 30s --progress=none").ok();
+    let ran = place.run("install r app --set pod=slow --wait --timeout 300s --progress=none").ok();
     assert_eq!(ran.stderr, "");
     assert!(
         place
@@ -269,7 +272,7 @@ fn evidence_outlives_clean_up_and_rollback() {
     assert_ne!(second, template);
     let second = second.replace("app: {{ .Release.Name }}{{ with", "app: {{ .Release.Name }}-new{{ with");
     place.chart("app", crate::kube_support::VALUES, &second);
-    let line = "upgrade r app --set pod=image,deadline=3 --wait --timeout 20s --cleanup-on-fail --rollback-on-failure";
+    let line = "upgrade r app --set pod=image,deadline=20 --wait --timeout 300s --cleanup-on-fail --rollback-on-failure";
     place.run(line).exits(1);
     assert!(place.get("apps/v1", "Deployment", "r-new").is_none());
     assert_eq!(place.states("r"), "1 superseded, 2 failed, 3 deployed");

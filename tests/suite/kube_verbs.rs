@@ -94,8 +94,10 @@ fn waits_end_with_what_was_missing_and_why() {
 #[test]
 fn a_failed_change_is_undone_when_asked_for() {
     let Some(place) = with_app() else { return };
-    let failed =
-        place.run("install r app --set pod=image --rollback-on-failure --timeout 15s").exits(1).stderr;
+    let failed = place
+        .run("install r app --set pod=image,deadline=20 --rollback-on-failure --timeout 300s")
+        .exits(1)
+        .stderr;
     assert!(
         failed.contains("release r failed, and has been uninstalled due to rollback-on-failure being set"),
         "{failed}"
@@ -386,4 +388,63 @@ fn only_what_changed_is_sent() {
     assert_ne!(before[2], after[2]);
     assert_eq!(told, format!("ConfigMap/{}/r-one: configured\n", place.namespace));
     assert_eq!(place.run("upgrade r app --set color=blue").ok().stderr, "", "the same again");
+}
+
+/// What a server drops by its types or fills in: `false`, `0` and null, and what items of lists lack.
+const DROPPED: &str = r#"apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}-one}
+data: {color: {{ .Values.color | quote }}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: {{ .Release.Name }}, annotations: }
+spec: {publishNotReadyAddresses: false, ports: [{port: 80, targetPort: 80}], selector: {app: x}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: {{ .Release.Name }}}
+spec: {podSelector: {}, ingress: [{ports: [{port: 80}]}], policyTypes: [Ingress]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: {{ .Release.Name }}}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: x}}
+  template:
+    metadata: {labels: {app: x}}
+    spec:
+      hostNetwork: false
+      nodeSelector: {}
+      containers:
+      - name: web
+        image: nginx:1
+        env: []
+        readinessProbe: {initialDelaySeconds: 0, httpGet: {path: /, port: 80, httpHeaders: }}
+"#;
+
+#[test]
+fn an_upgrade_sends_what_changed_and_no_more() {
+    let Some(place) = place() else { return };
+    place.chart("app", "color: red\n", DROPPED);
+    place.run("install r app").ok();
+    let sent = |flags: &str| -> Vec<String> {
+        let told = place.run(&format!("upgrade r app --progress=json {flags}")).ok().stderr;
+        let lines = told.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let configured = lines.filter(|line| line["state"] == "configured");
+        configured.map(|line| line["object"]["kind"].as_str().expect("a kind").to_string()).collect()
+    };
+    assert_eq!(sent("--set color=blue"), ["ConfigMap"]);
+    assert!(sent("--set color=blue").is_empty());
+    // What somebody else took over is set back, though the manifest says what it said.
+    let patch = r#"{"spec":{"template":{"spec":{"hostNetwork":true}}}}"#;
+    place.patch_as("somebody", "apis/apps/v1", "deployments/r", patch);
+    assert_eq!(sent("--set color=blue --force-conflicts"), ["Deployment"]);
+    let path = ["spec", "template", "spec", "hostNetwork"];
+    assert_ne!(place.text("apps/v1", "Deployment", "r", &path), "true");
+    let patch = r#"{"spec":{"ingress":[{"ports":[{"port":81}]}]}}"#;
+    place.patch_as("somebody", "apis/networking.k8s.io/v1", "networkpolicies/r", patch);
+    assert_eq!(sent("--set color=blue --force-conflicts"), ["NetworkPolicy"]);
+    assert!(place.text("networking.k8s.io/v1", "NetworkPolicy", "r", &["spec", "ingress"]).contains(":80"));
 }

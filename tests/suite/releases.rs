@@ -221,6 +221,23 @@ fn a_record_is_helms_config_map_where_the_driver_says_so() {
 }
 
 #[test]
+fn the_large_piece_of_a_payload_is_used_again_while_it_stays() {
+    let mut release = release("r", 1, Status::PendingInstall);
+    let (text, middle) = codec::encode_with(&release, &codec::Middle::default()).unwrap();
+    let (read, of_text) = codec::decode_with(text.as_bytes()).unwrap();
+    assert_eq!((&read, &of_text), (&release, &middle), "reading finds the piece that writing made");
+    release.info.status = Status::Deployed;
+    release.version = 7;
+    let (second, again) = codec::encode_with(&release, &of_text).unwrap();
+    assert_eq!((codec::decode(second.as_bytes()).unwrap(), &again), (release.clone(), &middle));
+    assert_eq!(second, codec::encode(&release).unwrap(), "the same text as without an earlier one");
+    release.manifest.push_str("# more\n");
+    let (third, other) = codec::encode_with(&release, &again).unwrap();
+    assert_eq!(codec::decode(third.as_bytes()).unwrap(), release, "a piece that changed is not used again");
+    assert_ne!(other, middle);
+}
+
+#[test]
 fn reserved_labels_are_refused_in_helms_words() {
     let world = World::new();
     let mut release = release("r", 1, Status::PendingInstall);
@@ -249,14 +266,17 @@ fn revisions_are_found_sorted_by_number() {
     assert_eq!(numbers, (1..=11).collect::<Vec<_>>());
     assert_eq!(world.store.reads(), reads + 1, "one listing, no payload");
     assert_eq!(history.last("r").unwrap().unwrap().release.version, 11);
-    assert_eq!(history.deployed("r").unwrap().unwrap().release.version, 9);
-    assert!(history.last("none").unwrap().is_none() && history.deployed("none").unwrap().is_none());
+    assert_eq!(history.look("r").unwrap().deployed().unwrap().unwrap().release.version, 9);
+    let mut none = history.look("none").unwrap();
+    assert!(none.last().unwrap().is_none() && none.deployed().unwrap().is_none());
     assert_eq!(history.get("r", 12).unwrap_err().to_string(), "release: not found");
     let again = history.create(release("r", 11, Status::PendingUpgrade)).unwrap_err();
     assert_eq!(again.to_string(), "release: already exists");
     assert!(again.is_race());
-    history.delete("r", 11).unwrap();
-    assert!(matches!(history.delete("r", 11), Err(ReleaseError::NotFound { revision: Some(11), .. })));
+    let mut look = history.look("r").unwrap();
+    look.delete(11).unwrap();
+    assert!(matches!(look.delete(11), Err(ReleaseError::NotFound { revision: Some(11), .. })));
+    assert_eq!(look.last().unwrap().unwrap().release.version, 10, "it looks again for what went away");
     assert_eq!(history.last("r").unwrap().unwrap().release.version, 10);
 }
 
@@ -322,7 +342,7 @@ fn pruning_keeps_the_newest_deployed_revision() {
             };
             world.put("r", at as u64 + 1, status);
         }
-        assert_eq!(world.history().prune("r", max).unwrap(), want, "{statuses} {max}");
+        assert_eq!(world.history().look("r").unwrap().prune(max).unwrap(), want, "{statuses} {max}");
         assert_eq!(world.history().revisions("r").unwrap().len(), statuses.len() - want.len());
     }
     let world = World::new();
@@ -332,7 +352,7 @@ fn pruning_keeps_the_newest_deployed_revision() {
     let writes = world.store.writes();
     world.store.fail_writes(When::From(writes + 1), Failure::Full, false);
     assert_eq!(
-        world.history().prune("r", 1).unwrap_err().to_string(),
+        world.history().look("r").unwrap().prune(1).unwrap_err().to_string(),
         "encountered 3 deletion errors. First is: memory: no space left on the disk"
     );
 }
@@ -448,7 +468,7 @@ fn secrets_that_helm_wrote_are_a_history() {
     let found = history.revisions("r").unwrap();
     assert_eq!(rows(&found), ["default/r.1 superseded", "default/r.2 deployed"]);
     assert_eq!((&*found[1].chart_label(), &*found[1].description), ("mm-0.1.0", "Upgrade complete"));
-    let mut record = history.deployed("r").unwrap().unwrap();
+    let mut record = history.look("r").unwrap().deployed().unwrap().unwrap();
     assert_eq!(record.release.labels, BTreeMap::from([("team".to_string(), "a".to_string())]));
     assert_eq!(record.release.info.notes, "hello 5\n");
     record.release.info.status = Status::Superseded;
@@ -496,7 +516,7 @@ fn large_revisions_are_split_and_joined() {
         assert_eq!(history.get("big", 1).unwrap(), record);
         record.release.manifest = noise(30_000);
         history.update(&mut record).unwrap();
-        history.delete("big", 1).unwrap();
+        history.look("big").unwrap().delete(1).unwrap();
         assert_eq!(world.store.list(&Query::default()).unwrap().len(), 1);
         let world = World::of(driver, 500, atomic);
         let error = world.history().create(big).map(drop).unwrap_err().to_string();
@@ -831,7 +851,7 @@ fn life(history: &History<'_>, terms: &Terms<'_>) -> Result<(), ReleaseError> {
     let mut first = history.get("r", 1)?;
     first.release.info.status = Status::Superseded;
     history.save(&mut [&mut first, &mut second], Vec::new())?;
-    history.prune("r", 2)?;
+    history.look("r")?.prune(2)?;
     let mut last = history.get("r", 2)?;
     last.release.info.status = Status::Uninstalling;
     lock::acquire_existing(history, &mut last, terms)?;
@@ -883,7 +903,7 @@ fn a_kill_at_any_write_leaves_a_state_that_goes_on() {
                 record.release.info.status = Status::Deployed;
                 lock::release(&history, &mut record).unwrap();
                 for row in history.revisions("r").unwrap() {
-                    history.delete("r", row.revision).unwrap();
+                    history.look("r").unwrap().delete(row.revision).unwrap();
                 }
                 assert_eq!(
                     rows(&history.list(&Filter::default()).unwrap().rows),

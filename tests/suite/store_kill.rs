@@ -6,6 +6,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use bowline::cluster::{Query, Sqlite, Store, StoreOptions, Write};
@@ -22,6 +23,10 @@ const START: &str = "BOWLINE_TEST_KILL_START";
 const PARTS: u64 = 4;
 /// How often the writer is killed.
 const ROUNDS: u64 = 36;
+/// So many times it may be killed before it has written anything.
+const EARLY: u64 = 8;
+/// How long the first batch of a writer may take: machines are busy.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 fn open(path: &Path) -> Sqlite {
     Sqlite::new(path, &Host { random: Random::System, ..host() }, StoreOptions::default())
@@ -84,12 +89,18 @@ fn a_killed_writer_loses_nothing_and_leaves_nothing_half_done() {
             .spawn()
             .unwrap();
         let output = child.stdout.take().unwrap();
+        let (wrote, written_once) = channel();
         let reader = std::thread::spawn(move || {
             let done = BufReader::new(output).lines().map_while(Result::ok);
-            done.filter_map(|line| line.strip_prefix("done ")?.parse::<u64>().ok()).last()
+            let done = done.filter_map(|line| line.strip_prefix("done ")?.parse::<u64>().ok());
+            // Nobody listens any more when it is killed before.
+            done.inspect(|batch| wrote.send(*batch).unwrap_or_default()).last()
         });
-        // The first rounds hit the making of the file, the later ones the writing.
-        let most = if round < 8 { 20_000 } else { 120_000 };
+        // The first rounds hit the making of the file, the later ones the writing, once that has begun.
+        let most = if round < EARLY { 20_000 } else { 60_000 };
+        if round >= EARLY {
+            written_once.recv_timeout(PATIENCE).expect("the writer writes");
+        }
         std::thread::sleep(Duration::from_micros(next(&mut seed) % most));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -113,5 +124,5 @@ fn a_killed_writer_loses_nothing_and_leaves_nothing_half_done() {
         }
     }
     println!("{ROUNDS} kills, {written} batches");
-    assert!(written > ROUNDS, "the writer was killed before it wrote anything");
+    assert!(written >= ROUNDS - EARLY, "{written} batches of {ROUNDS} writers");
 }

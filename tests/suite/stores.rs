@@ -16,9 +16,9 @@ use proptest::prelude::*;
 
 use crate::support::skip::{server_is_missing, skipped};
 
-/// A host with nothing in its environment, a clock that ticks and reproducible randomness.
+/// A host with nothing in its environment and no folder to write to, a clock that ticks and reproducible randomness.
 pub(crate) fn host() -> Host {
-    let env = BTreeMap::from([("HOME".to_string(), "/nowhere".to_string())]);
+    let env = BTreeMap::from([("HOME".to_string(), "/dev/null/nowhere".to_string())]);
     Host {
         dirs: Dirs::from_env(&env),
         env: Arc::new(env),

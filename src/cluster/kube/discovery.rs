@@ -1,18 +1,23 @@
 //! What the server serves: kinds, their names in paths, and whether they live in namespaces.
 //!
 //! Asked for in two requests where the server has aggregated discovery (1.26 and later), else group by group. Kept in memory
-//! for the life of the process.
+//! for the life of the process, and aggregated answers on disk (`shelf`) until the server has others.
 //!
-//! Invariant: nothing is guessed. The few kinds that are known without asking ([`ALWAYS`]) are served by every API server
-//! there is.
+//! Invariant: nothing is guessed. What is kept counts only once the server said that it is still so, and the few kinds that are
+//! known without asking ([`ALWAYS`]) are served by every API server there is.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use http1::header::{HeaderValue, IF_NONE_MATCH};
+
+use super::catalog::{Catalog, Resource, Root, group_version};
 use super::link::{Ask, Link, Reply, Trouble};
 use super::parallel::parallel;
+use super::shelf::{Kept, Shelf};
 use crate::cluster::StoreError;
-use crate::cluster::live::Kind;
+use crate::cluster::live::{Kind, Server};
 use crate::data::Value;
 use crate::manifest::ObjectRef;
 use crate::sys::monotonic;
@@ -28,79 +33,47 @@ const FRESH: Duration = Duration::from_millis(300);
 const ALWAYS: [(&str, &str, bool); 3] =
     [("ConfigMap", "configmaps", true), ("Namespace", "namespaces", false), ("Secret", "secrets", true)];
 
-/// A kind in one version of its group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Resource {
-    pub(super) group: String,
-    pub(super) version: String,
-    pub(super) kind: String,
-    pub(super) plural: String,
-    pub(super) namespaced: bool,
-    pub(super) verbs: Vec<String>,
-}
-
-impl Resource {
-    /// Whether it can be asked for that.
-    pub(super) fn can(&self, verb: &str) -> bool {
-        self.verbs.iter().any(|known| known == verb)
-    }
-
-    /// `v1`, `apps/v1`.
-    pub(super) fn api_version(&self) -> String {
-        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
-    }
-
-    /// The path of its objects, in one namespace or in all.
-    pub(super) fn path(&self, namespace: &str) -> String {
-        let root = if self.group.is_empty() { "api" } else { "apis" };
-        let within = if self.namespaced && !namespace.is_empty() {
-            format!("/namespaces/{namespace}")
-        } else {
-            String::new()
-        };
-        format!("/{root}/{}{within}/{}", self.api_version(), self.plural)
-    }
-}
-
-/// All kinds, groups and versions in the server's order of preference.
-#[derive(Debug)]
-pub(super) struct Catalog {
-    pub(super) resources: Vec<Resource>,
-    /// `v1`, `apps/v1`, `apps/v1/Deployment`.
-    pub(super) api_versions: Vec<String>,
-    read: Instant,
-}
-
-impl Catalog {
-    fn find(&self, group: &str, version: &str, kind: &str) -> Option<&Resource> {
-        self.resources.iter().find(|resource| {
-            (resource.group.as_str(), resource.version.as_str(), resource.kind.as_str())
-                == (group, version, kind)
-        })
-    }
-
-    /// The version that the server likes best.
-    fn preferred(&self, group: &str, kind: &str) -> Option<&Resource> {
-        self.resources
-            .iter()
-            .find(|resource| (resource.group.as_str(), resource.kind.as_str()) == (group, kind))
-    }
-}
+/// The answers that tell everything.
+const ROOTS: [&str; 2] = ["/api", "/apis"];
 
 /// What is known so far.
 #[derive(Debug, Default)]
 pub(super) struct Discovery {
     known: Mutex<Option<Arc<Catalog>>>,
+    server: Mutex<Option<Server>>,
 }
 
 impl Discovery {
+    /// Version and kinds; asked for at the same time, once.
+    pub(super) fn server(&self, link: &Link) -> Result<Server, StoreError> {
+        let mut known = self.server.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(server) = &*known {
+            return Ok(server.clone());
+        }
+        let (version, catalog) = std::thread::scope(|scope| {
+            let version = scope.spawn(|| version(link));
+            let catalog = self.catalog(link);
+            (version.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), catalog)
+        });
+        let (version, catalog) = (version?, catalog?);
+        let text = |field: &str| version.get(field).and_then(Value::as_str).unwrap_or("").to_string();
+        let server = Server {
+            version: text("gitVersion"),
+            major: text("major"),
+            minor: text("minor"),
+            api_versions: catalog.api_versions.clone(),
+        };
+        *known = Some(server.clone());
+        Ok(server)
+    }
+
     /// All there is.
     pub(super) fn catalog(&self, link: &Link) -> Result<Arc<Catalog>, StoreError> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(catalog) = &*known {
             return Ok(Arc::clone(catalog));
         }
-        let catalog = Arc::new(read(link)?);
+        let catalog = Arc::new(read(link, link.shelf())?);
         *known = Some(Arc::clone(&catalog));
         Ok(catalog)
     }
@@ -201,125 +174,86 @@ pub(super) fn general(link: &Link, trouble: Trouble) -> StoreError {
     }
 }
 
-fn read(link: &Link) -> Result<Catalog, StoreError> {
-    let roots = parallel(&["/api", "/apis"], |path| {
-        link.call(&ask(path, ACCEPT)?).map_err(|trouble| general(link, trouble))
-    });
-    let mut found = Found::default();
-    for root in roots {
-        let root = root?;
-        if root.content_type.contains("APIGroupDiscoveryList") {
-            found.add_aggregated(&root.value()?);
-        } else {
-            found.add_each(link, &root)?;
-        }
-    }
-    found.api_versions.sort();
-    found.api_versions.dedup();
-    Ok(Catalog { resources: found.resources, api_versions: found.api_versions, read: monotonic() })
+fn version(link: &Link) -> Result<Value, StoreError> {
+    let answer = link.call(&ask("/version", "application/json")?);
+    answer.map_err(|trouble| general(link, trouble))?.value()
 }
 
-#[derive(Default)]
-struct Found {
-    resources: Vec<Resource>,
-    api_versions: Vec<String>,
+/// An answer to one of [`ROOTS`].
+enum Told {
+    /// What is kept is still so.
+    Same,
+    /// This, under that name where it is all of it.
+    Root(Root, Option<String>),
 }
 
-fn text<'a>(value: &'a Value, path: &[&'a str]) -> &'a str {
-    value.path(path.iter().copied()).and_then(Value::as_str).unwrap_or("")
-}
-
-fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
-    value.get(field).and_then(Value::as_list).unwrap_or_default()
-}
-
-fn texts(value: &Value, field: &str) -> Vec<String> {
-    list(value, field).iter().filter_map(Value::as_str).map(str::to_string).collect()
-}
-
-fn group_version(group: &str, version: &str) -> String {
-    if group.is_empty() { version.to_string() } else { format!("{group}/{version}") }
-}
-
-impl Found {
-    fn add_aggregated(&mut self, answer: &Value) {
-        for item in list(answer, "items") {
-            let group = text(item, &["metadata", "name"]);
-            for served in list(item, "versions") {
-                let version = text(served, &["version"]);
-                let api_version = group_version(group, version);
-                for resource in list(served, "resources") {
-                    let kind = text(resource, &["responseKind", "kind"]);
-                    for part in list(resource, "subresources") {
-                        let kind = text(part, &["responseKind", "kind"]);
-                        self.api_versions.extend((!kind.is_empty()).then(|| format!("{api_version}/{kind}")));
-                    }
-                    if kind.is_empty() {
-                        continue;
-                    }
-                    self.api_versions.push(format!("{api_version}/{kind}"));
-                    self.resources.push(Resource {
-                        group: group.to_string(),
-                        version: version.to_string(),
-                        kind: kind.to_string(),
-                        plural: text(resource, &["resource"]).to_string(),
-                        namespaced: text(resource, &["scope"]) == "Namespaced",
-                        verbs: texts(resource, "verbs"),
-                    });
+fn read(link: &Link, shelf: &Shelf) -> Result<Catalog, StoreError> {
+    let kept = shelf.read();
+    let told = parallel(&ROOTS, |path| tell(link, path, kept.get(*path)));
+    let (mut roots, mut keep) = (Vec::with_capacity(ROOTS.len()), BTreeMap::new());
+    let mut changed = false;
+    for (path, told) in ROOTS.iter().zip(told) {
+        let root = match (told?, kept.get(*path)) {
+            (Told::Root(root, etag), _) => {
+                changed = true;
+                if let Some(etag) = etag {
+                    keep.insert((*path).to_string(), Kept { etag, root: root.clone() });
                 }
-                self.api_versions.push(api_version);
+                root
             }
-        }
+            (Told::Same, Some(found)) => {
+                keep.insert((*path).to_string(), found.clone());
+                found.root.clone()
+            }
+            (Told::Same, None) => Root::default(),
+        };
+        roots.push(root);
     }
+    if changed && keep.len() == ROOTS.len() {
+        shelf.write(keep);
+    }
+    Ok(Catalog::of(roots, monotonic()))
+}
 
-    /// The old way: one request for each group and version.
-    fn add_each(&mut self, link: &Link, root: &Reply) -> Result<(), StoreError> {
-        let root = root.value()?;
-        let mut served: Vec<(String, String)> =
-            texts(&root, "versions").into_iter().map(|version| (String::new(), version)).collect();
-        for group in list(&root, "groups") {
-            let name = text(group, &["name"]);
-            let best = text(group, &["preferredVersion", "version"]);
-            let mut versions: Vec<&str> =
-                list(group, "versions").iter().map(|version| text(version, &["version"])).collect();
-            versions.sort_by_key(|version| *version != best);
-            served.extend(versions.into_iter().map(|version| (name.to_string(), version.to_string())));
-        }
-        let answers = parallel(&served, |(group, version)| {
-            let prefix = if group.is_empty() { "/api/" } else { "/apis/" };
-            let path = format!("{prefix}{}", group_version(group, version));
-            let asked = link.call(&ask(&path, "application/json")?);
-            match asked {
-                Ok(reply) => reply.value().map(Some),
-                // A group behind a server that is down hides its kinds, not those of the others.
-                Err(Trouble::Refused(refusal)) if refusal.status.code >= 404 => Ok(None),
-                Err(trouble) => Err(general(link, trouble)),
-            }
-        });
-        for ((group, version), answer) in served.iter().zip(answers) {
-            let Some(answer) = answer? else { continue };
-            self.add_listed(group, version, &answer);
-        }
-        Ok(())
+/// Asks for one of [`ROOTS`], or whether it is still the one that is kept.
+fn tell(link: &Link, path: &str, kept: Option<&Kept>) -> Result<Told, StoreError> {
+    let mut ask = ask(path, ACCEPT)?;
+    let etag = kept.and_then(|kept| HeaderValue::from_str(&kept.etag).ok());
+    let is_kept = etag.is_some();
+    if let Some(etag) = etag {
+        ask.headers_mut().insert(IF_NONE_MATCH, etag);
     }
+    let reply = match link.call(&ask) {
+        Ok(reply) => reply,
+        Err(Trouble::Refused(refusal)) if refusal.status.code == 304 && is_kept => return Ok(Told::Same),
+        Err(trouble) => return Err(general(link, trouble)),
+    };
+    let mut root = Root::default();
+    if reply.content_type.contains("APIGroupDiscoveryList") {
+        root.add_aggregated(&reply.value()?);
+        return Ok(Told::Root(root, Some(reply.etag).filter(|etag| !etag.is_empty())));
+    }
+    add_each(&mut root, link, &reply)?;
+    Ok(Told::Root(root, None))
+}
 
-    fn add_listed(&mut self, group: &str, version: &str, answer: &Value) {
-        let api_version = group_version(group, version);
-        for resource in list(answer, "resources") {
-            let (name, kind) = (text(resource, &["name"]), text(resource, &["kind"]));
-            self.api_versions.push(format!("{api_version}/{kind}"));
-            if name.contains('/') {
-                continue;
-            }
-            self.resources.push(Resource {
-                group: group.to_string(),
-                version: version.to_string(),
-                kind: kind.to_string(),
-                plural: name.to_string(),
-                namespaced: resource.get("namespaced").and_then(Value::as_bool).unwrap_or(false),
-                verbs: texts(resource, "verbs"),
-            });
+/// The old way: one request for each group and version.
+fn add_each(root: &mut Root, link: &Link, reply: &Reply) -> Result<(), StoreError> {
+    let served = Root::served(&reply.value()?);
+    let answers = parallel(&served, |(group, version)| {
+        let prefix = if group.is_empty() { "/api/" } else { "/apis/" };
+        let path = format!("{prefix}{}", group_version(group, version));
+        let asked = link.call(&ask(&path, "application/json")?);
+        match asked {
+            Ok(reply) => reply.value().map(Some),
+            // A group behind a server that is down hides its kinds, not those of the others.
+            Err(Trouble::Refused(refusal)) if refusal.status.code >= 404 => Ok(None),
+            Err(trouble) => Err(general(link, trouble)),
         }
-        self.api_versions.push(api_version);
+    });
+    for ((group, version), answer) in served.iter().zip(answers) {
+        let Some(answer) = answer? else { continue };
+        root.add_listed(group, version, &answer);
     }
+    Ok(())
 }

@@ -18,7 +18,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http_body_util::BodyExt;
-use http1::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WARNING};
+use http1::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, RETRY_AFTER, WARNING,
+};
 use http1::{Method, Request, Response};
 use kube::client::Body;
 use kube::core::Status;
@@ -30,9 +32,11 @@ use super::KubeOptions;
 use super::access::Access;
 use super::credentials::Credentials;
 use super::options::DEFAULT_QPS;
+use super::shelf::Shelf;
 use super::transport::{Transport, innermost};
 use crate::cluster::StoreError;
 use crate::data::Value;
+use crate::data::digest::sha256_hex;
 use crate::sys::{Host, monotonic};
 
 /// No answer is larger.
@@ -80,6 +84,8 @@ pub(super) struct Refusal {
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) content_type: String,
+    /// The name that the server gave to the answer; empty when it gave none.
+    pub(super) etag: String,
     pub(super) body: Vec<u8>,
 }
 
@@ -103,8 +109,10 @@ pub(super) struct Link {
     throttle: Throttle,
     credentials: Credentials,
     limit: Duration,
+    shelf: Shelf,
     /// Whether the server ever answered.
     heard: AtomicBool,
+    first: First,
     warnings: Mutex<Vec<String>>,
 }
 
@@ -148,6 +156,8 @@ impl Link {
             let transport = Transport::new(&access, host, options.connect_timeout).map_err(unusable)?;
             kube::Client::new(transport, "default")
         };
+        let known_by = [access.server.as_bytes(), access.authorities.as_deref().unwrap_or_default()];
+        let shelf = Shelf::new(host, &sha256_hex(known_by.join(&0)));
         let (stop, stopped) = oneshot::channel::<()>();
         let run = move || {
             runtime.block_on(async {
@@ -164,7 +174,9 @@ impl Link {
             throttle: Throttle::new(options),
             credentials: access.credentials,
             limit: options.request_timeout,
+            shelf,
             heard: AtomicBool::new(false),
+            first: First::default(),
             warnings: Mutex::default(),
         })
     }
@@ -202,8 +214,9 @@ impl Link {
     async fn attempt(&self, ask: &Ask) -> Result<Reply, Trouble> {
         let response = self.in_time(ask, self.open(ask)).await??;
         let content_type = header(response.headers(), CONTENT_TYPE.as_str());
+        let etag = header(response.headers(), ETAG.as_str());
         let body = self.read(response.into_body(), MOST_BYTES, ask).await?;
-        Ok(Reply { content_type, body })
+        Ok(Reply { content_type, etag, body })
     }
 
     /// Sends a request once and gives the answer's beginning; its body is still to come.
@@ -223,7 +236,9 @@ impl Link {
             value.set_sensitive(true);
             parts.headers.insert(AUTHORIZATION, value);
         }
+        let turn = self.first.turn().await;
         let sent = self.client.0.send(Request::from_parts(parts, Body::from(body))).await;
+        drop(turn);
         let response = sent.map_err(|error| self.not_sent(ask, &error))?;
         self.heard.store(true, Ordering::Relaxed);
         // Whoever lists all kinds need not be told which of them are old.
@@ -296,9 +311,45 @@ impl Link {
         &self.server
     }
 
+    /// Where is kept what this server serves.
+    pub(super) fn shelf(&self) -> &Shelf {
+        &self.shelf
+    }
+
     /// What the server warned of since the last call of this.
     pub(super) fn warnings(&self) -> Vec<String> {
         std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Lets the first request go alone: those that begin meanwhile find its connection, and make none of their own. However it ends,
+/// nobody waits after it.
+#[derive(Debug, Default)]
+struct First {
+    is_over: AtomicBool,
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// The turn of the first request; over when it is dropped.
+struct Turn<'f> {
+    first: &'f First,
+    _held: tokio::sync::MutexGuard<'f, ()>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.first.is_over.store(true, Ordering::Release);
+    }
+}
+
+impl First {
+    /// Waits while the first request is under way; the turn of that itself.
+    async fn turn(&self) -> Option<Turn<'_>> {
+        if self.is_over.load(Ordering::Acquire) {
+            return None;
+        }
+        let held = self.turn.lock().await;
+        (!self.is_over.load(Ordering::Acquire)).then_some(Turn { first: self, _held: held })
     }
 }
 

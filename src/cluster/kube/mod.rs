@@ -4,7 +4,7 @@
 //! KubeOptions ─► access (kubeconfig, flags) ─► link (runtime, rate, credentials, tries) ─► kube-rs ─► transport ─► server
 //!                                                 ▲
 //!      objects (get, list) · sought (many by name) · tables (as people see them) · requests (changes) · watch ·
-//!      discovery (kinds) · refusals (what an error answer means)
+//!      discovery (kinds: catalog, shelf) · refusals (what an error answer means)
 //! ```
 //!
 //! Async stops here: callers block, and the runtime lives on one thread, started with the first request. Objects stay
@@ -13,6 +13,7 @@
 //! Invariant: nothing is read and nobody is asked before the first call that needs it.
 
 mod access;
+mod catalog;
 mod credentials;
 mod discovery;
 mod fields;
@@ -20,8 +21,10 @@ mod link;
 mod objects;
 mod options;
 mod parallel;
+mod protobuf;
 mod refusals;
 mod requests;
+mod shelf;
 mod sought;
 mod tables;
 mod transport;
@@ -34,12 +37,12 @@ use kube::core::subresource::LogParams;
 
 use super::live::{Cluster, Kind, LogOptions, Request, Seen, Server, Shown};
 use super::{Capabilities, Query, Sought, Store, StoreError, Stored, Write};
-use crate::data::Value;
 use crate::manifest::ObjectRef;
 use crate::sys::Host;
 use discovery::Discovery;
 use link::Link;
 use parallel::parallel;
+use requests::How;
 
 pub use options::{DEFAULT_BURST, DEFAULT_QPS, KubeOptions};
 
@@ -52,20 +55,13 @@ pub struct Kube {
     options: KubeOptions,
     host: Host,
     link: Mutex<Option<Arc<Link>>>,
-    discovery: Discovery,
-    server: Mutex<Option<Server>>,
+    discovery: Arc<Discovery>,
 }
 
 impl Kube {
     /// A store that talks to the server which the options name. Nothing is read yet.
     pub fn new(options: KubeOptions, host: &Host) -> Self {
-        Kube {
-            options,
-            host: host.clone(),
-            link: Mutex::default(),
-            discovery: Discovery::default(),
-            server: Mutex::default(),
-        }
+        Kube { options, host: host.clone(), link: Mutex::default(), discovery: Arc::default() }
     }
 
     /// The connection, made at the first call.
@@ -113,6 +109,14 @@ impl Store for Kube {
         Some(self)
     }
 
+    fn prepare(&self) {
+        // Whoever needs what cannot be had is told why.
+        let Ok(link) = self.link() else { return };
+        let discovery = Arc::clone(&self.discovery);
+        let begun = std::thread::Builder::new().name("discovery".into());
+        let _ = begun.spawn(move || discovery.server(&link));
+    }
+
     fn get(&self, id: &ObjectRef) -> Result<Option<Stored>, StoreError> {
         self.read(id)
     }
@@ -136,14 +140,37 @@ impl Store for Kube {
         }
     }
 
+    fn survey(
+        &self,
+        query: &Query,
+        needs_body: &dyn Fn(&Stored) -> bool,
+        on: &mut dyn FnMut(Stored) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        match &query.group_kind {
+            Some((group, kind)) => self.look_over(query, (group, kind), needs_body, on),
+            None => self.query(query)?.into_iter().try_for_each(on),
+        }
+    }
+
     fn list(&self, query: &Query) -> Result<Vec<Stored>, StoreError> {
         self.query(query)
     }
 
     fn batch(&self, writes: &[Write]) -> Result<Vec<Option<Stored>>, StoreError> {
+        self.write_each(writes, How::written(false))
+    }
+
+    fn batch_brief(&self, writes: &[Write]) -> Result<Vec<Option<Stored>>, StoreError> {
+        self.write_each(writes, How::written(true))
+    }
+}
+
+impl Kube {
+    /// Writes in order, until one fails.
+    fn write_each(&self, writes: &[Write], how: How) -> Result<Vec<Option<Stored>>, StoreError> {
         let mut results = Vec::with_capacity(writes.len());
         for write in writes {
-            match self.write(write) {
+            match self.write(write, how) {
                 Ok(result) => results.push(result),
                 Err(source) if results.is_empty() => return Err(source),
                 Err(source) => {
@@ -165,8 +192,8 @@ impl Cluster for Kube {
         parallel(requests, |request| self.carry_out(request, dry_run))
     }
 
-    fn shown(&self, ids: &[ObjectRef]) -> Result<Vec<Option<Shown>>, StoreError> {
-        self.rows(ids)
+    fn shown(&self, sought: &[Sought]) -> Result<Vec<Option<Shown>>, StoreError> {
+        self.rows(sought)
     }
 
     fn shown_list(&self, query: &Query) -> Result<Vec<Shown>, StoreError> {
@@ -178,22 +205,8 @@ impl Cluster for Kube {
     }
 
     fn server(&self) -> Result<Server, StoreError> {
-        let mut known = self.server.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(server) = &*known {
-            return Ok(server.clone());
-        }
         let link = self.link()?;
-        let answer = link.call(&discovery::ask("/version", "application/json")?);
-        let answer = answer.map_err(|trouble| discovery::general(&link, trouble))?.value()?;
-        let text = |field: &str| answer.get(field).and_then(Value::as_str).unwrap_or("").to_string();
-        let server = Server {
-            version: text("gitVersion"),
-            major: text("major"),
-            minor: text("minor"),
-            api_versions: self.discovery.catalog(&link)?.api_versions.clone(),
-        };
-        *known = Some(server.clone());
-        Ok(server)
+        self.discovery.server(&link)
     }
 
     fn kind(&self, group: &str, version: &str, kind: &str) -> Result<Option<Kind>, StoreError> {

@@ -12,9 +12,10 @@ use kube::core::params::ListParams;
 use tokio::sync::mpsc::channel;
 
 use super::Kube;
-use super::discovery::Resource;
-use super::link::{Link, Trouble};
+use super::catalog::Resource;
+use super::link::{Link, Reply, Trouble};
 use super::parallel::parallel;
+use super::protobuf::{self, Page};
 use super::refusals::Asked;
 use crate::cluster::{Query, StoreError, Stored};
 use crate::data::time::{RFC3339, Time, Zone};
@@ -24,14 +25,21 @@ use crate::manifest::ObjectRef;
 /// Objects of the first page: whole ones, ones of which only the metadata is asked for, and whole ones that may be large.
 const FIRST_PAGE: (usize, usize, usize) = (200, 1_000, 50);
 
+/// Objects that are looked at to find out how the others are best asked for.
+const PROBE: usize = 20;
+
 /// Fewest and most whole objects of the pages after the first, and about how many bytes one of them is to have.
 const PAGE: (usize, usize, usize) = (10, 500, 8 * 1024 * 1024);
 
 /// How often a list is begun again because the server forgot the version that it was read at.
 const MOST_RESTARTS: u32 = 3;
 
-/// Asks for metadata only.
-const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+/// Asks for metadata only, in the form that costs the server least. One that knows it not answers in JSON.
+const METADATA: &str = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,\
+                        application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+
+/// Asks for what can be read of Secrets and ConfigMaps.
+const CONTENT: &str = "application/vnd.kubernetes.protobuf,application/json";
 
 /// Kinds that show objects of other kinds again.
 const MIRRORS: &[(&str, &str)] =
@@ -109,13 +117,25 @@ pub(super) struct Listed {
     pub(super) version: String,
 }
 
+/// How much of the objects a list asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Shape {
+    /// All.
+    #[default]
+    Whole,
+    /// Metadata, and the rest as it can be read of Secrets and ConfigMaps; see [`protobuf::page`].
+    Content,
+    /// Metadata only.
+    Metadata,
+}
+
 /// What one list asks for.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Selection {
     pub(super) namespace: String,
     pub(super) labels: Option<String>,
     pub(super) fields: Option<String>,
-    pub(super) metadata_only: bool,
+    pub(super) shape: Shape,
     /// 0 for all.
     pub(super) limit: usize,
 }
@@ -134,7 +154,8 @@ pub(super) async fn list(link: &Link, resource: &Resource, selection: &Selection
 }
 
 async fn pages(link: &Link, resource: &Resource, selection: &Selection) -> Result<Listed, Trouble> {
-    let mut pages = Pages::new(selection, if selection.metadata_only { FIRST_PAGE.1 } else { FIRST_PAGE.0 });
+    let first = if selection.shape == Shape::Metadata { FIRST_PAGE.1 } else { FIRST_PAGE.0 };
+    let mut pages = Pages::new(selection, first);
     let mut objects = Vec::new();
     while let Some(page) = pages.next(link, resource).await? {
         objects.extend(page);
@@ -167,26 +188,20 @@ impl<'s> Pages<'s> {
             return Ok(None);
         }
         let reply = link.exchange(&self.ask(resource)?).await?;
-        let mut answer = reply.value().map_err(Trouble::Failed)?;
-        let items = match answer.as_map_mut().and_then(|map| map.get_mut("items")) {
-            Some(Value::List(items)) => std::mem::take(items),
-            _ => Vec::new(),
-        };
+        let size = reply.body.len();
+        let page = read(reply, resource, self.selection.shape).map_err(Trouble::Failed)?;
         let (fewest, most, bytes) = PAGE;
-        if !self.selection.metadata_only && !items.is_empty() {
-            self.size = (bytes / (reply.body.len() / items.len()).max(1)).clamp(fewest, most);
+        if self.selection.shape != Shape::Metadata && !page.items.is_empty() {
+            self.size = (bytes / (size / page.items.len()).max(1)).clamp(fewest, most);
         }
-        self.taken += items.len();
-        let object = |item| stored(item, resource, !self.selection.metadata_only);
-        let page: Result<Vec<Stored>, StoreError> = items.into_iter().map(object).collect();
-        let metadata = |field: &str| answer.path(["metadata", field]).and_then(Value::as_str).unwrap_or("");
+        self.taken += page.items.len();
         if self.version.is_empty() {
-            self.version = metadata("resourceVersion").to_string();
+            self.version = page.version;
         }
         let full = self.selection.limit > 0 && self.taken >= self.selection.limit;
-        self.token = Some(metadata("continue").to_string()).filter(|token| !token.is_empty() && !full);
+        self.token = Some(page.token).filter(|token| !token.is_empty() && !full);
         self.ended = self.token.is_none();
-        page.map(Some).map_err(Trouble::Failed)
+        Ok(Some(page.items))
     }
 
     fn ask(&mut self, resource: &Resource) -> Result<Request<Vec<u8>>, Trouble> {
@@ -196,11 +211,33 @@ impl<'s> Pages<'s> {
         };
         let request = ask_for(resource, self.selection, size, self.token.take());
         let mut request = request.map_err(Trouble::Failed)?;
-        if self.selection.metadata_only {
-            request.headers_mut().insert(ACCEPT, http1::HeaderValue::from_static(METADATA));
-        }
+        let accept = match self.selection.shape {
+            Shape::Whole => return Ok(request),
+            Shape::Content => CONTENT,
+            Shape::Metadata => METADATA,
+        };
+        request.headers_mut().insert(ACCEPT, http1::HeaderValue::from_static(accept));
         Ok(request)
     }
+}
+
+/// Reads a page in the form that it came in.
+fn read(reply: Reply, resource: &Resource, shape: Shape) -> Result<Page, StoreError> {
+    if reply.content_type.starts_with(protobuf::CONTENT) {
+        return protobuf::page(&reply.body, resource);
+    }
+    let mut answer = reply.value()?;
+    let items = match answer.as_map_mut().and_then(|map| map.get_mut("items")) {
+        Some(Value::List(items)) => std::mem::take(items),
+        _ => Vec::new(),
+    };
+    let object = |item| stored(item, resource, shape != Shape::Metadata);
+    let metadata = |field: &str| answer.path(["metadata", field]).and_then(Value::as_str).unwrap_or("");
+    Ok(Page {
+        version: metadata("resourceVersion").to_string(),
+        token: metadata("continue").to_string(),
+        items: items.into_iter().map(object).collect::<Result<_, _>>()?,
+    })
 }
 
 /// A request for one page of a list.
@@ -228,7 +265,7 @@ impl Selection {
             namespace: query.namespace.clone().unwrap_or_default(),
             labels: selector(&query.labels),
             fields: None,
-            metadata_only: query.metadata_only,
+            shape: if query.metadata_only { Shape::Metadata } else { Shape::Whole },
             limit: query.limit,
         }
     }
@@ -271,38 +308,36 @@ impl Kube {
     ) -> Result<(), StoreError> {
         let link = self.link()?;
         let Some(resource) = self.discovery.preferred(&link, kind.0, kind.1)? else { return Ok(()) };
-        let (to, mut from) = channel(1);
-        let id = kind_as_id(&resource, query.namespace.as_deref().unwrap_or_default());
-        let (reader, selection) = (Arc::clone(&link), Selection::of(query));
-        let _reading = link.start(async move {
-            let mut restarts = 0;
-            let mut pages = Pages::new(&selection, FIRST_PAGE.2);
-            loop {
-                let page = match pages.next(&reader, &resource).await {
-                    Ok(None) => return,
-                    Err(Trouble::Refused(refusal))
-                        if refusal.status.code == 410 && restarts < MOST_RESTARTS =>
-                    {
-                        restarts += 1;
-                        pages = Pages::new(&selection, FIRST_PAGE.2);
-                        continue;
-                    }
-                    Ok(Some(page)) => Ok(page),
-                    Err(trouble) => Err(trouble),
-                };
-                let failed = page.is_err();
-                if to.send(page).await.is_err() || failed {
-                    return;
-                }
-            }
-        });
-        while let Some(page) = link.wait(from.recv()) {
+        hand_on(&link, resource, Selection::of(query), on)
+    }
+
+    /// See [`crate::cluster::Store::survey`]: with their content when most of the first ones need it, else by their metadata.
+    pub(super) fn look_over(
+        &self,
+        query: &Query,
+        kind: (&str, &str),
+        needs_body: &dyn Fn(&Stored) -> bool,
+        on: &mut dyn FnMut(Stored) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let link = self.link()?;
+        let Some(resource) = self.discovery.preferred(&link, kind.0, kind.1)? else { return Ok(()) };
+        let mut selection = Selection { shape: Shape::Metadata, ..Selection::of(query) };
+        let first = {
+            let mut pages = Pages::new(&selection, PROBE);
+            let first = link.wait(pages.next(&link, &resource));
+            let id = kind_as_id(&resource, &selection.namespace);
             let asked = Asked { store: &link.store, id: &id, verb: "list", size: 0 };
-            for stored in page.map_err(|trouble| asked.error(trouble))? {
-                on(stored)?;
+            let first = first.map_err(|trouble| asked.error(trouble))?.unwrap_or_default();
+            if pages.ended {
+                return first.into_iter().try_for_each(on);
             }
+            first
+        };
+        let needing = first.iter().filter(|object| needs_body(object)).count();
+        if needing * 2 >= first.len() {
+            selection.shape = Shape::Content;
         }
-        Ok(())
+        hand_on(&link, resource, selection, on)
     }
 
     /// Every kind that the server lists, in the version that it likes best, several at once. Kinds that the caller may not
@@ -342,6 +377,46 @@ impl Kube {
         }
         Ok(found)
     }
+}
+
+/// Hands objects on while the next page is on its way; the first page is small where an object may be large.
+fn hand_on(
+    link: &Arc<Link>,
+    resource: Resource,
+    selection: Selection,
+    on: &mut dyn FnMut(Stored) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let (to, mut from) = channel(1);
+    let id = kind_as_id(&resource, &selection.namespace);
+    let reader = Arc::clone(link);
+    let first = if selection.shape == Shape::Metadata { FIRST_PAGE.1 } else { FIRST_PAGE.2 };
+    let _reading = link.start(async move {
+        let mut restarts = 0;
+        let mut pages = Pages::new(&selection, first);
+        loop {
+            let page = match pages.next(&reader, &resource).await {
+                Ok(None) => return,
+                Err(Trouble::Refused(refusal)) if refusal.status.code == 410 && restarts < MOST_RESTARTS => {
+                    restarts += 1;
+                    pages = Pages::new(&selection, first);
+                    continue;
+                }
+                Ok(Some(page)) => Ok(page),
+                Err(trouble) => Err(trouble),
+            };
+            let failed = page.is_err();
+            if to.send(page).await.is_err() || failed {
+                return;
+            }
+        }
+    });
+    while let Some(page) = link.wait(from.recv()) {
+        let asked = Asked { store: &link.store, id: &id, verb: "list", size: 0 };
+        for stored in page.map_err(|trouble| asked.error(trouble))? {
+            on(stored)?;
+        }
+    }
+    Ok(())
 }
 
 /// The objects of one kind.

@@ -6,11 +6,11 @@
 //! put in.
 
 use http1::Method;
-use http1::header::{CONTENT_TYPE, HeaderValue};
+use http1::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, ValidationDirective};
 
 use super::Kube;
-use super::discovery::Resource;
+use super::catalog::Resource;
 use super::fields;
 use super::link::{APPLY, Ask, Link, Trouble};
 use super::objects::{get, stored};
@@ -32,6 +32,29 @@ enum Validation {
     /// The server refuses.
     Strict,
 }
+
+/// How an object is written.
+#[derive(Clone, Copy)]
+pub(super) struct How {
+    validation: Validation,
+    dry_run: bool,
+    /// The answer need not have the object's body: the caller wrote it.
+    brief: bool,
+}
+
+impl How {
+    /// A write of a batch.
+    pub(super) fn written(brief: bool) -> Self {
+        How { validation: Validation::Lenient, dry_run: false, brief }
+    }
+
+    fn requested(validation: Validation, dry_run: bool) -> Self {
+        How { validation, dry_run, brief: false }
+    }
+}
+
+/// Asks for nothing of the written object but its metadata. One that knows it not answers with all.
+const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
 
 fn built(request: Result<Ask, kube::core::request::Error>, id: &ObjectRef) -> Result<Ask, StoreError> {
     request.map_err(|error| StoreError::Invalid { what: id.to_string(), reason: error.to_string() })
@@ -113,12 +136,10 @@ impl Kube {
     }
 
     /// One write of a batch.
-    pub(super) fn write(&self, write: &Write) -> Result<Option<Stored>, StoreError> {
+    pub(super) fn write(&self, write: &Write, how: How) -> Result<Option<Stored>, StoreError> {
         match write {
-            Write::Create { body } => self.create_object(body, Validation::Lenient, false).map(Some),
-            Write::Replace { body, expected } => {
-                self.replace_object(body, *expected, Validation::Lenient, false).map(Some)
-            }
+            Write::Create { body } => self.create_object(body, how).map(Some),
+            Write::Replace { body, expected } => self.replace_object(body, *expected, how).map(Some),
             Write::Delete { id, expected } => {
                 self.delete_object(id, *expected, Propagation::Background, false).map(|_| None)
             }
@@ -128,38 +149,34 @@ impl Kube {
     /// One request to a cluster.
     pub(super) fn carry_out(&self, request: &Request, dry_run: bool) -> Result<Option<Stored>, StoreError> {
         match request {
-            Request::Create { body } => self.create_object(body, Validation::Lenient, dry_run).map(Some),
+            Request::Create { body } => {
+                self.create_object(body, How::requested(Validation::Lenient, dry_run)).map(Some)
+            }
             Request::Apply { body, force } => self.apply(body, *force, dry_run).map(Some),
             Request::Patch { id, patch, expected } => self.patch(id, patch, *expected, dry_run).map(Some),
             Request::Replace { body, expected } => {
-                self.replace_object(body, *expected, Validation::Strict, dry_run).map(Some)
+                self.replace_object(body, *expected, How::requested(Validation::Strict, dry_run)).map(Some)
             }
             Request::Delete { id, propagation } => self.delete_object(id, None, *propagation, dry_run),
         }
     }
 
-    fn create_object(&self, body: &Value, how: Validation, dry_run: bool) -> Result<Stored, StoreError> {
+    fn create_object(&self, body: &Value, how: How) -> Result<Stored, StoreError> {
         let link = self.link()?;
         let id = identity_to_create(body)?;
         check_texts(body, &id)?;
         let place = self.place(&link, id)?;
-        let params = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.into()) };
+        let params = PostParams { dry_run: how.dry_run, field_manager: Some(FIELD_MANAGER.into()) };
         let ask = built(place.request().create(&params, bytes(body, &place.id, None)?), &place.id)?;
         self.change(&link, &place, "create", with(ask, how)?)
     }
 
-    fn replace_object(
-        &self,
-        body: &Value,
-        expected: Option<u64>,
-        how: Validation,
-        dry_run: bool,
-    ) -> Result<Stored, StoreError> {
+    fn replace_object(&self, body: &Value, expected: Option<u64>, how: How) -> Result<Stored, StoreError> {
         let link = self.link()?;
         let id = identity(body)?;
         check_texts(body, &id)?;
         let place = self.place(&link, id)?;
-        let params = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.into()) };
+        let params = PostParams { dry_run: how.dry_run, field_manager: Some(FIELD_MANAGER.into()) };
         let send = |version: u64| {
             let body = bytes(body, &place.id, Some(version))?;
             let ask = built(place.request().replace(&place.id.name, &params, body), &place.id)?;
@@ -367,8 +384,11 @@ fn json_patch(place: &Place, patch: &[Value]) -> Result<Ask, StoreError> {
 }
 
 /// The request with what kube-rs has no parameter for.
-fn with(mut ask: Ask, how: Validation) -> Result<Ask, StoreError> {
-    if how == Validation::Strict {
+fn with(mut ask: Ask, how: How) -> Result<Ask, StoreError> {
+    if how.brief {
+        ask.headers_mut().insert(ACCEPT, HeaderValue::from_static(METADATA));
+    }
+    if how.validation == Validation::Strict {
         let strict = format!("{}&fieldValidation=Strict", ask.uri());
         *ask.uri_mut() =
             strict.parse().map_err(|error| StoreError::Internal(format!("{}: {error}", ask.uri())))?;

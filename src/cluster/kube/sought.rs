@@ -1,23 +1,26 @@
 //! Many objects by their names, in few requests.
 //!
-//! Objects of one kind and namespace that share labels are read in one list with these labels as its selector; all others, and
-//! those that the list does not hold, are asked for one by one.
+//! Objects of one kind and namespace that share labels are read in one list with these labels as its selector; many of a
+//! namespace that share none, in a list of all there are. All others, and those that a list does not hold, are asked for one by
+//! one.
 //!
 //! Invariant: the labels decide nothing but how it is asked. A list is cut off where it would become much longer than what is
-//! looked for, and one that the server refuses is none: reading one object may be allowed where listing is not.
+//! looked for, and one that the server refuses is none: reading one object may be allowed where listing is not. Only a list of
+//! all that was not cut off says that there is no such object.
 
 use std::collections::BTreeMap;
 
 use super::Kube;
-use super::discovery::Resource;
+use super::catalog::Resource;
 use super::link::{Link, Trouble};
 use super::objects::{Selection, kind_as_id, list, selector};
 use super::parallel::parallel;
 use super::refusals::Asked;
 use crate::cluster::{Sought, StoreError, Stored};
+use crate::manifest::ObjectRef;
 
-/// From so many objects on they are read in one list.
-const MANY: usize = 4;
+/// From so many objects on they are read in one list: those that share labels, and others.
+const MANY: (usize, usize) = (2, 4);
 
 /// Most labels of a selector.
 const MOST_LABELS: usize = 8;
@@ -33,36 +36,65 @@ enum Question {
     Group(Group),
 }
 
-struct Group {
-    resource: Resource,
+/// Objects of one kind and namespace that share labels.
+pub(super) struct Group {
+    pub(super) resource: Resource,
     namespace: String,
-    selector: String,
+    /// The labels that they share; `None` for a list of all there are.
+    selector: Option<String>,
     /// Their places, by name.
     places: BTreeMap<String, usize>,
+}
+
+/// What one list holds.
+pub(super) struct Answer<T> {
+    /// With the names of the objects.
+    pub(super) named: Vec<(String, T)>,
+    /// Whether it was not cut off.
+    pub(super) is_all: bool,
 }
 
 impl Kube {
     /// See [`crate::cluster::Store::find_each`].
     pub(super) fn find(&self, sought: &[Sought]) -> Result<Vec<Option<Stored>>, StoreError> {
+        let named = |object: Stored| (object.id.name.clone(), object);
+        self.seek(
+            sought,
+            |_, id| self.read(id),
+            |link, group| {
+                let selection = group.selection();
+                let objects = link.wait(list(link, &group.resource, &selection))?.objects;
+                let is_all = objects.len() < selection.limit;
+                Ok(Answer { named: objects.into_iter().map(named).collect(), is_all })
+            },
+        )
+    }
+
+    /// Asks for objects one by one with `one`, and with `many` for those of a group, which come with their names.
+    pub(super) fn seek<T: Send>(
+        &self,
+        sought: &[Sought],
+        one: impl Fn(&Link, &ObjectRef) -> Result<Option<T>, StoreError> + Sync,
+        many: impl Fn(&Link, &Group) -> Result<Answer<T>, Trouble> + Sync,
+    ) -> Result<Vec<Option<T>>, StoreError> {
         let link = self.link()?;
         let questions = self.questions(&link, sought)?;
-        let mut found: Vec<Option<Stored>> = sought.iter().map(|_| None).collect();
-        let mut left = Vec::new();
+        let mut found: Vec<Option<T>> = sought.iter().map(|_| None).collect();
         let ask = |question: &Question| match question {
-            Question::One(at) => Ok(vec![(*at, self.read(&sought[*at].id)?)]),
-            Question::Group(group) => group.ask(&link),
+            Question::One(at) => Ok((vec![(*at, one(&link, &sought[*at].id)?)], true)),
+            Question::Group(group) => group.ask(&link, &many),
         };
-        for answer in parallel(&questions, ask) {
-            for (at, object) in answer? {
+        let mut left = Vec::new();
+        for (question, answer) in questions.iter().zip(parallel(&questions, ask)) {
+            let (objects, is_all) = answer?;
+            for (at, object) in objects {
                 found[at] = object;
             }
-        }
-        for question in &questions {
-            if let Question::Group(group) = question {
+            if let (Question::Group(group), false) = (question, is_all) {
                 left.extend(group.places.values().copied().filter(|at| found[*at].is_none()));
             }
         }
-        let answers = parallel(&left, |at| self.read(&sought[*at].id));
+        let answers = parallel(&left, |at| one(&link, &sought[*at].id));
         for (at, object) in left.iter().zip(answers) {
             found[*at] = object?;
         }
@@ -77,13 +109,15 @@ impl Kube {
         let mut questions = Vec::new();
         for ((group, version, kind, namespace), places) in together {
             let labels = common_labels(places.iter().map(|at| &sought[*at].labels));
-            let selector = selector(&labels).filter(|_| places.len() >= MANY);
-            let resource = match &selector {
-                Some(_) => self.discovery.find(link, group, version, kind)?,
-                None => None,
+            let selector = selector(&labels);
+            // What a whole cluster has of a kind may be much.
+            let is_many = match selector {
+                Some(_) => places.len() >= MANY.0,
+                None => places.len() >= MANY.1 && !namespace.is_empty(),
             };
-            match (selector, resource.filter(|resource| resource.can("list"))) {
-                (Some(selector), Some(resource)) if resource.namespaced != namespace.is_empty() => {
+            let resource = if is_many { self.discovery.find(link, group, version, kind)? } else { None };
+            match resource.filter(|resource| resource.can("list")) {
+                Some(resource) if resource.namespaced != namespace.is_empty() => {
                     let places = places.into_iter().map(|at| (sought[at].id.name.clone(), at)).collect();
                     let namespace = namespace.to_string();
                     questions.push(Question::Group(Group { resource, namespace, selector, places }));
@@ -96,24 +130,33 @@ impl Kube {
 }
 
 impl Group {
-    /// The objects that one list finds.
-    fn ask(&self, link: &Link) -> Result<Vec<(usize, Option<Stored>)>, StoreError> {
-        let selection = Selection {
+    /// What to ask for: these objects, and not many more.
+    pub(super) fn selection(&self) -> Selection {
+        Selection {
             namespace: self.namespace.clone(),
-            labels: Some(self.selector.clone()),
+            labels: self.selector.clone(),
             limit: self.places.len() * 2 + 16,
             ..Selection::default()
-        };
-        let listed = match link.wait(list(link, &self.resource, &selection)) {
+        }
+    }
+
+    /// The objects that one list finds, and whether there are no others.
+    fn ask<T>(
+        &self,
+        link: &Link,
+        many: impl Fn(&Link, &Group) -> Result<Answer<T>, Trouble>,
+    ) -> Result<(Vec<(usize, Option<T>)>, bool), StoreError> {
+        let listed = match many(link, self) {
             Ok(listed) => listed,
-            Err(Trouble::Refused(_)) => return Ok(Vec::new()),
+            Err(Trouble::Refused(_)) => return Ok((Vec::new(), false)),
             Err(trouble) => {
                 let id = kind_as_id(&self.resource, &self.namespace);
                 return Err(Asked { store: &link.store, id: &id, verb: "list", size: 0 }.error(trouble));
             }
         };
-        let place = |object: Stored| Some((*self.places.get(&object.id.name)?, Some(object)));
-        Ok(listed.objects.into_iter().filter_map(place).collect())
+        let is_all = self.selector.is_none() && listed.is_all;
+        let place = |(name, object): (String, T)| Some((*self.places.get(&name)?, Some(object)));
+        Ok((listed.named.into_iter().filter_map(place).collect(), is_all))
     }
 }
 

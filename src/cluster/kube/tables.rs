@@ -8,12 +8,12 @@ use http1::HeaderValue;
 use http1::header::ACCEPT;
 
 use super::Kube;
-use super::link::Link;
+use super::link::{Link, Trouble};
 use super::objects::{Selection, ask_for, get, kind_as_id};
-use super::parallel::parallel;
 use super::requests::error_of;
+use super::sought::Answer;
 use crate::cluster::live::Shown;
-use crate::cluster::{Query, StoreError};
+use crate::cluster::{Query, Sought, StoreError};
 use crate::data::Value;
 use crate::manifest::ObjectRef;
 
@@ -24,9 +24,22 @@ const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/js
 
 impl Kube {
     /// See [`crate::cluster::Cluster::shown`].
-    pub(super) fn rows(&self, ids: &[ObjectRef]) -> Result<Vec<Option<Shown>>, StoreError> {
-        let link = self.link()?;
-        parallel(ids, |id| self.row(&link, id)).into_iter().collect()
+    pub(super) fn rows(&self, sought: &[Sought]) -> Result<Vec<Option<Shown>>, StoreError> {
+        self.seek(
+            sought,
+            |link, id| self.row(link, id),
+            |link, group| {
+                let selection = group.selection();
+                let ask = ask_for(&group.resource, &selection, selection.limit, None);
+                let mut ask = ask.map_err(Trouble::Failed)?;
+                ask.headers_mut().insert(ACCEPT, HeaderValue::from_static(TABLE));
+                let answer = link.call(&ask)?.value().map_err(Trouble::Failed)?;
+                let more = answer.path(["metadata", "continue"]).and_then(Value::as_str).unwrap_or("");
+                // A server that knows no table for the kind tells no names.
+                let is_all = more.is_empty() && answer.get("kind").and_then(Value::as_str) == Some("Table");
+                Ok(Answer { named: named(&answer), is_all })
+            },
+        )
     }
 
     fn row(&self, link: &Link, id: &ObjectRef) -> Result<Option<Shown>, StoreError> {
@@ -57,20 +70,29 @@ impl Kube {
     }
 }
 
+fn items<'a>(value: &'a Value, field: &str) -> &'a [Value] {
+    value.get(field).and_then(Value::as_list).unwrap_or_default()
+}
+
+/// The rows of a table with the names of their objects, as far as they are told.
+fn named(answer: &Value) -> Vec<(String, Shown)> {
+    let name =
+        |row: &Value| row.path(["object", "metadata", "name"]).and_then(Value::as_str).map(str::to_string);
+    let rows = items(answer, "rows").iter().zip(shown(answer));
+    rows.filter_map(|(row, shown)| Some((name(row)?, shown))).collect()
+}
+
 /// The rows of a table; an object that is none has its name.
 fn shown(answer: &Value) -> Vec<Shown> {
-    let list = |value: &Value, field: &str| -> Vec<Value> {
-        value.get(field).and_then(Value::as_list).map(<[Value]>::to_vec).unwrap_or_default()
-    };
     if answer.get("kind").and_then(Value::as_str) != Some("Table") {
         let name = answer.path(["metadata", "name"]).and_then(Value::as_str);
         let named = |name: &str| Shown { columns: vec!["Name".to_string()], cells: vec![name.to_string()] };
         return name.map(named).into_iter().collect();
     }
-    let columns = list(answer, "columnDefinitions");
+    let columns = items(answer, "columnDefinitions");
     let row = |row: &Value| {
         let mut found = Shown::default();
-        for (column, cell) in columns.iter().zip(&list(row, "cells")) {
+        for (column, cell) in columns.iter().zip(items(row, "cells")) {
             if matches!(column.get("priority"), None | Some(Value::Int(0))) {
                 found.columns.push(column.get("name").and_then(Value::as_str).unwrap_or("").to_string());
                 found.cells.push(text(cell));
@@ -78,7 +100,7 @@ fn shown(answer: &Value) -> Vec<Shown> {
         }
         found
     };
-    list(answer, "rows").iter().map(row).collect()
+    items(answer, "rows").iter().map(row).collect()
 }
 
 fn text(cell: &Value) -> String {
@@ -102,6 +124,10 @@ mod tests {
             cells: ["a", "2", "<none>"].map(String::from).to_vec(),
         };
         assert_eq!(shown(&serde_json::from_str(table).unwrap()), [want]);
+        let rows = r#"{"kind":"Table","columnDefinitions":[{"name":"Name"}],"rows":[{"cells":["a"],
+            "object":{"metadata":{"name":"a"}}},{"cells":["b"]}]}"#;
+        let found = named(&serde_json::from_str(rows).unwrap());
+        assert_eq!((found.len(), found[0].0.as_str(), found[0].1.cells[0].as_str()), (1, "a", "a"));
         let object = r#"{"kind":"Thing","metadata":{"name":"x"}}"#;
         assert_eq!(shown(&serde_json::from_str(object).unwrap())[0].cells, ["x"]);
         assert_eq!(shown(&serde_json::from_str(r#"{"kind":"ThingList","items":[]}"#).unwrap()), []);

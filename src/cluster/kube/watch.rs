@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 use kube::core::params::WatchParams;
 
 use super::Kube;
-use super::discovery::Resource;
+use super::catalog::Resource;
 use super::link::{Link, Task, Trouble};
 use super::objects::{Selection, kind_as_id, list, stored};
 use super::requests::error_of;

@@ -44,14 +44,14 @@ pub fn apply(
     change::in_turn(context, options.wait_lock, |wait_lock| {
         let name = &saved.operation.release.name;
         let history = target.history(context);
-        change::clear_the_way(context, &history, name, wait_lock)?;
-        let last = history.last(name)?;
+        let mut look = change::clear_the_way(context, &history, name, wait_lock)?;
+        let last = look.last()?;
         check_newest(saved, last.as_ref())?;
         let mut operation = saved.operation.clone();
         renew_objects(target, &mut operation)?;
         operation.superseded = match (operation.kind, last) {
-            (Kind::Upgrade, Some(last)) => upgrade::giving_way(&history, last)?,
-            (Kind::Rollback, Some(_)) => history.all_deployed(name, None)?,
+            (Kind::Upgrade, Some(last)) => upgrade::giving_way(&mut look, last)?,
+            (Kind::Rollback, Some(_)) => look.all_deployed(None)?,
             (Kind::Uninstall, last) => last.into_iter().collect(),
             (_, last) => install::giving_way(last),
         };
@@ -67,7 +67,7 @@ pub fn apply(
         if let Some(timeout) = options.timeout {
             operation.execution.wait.timeout = timeout;
         }
-        operation.carry_out(context, target)
+        operation.carry_out(context, target, &look)
     })
 }
 

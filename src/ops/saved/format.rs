@@ -18,7 +18,8 @@ use crate::ops::operation::{Execution, Kind, Newest, Operation, Removal};
 use crate::ops::options::{Wait, WaitStrategy};
 use crate::ops::{OpsError, record};
 use crate::plan::{Action, KeepReason, Method, Plan, Step};
-use crate::release::{Release, Status, codec};
+use crate::release::codec::{self, Middle};
+use crate::release::{Release, Status};
 use crate::sys::Host;
 
 /// How the file begins.
@@ -228,6 +229,7 @@ pub(super) fn decode(bytes: &[u8], path: &str) -> Result<SavedPlan, SavedPlanErr
         kind: document.operation,
         newest,
         release,
+        middle: Middle::default(),
         plan: Plan {
             steps: document.steps.into_iter().map(StepDoc::into_step).collect(),
             warnings: Vec::new(),

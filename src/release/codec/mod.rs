@@ -9,18 +9,23 @@
 //! Source: the payload of Helm 4.3.1 (seen in `install --dry-run=client -o json`, which prints the same object) and of
 //! Helm 3, whose records lack the times of files and write times that are not set as `""`.
 //!
+//! The JSON is deflated in three pieces: what comes before `chart`, from there to `manifest`, and the rest. The middle one is
+//! nearly all of it, and stays the same while a revision goes from one state to the next: it is deflated once ([`Middle`]).
+//!
 //! Invariant: [`encode`] writes what Go's `encoding/json` writes for the same release, and [`decode`] reads it back equal.
 //! Deviation: whole numbers of values keep all their digits, where Helm writes those above 2^53 as rounded floats.
 
 use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{RecordedFile, Release};
+use super::{RecordedChart, RecordedFile, Release};
+use crate::data::gzip_pieces::{self, Piece};
 use crate::data::time::{RFC3339_NANO, Time, Zone};
-use crate::data::{Value, from_value, gzip, json, to_value};
+use crate::data::{Map, Value, from_value, gzip, json, to_value};
 
 /// Most bytes that a payload may unpack to.
 pub const MOST_BYTES: u64 = 256 << 20;
@@ -28,12 +33,105 @@ pub const MOST_BYTES: u64 = 256 << 20;
 /// Why a payload cannot be read or written, in a phrase.
 pub type Reason = String;
 
+/// The fields before the middle piece, and in it.
+const PIECES: [&[&str]; 2] = [&["name", "info"], &["chart", "config", "manifest"]];
+
+/// The large piece of a payload, kept from one writing of a record to the next.
+///
+/// It may be made on another thread while its text is not needed yet ([`Middle::ahead`]).
+#[derive(Debug, Clone, Default)]
+pub struct Middle(Option<Arc<OnceLock<Result<Kept, Reason>>>>);
+
+/// A piece, and what it was made of.
+#[derive(Debug)]
+struct Kept {
+    chart: RecordedChart,
+    config: Value,
+    manifest: String,
+    piece: Piece,
+}
+
+impl Kept {
+    fn new(release: &Release, piece: Piece) -> Self {
+        let Release { chart, config, manifest, .. } = release.clone();
+        Kept { chart, config, manifest, piece }
+    }
+
+    fn make(release: &Release) -> Result<Self, Reason> {
+        let [_, middle, _] = json_pieces(release)?;
+        Ok(Kept::new(release, Piece::new(middle.into_bytes())))
+    }
+
+    fn is_of(&self, release: &Release) -> bool {
+        (&self.manifest, &self.config, &self.chart) == (&release.manifest, &release.config, &release.chart)
+    }
+}
+
+impl Middle {
+    /// Begins to make the piece of a release that is going to be written.
+    pub fn ahead(release: &Release) -> Self {
+        let place = Arc::new(OnceLock::new());
+        let (filled, release) = (Arc::clone(&place), release.clone());
+        let begun = std::thread::Builder::new().name("deflate".into());
+        // Without a thread it is made when it is needed.
+        let _ = begun.spawn(move || filled.get_or_init(|| Kept::make(&release)).is_ok());
+        Middle(Some(place))
+    }
+
+    fn of(kept: Kept) -> Self {
+        Middle(Some(Arc::new(OnceLock::from(Ok(kept)))))
+    }
+
+    /// The piece of a release: this one, if it is of the same, else a new one.
+    fn of_release(&self, release: &Release) -> Result<Self, Reason> {
+        let made = self.0.as_ref().map(|place| place.get_or_init(|| Kept::make(release)));
+        match made {
+            Some(Ok(kept)) if kept.is_of(release) => Ok(self.clone()),
+            _ => Kept::make(release).map(Middle::of),
+        }
+    }
+
+    fn piece(&self) -> Option<&Piece> {
+        self.0.as_ref()?.get()?.as_ref().ok().map(|kept| &kept.piece)
+    }
+}
+
+impl PartialEq for Middle {
+    /// Whether both are of the same text.
+    fn eq(&self, other: &Self) -> bool {
+        self.piece() == other.piece()
+    }
+}
+
 /// The text of a release.
 ///
 /// # Errors
 /// A value is no JSON (a number that is not finite).
 pub fn encode(release: &Release) -> Result<String, Reason> {
-    Ok(STANDARD.encode(gzip::deflate_release(to_json(release)?.as_bytes())))
+    encode_with(release, &Middle::default()).map(|(text, _)| text)
+}
+
+/// The same with the middle piece of an earlier text, which is used again where nothing of it changed. Returns the one that
+/// the text has now.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_with(release: &Release, kept: &Middle) -> Result<(String, Middle), Reason> {
+    check_sayable(release)?;
+    let middle = kept.of_release(release)?;
+    let around = Release {
+        name: release.name.clone(),
+        info: release.info.clone(),
+        hooks: release.hooks.clone(),
+        version: release.version,
+        namespace: release.namespace.clone(),
+        apply_method: release.apply_method,
+        ..Release::default()
+    };
+    let [head, _, tail] = json_pieces(&around)?;
+    let [head, tail] = [head, tail].map(|text| Piece::new(text.into_bytes()));
+    let pieces: Vec<&Piece> = std::iter::once(&head).chain(middle.piece()).chain([&tail]).collect();
+    Ok((STANDARD.encode(gzip_pieces::join(&pieces)), middle))
 }
 
 /// The JSON of a release, as Helm writes it.
@@ -41,11 +139,21 @@ pub fn encode(release: &Release) -> Result<String, Reason> {
 /// # Errors
 /// A value is no JSON (a number that is not finite).
 pub fn to_json(release: &Release) -> Result<String, Reason> {
+    json_pieces(release).map(|pieces| pieces.concat())
+}
+
+fn check_sayable(release: &Release) -> Result<(), Reason> {
     for (values, what) in [(&release.config, "config"), (&release.chart.values, "chart.values")] {
         if let Some(number) = first_unsayable(values) {
             return Err(format!("{what}: {number} is no JSON number"));
         }
     }
+    Ok(())
+}
+
+/// The JSON of a release: what is before the middle, the middle, what is behind it.
+fn json_pieces(release: &Release) -> Result<[String; 3], Reason> {
+    check_sayable(release)?;
     let mut value = to_value(release).map_err(|error| error.to_string())?;
     // What is a map in Go is written with sorted keys; the fields of structures stay in their order.
     for path in [&["config"][..], &["chart", "values"], &["chart", "metadata", "annotations"]] {
@@ -59,8 +167,25 @@ pub fn to_json(release: &Release) -> Result<String, Reason> {
             .filter_map(|dependency| at_mut(dependency, &["import-values"]))
             .for_each(sort);
     }
+    let mut pieces = [Map::new(), Map::new(), Map::new()];
+    let Value::Map(fields) = value else { return Err("a release is no map".into()) };
+    for (key, value) in fields {
+        let at = PIECES.iter().position(|fields| fields.contains(&&*key)).unwrap_or(PIECES.len());
+        pieces[at].insert(key, value);
+    }
+    let [head, middle, tail] = pieces.map(inside);
+    let [head, middle, tail] = [head?, middle?, tail?];
+    // `info` and `chart` are always there.
+    let tail = if tail.is_empty() { tail } else { format!(",{tail}") };
+    Ok([format!("{{{head}"), format!(",{middle}"), format!("{tail}}}")])
+}
+
+/// The fields of a map as JSON, without the braces.
+fn inside(map: Map) -> Result<String, Reason> {
     let style = json::Style { sort_keys: false, ..json::Style::default() };
-    json::to_string_with(&value, style).map_err(|error| error.to_string())
+    let text = json::to_string_with(&Value::Map(map), style).map_err(|error| error.to_string())?;
+    let fields = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+    Ok(fields.unwrap_or_default().to_string())
 }
 
 /// Reads a text that [`encode`], Helm 3 or Helm 4 wrote. Plain JSON, with or without base64, is read as well.
@@ -68,15 +193,39 @@ pub fn to_json(release: &Release) -> Result<String, Reason> {
 /// # Errors
 /// It is no base64, no gzip, no JSON, larger than [`MOST_BYTES`], or a field has another type.
 pub fn decode(text: &[u8]) -> Result<Release, Reason> {
-    from_json(&json_of(text)?)
+    decode_with(text).map(|(release, _)| release)
+}
+
+/// The same, and the middle piece for the next [`encode_with`].
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_with(text: &[u8]) -> Result<(Release, Middle), Reason> {
+    if let Some(bytes) = bytes_of(text)?
+        && let Some(pieces) = gzip_pieces::split(&bytes, MOST_BYTES)
+    {
+        let json = pieces.iter().map(Piece::text).collect::<Vec<_>>().concat();
+        let release = from_json(&json)?;
+        let middle = match <[Piece; 3]>::try_from(pieces) {
+            Ok([_, middle, _]) => Middle::of(Kept::new(&release, middle)),
+            Err(_) => Middle::default(),
+        };
+        return Ok((release, middle));
+    }
+    Ok((from_json(&json_of(text)?)?, Middle::default()))
+}
+
+/// What base64 there is in a text; `None` for plain JSON.
+fn bytes_of(text: &[u8]) -> Result<Option<Vec<u8>>, Reason> {
+    if text.trim_ascii_start().starts_with(b"{") {
+        return Ok(None);
+    }
+    STANDARD.decode(text.trim_ascii()).map(Some).map_err(|error| format!("no base64: {error}"))
 }
 
 /// The JSON in a text.
 fn json_of(text: &[u8]) -> Result<Cow<'_, [u8]>, Reason> {
-    if text.trim_ascii_start().starts_with(b"{") {
-        return Ok(Cow::Borrowed(text));
-    }
-    let bytes = STANDARD.decode(text.trim_ascii()).map_err(|error| format!("no base64: {error}"))?;
+    let Some(bytes) = bytes_of(text)? else { return Ok(Cow::Borrowed(text)) };
     if bytes.starts_with(&[0x1f, 0x8b, 0x08]) {
         let json = gzip::inflate(&bytes, MOST_BYTES);
         return json.map(Cow::Owned).map_err(|error| format!("damaged gzip data: {error}"));

@@ -1,0 +1,167 @@
+//! All revisions of a release as one list found them: what an operation decides on.
+//!
+//! Install, upgrade, rollback and uninstall ask for the newest revision, the deployed ones, those that failed since, and those
+//! that are too many. A [`Look`] answers from one list without payloads, so that all answers are of one moment; only the
+//! payloads that are needed are read beside.
+//!
+//! Invariant: nothing is written on the strength of a look alone. Every write names the version of the record that it changes,
+//! or makes a record that must not be there.
+
+use super::history::{ATTEMPTS, History, Parts, Record, State};
+use super::record::{self, OWNER, PART_OWNER};
+use super::{ReleaseError, Status, Summary};
+use crate::cluster::StoreError;
+
+/// The revisions of a release at one moment.
+pub struct Look<'a> {
+    history: History<'a>,
+    name: String,
+    /// Oldest first. Chart, times and description are there for records that have them beside their payload.
+    rows: Vec<Summary>,
+    parts: Parts,
+}
+
+impl<'a> History<'a> {
+    /// Looks at a release: one list, no payload.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn look(&self, name: &str) -> Result<Look<'a>, ReleaseError> {
+        let (mut rows, mut parts) = (Vec::new(), Parts::new());
+        for stored in self.store.list(&self.metadata(&[("name", name)]))? {
+            match stored.labels.get("owner").map(String::as_str) {
+                Some(OWNER) => {
+                    if let Some(mut row) = Summary::of_labels(&stored) {
+                        row.fill_from_annotations(&stored.annotations);
+                        rows.push(row);
+                    }
+                }
+                Some(PART_OWNER) => {
+                    let revision = stored.labels.get("version").and_then(|text| text.parse().ok());
+                    parts.entry(revision.unwrap_or_default()).or_default().push(stored.id.name);
+                }
+                _ => {}
+            }
+        }
+        rows.sort_by_key(|row| row.revision);
+        Ok(Look { history: *self, name: name.to_string(), rows, parts })
+    }
+}
+
+impl<'a> Look<'a> {
+    /// Where it was looked.
+    pub fn history(&self) -> &History<'a> {
+        &self.history
+    }
+
+    /// Numbers and states of all revisions, oldest first, by their labels alone. Records that cannot be read are among them.
+    pub fn states(&self) -> impl DoubleEndedIterator<Item = State> + ExactSizeIterator {
+        self.rows.iter().map(|row| State { revision: row.revision, status: row.status })
+    }
+
+    /// The newest revision by its labels and annotations; `None` when there is none.
+    pub fn newest(&self) -> Option<&Summary> {
+        self.rows.last()
+    }
+
+    /// The newest revision; `None` when there is none. Looks again when it went away in the meantime.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn last(&mut self) -> Result<Option<Record>, ReleaseError> {
+        self.newest_that(|_| true)
+    }
+
+    /// The newest deployed revision; `None` when there is none. Looks again when it went away in the meantime.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn deployed(&mut self) -> Result<Option<Record>, ReleaseError> {
+        self.newest_that(|state| state.status == Status::Deployed)
+    }
+
+    fn newest_that(&mut self, wanted: impl Fn(State) -> bool) -> Result<Option<Record>, ReleaseError> {
+        for attempt in 1..=ATTEMPTS {
+            let Some(newest) = self.states().rev().find(|state| wanted(*state)) else { return Ok(None) };
+            match self.history.get(&self.name, newest.revision) {
+                Err(ReleaseError::NotFound { .. }) if attempt < ATTEMPTS => {
+                    *self = self.history.look(&self.name)?;
+                }
+                found => return found.map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The revisions that count as deployed, but for one, oldest first: mostly one, and none when it is that one. Those that
+    /// cannot be read or went away meanwhile are left out.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn all_deployed(&self, but: Option<u64>) -> Result<Vec<Record>, ReleaseError> {
+        let mut found = Vec::new();
+        for state in self.states() {
+            if state.status == Status::Deployed && Some(state.revision) != but {
+                found.extend(self.history.get_readable(&self.name, state.revision)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Makes room for a new revision: deletes the oldest ones until `max - 1` are left, but never the newest deployed one.
+    /// 0 keeps all. Returns what was deleted. To be called before the new revision is written.
+    ///
+    /// # Errors
+    /// Deletions failed (the others are carried out).
+    pub fn prune(&self, max: usize) -> Result<Vec<u64>, ReleaseError> {
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        let excess = (self.rows.len() + 1).saturating_sub(max);
+        let deployed = self.states().rev().find(|state| state.status == Status::Deployed);
+        let deployed = deployed.map(|state| state.revision);
+        let doomed = self.states().map(|state| state.revision).filter(|revision| Some(*revision) != deployed);
+        let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+        for revision in doomed.take(excess) {
+            match self.delete(revision) {
+                Ok(()) | Err(ReleaseError::NotFound { .. }) => deleted.push(revision),
+                Err(ReleaseError::Store(error)) => errors.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        let count = errors.len();
+        match errors.into_iter().next() {
+            Some(first) => Err(ReleaseError::Prune { count, first: Box::new(first) }),
+            None => Ok(deleted),
+        }
+    }
+
+    /// Deletes every revision, the oldest first, so that the last one tells the state until the end.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn purge(&self) -> Result<(), ReleaseError> {
+        for state in self.states() {
+            match self.delete(state.revision) {
+                Ok(()) | Err(ReleaseError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes one revision with its parts.
+    ///
+    /// # Errors
+    /// [`ReleaseError::NotFound`]; the store fails.
+    pub fn delete(&self, revision: u64) -> Result<(), ReleaseError> {
+        let record = record::object_name(&self.name, revision);
+        let parts = self.parts.get(&revision).map_or(&[][..], Vec::as_slice);
+        match self.history.delete_objects(std::iter::once(&record).chain(parts)) {
+            Err(StoreError::NotFound { .. }) => {
+                Err(ReleaseError::NotFound { name: self.name.clone(), revision: Some(revision) })
+            }
+            done => Ok(done?),
+        }
+    }
+}
