@@ -78,10 +78,9 @@ fn a_token_is_got_with_a_password_and_opens_the_server() {
     chart(&folder, "web", "1.0.0", "");
     let server = start(outside.path(), &options(outside.path(), &folder));
     let refused = server.get("/v2/charts/web/tags/list", "");
-    let realm = format!(
-        "Bearer realm=\"http://h/token\",service=\"charts.test\",scope=\"repository:charts/web:pull\""
-    );
-    assert_eq!(refused.header("www-authenticate"), Some(realm.as_str()));
+    let challenge =
+        "Bearer realm=\"http://h/token\",service=\"charts.test\",scope=\"repository:charts/web:pull\"";
+    assert_eq!(refused.header("www-authenticate"), Some(challenge));
 
     let path = "/token?service=charts.test&scope=repository:charts/web:pull,push&scope=artifact-repository:repo:pull";
     let answer = server.get(path, &basic("ann:secret"));
@@ -122,7 +121,7 @@ fn a_token_is_got_with_a_password_and_opens_the_server() {
         );
         assert!(answer.json()["errors"][0]["message"].is_string() && answer.json()["error"].is_string());
     }
-    let many: String = (0..65).map(|number| format!("&scope=repository:r{number}:pull")).collect();
+    let many = "&scope=repository:a:pull".repeat(65);
     assert_eq!(server.get(&format!("/token?service=charts.test{many}"), &basic("ann:secret")).status, 400);
     assert_eq!(server.ask("DELETE", "/token", "").status, 405);
 }
@@ -346,10 +345,11 @@ fn a_real_registry_takes_the_tokens_that_are_signed_here() {
     // The server listens before the registry is told where it is.
     let server = start(outside.path(), &options);
     let realm = format!("{}/token", server.url);
-    let Some(registry) = Registry::start(outside.path(), &realm, &outside.path().join("tokens/token.crt"))
-    else {
-        return;
-    };
+    let auth = json!({ "token": {
+        "realm": realm, "service": "registry.test", "issuer": "bowline-test",
+        "rootcertbundle": outside.path().join("tokens/token.crt"),
+    } });
+    let Some(registry) = RealRegistry::start(outside.path(), &auth) else { return };
     let env = Env::new();
     std::fs::write(env.path("web-1.0.0.tgz"), archive("web", "1.0.0")).unwrap();
     std::fs::write(env.path("open-1.0.0.tgz"), archive("open", "1.0.0")).unwrap();

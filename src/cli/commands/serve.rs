@@ -174,8 +174,37 @@ fn token_lifetime(text: &str) -> Result<Duration, String> {
 }
 
 impl ServeArgs {
+    /// Which bearer tokens are taken.
+    fn tokens(&self) -> Result<Option<TokenOptions>, Failure> {
+        let (realm, service, issuer) = (&self.token_realm, &self.token_service, &self.token_issuer);
+        let name = |given: &Option<String>| given.clone().unwrap_or_else(|| DEFAULT_SERVICE.to_string());
+        if let Some(key) = &self.issue_tokens {
+            return Ok(Some(TokenOptions::Own {
+                key: key.clone(),
+                realm: realm.clone(),
+                service: name(service),
+                issuer: name(issuer),
+                others: self.token_for.clone(),
+                lifetime: self.token_ttl,
+            }));
+        }
+        match (&self.token_key, realm, service, issuer) {
+            (Some(keys), Some(realm), Some(service), Some(issuer)) => Ok(Some(TokenOptions::Of {
+                realm: realm.clone(),
+                service: service.clone(),
+                issuer: issuer.clone(),
+                keys: keys.clone(),
+            })),
+            (None, None, None, None) => Ok(None),
+            _ => Err(Failure::usage(
+                "--token-realm, --token-service and --token-issuer need --token-key or --issue-tokens",
+            )),
+        }
+    }
+
     /// What the flags mean.
     pub(crate) fn resolve(self, session: &Session) -> Result<ServeOptions, Failure> {
+        let tokens = self.tokens()?;
         let folder = match (self.folder, self.repo_path) {
             (Some(_), Some(_)) => return Err(Failure::usage("the folder is given twice")),
             (folder, path) => folder.or(path).unwrap_or_else(|| PathBuf::from(".")),
@@ -185,32 +214,6 @@ impl ServeArgs {
                 "--anonymous-get needs --htpasswd or --token-key: without them everybody reads",
             ));
         }
-        let signs_or_takes = self.issue_tokens.is_some() || self.token_key.is_some();
-        let names = self.token_realm.is_some() || self.token_service.is_some() || self.token_issuer.is_some();
-        if names && !signs_or_takes {
-            return Err(Failure::usage(
-                "--token-realm, --token-service and --token-issuer need --token-key or --issue-tokens",
-            ));
-        }
-        let name = |given: Option<String>| given.unwrap_or_else(|| DEFAULT_SERVICE.to_string());
-        let tokens = match (self.issue_tokens, self.token_key) {
-            (Some(key), _) => Some(TokenOptions::Own {
-                key,
-                realm: self.token_realm,
-                service: name(self.token_service),
-                issuer: name(self.token_issuer),
-                others: self.token_for,
-                lifetime: self.token_ttl,
-            }),
-            (None, Some(keys)) => Some(TokenOptions::Of {
-                // The three are there: clap asks for them with the key.
-                realm: self.token_realm.unwrap_or_default(),
-                service: self.token_service.unwrap_or_default(),
-                issuer: self.token_issuer.unwrap_or_default(),
-                keys,
-            }),
-            (None, None) => None,
-        };
         let mut options = ServeOptions::new(session.host.resolve(&folder));
         let given = self.s3_endpoint.is_some() || self.s3_region.is_some();
         match folder.to_str().filter(|text| text.starts_with("s3:")) {
@@ -225,13 +228,13 @@ impl ServeArgs {
             None if given => return Err(Failure::usage("--s3-endpoint and --s3-region go with s3://BUCKET")),
             None => {}
         }
+        options.tokens = tokens;
         options.tls = self.tls_cert.zip(self.tls_key).map(|(cert, key)| TlsFiles {
             cert,
             key,
             client_ca: self.tls_client_ca,
         });
         options.access = self.access;
-        options.tokens = tokens;
         options.address = self.address;
         options.url = self.url.unwrap_or_default();
         options.writable = self.writable;

@@ -55,7 +55,7 @@ impl RealRegistry {
         let (sender, log) = channel();
         // Reads to the end, so that the registry never waits for a reader.
         std::thread::spawn(move || {
-            stderr.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)))
+            stderr.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
         });
         let mut registry = RealRegistry { child, host: String::new(), log };
         registry.host = registry.listening();
