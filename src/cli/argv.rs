@@ -307,6 +307,49 @@ fn arity(command: &Command) -> (usize, Option<usize>) {
     })
 }
 
+/// What Helm writes behind a command where it tells how many arguments that takes; scripts compare the whole line.
+const HELMS_ARGUMENTS: [(&str, &str); 25] = [
+    ("dependency build", "CHART"),
+    ("dependency list", "CHART"),
+    ("dependency update", "CHART"),
+    ("env", ""),
+    ("get all", "RELEASE_NAME"),
+    ("get hooks", "RELEASE_NAME"),
+    ("get manifest", "RELEASE_NAME"),
+    ("get metadata", "RELEASE_NAME"),
+    ("get notes", "RELEASE_NAME"),
+    ("get values", "RELEASE_NAME"),
+    ("history", "RELEASE_NAME"),
+    ("install", "[NAME] [CHART]"),
+    ("lint", "PATH"),
+    ("package", "[CHART_PATH] [...]"),
+    ("pull", "[chart URL | repo/chartname] [...]"),
+    ("push", "[chart] [remote]"),
+    ("repo add", "[NAME] [URL]"),
+    ("repo index", "[DIR]"),
+    ("repo remove", "[REPO1 [REPO2 ...]]"),
+    ("status", "RELEASE_NAME"),
+    ("template", "[NAME] [CHART]"),
+    ("test", "[RELEASE]"),
+    ("uninstall", "RELEASE_NAME [...]"),
+    ("upgrade", "[RELEASE] [CHART]"),
+    ("verify", "PATH"),
+];
+
+/// The line behind `Usage:` as Helm has it, where `path` is a command of Helm's.
+fn helms_usage(path: &str, usage: &str) -> String {
+    let (_, words) = path.split_once(' ').unwrap_or_default();
+    let shown = match words.strip_prefix("show ") {
+        Some(_) => Some("[CHART]"),
+        None => HELMS_ARGUMENTS.iter().find(|(command, _)| *command == words).map(|(_, shown)| *shown),
+    };
+    match shown {
+        Some("") => format!("{path} [flags]"),
+        Some(shown) => format!("{path} {shown} [flags]"),
+        None => usage.to_string(),
+    }
+}
+
 /// Checks the number of positionals; `path` is the command as typed in full, `usage` what follows `Usage:`.
 ///
 /// # Errors
@@ -321,7 +364,7 @@ pub fn check_count(command: &Command, path: &str, usage: &str, count: usize) -> 
         Some(most) if count > most => format!("accepts at most {most} {}", plural(most)),
         _ => return Ok(()),
     };
-    Err(Failure::usage(format!("\"{path}\" {wants}\n\nUsage:  {usage}")))
+    Err(Failure::usage(format!("\"{path}\" {wants}\n\nUsage:  {}", helms_usage(path, usage))))
 }
 
 /// Checks the groups of flags of which only one may be given.

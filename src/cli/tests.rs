@@ -44,14 +44,17 @@ fn argument_counts_are_told_as_helm_tells_them() {
         ("repo list x", "\"bowline repo list\" accepts no arguments\n\nUsage:  bowline repo list [flags]"),
         (
             "upgrade a",
-            "\"bowline upgrade\" requires 2 arguments\n\nUsage:  bowline upgrade RELEASE CHART [flags]",
+            "\"bowline upgrade\" requires 2 arguments\n\nUsage:  bowline upgrade [RELEASE] [CHART] [flags]",
         ),
         (
             "install",
-            "\"bowline install\" requires at least 1 argument\n\nUsage:  bowline install [NAME] CHART [flags]",
+            "\"bowline install\" requires at least 1 argument\n\nUsage:  bowline install [NAME] [CHART] [flags]",
         ),
-        ("env A B", "\"bowline env\" accepts at most 1 argument\n\nUsage:  bowline env [NAME] [flags]"),
-        ("status a b", "\"bowline status\" requires 1 argument\n\nUsage:  bowline status RELEASE [flags]"),
+        ("env A B", "\"bowline env\" accepts at most 1 argument\n\nUsage:  bowline env [flags]"),
+        (
+            "status a b",
+            "\"bowline status\" requires 1 argument\n\nUsage:  bowline status RELEASE_NAME [flags]",
+        ),
         (
             "install a b c d",
             "INSTALLATION FAILED: expected at most two arguments, unexpected arguments: c, d",

@@ -4,6 +4,7 @@
 //! Nothing here knows what a chart or a release is. Each format is read with bounds (depth, size, expansion) and written
 //! as Go's libraries write it, because manifests and stored records are compared byte for byte with Helm's.
 
+pub mod address;
 pub mod base32;
 pub mod base64;
 pub mod digest;

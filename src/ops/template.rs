@@ -146,10 +146,16 @@ impl TemplateReport {
         for piece in &self.pieces {
             // A file of crds/ may hold several documents; Helm shows the one that its source line stands at.
             let whole = piece.text();
+            if compat == Compat::Helm4 && piece.is_last_object {
+                let mut last = String::new();
+                manifest::write_document(&mut last, &piece.source, whole.trim_end());
+                writeln!(out, "{}\n", last.trim_end())?;
+                continue;
+            }
             let first = split::split(&whole).next().map_or("", |found| found.text);
             write_parts(out, &manifest::document(&piece.source, first))?;
             let is_cut = first.len() < whole.trim_start().len();
-            if compat == Compat::Helm4 && !piece.is_last_object && !is_cut {
+            if compat == Compat::Helm4 && !is_cut {
                 out.write_all(b"\n")?;
             }
         }

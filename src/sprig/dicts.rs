@@ -243,13 +243,15 @@ fn dig(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
         return Err(FuncError::panic("dig needs at least three arguments"));
     }
     let mut current = plain_map(subject)?;
+    // All keys are looked at before the first one is looked up.
+    let text = |key: &Val| {
+        key.as_str().cloned().ok_or_else(|| {
+            let name = if key.is_nil() { "nil".into() } else { key.type_name() };
+            FuncError::panic(format!("interface conversion: interface {{}} is {name}, not string"))
+        })
+    };
+    let path = path.iter().map(text).collect::<Result<Vec<_>, _>>()?;
     for (number, key) in path.iter().enumerate() {
-        let Some(key) = key.as_str() else {
-            return Err(FuncError::panic(format!(
-                "interface conversion: interface {{}} is {}, not string",
-                key.type_name()
-            )));
-        };
         match current.get(key.as_bytes()) {
             None => return Ok(fallback.clone()),
             Some(value) if number + 1 == path.len() => return Ok(value),

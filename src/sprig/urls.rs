@@ -2,6 +2,7 @@
 //!
 //! Invariant: parsing never looks anything up; a URL is text in, text out.
 
+use crate::data::address::{self, Family};
 use crate::gotpl::{ANY_MAP, Ctx, Func, FuncError, GoStr, Map, Type, Val, quote};
 
 use super::{Entry, entry};
@@ -149,11 +150,13 @@ fn scheme(text: &[u8]) -> Result<(&[u8], &[u8]), String> {
     Ok((b"", text))
 }
 
+/// The error names the text without its fragment, unless that is what is wrong.
 fn parse(text: &[u8]) -> Result<Url, String> {
     let (main, fragment) = cut(text, b'#');
-    let mut url = parse_main(main)?;
+    let told = |text: &[u8], problem: String| format!("parse {}: {problem}", quote(text));
+    let mut url = parse_main(main).map_err(|problem| told(main, problem))?;
     if let Some(fragment) = fragment {
-        url.fragment = unescaped(fragment, Part::Fragment)?;
+        url.fragment = unescaped(fragment, Part::Fragment).map_err(|problem| told(text, problem))?;
     }
     Ok(url)
 }
@@ -193,7 +196,7 @@ fn parse_main(text: &[u8]) -> Result<Url, String> {
 
 fn authority(url: &mut Url, text: &[u8]) -> Result<(), String> {
     let at = text.iter().rposition(|byte| *byte == b'@');
-    url.host = host(at.map_or(text, |at| &text[at + 1..]))?;
+    url.host = host(at.map_or(text, |at| &text[at + 1..]), &url.scheme)?;
     let Some(at) = at else { return Ok(()) };
     let user = &text[..at];
     let good = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(byte);
@@ -216,32 +219,49 @@ fn check_port(port: &[u8]) -> Result<(), String> {
     }
 }
 
-fn host(text: &[u8]) -> Result<Vec<u8>, String> {
-    if text.starts_with(b"[") {
-        let Some(close) = text.iter().rposition(|byte| *byte == b']') else {
-            return Err("missing ']' in host".to_string());
-        };
-        check_port(&text[close + 1..])?;
-        if let Some(zone) = text[..close].windows(3).position(|window| window == b"%25") {
-            return Ok([
-                unescaped(&text[..zone], Part::Host)?,
-                unescaped(&text[zone..close], Part::Zone)?,
-                unescaped(&text[close..], Part::Host)?,
-            ]
-            .concat());
-        }
-    } else if let Some(colon) = text.iter().position(|byte| *byte == b':') {
-        check_port(&text[colon..])?;
+fn host(text: &[u8], scheme: &str) -> Result<Vec<u8>, String> {
+    match text.iter().rposition(|byte| *byte == b'[') {
+        Some(0) => return bracketed(text),
+        Some(_) => return Err("invalid IP-literal".to_string()),
+        None => {}
     }
+    let colon = |byte: &u8| *byte == b':';
+    // Other schemes than the web's may list several hosts with ports.
+    let port = match scheme {
+        "http" | "https" => text.iter().position(colon),
+        _ => text.iter().rposition(colon),
+    };
+    check_port(port.map_or(b"", |port| &text[port..]))?;
     unescaped(text, Part::Host)
 }
 
-fn host_name(host: &[u8]) -> &[u8] {
-    let Some(colon) = host.iter().position(|byte| *byte == b':') else { return host };
-    match host.iter().position(|byte| *byte == b']') {
-        Some(close) => host[..close].strip_prefix(b"[").unwrap_or(&host[..close]),
-        None => &host[..colon],
+/// A host that begins with a bracket: an IPv6 address, and perhaps a port.
+fn bracketed(text: &[u8]) -> Result<Vec<u8>, String> {
+    let Some(close) = text.iter().rposition(|byte| *byte == b']') else {
+        return Err("missing ']' in host".to_string());
+    };
+    check_port(&text[close + 1..])?;
+    let port = unescaped(&text[close + 1..], Part::Host)?;
+    let inside = &text[1..close];
+    let name = match inside.windows(3).position(|window| window == b"%25") {
+        Some(zone) => {
+            [unescaped(&inside[..zone], Part::Host)?, unescaped(&inside[zone..], Part::Zone)?].concat()
+        }
+        None => unescaped(inside, Part::Host)?,
+    };
+    let shown = String::from_utf8_lossy(&name);
+    match address::check(&shown) {
+        Ok(Family::V6) => Ok([b"[", name.as_slice(), b"]", &port].concat()),
+        Ok(Family::V4) => Err("invalid IP-literal".to_string()),
+        Err(problem) => Err(format!("invalid host: {}", problem.text(&shown, quote))),
     }
+}
+
+/// A host without its port and brackets.
+fn host_name(host: &[u8]) -> &[u8] {
+    let port = host.iter().rposition(|byte| *byte == b':');
+    let name = port.filter(|port| check_port(&host[*port..]).is_ok()).map_or(host, |port| &host[..port]);
+    name.strip_prefix(b"[").and_then(|name| name.strip_suffix(b"]")).unwrap_or(name)
 }
 
 impl Url {
@@ -287,9 +307,8 @@ impl Url {
 fn url_parse(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let [Val::Str(text)] = args else { return Err(FuncError::arguments("urlParse")) };
     ctx.spend(1 + text.len() as u64 / 16)?;
-    let url = parse(text.as_bytes()).map_err(|problem| {
-        FuncError::panic(format!("unable to parse url: parse {}: {problem}", quote(text.as_bytes())))
-    })?;
+    let url = parse(text.as_bytes())
+        .map_err(|problem| FuncError::panic(format!("unable to parse url: {problem}")))?;
     let part = |bytes: &[u8]| Val::Str(GoStr::from(bytes));
     Ok(Val::map([
         ("scheme", Val::str(url.scheme.as_str())),
@@ -335,9 +354,8 @@ fn url_join(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
     };
     if !user.is_empty() {
         let whole = [b"proto://", user.as_slice(), b"@host"].concat();
-        let parsed = parse(&whole).map_err(|problem| {
-            FuncError::panic(format!("unable to parse userinfo in dict: parse {}: {problem}", quote(&whole)))
-        })?;
+        let parsed = parse(&whole)
+            .map_err(|problem| FuncError::panic(format!("unable to parse userinfo in dict: {problem}")))?;
         url.user = parsed.user;
     }
     Ok(Val::Str(GoStr::from(url.text())))

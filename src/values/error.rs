@@ -112,9 +112,7 @@ impl Hint for ValuesError {
     fn hints(&self) -> Vec<String> {
         match self {
             ValuesError::Schema { charts } => {
-                let unusable =
-                    |finding: &Finding| finding.path.is_empty() && finding.text.contains("is not JSON");
-                if charts.iter().flat_map(|chart| &chart.findings).all(unusable) {
+                if charts.iter().all(|chart| chart.unusable) {
                     return vec![
                         "correct the chart's values.schema.json, or skip the check with --skip-schema-validation"
                             .to_string(),

@@ -311,13 +311,20 @@ impl Reader<'_> {
             Some('.') => Err("floats must start with a digit, not '.'".to_string()),
             Some(c) if c.is_ascii_digit() || c == '+' || c == '-' => self.number_or_date(),
             Some(c) if c.is_alphabetic() => self.word(),
-            None => Err("unexpected EOF; expected value".to_string()),
+            None => {
+                self.at_end();
+                Err("unexpected EOF; expected value".to_string())
+            }
             other => Err(format!("expected value but found {} instead", shown(other))),
         }
     }
 
     fn word(&mut self) -> Step<Val> {
-        let end = self.rest().find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest().len());
+        let end = match self.rest().get(..3) {
+            // These two end where they end; what follows is looked at by itself.
+            Some("inf" | "nan") => 3,
+            _ => self.rest().find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest().len()),
+        };
         let word = self.rest()[..end].to_string();
         self.at += end;
         self.ended()?;
@@ -338,6 +345,13 @@ impl Reader<'_> {
         }
     }
 
+    /// A message at the end of the text is about the last line that has something on it.
+    fn at_end(&mut self) {
+        if self.peek().is_none() && self.text[..self.at].ends_with('\n') {
+            self.line -= 1; // the break was counted
+        }
+    }
+
     fn array(&mut self, depth: usize) -> Step<Val> {
         self.next();
         let mut items = Vec::new();
@@ -353,6 +367,7 @@ impl Reader<'_> {
                 Some(',') => self.next(),
                 Some(']') => break,
                 other => {
+                    self.at_end();
                     return Err(format!(
                         "expected a comma (',') or array terminator (']'), but got {}",
                         shown(other)
@@ -390,6 +405,7 @@ impl Reader<'_> {
                 Some(',') => self.next(),
                 Some('}') => break,
                 other => {
+                    self.at_end();
                     return Err(format!(
                         "expected a comma or an inline table terminator '}}', but got {} instead",
                         shown(other)
@@ -574,7 +590,8 @@ impl Reader<'_> {
         if dated {
             return Err(no_moment(&text));
         }
-        if let Some(error) = misspelt(&text) {
+        let follows = self.peek().unwrap_or('\0');
+        if let Some(error) = misspelt(&text, follows) {
             return Err(error);
         }
         // What follows the digits of the base stands for itself.
@@ -641,8 +658,8 @@ fn moment(text: &str) -> Step<Val> {
     Err(no_moment(text))
 }
 
-/// What is wrong with the sign or the first digit of a number.
-fn misspelt(text: &str) -> Option<String> {
+/// What is wrong with the sign or the first digit of a number, with the character behind it.
+fn misspelt(text: &str, follows: char) -> Option<String> {
     let (sign, unsigned) = match text.strip_prefix(['+', '-']) {
         Some(unsigned) => (&text[..1], unsigned),
         None => ("", text),
@@ -664,8 +681,18 @@ fn misspelt(text: &str) -> Option<String> {
     if !sign.is_empty() {
         return Some(format!("cannot use sign with non-decimal numbers: '{sign}{}'", &unsigned[..2]));
     }
-    let first = unsigned.chars().nth(2).unwrap_or('\0');
+    let first = unsigned.chars().nth(2).unwrap_or(follows);
     (!first.is_digit(radix)).then(|| format!("not {kind} number: '{}{first}'", &unsigned[..2]))
+}
+
+/// Whether each underscore stands between digits.
+fn underscores_are_inside(part: &str) -> bool {
+    let bytes = part.as_bytes();
+    let digit = |at: Option<&u8>| at.is_some_and(u8::is_ascii_hexdigit);
+    bytes
+        .iter()
+        .enumerate()
+        .all(|(at, b)| *b != b'_' || (at > 0 && digit(bytes.get(at - 1)) && digit(bytes.get(at + 1))))
 }
 
 fn number(text: &str) -> Step<Val> {
@@ -686,12 +713,8 @@ fn number(text: &str) -> Step<Val> {
     let kind = if float { "float" } else { "integer" };
     let bad = |why: &str| Err(format!("Invalid {kind} \"{text}\": {why}"));
     let bytes = unsigned.as_bytes();
-    let digit = |at: Option<&u8>| at.is_some_and(u8::is_ascii_hexdigit);
-    let loose = bytes
-        .iter()
-        .enumerate()
-        .any(|(at, b)| *b == b'_' && !(at > 0 && digit(bytes.get(at - 1)) && digit(bytes.get(at + 1))));
-    if loose {
+    let parts = unsigned.split(|c| float && matches!(c, '.' | 'e' | 'E')).filter(|part| !part.is_empty());
+    if !parts.into_iter().all(underscores_are_inside) {
         return bad("underscores must be surrounded by digits");
     }
     let plain = text.replace('_', "");

@@ -3,11 +3,9 @@
 //!
 //! Invariant: the time is that of reading the schema once, whatever it holds.
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
-
 use serde_json::Value;
 
+use super::numbers;
 use super::report::Line;
 use crate::values::pointer;
 
@@ -73,42 +71,6 @@ fn problem(options: &[Value]) -> Option<String> {
     if options.is_empty() {
         return Some("minItems: got 0, want 1".to_string());
     }
-    let mut seen: HashMap<String, usize> = HashMap::with_capacity(options.len());
-    options.iter().enumerate().find_map(|(index, option)| {
-        let mut text = String::new();
-        canonical(option, &mut text);
-        let earlier = seen.insert(text, index)?;
-        Some(format!("items at {earlier} and {index} are equal"))
-    })
-}
-
-/// A text that equal values share: 1 and 1.0 are equal, and the order of members does not count.
-fn canonical(value: &Value, out: &mut String) {
-    match value {
-        Value::Number(number) => {
-            let _ = write!(out, "{:?}", number.as_f64());
-        }
-        Value::Array(items) => {
-            out.push('[');
-            for item in items {
-                canonical(item, out);
-                out.push(',');
-            }
-            out.push(']');
-        }
-        Value::Object(members) => {
-            let mut members: Vec<_> = members.iter().collect();
-            members.sort_unstable_by_key(|(name, _)| *name);
-            out.push('{');
-            for (name, member) in members {
-                let _ = write!(out, "{name:?}:");
-                canonical(member, out);
-                out.push(',');
-            }
-            out.push('}');
-        }
-        other => {
-            let _ = write!(out, "{other}");
-        }
-    }
+    let (earlier, index) = numbers::first_equal(options)?;
+    Some(format!("items at {earlier} and {index} are equal"))
 }

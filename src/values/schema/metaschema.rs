@@ -5,20 +5,69 @@
 //!
 //! Invariant: a schema without findings here has patterns that Go can read.
 
+use std::borrow::Cow;
+
 use jsonschema::ValidationError;
 use serde_json::{Value, json};
 
-use super::{BASE, enums, report};
+use super::index::draft_number;
+use super::{enums, report};
 use crate::data::pattern;
 
-/// The draft of a schema that does not name one, or names the newest.
-const DEFAULT_DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
-const NEWEST: &str = "http://json-schema.org/schema";
 /// Formats of the drafts that Helm does not look at in a schema.
 const UNCHECKED: [&str; 2] = ["uri", "uri-reference"];
 
+/// Holds a schema to its draft.
+///
+/// # Errors
+/// Helm's text about all that is wrong with it, or that nobody knows the draft.
+pub(super) fn holds(schema: &Value, url: &str) -> Result<(), String> {
+    let schema = &plain(schema);
+    let known = jsonschema::meta::validate(schema);
+    let good =
+        known.is_ok() && patterns_are_good(schema) && enums::findings(schema, draft(schema)).is_empty();
+    match (good, findings(schema, url), known) {
+        (true, ..) | (false, None, Ok(())) => Ok(()),
+        (false, Some(text), _) => Err(text),
+        (false, None, Err(error)) => Err(format!("{url:?}: {error}")),
+    }
+}
+
+/// The schema as the validator knows it: its draft by the one name, and in draft 4 whole numbers without a point.
+fn plain(schema: &Value) -> Cow<'_, Value> {
+    let named = schema.get("$schema").and_then(Value::as_str);
+    let other_name = named.and_then(draft_number).is_some() && named != Some(draft(schema));
+    let is_old = draft(schema) == name_of(4);
+    if !other_name && !is_old {
+        return Cow::Borrowed(schema);
+    }
+    let mut plain = schema.clone();
+    if is_old {
+        without_points(&mut plain);
+    }
+    if let (true, Some(members)) = (other_name, plain.as_object_mut()) {
+        members.insert("$schema".to_string(), Value::String(draft(schema).to_string()));
+    }
+    Cow::Owned(plain)
+}
+
+/// Writes 2.0 as 2.
+fn without_points(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(without_points),
+        Value::Object(members) => members.values_mut().for_each(without_points),
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|value| value.fract() == 0.0 && value.abs() < 1e15);
+            if let Some(whole) = whole.filter(|_| number.is_f64()) {
+                *schema = Value::from(whole as i64);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Whether Go reads every text that may be a pattern; a quick look, before the check against the draft.
-pub(super) fn patterns_are_good(schema: &Value) -> bool {
+fn patterns_are_good(schema: &Value) -> bool {
     let good = |text: &str| pattern::check(text).is_ok();
     match schema {
         Value::Array(items) => items.iter().all(patterns_are_good),
@@ -33,14 +82,27 @@ pub(super) fn patterns_are_good(schema: &Value) -> bool {
     }
 }
 
-/// The draft that a schema is written in.
+/// The name of the draft that a schema is written in, without `#`; for one that is not known what the schema says.
 pub(super) fn draft(schema: &Value) -> &str {
-    let named = schema.get("$schema").and_then(Value::as_str).map(|name| name.trim_end_matches('#'));
-    named.filter(|name| *name != NEWEST).unwrap_or(DEFAULT_DRAFT)
+    let Some(named) = schema.get("$schema").and_then(Value::as_str) else { return name_of(2020) };
+    match draft_number(named) {
+        Some(number) => name_of(number),
+        None => named,
+    }
+}
+
+fn name_of(draft: u16) -> &'static str {
+    match draft {
+        4 => "http://json-schema.org/draft-04/schema",
+        6 => "http://json-schema.org/draft-06/schema",
+        7 => "http://json-schema.org/draft-07/schema",
+        2019 => "https://json-schema.org/draft/2019-09/schema",
+        _ => "https://json-schema.org/draft/2020-12/schema",
+    }
 }
 
 /// Helm's text about a schema that does not follow its draft; `None` when it does, or when the draft is unknown.
-pub(super) fn findings(schema: &Value) -> Option<String> {
+fn findings(schema: &Value, url: &str) -> Option<String> {
     let draft = draft(schema);
     let mut options = jsonschema::options()
         .should_validate_formats(true)
@@ -61,7 +123,7 @@ pub(super) fn findings(schema: &Value) -> Option<String> {
     }
     let lines: Vec<String> = lines.iter().map(|line| line.text(0)).collect();
     Some(format!(
-        "\"{BASE}#\" is not valid against metaschema: jsonschema validation failed with '{draft}#'\n{}",
+        "\"{url}#\" is not valid against metaschema: jsonschema validation failed with '{draft}#'\n{}",
         lines.join("\n")
     ))
 }

@@ -1,30 +1,38 @@
 //! values.schema.json: whether the values of a chart and of its subcharts are what their schemas ask for.
 //!
-//! Draft 2020-12 unless `$schema` says otherwise; formats are not checked, patterns run in linear time. References to
+//! Draft 2020-12 unless `$schema` says otherwise; formats count up to draft 7, patterns run in linear time. References to
 //! other documents go through a callback; without one they are an error, and nothing is fetched over the network.
+//!
+//! The jsonschema crate knows the drafts, and holds schemas to them. Values are looked at here: Helm's report has causes,
+//! and an order, that the crate does not tell, and stops at other places.
 //!
 //! Invariant: this folder is the only user of the jsonschema crate.
 
+mod check;
 mod enums;
+mod formats;
+mod index;
 mod metaschema;
+mod numbers;
 mod report;
 
 use std::sync::Arc;
 
-use jsonschema::{PatternOptions, ReferencingError, Retrieve, Uri, ValidationError, Validator};
+use index::{Document, Index, Lost};
 
 use super::coalesce::DEEPEST_CHART;
 use super::error::{ChartFindings, Finding, ValuesError};
 use super::pointer;
 use super::provenance::Provenance;
 use crate::chart::Chart;
+use crate::data::json::{self, JsonError};
 use crate::data::{Map, Value};
 use crate::diag::Diagnostic;
 
 /// Where a schema counts as being, which relative references start from.
 const BASE: &str = "file:///values.schema.json";
-/// Most memory that one pattern may take when compiled, in bytes.
-const LARGEST_PATTERN: usize = 1 << 20;
+/// Most documents that a schema may consist of.
+const MOST_DOCUMENTS: usize = 64;
 
 /// Fetches the JSON text that a `$ref` to another document names; the error is a sentence.
 pub type Fetch = Arc<dyn Fn(&str) -> Result<String, String> + Send + Sync>;
@@ -98,76 +106,71 @@ fn finding(line: Line, prefix: &str, provenance: Option<&Provenance>) -> Finding
 
 /// All that is wrong with one chart's values, or with its schema.
 fn check(schema: &[u8], values: &Value, fetch: Option<&Fetch>) -> Vec<Line> {
-    let broken = |text: String| vec![Line { path: None, message: text.clone(), text }];
-    let schema: serde_json::Value = match serde_json::from_slice(schema) {
-        Ok(schema) => schema,
-        Err(error) => return broken(format!("values.schema.json is not JSON: {error}")),
-    };
-    if (!metaschema::patterns_are_good(&schema)
-        || !enums::findings(&schema, metaschema::draft(&schema)).is_empty())
-        && let Some(text) = metaschema::findings(&schema)
-    {
-        return broken(text);
-    }
-    let validator = match compile(&schema, fetch) {
-        Ok(validator) => validator,
-        Err(error) => return broken(metaschema::findings(&schema).unwrap_or_else(|| unusable(&error))),
-    };
     // Values are finite trees of JSON's own kinds, so this conversion always works.
     let instance = serde_json::to_value(values).unwrap_or_default();
-    let errors: Vec<ValidationError<'_>> = validator.iter_errors(&instance).collect();
-    report::lines(&errors, &schema)
-        .into_iter()
-        .map(|line| Line { text: line.text(0), message: line.message.clone(), path: Some(line.path) })
-        .collect()
-}
-
-fn compile(schema: &serde_json::Value, fetch: Option<&Fetch>) -> Result<Validator, ValidationError<'static>> {
-    jsonschema::options()
-        .with_base_uri(BASE)
-        .with_retriever(Retriever { fetch: fetch.cloned() })
-        .should_validate_formats(false)
-        .with_pattern_options(PatternOptions::regex().size_limit(LARGEST_PATTERN))
-        .build(schema)
-}
-
-/// Helm's text for a schema that follows its draft and cannot be used, as far as it can be told.
-fn unusable(error: &ValidationError<'static>) -> String {
-    match error.kind() {
-        jsonschema::error::ValidationErrorKind::Referencing(ReferencingError::Unretrievable {
-            uri,
-            source,
-        }) => {
-            format!("failing loading {uri:?}: {source}")
-        }
-        jsonschema::error::ValidationErrorKind::Referencing(ReferencingError::PointerToNowhere {
-            pointer,
-        }) => {
-            format!("json-pointer in \"{BASE}#{pointer}\" not found")
-        }
-        _ => format!("{BASE:?}: {error}"),
+    match findings(schema, &instance, fetch) {
+        Ok(lines) => lines
+            .into_iter()
+            .map(|line| Line { text: line.text(0), message: line.message.clone(), path: Some(line.path) })
+            .collect(),
+        Err(text) => vec![Line { path: None, message: text.clone(), text }],
     }
 }
 
-/// Answers references to other documents.
-struct Retriever {
-    fetch: Option<Fetch>,
-}
-
-impl Retrieve for Retriever {
-    fn retrieve(
-        &self,
-        uri: &Uri<String>,
-    ) -> Result<serde_json::Value, Box<dyn std::error::Error + Send + Sync>> {
-        let text = uri.as_str();
-        if text.starts_with("urn:") {
-            return Ok(serde_json::Value::Bool(true));
+/// What is wrong with values; the error is why the schema cannot be used.
+fn findings(
+    schema: &[u8],
+    instance: &serde_json::Value,
+    fetch: Option<&Fetch>,
+) -> Result<Vec<report::Line>, String> {
+    let mut documents = vec![Document { url: BASE.to_string(), root: read(schema)? }];
+    loop {
+        let index = Index::new(&documents)?;
+        for document in &documents {
+            metaschema::holds(&document.root, &document.url)?;
         }
-        let Some(fetch) = &self.fetch else {
-            return Err("references to other documents are not followed".into());
+        let url = match index.references_hold() {
+            Ok(()) => return check::lines(&index, instance).map_err(|check::TooMuch(text)| text),
+            Err(Lost::Place(text)) => return Err(text),
+            Err(Lost::Document(url)) => url,
         };
-        Ok(serde_json::from_str(&fetch(text)?)?)
+        if documents.len() >= MOST_DOCUMENTS {
+            return Err(format!("the schema refers to more than {MOST_DOCUMENTS} documents"));
+        }
+        let root = load(&url, fetch).map_err(|problem| format!("failing loading {url:?}: {problem}"))?;
+        documents.push(Document { url, root });
     }
+}
+
+/// The JSON of a schema; errors are Go's.
+fn read(bytes: &[u8]) -> Result<serde_json::Value, String> {
+    let problem = match serde_json::from_slice(bytes) {
+        Ok(schema) => return Ok(schema),
+        Err(problem) => problem,
+    };
+    let text = String::from_utf8_lossy(bytes);
+    if text.trim().is_empty() {
+        return Err("EOF".to_string());
+    }
+    match json::parse_prefix(&text) {
+        Err(JsonError::Syntax { message, .. }) if message == "unexpected end of JSON input" => {
+            Err("unexpected EOF".to_string())
+        }
+        Err(JsonError::Syntax { message, .. }) => Err(message),
+        Ok((_, end)) if !text[end..].trim().is_empty() => {
+            Err("invalid character after top-level value".to_string())
+        }
+        _ => Err(format!("values.schema.json cannot be read: {problem}")),
+    }
+}
+
+/// Another document. A `urn:` that nobody knows allows everything, as in Helm, and so does a draft.
+fn load(url: &str, fetch: Option<&Fetch>) -> Result<serde_json::Value, String> {
+    if url.starts_with("urn:") || index::draft_number(url).is_some() {
+        return Ok(serde_json::Value::Bool(true));
+    }
+    let fetch = fetch.ok_or("references to other documents are not followed")?;
+    serde_json::from_str(&fetch(url)?).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]
@@ -223,6 +226,33 @@ mod tests {
                 "root/values.yaml:3:3: value /sub/port: got string, want integer",
             ]
         );
+    }
+
+    /// What is wrong with a value that a chain of definitions leads to, each made from the name of the next.
+    fn chained(links: usize, link: impl Fn(&str) -> String) -> String {
+        let definitions: Vec<String> = (0..links)
+            .map(|at| format!("\"d{at}\": {}", link(&format!("#/definitions/d{}", at + 1))))
+            .collect();
+        let schema = format!(
+            "{{\"$ref\": \"#/definitions/d0\", \"definitions\": {{{}, \"d{links}\": false}}}}",
+            definitions.join(", ")
+        );
+        let lines = check(schema.as_bytes(), &Value::Map(Map::new()), None);
+        lines.into_iter().map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn references_are_bounded() {
+        let once = |to: &str| format!("{{\"$ref\": \"{to}\"}}");
+        assert_eq!(chained(200, once), "- at '': false schema");
+        assert!(chained(300, once).contains("leads deeper than 256 levels"));
+        let twice = |to: &str| {
+            format!("{{\"not\": {{\"allOf\": [{{\"$ref\": \"{to}\"}}, {{\"$ref\": \"{to}\"}}]}}}}")
+        };
+        let endless = chained(40, twice);
+        assert!(endless.is_empty() || endless.contains("needs more than"), "{endless}");
+        let both = |to: &str| format!("{{\"anyOf\": [{{\"$ref\": \"{to}\"}}, {{\"$ref\": \"{to}\"}}]}}");
+        assert!(chained(40, both).contains("needs more than"));
     }
 
     #[test]

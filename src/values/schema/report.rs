@@ -1,8 +1,8 @@
 //! Findings in the words and the shape in which Helm prints them.
 //!
-//! The validator gives a flat list of errors, each with the way through the schema; Helm shows a tree: several errors below
-//! one subschema stand under a line `validation failed`, alternatives under `'anyOf' failed`. The tree is rebuilt from the
-//! ways.
+//! Helm shows a tree: several errors below one subschema stand under a line `validation failed`, alternatives under
+//! `'anyOf' failed`. For values the tree is made as they are looked at; for a schema against its draft the validator gives a
+//! flat list of errors, each with the way through the draft, and the tree is rebuilt from the ways.
 //!
 //! Source of texts and shapes: Helm 4.3.1 over a schema per keyword. Where Helm's order is that of a Go map, this one goes
 //! by keyword and then by path.
@@ -12,6 +12,7 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use serde_json::Value;
 
+use super::numbers;
 use crate::data::pattern;
 
 /// A finding and what it consists of.
@@ -30,9 +31,30 @@ impl Line {
         Line { path: path.into(), message: message.into(), causes: Vec::new(), group: false }
     }
 
-    fn with(mut self, causes: Vec<Line>) -> Self {
+    pub(super) fn with(mut self, causes: Vec<Line>) -> Self {
         self.causes = causes;
         self
+    }
+
+    /// The line for several findings of one schema.
+    pub(super) fn group(self, causes: Vec<Line>) -> Self {
+        Line { group: true, ..self.with(causes) }
+    }
+
+    /// The line for what a reference led to: where that is one finding, the reference is not told.
+    pub(super) fn reference(self, mut causes: Vec<Line>) -> Self {
+        match (causes.pop(), causes.is_empty()) {
+            (Some(only), true) => only,
+            (last, _) => {
+                causes.extend(last);
+                self.with(causes)
+            }
+        }
+    }
+
+    /// What a group consists of, or the line itself.
+    pub(super) fn ungrouped(self) -> Vec<Line> {
+        if self.group { self.causes } else { vec![self] }
     }
 
     /// The line and its causes, each deeper by two spaces.
@@ -46,23 +68,12 @@ impl Line {
     }
 }
 
-/// The findings of a whole document, of which `schema` is the schema.
-pub(super) fn lines(errors: &[ValidationError<'_>], schema: &Value) -> Vec<Line> {
-    let ways = errors.iter().map(|error| Way::new(error, 0)).collect();
-    let mut lines = subschema(ways, 0, schema);
-    let through_reference = errors.iter().all(|error| error.evaluation_path().as_str().starts_with("/$ref"));
-    match lines.as_mut_slice() {
-        [only] if only.group && !through_reference => std::mem::take(&mut only.causes),
-        _ => lines,
-    }
-}
-
 /// The findings of a schema against its draft, which a first reference leads to.
 pub(super) fn lines_of_draft(errors: &[ValidationError<'_>]) -> Vec<Line> {
     let ways = errors.iter().map(|error| Way::new(error, 1)).collect();
-    let mut lines = subschema(ways, 0, &Value::Null);
+    let mut lines = subschema(ways, 0);
     match lines.as_mut_slice() {
-        [only] if only.group && only.path.is_empty() => std::mem::take(&mut only.causes),
+        [only] if only.group => std::mem::take(&mut only.causes),
         _ => lines,
     }
 }
@@ -102,7 +113,7 @@ fn descent(steps: &[String], kind: &Kind) -> Option<(usize, bool)> {
 }
 
 /// The findings of one subschema. `depth` is how deep its value lies.
-fn subschema(ways: Vec<Way<'_, '_>>, depth: usize, schema: &Value) -> Vec<Line> {
+fn subschema(ways: Vec<Way<'_, '_>>, depth: usize) -> Vec<Line> {
     let mut own: Vec<&ValidationError<'_>> = Vec::new();
     let mut below: IndexMap<(Vec<String>, String), (usize, Vec<Way<'_, '_>>)> = IndexMap::new();
     for mut way in ways {
@@ -121,13 +132,17 @@ fn subschema(ways: Vec<Way<'_, '_>>, depth: usize, schema: &Value) -> Vec<Line> 
         .iter()
         .find_map(|keyword| own.iter().find(|error| error.kind().keyword() == *keyword));
     if let Some(error) = last_word {
-        return vec![leaf(error, schema)];
+        return vec![leaf(error)];
     }
-    let mut ranked: Vec<(usize, Line)> = own_lines(&own, schema);
+    let mut ranked: Vec<(usize, Line)> = own_lines(&own);
     let mut all_of = Vec::new();
     for ((key, path), (depth, ways)) in below {
         let keyword = key.first().map(String::as_str).unwrap_or_default();
-        let line = wrap(subschema(ways, depth, schema), &path);
+        let inner = subschema(ways, depth);
+        let line = match keyword {
+            "$ref" | "$dynamicRef" | "$recursiveRef" => referred(inner, &path),
+            _ => wrap(inner, &path),
+        };
         if keyword == "allOf" {
             all_of.push((path, line));
         } else {
@@ -140,6 +155,16 @@ fn subschema(ways: Vec<Way<'_, '_>>, depth: usize, schema: &Value) -> Vec<Line> 
     }
     ranked.sort_by(|(a, x), (b, y)| (a, &x.path).cmp(&(b, &y.path)));
     ranked.into_iter().map(|(_, line)| line).collect()
+}
+
+/// One line for what a reference led to: a group is told as what it consists of.
+fn referred(mut lines: Vec<Line>, path: &str) -> Line {
+    if let [only] = lines.as_mut_slice()
+        && only.group
+    {
+        lines = std::mem::take(&mut only.causes);
+    }
+    Line::new(path, "validation failed").reference(lines)
 }
 
 /// One line for the findings of a subschema.
@@ -189,7 +214,7 @@ fn rank(keyword: &str) -> usize {
 }
 
 /// Lines for the errors of a subschema's own keywords; missing properties are told together.
-fn own_lines(errors: &[&ValidationError<'_>], schema: &Value) -> Vec<(usize, Line)> {
+fn own_lines(errors: &[&ValidationError<'_>]) -> Vec<(usize, Line)> {
     let mut out: Vec<(usize, Line)> = Vec::new();
     let mut missing: Vec<String> = Vec::new();
     let mut missing_at = None;
@@ -199,7 +224,7 @@ fn own_lines(errors: &[&ValidationError<'_>], schema: &Value) -> Vec<(usize, Lin
         match error.kind() {
             Kind::Required { property } => {
                 let name = quoted(property.as_str().unwrap_or_default());
-                if let Some(cause) = dependency(error, property, schema) {
+                if let Some(cause) = dependency(error, property) {
                     let rule = error.schema_path().as_str().to_string();
                     dependent
                         .entry((rule, cause))
@@ -217,7 +242,7 @@ fn own_lines(errors: &[&ValidationError<'_>], schema: &Value) -> Vec<(usize, Lin
                     out.push((rank("unevaluatedProperties"), Line::new(below, "false schema")));
                 }
             }
-            _ => out.push((rank(error.kind().keyword()), leaf(error, schema))),
+            _ => out.push((rank(error.kind().keyword()), leaf(error))),
         }
     }
     if let Some(path) = missing_at {
@@ -236,29 +261,19 @@ const DEPENDENCIES_OF_DRAFT_4: [(&str, &str); 2] =
     [("exclusiveMaximum", "maximum"), ("exclusiveMinimum", "minimum")];
 
 /// The property whose presence asks for another one, when that is what an error is about.
-fn dependency(error: &ValidationError<'_>, wanted: &Value, schema: &Value) -> Option<String> {
+fn dependency(error: &ValidationError<'_>, wanted: &Value) -> Option<String> {
     let path = error.schema_path().as_str();
     if !path.ends_with("/dependentRequired") && !path.ends_with("/dependencies") {
         return None;
     }
     let present = error.instance().as_object()?;
-    if schema.is_null() {
-        let rule = DEPENDENCIES_OF_DRAFT_4
-            .iter()
-            .find(|(cause, needs)| wanted == needs && present.contains_key(*cause));
-        return rule.map(|(cause, _)| (*cause).to_string());
-    }
-    let rules = schema.pointer(path)?.as_object()?;
-    rules
-        .iter()
-        .find(|(cause, names)| {
-            present.contains_key(*cause) && names.as_array().is_some_and(|names| names.contains(wanted))
-        })
-        .map(|(cause, _)| cause.clone())
+    let rule =
+        DEPENDENCIES_OF_DRAFT_4.iter().find(|(cause, needs)| wanted == needs && present.contains_key(*cause));
+    rule.map(|(cause, _)| (*cause).to_string())
 }
 
 /// The line of one error.
-fn leaf(error: &ValidationError<'_>, schema: &Value) -> Line {
+fn leaf(error: &ValidationError<'_>) -> Line {
     let path = error.instance_path().as_str();
     let value: &Value = error.instance();
     let compared = |keyword: &str, got: String, want: String| format!("{keyword}: got {got}, want {want}");
@@ -270,15 +285,11 @@ fn leaf(error: &ValidationError<'_>, schema: &Value) -> Line {
     let characters = value.as_str().map_or(0, |text| text.chars().count());
     let sized = |keyword: &str, (got, want): (String, String)| compared(keyword, got, want);
     let text = match error.kind() {
-        Kind::Type { kind } => format!("got {}, want {}", json_type(value), wanted_types(kind)),
-        Kind::Enum { options } => one_of(options),
-        Kind::Constant { expected_value } => match scalar(expected_value) {
-            Some(text) => format!("value must be {text}"),
-            None => "'const' failed".to_string(),
-        },
+        Kind::Type { kind } => format!("got {}, want {}", json_type(value), wanted_types(&types_of(kind))),
+        Kind::Enum { options } => shown_enum(options.as_array().map_or(&[], Vec::as_slice)),
+        Kind::Constant { expected_value } => shown_const(expected_value),
         Kind::AdditionalProperties { unexpected } => {
-            let names: Vec<String> = unexpected.iter().map(|name| quoted(name)).collect();
-            format!("additional properties {} not allowed", names.join(", "))
+            format!("additional properties {} not allowed", list_of(unexpected))
         }
         Kind::AdditionalItems { limit } => {
             format!("last {} additionalItem(s) not allowed", items.saturating_sub(*limit))
@@ -297,7 +308,7 @@ fn leaf(error: &ValidationError<'_>, schema: &Value) -> Line {
         Kind::Pattern { pattern } => {
             format!("{} does not match pattern {}", quoted(value.as_str().unwrap_or("")), quoted(pattern))
         }
-        Kind::UniqueItems => match first_equal(value.as_array().map_or(&[], Vec::as_slice)) {
+        Kind::UniqueItems => match numbers::first_equal(value.as_array().map_or(&[], Vec::as_slice)) {
             Some((a, b)) => format!("items at {a} and {b} are equal"),
             None => "items are not unique".to_string(),
         },
@@ -310,10 +321,10 @@ fn leaf(error: &ValidationError<'_>, schema: &Value) -> Line {
             format!("{} is not valid regex: {problem}", quoted(text))
         }
         Kind::AnyOf { context } => {
-            return Line::new(path, "'anyOf' failed").with(branches(error, context, schema));
+            return Line::new(path, "'anyOf' failed").with(branches(error, context));
         }
         Kind::OneOfNotValid { context } => {
-            return Line::new(path, "'oneOf' failed, none matched").with(branches(error, context, schema));
+            return Line::new(path, "'oneOf' failed, none matched").with(branches(error, context));
         }
         Kind::OneOfMultipleValid { context } => {
             let matched: Vec<String> = context
@@ -327,7 +338,7 @@ fn leaf(error: &ValidationError<'_>, schema: &Value) -> Line {
         }
         Kind::PropertyNames { error: inner } => {
             let name = inner.instance().as_str().unwrap_or_default().to_string();
-            let cause = Line { path: String::new(), ..leaf(inner, schema) };
+            let cause = Line { path: String::new(), ..leaf(inner) };
             return Line::new(path, format!("invalid propertyName {}", quoted(&name))).with(vec![cause]);
         }
         _ => error.to_string(),
@@ -336,11 +347,7 @@ fn leaf(error: &ValidationError<'_>, schema: &Value) -> Line {
 }
 
 /// The lines below an alternative: one for each branch.
-fn branches(
-    error: &ValidationError<'_>,
-    context: &[Vec<ValidationError<'static>>],
-    schema: &Value,
-) -> Vec<Line> {
+fn branches(error: &ValidationError<'_>, context: &[Vec<ValidationError<'static>>]) -> Vec<Line> {
     let path = error.instance_path().as_str();
     let depth = path.split('/').count() - 1;
     // The way of a branch goes on where that of the alternative ends, by the number of the branch.
@@ -349,13 +356,13 @@ fn branches(
         .iter()
         .filter(|errors| !errors.is_empty())
         .map(|errors| {
-            wrap(subschema(errors.iter().map(|error| Way::new(error, skip)).collect(), depth, schema), path)
+            wrap(subschema(errors.iter().map(|error| Way::new(error, skip)).collect(), depth), path)
         })
         .collect()
 }
 
 /// The kind of a value as JSON Schema names it.
-fn json_type(value: &Value) -> &'static str {
+pub(super) fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
@@ -366,24 +373,41 @@ fn json_type(value: &Value) -> &'static str {
     }
 }
 
-fn wanted_types(kind: &TypeKind) -> String {
+/// The kinds that `type` names, in Helm's order.
+pub(super) fn wanted_types(kinds: &Value) -> String {
     const ORDER: [&str; 7] = ["null", "boolean", "number", "integer", "string", "array", "object"];
-    let mut names: Vec<String> = match kind {
-        TypeKind::Single(one) => vec![one.to_string()],
-        TypeKind::Multiple(set) => set.iter().map(|one| one.to_string()).collect(),
+    let named = |kind: &&str| match kinds {
+        Value::Array(kinds) => kinds.iter().any(|named| named == kind),
+        named => named == kind,
     };
-    names.sort_by_key(|name| ORDER.iter().position(|known| known == name));
-    names.join(" or ")
+    ORDER.into_iter().filter(named).collect::<Vec<_>>().join(" or ")
 }
 
-fn one_of(options: &Value) -> String {
-    let options = options.as_array().map_or(&[][..], Vec::as_slice);
+fn types_of(kind: &TypeKind) -> Value {
+    match kind {
+        TypeKind::Single(one) => Value::String(one.to_string()),
+        TypeKind::Multiple(set) => set.iter().map(|one| Value::String(one.to_string())).collect(),
+    }
+}
+
+/// What a value must be.
+pub(super) fn shown_const(wanted: &Value) -> String {
+    scalar(wanted).map_or_else(|| "'const' failed".to_string(), |text| format!("value must be {text}"))
+}
+
+/// What a value may be.
+pub(super) fn shown_enum(options: &[Value]) -> String {
     let texts: Option<Vec<String>> = options.iter().map(scalar).collect();
     match texts.as_deref() {
         None => "'enum' failed".to_string(),
         Some([one]) => format!("value must be {one}"),
         Some(many) => format!("value must be one of {}", many.join(", ")),
     }
+}
+
+/// Names in quotes, with commas between.
+pub(super) fn list_of<T: AsRef<str>>(names: &[T]) -> String {
+    names.iter().map(|name| quoted(name.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
 /// A scalar as Go prints it in lists of options; `None` for arrays and objects.
@@ -397,28 +421,19 @@ fn scalar(value: &Value) -> Option<String> {
 }
 
 /// Text in single quotes, with Go's escapes.
-fn quoted(text: &str) -> String {
-    let escaped: String = text
-        .chars()
-        .flat_map(|c| match c {
-            '\'' => vec!['\\', '\''],
-            '"' => vec!['"'],
-            c if c == '\\' || c.is_control() => c.escape_default().collect(),
-            c => vec![c],
-        })
-        .collect();
-    format!("'{escaped}'")
+pub(super) fn quoted(text: &str) -> String {
+    let text = crate::gotpl::quote(text.as_bytes());
+    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(&text);
+    format!("'{}'", inner.replace("\\\"", "\"").replace('\'', "\\'"))
 }
 
-/// The first two items that are equal, in the order in which Helm compares them.
-fn first_equal(items: &[Value]) -> Option<(usize, usize)> {
-    items.iter().enumerate().find_map(|(later, item)| {
-        let earlier = items.iter().take(later).position(|other| other == item)?;
-        Some((earlier, later))
-    })
+/// A count, in groups of three digits.
+pub(super) fn counted(count: usize) -> String {
+    grouped(&count.to_string())
 }
 
-fn shown_number(value: &Value) -> String {
+/// A number as English text has it.
+pub(super) fn shown_number(value: &Value) -> String {
     value.as_f64().map_or_else(|| value.to_string(), shown_float)
 }
 
