@@ -31,7 +31,7 @@ struct Browser {
     driver: Child,
     client: reqwest::blocking::Client,
     session: String,
-    _profile: tempfile::TempDir,
+    profile: tempfile::TempDir,
 }
 
 impl Drop for Browser {
@@ -81,10 +81,10 @@ impl Browser {
             .map_err(|error| error.to_string())?;
         let client = client();
         let port = port_of(&mut driver);
-        let mut browser = Browser { driver, client, session: String::new(), _profile: profile };
+        let mut browser = Browser { driver, client, session: String::new(), profile };
         let base = format!("http://127.0.0.1:{}/session", port.ok_or("the driver told no port")?);
         let size = format!("--window-size={width},900");
-        let data = format!("--user-data-dir={}", browser._profile.path().join("profile").display());
+        let data = format!("--user-data-dir={}", browser.profile.path().join("profile").display());
         let mut arguments = vec![
             "--headless=new",
             "--no-sandbox",

@@ -290,7 +290,10 @@ mod tests {
         let circle = r##"{"properties": {"a": {"$ref": "#"}, "b": {"$ref": "#/properties/b"}}}"##;
         let found = tree(None, Some(circle)).unwrap();
         assert!(count(&found) <= MOST && count(&found) > DEEPEST);
-        let wide: String = (0..10_000).map(|number| format!("k{number}: {}\n", "x".repeat(500))).collect();
+        let mut wide = String::new();
+        for number in 0..10_000 {
+            wide.push_str(&format!("k{number}: {}\n", "x".repeat(500)));
+        }
         assert_eq!(count(&tree(Some(&wide), None).unwrap()), MOST);
         for nothing in ["", "a: [", "- 1\n", "text"] {
             assert_eq!(tree(Some(nothing), Some("[1]")), None, "{nothing}");

@@ -134,11 +134,12 @@ impl Bucket {
 
     /// What all keys below a folder begin with.
     fn below(&self, folder: &str) -> String {
-        [self.options.prefix.as_str(), folder]
-            .iter()
-            .filter(|part| !part.is_empty())
-            .map(|part| format!("{part}/"))
-            .collect()
+        let mut prefix = String::new();
+        for part in [self.options.prefix.as_str(), folder].into_iter().filter(|part| !part.is_empty()) {
+            prefix.push_str(part);
+            prefix.push('/');
+        }
+        prefix
     }
 
     fn trouble(&self, key: &str, error: &Error) -> StorageError {
