@@ -226,7 +226,7 @@ pub fn metadata_of_archive(bytes: &[u8], limits: &Limits) -> Result<Metadata, Ch
     let find = |path: &str| files.iter().rev().find(|file| &*file.path == path);
     let chart_yaml = find("Chart.yaml").ok_or_else(|| ChartError::NoChartYaml { chart: name.to_string() })?;
     let (mut metadata, source) = match seen {
-        Some((data, read)) if std::ptr::eq(&*data, &*chart_yaml.data) => read?,
+        Some((data, read)) if data.is(&chart_yaml.data) => read?,
         // A link became Chart.yaml after all entries were read.
         _ => read_chart_yaml(name, chart_yaml)?,
     };

@@ -63,6 +63,11 @@ impl Content {
         }
     }
 
+    /// Whether these are the same bytes in memory as those of another, and not only equal ones.
+    pub fn is(&self, other: &Content) -> bool {
+        Arc::ptr_eq(&self.shared(), &other.shared())
+    }
+
     /// How many bytes there are. A file is not read for that: a byte order mark may count.
     pub fn size(&self) -> u64 {
         match self {

@@ -391,7 +391,7 @@ fn only_what_changed_is_sent() {
 }
 
 /// What a server drops by its types or fills in: `false`, `0` and null, and what items of lists lack.
-const DROPPED: &str = r#"apiVersion: v1
+const DROPPED: &str = r"apiVersion: v1
 kind: ConfigMap
 metadata: {name: {{ .Release.Name }}-one}
 data: {color: {{ .Values.color | quote }}}
@@ -422,7 +422,7 @@ spec:
         image: nginx:1
         env: []
         readinessProbe: {initialDelaySeconds: 0, httpGet: {path: /, port: 80, httpHeaders: }}
-"#;
+";
 
 #[test]
 fn an_upgrade_sends_what_changed_and_no_more() {

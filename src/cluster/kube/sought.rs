@@ -145,7 +145,7 @@ impl Group {
         &self,
         link: &Link,
         many: impl Fn(&Link, &Group) -> Result<Answer<T>, Trouble>,
-    ) -> Result<(Vec<(usize, Option<T>)>, bool), StoreError> {
+    ) -> Result<(Found<T>, bool), StoreError> {
         let listed = match many(link, self) {
             Ok(listed) => listed,
             Err(Trouble::Refused(_)) => return Ok((Vec::new(), false)),
@@ -159,6 +159,9 @@ impl Group {
         Ok((listed.named.into_iter().filter_map(place).collect(), is_all))
     }
 }
+
+/// What is found, each at its place among what is sought.
+type Found<T> = Vec<(usize, Option<T>)>;
 
 /// The labels that all have, as far as a selector can say them.
 fn common_labels<'l>(

@@ -6,6 +6,7 @@
 //! Invariant: a walk is bounded in depth and in the number of schemas it looks at, whatever refers to what.
 
 use std::cell::{Cell, RefCell};
+use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 
 use regex::Regex;
@@ -107,10 +108,19 @@ struct Scope<'p, 's> {
     parent: Option<&'p Scope<'p, 's>>,
 }
 
+/// Whether a number that compares so with a limit is within it.
+type Fits = fn(Ordering) -> bool;
+
 impl<'s> Scope<'_, 's> {
     /// The scopes from here up.
     fn chain(&self) -> impl Iterator<Item = &Scope<'_, 's>> {
         std::iter::successors(Some(self), |scope| scope.parent)
+    }
+
+    /// The keywords that led to the same schema for the same value before.
+    fn cycle(&self) -> Option<String> {
+        let mut earlier = self.chain().skip(1).take_while(|earlier| earlier.of_value == self.of_value);
+        earlier.find(|earlier| earlier.node.is(&self.node)).map(Scope::keywords)
     }
 
     /// The keywords that led here, as a URL has them.
@@ -160,7 +170,7 @@ impl<'s> Checker<'_, 's> {
             Value::Object(members) if !members.is_empty() => members,
             _ => return Ok(everything_open(at.value, &Map::new(), 2020, asked)),
         };
-        if let Some(earlier) = self.cycle(scope) {
+        if let Some(earlier) = scope.cycle() {
             return Err(at.line(|| {
                 let url = crate::gotpl::quote(self.index.location(scope.node.schema).as_bytes());
                 let ways = [scope.keywords(), earlier];
@@ -203,12 +213,6 @@ impl<'s> Checker<'_, 's> {
             work.rest();
         }
         work.verdict()
-    }
-
-    /// The keywords that led to the same schema for the same value before.
-    fn cycle(&self, scope: &Scope<'_, 's>) -> Option<String> {
-        let earlier = scope.chain().skip(1).take_while(|earlier| earlier.of_value == scope.of_value);
-        earlier.into_iter().find(|earlier| earlier.node.is(&scope.node)).map(Scope::keywords)
     }
 
     fn matches(&self, pattern: &'s str, text: &str) -> bool {
@@ -530,10 +534,8 @@ impl<'s, 'v> Work<'_, '_, '_, 's, 'v> {
             _ => (rest, self.members.get(rest)),
         };
         match schema {
-            Some(Value::Bool(false)) if keyword == "additionalItems" => {
-                if seen < array.len() {
-                    self.add(|| format!("last {} additionalItem(s) not allowed", array.len() - seen));
-                }
+            Some(Value::Bool(false)) if keyword == "additionalItems" && seen < array.len() => {
+                self.add(|| format!("last {} additionalItem(s) not allowed", array.len() - seen));
             }
             Some(schema) => {
                 for (index, item) in array.iter().enumerate().skip(seen) {
@@ -603,11 +605,11 @@ impl<'s, 'v> Work<'_, '_, '_, 's, 'v> {
 
     fn number(&mut self) {
         let got = self.at.value;
-        let limits: [(&'static str, &str, fn(std::cmp::Ordering) -> bool); 4] = [
-            ("minimum", "exclusiveMinimum", std::cmp::Ordering::is_ge),
-            ("maximum", "exclusiveMaximum", std::cmp::Ordering::is_le),
-            ("exclusiveMinimum", "", std::cmp::Ordering::is_gt),
-            ("exclusiveMaximum", "", std::cmp::Ordering::is_lt),
+        let limits: [(&'static str, &str, Fits); 4] = [
+            ("minimum", "exclusiveMinimum", Ordering::is_ge),
+            ("maximum", "exclusiveMaximum", Ordering::is_le),
+            ("exclusiveMinimum", "", Ordering::is_gt),
+            ("exclusiveMaximum", "", Ordering::is_lt),
         ];
         // In draft 4 a word beside the limit makes it an exclusive one.
         for (keyword, exclusive, good) in limits {
