@@ -37,6 +37,7 @@ mod provenance;
 mod random_kills;
 mod registry;
 mod registry_faults;
+mod release_locks;
 mod releases;
 mod render_cases;
 mod repo_commands;
