@@ -49,7 +49,9 @@ impl Covers {
         if fields.is_empty() {
             // Either the field counts as a whole, or of all that was in it only its being there is left: the live value tells.
             return match value {
-                Value::Map(_) | Value::List(_) => live.is_some_and(|live| self.holds(live, value)),
+                Value::Map(_) | Value::List(_) if !is_nothing(value) => {
+                    live.is_some_and(|live| self.holds(live, value))
+                }
                 _ => true,
             };
         }
@@ -148,9 +150,9 @@ mod tests {
     }
 
     const WANTED: &str = r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"a","namespace":"n","labels":{"x":"1"}},
-        "spec":{"hostNetwork":false,"none":null,"rules":[{"a":1,"b":0}],"env":[],"finalizers":["one"],
+        "spec":{"hostNetwork":false,"none":null,"rules":[{"a":1,"b":0}],"selector":{},"env":[],"finalizers":["one"],
         "ports":[{"port":80,"name":"web"}]}}"#;
-    const FIELDS: &str = r#"{"f:metadata":{"f:labels":{"f:x":{}}},"f:spec":{"f:hostNetwork":{},"f:none":{},"f:rules":{},
+    const FIELDS: &str = r#"{"f:metadata":{"f:labels":{"f:x":{}}},"f:spec":{"f:hostNetwork":{},"f:none":{},"f:rules":{},"f:selector":{},
         "f:finalizers":{"v:\"one\"":{}},"f:ports":{"k:{\"port\":80,\"protocol\":\"TCP\"}":{".":{},"f:port":{},"f:name":{}}}}}"#;
     const SPEC: &str = r#"{"rules":[{"a":1,"filled":2}],"finalizers":["one","two"],"ports":[{"port":80,"protocol":"TCP","name":"web"}]}"#;
 
