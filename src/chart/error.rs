@@ -22,6 +22,12 @@ pub enum ChartError {
         /// The path as given.
         path: String,
     },
+    /// Nothing is at the path of a command that works on a file or folder of its user, in Helm's words for it.
+    #[error("{words}")]
+    Absent {
+        /// What Helm says.
+        words: String,
+    },
     /// A chart folder holds a device, socket or pipe.
     #[error("cannot load irregular file {} as it has file mode type bits set", path.display())]
     Irregular {
@@ -226,6 +232,9 @@ impl Hint for ChartError {
             | ChartError::Invalid(diagnostic)
             | ChartError::ApiVersion(diagnostic)
             | ChartError::Ignore(diagnostic) => diagnostic.hints(),
+            ChartError::Absent { .. } => {
+                one("check the path; it is looked up from the folder that the command was started in")
+            }
             ChartError::NoChartYaml { chart } => vec![format!(
                 "a chart is a folder with a Chart.yaml in it, and {chart} has none; check the path, or make a chart with \
                  `create`"

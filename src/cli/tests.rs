@@ -50,6 +50,18 @@ fn argument_counts_are_told_as_helm_tells_them() {
             "install",
             "\"bowline install\" requires at least 1 argument\n\nUsage:  bowline install [NAME] [CHART] [flags]",
         ),
+        (
+            "push a",
+            "\"bowline push\" requires at least 2 arguments\n\nUsage:  bowline push [chart] [remote] [flags]",
+        ),
+        (
+            "push a b c",
+            "\"bowline push\" requires 2 arguments\n\nUsage:  bowline push [chart] [remote] [flags]",
+        ),
+        (
+            "rollback",
+            "\"bowline rollback\" requires at least 1 argument\n\nUsage:  bowline rollback <RELEASE> [REVISION] [flags]",
+        ),
         ("env A B", "\"bowline env\" accepts at most 1 argument\n\nUsage:  bowline env [flags]"),
         (
             "status a b",

@@ -45,6 +45,7 @@ impl GoStr {
     }
 
     /// The bytes.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Storage::Static(text) => text.as_bytes(),
@@ -56,6 +57,7 @@ impl GoStr {
     }
 
     /// The text when the bytes are UTF-8 (checked only for strings that were made from bytes).
+    #[inline]
     pub fn as_str(&self) -> Option<&str> {
         match &self.0 {
             Storage::Static(text) => Some(text),

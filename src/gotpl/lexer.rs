@@ -73,6 +73,7 @@ struct Lexer<'a> {
     left: memmem::Finder<'static>,
 }
 
+#[inline]
 fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\n')
 }
@@ -104,10 +105,12 @@ fn unicode(c: char) -> String {
 
 // What the language means by its marks is ASCII, so the questions that come up at every token are asked of bytes.
 
+#[inline]
 fn is_space_byte(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
+#[inline]
 fn has_left_trim(rest: &[u8]) -> bool {
     matches!(rest, [b'-', space, ..] if is_space_byte(*space))
 }
@@ -123,14 +126,17 @@ fn without_trailing_space(bytes: &[u8]) -> usize {
 }
 
 impl<'a> Lexer<'a> {
+    #[inline]
     fn rest(&self) -> &'a str {
         self.text.get(self.at..).unwrap_or("")
     }
 
+    #[inline]
     fn bytes(&self) -> &'a [u8] {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
+    #[inline]
     fn peek(&self) -> Option<char> {
         match self.bytes().first() {
             Some(byte) if byte.is_ascii() => Some(char::from(*byte)),
@@ -138,6 +144,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
+    #[inline]
     fn next(&mut self) -> Option<char> {
         let c = self.peek()?;
         self.at += c.len_utf8();
@@ -156,10 +163,12 @@ impl<'a> Lexer<'a> {
         while self.accept(set) {}
     }
 
+    #[inline]
     fn push(&mut self, token: Token, end: usize) {
         self.items.push(Item { token, start: self.start as u32, end: end as u32 });
     }
 
+    #[inline]
     fn emit(&mut self, token: Token) -> Option<State> {
         self.push(token, self.at);
         self.start = self.at;
@@ -221,6 +230,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Whether the closing delimiter is next, and whether it has a trim marker.
+    #[inline]
     fn right_delim_here(&self) -> Option<bool> {
         match self.bytes() {
             [b' ' | b'\t' | b'\r' | b'\n', b'-', b'}', b'}', ..] => Some(true),
@@ -352,6 +362,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Whether a name may end here.
+    #[inline]
     fn at_terminator(&self) -> bool {
         match self.bytes() {
             [] | [b'.' | b',' | b'|' | b':' | b')' | b'(' | b' ' | b'\t' | b'\r' | b'\n', ..] => true,

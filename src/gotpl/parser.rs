@@ -113,6 +113,7 @@ enum Ending {
 }
 
 impl Ending {
+    #[inline]
     fn text(&self) -> &'static str {
         match self {
             Ending::End => "{{end}}",
@@ -167,6 +168,7 @@ struct Parser<'a> {
 }
 
 /// The end of a list from an index on, as a list of its own.
+#[inline]
 fn taken<T>(list: &mut Vec<T>, from: usize) -> Box<[T]> {
     list.drain(from.min(list.len())..).collect()
 }
@@ -177,6 +179,7 @@ const NAMES: usize = 64;
 impl<'a> Parser<'a> {
     // Tokens.
 
+    #[inline]
     fn item(&mut self, index: usize) -> Item {
         self.furthest = self.furthest.max(index);
         self.items.get(index).copied().unwrap_or_else(|| {
@@ -194,35 +197,42 @@ impl<'a> Parser<'a> {
         self.file.line_of(item.start)
     }
 
+    #[inline]
     fn span(item: Item) -> Span {
         Span { start: item.start, end: item.end }
     }
 
+    #[inline]
     fn peek(&mut self) -> Item {
         self.item(self.cursor)
     }
 
+    #[inline]
     fn next(&mut self) -> Item {
         let item = self.item(self.cursor);
         self.cursor += 1;
         item
     }
 
+    #[inline]
     fn backup(&mut self) {
         self.cursor = self.cursor.saturating_sub(1);
     }
 
+    #[inline]
     fn skip_space(&mut self) {
         while self.peek().token == Token::Space {
             self.cursor += 1;
         }
     }
 
+    #[inline]
     fn peek_non_space(&mut self) -> Item {
         self.skip_space();
         self.peek()
     }
 
+    #[inline]
     fn next_non_space(&mut self) -> Item {
         self.skip_space();
         self.next()

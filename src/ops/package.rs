@@ -110,7 +110,11 @@ fn pack(
     let path = context.host.resolve(folder);
     match fs::kind(&path) {
         fs::Kind::Folder => {}
-        fs::Kind::Missing => return Err(ChartError::NotFound { path: folder.to_string() }.into()),
+        fs::Kind::Missing => {
+            return Err(
+                ChartError::Absent { words: format!("stat {folder}: no such file or directory") }.into()
+            );
+        }
         _ => {
             return Err(OpsError::refused_with(
                 format!("{folder} is not a folder"),

@@ -39,7 +39,9 @@ pub fn push(
     let path = context.host.resolve(archive);
     match fs::kind(&path) {
         fs::Kind::Folder => return Err(RegistryError::PushFolder { path: archive.to_string() }.into()),
-        fs::Kind::Missing => return Err(ChartError::NotFound { path: archive.to_string() }.into()),
+        fs::Kind::Missing => {
+            return Err(ChartError::Absent { words: format!("{archive}: no such file") }.into());
+        }
         _ => {}
     }
     let created = fs::stamp(&path).map_or(0, |(_, seconds, _)| seconds);

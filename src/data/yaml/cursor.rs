@@ -4,11 +4,14 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr2;
+
 use super::node::Style;
 use super::scan::SyntaxError;
 use super::token::{Token, TokenKind};
 
 /// Space and tab.
+#[inline]
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t')
 }
@@ -38,15 +41,18 @@ impl<'t> Cursor<'t> {
         SyntaxError { problem, at: self.at, scanner: true, at_end: self.forced }
     }
 
+    #[inline]
     pub(super) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
+    #[inline]
     fn byte(&self, ahead: usize) -> Option<u8> {
         self.bytes.get(self.at + ahead).copied()
     }
 
     /// Skips ASCII characters that break no line.
+    #[inline]
     pub(super) fn skip(&mut self, count: usize) {
         self.at += count;
         self.column += count;
@@ -68,6 +74,7 @@ impl<'t> Cursor<'t> {
     }
 
     /// Bytes of the line break at an offset from here; 0 when there is none.
+    #[inline]
     fn break_length(&self, ahead: usize) -> usize {
         match self.byte(ahead) {
             Some(b'\n') => 1,
@@ -84,11 +91,13 @@ impl<'t> Cursor<'t> {
     }
 
     /// Whether a blank, a line break or the end is at an offset from here.
+    #[inline]
     pub(super) fn is_blank_at(&self, ahead: usize) -> bool {
         self.byte(ahead).is_none_or(is_blank) || self.break_length(ahead) > 0
     }
 
     /// Whether a line break or the end is here.
+    #[inline]
     fn at_line_end(&self) -> bool {
         self.peek().is_none() || self.break_length(0) > 0
     }
@@ -106,6 +115,7 @@ impl<'t> Cursor<'t> {
         self.column = 0;
     }
 
+    #[inline]
     fn skip_break(&mut self) {
         self.at += self.break_length(0);
         self.line += 1;
@@ -137,8 +147,13 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// Skips to the end of the line.
+    /// Skips to the end of the line. Most lines are ASCII, and then as many columns as bytes.
     fn skip_line(&mut self) {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let length = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+        if rest.get(..length).is_some_and(<[u8]>::is_ascii) {
+            return self.skip(length);
+        }
         loop {
             self.skip_while(|byte| matches!(byte, b' '..=b'~' | b'\t'));
             if self.at_line_end() {

@@ -154,8 +154,6 @@ struct Composer<'t> {
 
 /// Go's library checks characters when it reads them, in blocks of so many bytes.
 const BLOCK: usize = 512;
-/// How many bytes are looked at for forbidden characters at once.
-const PIECE: usize = 64;
 /// How far the scanner looks beyond the byte where it stands: an indicator of three bytes and a blank.
 const LOOK_AHEAD: usize = 3;
 
@@ -210,6 +208,7 @@ impl<'t> Composer<'t> {
         }
     }
 
+    #[inline]
     fn peek(&mut self) -> Result<&TokenKind<'t>, YamlError> {
         let (text, base) = (self.text, self.base);
         self.scanner.peek().map(|token| &token.kind).map_err(|error| go_error(text, base, &error))
@@ -225,6 +224,7 @@ impl<'t> Composer<'t> {
     }
 
     /// Takes the next token if it is the one.
+    #[inline]
     fn take_if(&mut self, wanted: &TokenKind<'_>) -> Result<Option<Token<'t>>, YamlError> {
         if self.peek()? == wanted { self.take().map(Some) } else { Ok(None) }
     }
@@ -697,16 +697,43 @@ fn is_break(c: char) -> bool {
 }
 
 /// The first character that YAML does not allow, and its place.
-fn first_forbidden(text: &str) -> Option<(usize, char)> {
-    // The bytes that a forbidden character can begin with; most texts hold none of them.
-    let suspect = |byte: &u8| matches!(byte, 0..=0x08 | 0x0b | 0x0c | 0x0e..=0x1f | 0x7f | 0xc2 | 0xef);
-    // Without a way out in the middle of a piece, the compiler looks at many bytes at once.
-    let any_suspect = |piece: &[u8]| piece.iter().fold(false, |found, byte| found | suspect(byte));
-    let pieces = text.as_bytes().chunks(PIECE).enumerate().filter(|(_, piece)| any_suspect(piece));
-    let places = pieces.flat_map(|(index, piece)| {
-        piece.iter().enumerate().filter(move |(_, byte)| suspect(byte)).map(move |(at, _)| index * PIECE + at)
-    });
-    places.filter_map(|at| Some((at, text.get(at..)?.chars().next()?))).find(|(_, c)| !is_allowed(*c))
+pub(super) fn first_forbidden(text: &str) -> Option<(usize, char)> {
+    let (words, rest) = text.as_bytes().as_chunks::<WORD>();
+    let whole = words.iter().enumerate().filter(|(_, word)| may_forbid(**word));
+    let tail = (words.len() * WORD, rest);
+    whole
+        .map(|(index, word)| (index * WORD, word.as_slice()))
+        .chain([tail])
+        .flat_map(|(start, bytes)| (start..).zip(bytes))
+        .filter(|(_, byte)| begins_forbidden(**byte))
+        .filter_map(|(at, _)| Some((at, text.get(at..)?.chars().next()?)))
+        .find(|(_, c)| !is_allowed(*c))
+}
+
+/// Whether a character that YAML does not allow can begin with the byte.
+fn begins_forbidden(byte: u8) -> bool {
+    matches!(byte, 0..=0x08 | 0x0b | 0x0c | 0x0e..=0x1f | 0x7f | 0xc2 | 0xef)
+}
+
+/// How many bytes are looked at in one step.
+const WORD: usize = 8;
+
+/// Whether a byte of the word may begin a forbidden character. All eight are asked at once: most words hold printable
+/// ASCII and line feeds alone, and only the others are looked at byte by byte.
+#[inline]
+fn may_forbid(word: [u8; WORD]) -> bool {
+    const EACH: u64 = u64::from_ne_bytes([1; WORD]);
+    const HIGH: u64 = EACH << 7;
+    let word = u64::from_ne_bytes(word);
+    // The highest bit of a byte stands for the answer. With it set before a subtraction, and free before an addition, no
+    // byte takes part in the answer of its neighbour.
+    let from_space = (word | HIGH) - EACH * u64::from(b' ');
+    let other_than = |byte: u8| {
+        let differs = word ^ (EACH * u64::from(byte));
+        ((differs & !HIGH) + !HIGH) | differs
+    };
+    let control = !from_space & other_than(b'\n');
+    (word | control | !other_than(0x7f)) & HIGH != 0
 }
 
 impl<'t> Frame<'t> {

@@ -76,6 +76,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// The next token, without taking it.
+    #[inline]
     pub(super) fn peek(&mut self) -> Result<&Token<'t>, SyntaxError> {
         if !self.settled {
             while self.needs_more()? && !self.done {
@@ -117,11 +118,13 @@ impl<'t> Scanner<'t> {
     }
 
     /// The first key whose token waits, and its place among the keys.
+    #[inline]
     fn first_awaited(&self) -> Option<(usize, &SimpleKey)> {
         self.keys.iter().enumerate().find(|(_, key)| key.awaited)
     }
 
     /// Whether a key that began there may still end here.
+    #[inline]
     fn is_near(&self, key: &SimpleKey) -> bool {
         key.line == self.cursor.line && self.cursor.characters_since(key.at, 1_024)
     }

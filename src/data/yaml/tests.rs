@@ -21,6 +21,26 @@ fn on_small_stack(run: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new().stack_size(1 << 20).spawn(run).unwrap().join().unwrap();
 }
 
+/// The search looks at eight bytes at once, so each character stands at each place of them, among each kind of neighbour.
+#[test]
+fn forbidden_characters_are_found_wherever_they_stand() {
+    let characters = (0..0x20)
+        .chain([0x7e, 0x7f, 0x80, 0x85, 0x9f, 0xa0, 0xe9, 0x2028, 0xfeff, 0xfffd, 0xfffe, 0xffff, 0x1_f600]);
+    for c in characters.filter_map(char::from_u32) {
+        for filler in ['a', ' ', '\n', '~', '\t', 'é'] {
+            for before in 0..17 {
+                for after in [0, 1, 9] {
+                    let fill = |count: usize| filler.to_string().repeat(count);
+                    let text = format!("{}{c}{}", fill(before), fill(after));
+                    let expected = (!parse::is_allowed(c)).then_some((before * filler.len_utf8(), c));
+                    assert_eq!(parse::first_forbidden(&text), expected, "{text:?}");
+                }
+            }
+        }
+    }
+    assert_eq!(parse::first_forbidden("é\u{1}\u{2}").map(|(at, _)| at), Some(2));
+}
+
 #[test]
 fn spans_are_bytes_of_the_file() {
     let text = "\u{feff}é: # c\r\n  - {日: \"x\\n\", b: [1]}\r\n  - |\r\n    text\r\nz: &a 5\nk: *a\n";

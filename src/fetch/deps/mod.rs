@@ -155,7 +155,9 @@ impl Parent {
         let folder = context.host.resolve(shown);
         match fs::kind(&folder) {
             fs::Kind::Folder => {}
-            fs::Kind::Missing => return Err(FetchError::PathNotFound { path: shown.to_string() }),
+            fs::Kind::Missing => {
+                return Err(FetchError::NoFolder { lead: String::new(), path: shown.to_string() });
+            }
             _ => return Err(FetchError::NotADirectory { path: shown.to_string() }),
         }
         let limits = Limits::default();
@@ -169,6 +171,16 @@ impl Parent {
         }
         let chart = from_files(shown.trim_end_matches('/'), files, &limits)?;
         Ok(Parent { folder, shown: shown.trim_end_matches('/').to_string(), chart })
+    }
+
+    /// As [`Parent::open`], for a command that writes to the chart: it says first what it could not find.
+    fn open_to_change(shown: &str, context: &FetchContext<'_>) -> Result<Self, FetchError> {
+        Parent::open(shown, context).map_err(|error| match error {
+            FetchError::NoFolder { path, .. } => {
+                FetchError::NoFolder { lead: format!("could not find {path}: "), path }
+            }
+            other => other,
+        })
     }
 
     fn charts(&self) -> PathBuf {
@@ -214,7 +226,7 @@ pub fn update(
     context: &FetchContext<'_>,
     on_event: OnEvent<'_>,
 ) -> Result<DepsReport, FetchError> {
-    let parent = Parent::open(folder, context)?;
+    let parent = Parent::open_to_change(folder, context)?;
     update_parent(&parent, options, context, on_event)
 }
 
@@ -268,7 +280,7 @@ pub fn build(
     context: &FetchContext<'_>,
     on_event: OnEvent<'_>,
 ) -> Result<DepsReport, FetchError> {
-    let parent = Parent::open(folder, context)?;
+    let parent = Parent::open_to_change(folder, context)?;
     let Some(lock) = &parent.chart.lock else {
         if options.locked && !parent.chart.metadata.dependencies.is_empty() {
             return Err(FetchError::NoLock { lock: parent.lock_name() });
