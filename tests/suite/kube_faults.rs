@@ -669,6 +669,58 @@ fn objects_are_shown_as_the_server_shows_them() {
 }
 
 #[test]
+fn many_questions_for_rows_are_answered_out_of_one_list() {
+    let query = |app: &str| Query {
+        group_kind: Some((String::new(), "ConfigMap".into())),
+        namespace: Some("n".into()),
+        labels: [("app".to_string(), app.to_string())].into(),
+        limit: 100,
+        ..Query::default()
+    };
+    let table = |rows: &[(&str, &str)], more: &str| {
+        let rows: Vec<String> = rows
+            .iter()
+            .map(|(name, app)| {
+                format!(r#"{{"cells":["{name}"],"object":{{"metadata":{{"labels":{{"app":"{app}"}}}}}}}}"#)
+            })
+            .collect();
+        ok(format!(
+            r#"{{"kind":"Table","metadata":{{"continue":"{more}"}},"columnDefinitions":[{{"name":"Name"}}],"rows":[{}]}}"#,
+            rows.join(",")
+        ))
+    };
+    let names = |found: Vec<Result<Vec<bowline::cluster::live::Shown>, StoreError>>| -> Vec<Vec<String>> {
+        found
+            .into_iter()
+            .map(|found| found.unwrap().into_iter().flat_map(|shown| shown.cells).collect())
+            .collect()
+    };
+    let fake = Fake::start(move |_, _| table(&[("a", "x"), ("b", "y"), ("c", "x"), ("d", "other")], ""));
+    let found = fake.kube().shown_lists(&["x", "y", "z"].map(query));
+    assert_eq!(names(found), [vec!["a", "c"], vec!["b"], vec![]]);
+    assert_eq!(fake.asked().len(), 1, "{:?}", fake.asked());
+    // Few are asked for one by one, and many where the list would be too long.
+    for (apps, more, requests) in [(&["x", "y"][..], "", 2), (&["x", "y", "z"], "on", 4)] {
+        let fake = Fake::start(move |asked, _| match asked.split_once("labelSelector=app%3D") {
+            Some((_, app)) => table(&[(&app[..1], "")], ""),
+            None => table(&[("a", "x")], more),
+        });
+        let queries: Vec<Query> = apps.iter().map(|app| query(app)).collect();
+        assert_eq!(names(fake.kube().shown_lists(&queries)).concat(), apps);
+        assert_eq!(fake.asked().len(), requests, "{:?}", fake.asked());
+    }
+    let fake = Fake::start(|_, _| {
+        refused(
+            403,
+            "Forbidden",
+            r#"configmaps is forbidden: User \"u\" cannot list resource \"configmaps\""#,
+        )
+    });
+    let found = fake.kube().shown_lists(&["x", "y", "z"].map(query));
+    assert!(found.iter().all(|found| matches!(found, Err(StoreError::Forbidden { .. }))), "{found:?}");
+}
+
+#[test]
 fn a_survey_reads_bodies_along_when_most_of_the_first_objects_need_them() {
     let query = Query {
         group_kind: Some((String::new(), "ConfigMap".into())),
