@@ -329,6 +329,11 @@ mod tests {
     }
 
     fn list(kind: &str, content: &[Vec<u8>]) -> Vec<u8> {
+        list_of(kind, content, 1)
+    }
+
+    /// The same object so many times.
+    fn list_of(kind: &str, content: &[Vec<u8>], times: usize) -> Vec<u8> {
         let metadata = [
             field(1, b"a"),
             field(3, b"ns"),
@@ -342,7 +347,7 @@ mod tests {
         ];
         let object = [vec![field(1, &metadata.concat())], content.to_vec()].concat().concat();
         let about = [field(2, b"99"), field(3, b"next")].concat();
-        let list = [field(1, &about), field(2, &object)].concat();
+        let list = [field(1, &about), field(2, &object).repeat(times)].concat();
         let type_meta = [field(1, b"v1"), field(2, kind.as_bytes())].concat();
         [MAGIC.to_vec(), field(1, &type_meta), field(2, &list), field(3, b"")].concat()
     }
@@ -378,10 +383,13 @@ mod tests {
         );
         let (_, bare) = read(&list("PartialObjectMetadataList", &[]), "Job").unwrap();
         assert_eq!((bare.len(), &bare[0].body), (1, &None));
-        let stop = || StoreError::Internal("enough".into());
-        let page = page(secret, &resource("Secret")).unwrap();
-        let stopped = page.each(&resource("Secret"), &mut |_| Err(stop()));
-        assert_eq!(stopped.unwrap_err().to_string(), stop().to_string());
+        let three = page(list_of("SecretList", &[], 3), &resource("Secret")).unwrap();
+        let (mut seen, enough) = (0, || StoreError::Internal("enough".into()));
+        let stopped = three.each(&resource("Secret"), &mut |_| {
+            seen += 1;
+            if seen == 2 { Err(enough()) } else { Ok(()) }
+        });
+        assert_eq!((three.count, seen, stopped.unwrap_err().to_string()), (3, 2, enough().to_string()));
     }
 
     #[test]
