@@ -45,7 +45,8 @@ struct Fake {
 }
 
 impl Fake {
-    /// `react` is given method and path (and `if-none-match: NAME` where that is asked) with the number of the request, from 1.
+    /// `react` is given method and path (and `if-none-match: NAME` and `uncompressed` where that is asked) with the number of the
+    /// request, from 1.
     fn start(react: impl Fn(&str, usize) -> Reaction + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -100,6 +101,9 @@ fn serve(
             reader.read_line(&mut header).ok()?;
             if let Some(value) = header.to_lowercase().strip_prefix("content-length:") {
                 length = value.trim().parse().ok()?;
+            }
+            if header.to_lowercase().trim() == "accept-encoding: identity" {
+                known.push_str(" uncompressed");
             }
             if header.to_lowercase().starts_with("if-none-match:") {
                 known = format!(" {}", header.trim().to_lowercase());
@@ -741,6 +745,8 @@ fn a_survey_reads_bodies_along_when_most_of_the_first_objects_need_them() {
         assert_eq!(found, ["a", "b", "c"].map(|name| (name.to_string(), with_body)));
         let asked = fake.asked();
         assert!(asked.len() == 2 && asked[0].contains("limit=20") && asked[1].contains(limit), "{asked:?}");
+        // What is in payloads is compressed already.
+        assert_eq!(asked[1].ends_with(" uncompressed"), with_body, "{asked:?}");
     }
     // Few objects come with the first page, without bodies.
     let fake = Fake::start(|_, _| page(&["a"], ""));

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http1::Request;
-use http1::header::ACCEPT;
+use http1::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue};
 use kube::core::params::ListParams;
 use tokio::sync::mpsc::channel;
 
@@ -258,12 +258,18 @@ impl<'s> Pages<'s> {
         };
         let request = ask_for(resource, self.selection, size, self.token.take());
         let mut request = request.map_err(Trouble::Failed)?;
-        let accept = match self.selection.shape {
-            Shape::Whole => return Ok(request),
-            Shape::Content => CONTENT,
-            Shape::Metadata => METADATA,
-        };
-        request.headers_mut().insert(ACCEPT, http1::HeaderValue::from_static(accept));
+        let headers = request.headers_mut();
+        match self.selection.shape {
+            Shape::Whole => {}
+            Shape::Content => {
+                headers.insert(ACCEPT, HeaderValue::from_static(CONTENT));
+                // Payloads are compressed already: to do it again takes a server longer than all the rest of its answer.
+                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            }
+            Shape::Metadata => {
+                headers.insert(ACCEPT, HeaderValue::from_static(METADATA));
+            }
+        }
         Ok(request)
     }
 }
