@@ -157,11 +157,9 @@ pub trait Cluster: Send + Sync {
     /// The cluster cannot be asked.
     fn shown(&self, sought: &[Sought]) -> Result<Vec<Option<Shown>>, StoreError>;
 
-    /// How the cluster shows the objects of a kind that match, in its own order.
-    ///
-    /// # Errors
-    /// The cluster cannot be asked.
-    fn shown_list(&self, query: &Query) -> Result<Vec<Shown>, StoreError>;
+    /// How the cluster shows the objects of a kind that match, in its own order, for each of some queries; many of one kind and
+    /// namespace are answered out of one list.
+    fn shown_lists(&self, queries: &[Query]) -> Vec<Result<Vec<Shown>, StoreError>>;
 
     /// Makes fields that [`FIELD_MANAGER`] set by client-side apply its own in the sense of server-side apply, so that what a
     /// later manifest leaves out goes. Needed once before the first [`Request::Apply`] to an object that was made without.

@@ -215,10 +215,9 @@ pub trait Store: Send + Sync {
     fn survey(
         &self,
         query: &Query,
-        needs_body: &dyn Fn(&Stored) -> bool,
+        _needs_body: &dyn Fn(&Stored) -> bool,
         on: &mut dyn FnMut(Stored) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let _ = needs_body;
         self.list(&Query { metadata_only: true, ..query.clone() })?.into_iter().try_for_each(on)
     }
 

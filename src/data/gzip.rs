@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::io::{self, BufRead, Read, Write};
 
 use flate2::bufread::GzDecoder;
-use flate2::{Compression, Decompress, FlushDecompress, GzBuilder};
+use flate2::{Compression, Decompress, FlushDecompress, GzBuilder, Status};
 
 /// Why bytes could not be inflated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -112,20 +112,49 @@ pub fn inflate(bytes: &[u8], limit: u64) -> Result<Vec<u8>, GzipError> {
     if !is_gzip(bytes) {
         return Err(GzipError::NotGzip);
     }
+    if let Some(out) = at_once(bytes, limit) {
+        return Ok(out);
+    }
     let mut out = Vec::new();
     Inflater::new(bytes, limit).read_to_end(&mut out).map_err(GzipError::from_io)?;
     Ok(out)
 }
 
+/// What a single member without optional fields inflates to; `None` when a full look is needed to say what is wrong, or what is
+/// there.
+fn at_once(bytes: &[u8], limit: u64) -> Option<Vec<u8>> {
+    let (header, rest) = bytes.split_at_checked(HEADER)?;
+    let (deflated, trailer) = rest.split_at_checked(rest.len().checked_sub(TRAILER)?)?;
+    let (sum, size) = trailer.split_at_checked(4)?;
+    let [sum, size] = [sum, size].map(|four| four.try_into().ok().map(u32::from_le_bytes));
+    let size = usize::try_from(size?).ok()?;
+    let is_plain = matches!(header, [0x1f, 0x8b, 8, 0, ..]);
+    if !is_plain || size as u64 > limit || size / MOST_GAIN > deflated.len() {
+        return None;
+    }
+    let mut state = SPARE.take().unwrap_or_else(|| Decompress::new(false));
+    state.reset(false);
+    // With room left at the end nothing can be left behind it.
+    let mut out = Vec::with_capacity(size + 1);
+    let result = state.decompress_vec(deflated, &mut out, FlushDecompress::Finish);
+    let is_all = matches!(result, Ok(Status::StreamEnd)) && state.total_in() == deflated.len() as u64;
+    SPARE.set(Some(state));
+    (is_all && out.len() == size && Some(crc32(&out)) == sum).then_some(out)
+}
+
 /// Bytes at the start of a gzip header; what may follow them depends on the flags.
 const HEADER: usize = 10;
+/// Checksum and size at the end of a member.
+const TRAILER: usize = 8;
+/// Deflate makes nothing smaller than this part of it.
+const MOST_GAIN: usize = 1032;
 /// Flag of a header with an extra field.
 const EXTRA: u8 = 4;
 /// Flag of a header with a comment.
 const COMMENT: u8 = 16;
 
 std::thread_local! {
-    /// The state that [`start`] used last on this thread, which resets it before every use. Making one anew clears 48 KB,
+    /// The state that was used last on this thread, which resets it before every use. Making one anew clears 48 KB,
     /// more than what the start of a small archive costs otherwise.
     static SPARE: RefCell<Option<Decompress>> = const { RefCell::new(None) };
 }
@@ -227,6 +256,28 @@ mod tests {
         bad[at] ^= 1;
         assert!(matches!(inflate(&bad, 5_000), Err(GzipError::Corrupt { .. })));
         assert_eq!(inflate(&good, 4_999), Err(GzipError::TooLarge { limit: 4_999 }));
+    }
+
+    #[test]
+    fn a_plain_member_is_inflated_at_once_and_all_else_is_looked_at() {
+        let text: Vec<u8> = (0..20_000_u32).flat_map(|at| at.to_string().into_bytes()).collect();
+        for plain in [deflate(&text), deflate_release(&text)] {
+            assert_eq!(at_once(&plain, text.len() as u64).as_deref(), Some(&*text));
+            assert_eq!(at_once(&plain, text.len() as u64 - 1), None);
+            for cut in (0..plain.len()).step_by(97) {
+                assert_eq!(at_once(&plain[..cut], u64::MAX), None);
+            }
+            for (at, bit) in [(3, 8), (plain.len() / 2, 1), (plain.len() - 8, 1), (plain.len() - 4, 1)] {
+                let mut bad = plain.clone();
+                bad[at] ^= bit;
+                assert_eq!(at_once(&bad, u64::MAX), None, "byte {at}");
+            }
+            let several = [&*plain, &*plain].concat();
+            assert_eq!(at_once(&several, u64::MAX), None);
+            assert_eq!(inflate(&several, u64::MAX).as_deref(), Ok(&*[&*text, &*text].concat()));
+            assert_eq!(at_once(&[&*plain, &[0; 9]].concat(), u64::MAX), None, "something behind it");
+        }
+        assert_eq!(at_once(&deflate(b""), 0), Some(Vec::new()));
     }
 
     #[test]

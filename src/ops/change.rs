@@ -96,6 +96,37 @@ pub fn clear_the_way<'h>(
     Ok(look)
 }
 
+/// Looks at a release before an operation on it. One that is going to be carried out waits until nothing else is under way; a dry run
+/// takes the release as it is.
+///
+/// # Errors
+/// As [`clear_the_way`]; the store cannot be read.
+pub fn look<'a>(
+    context: &Context<'a>,
+    target: Target<'a>,
+    name: &str,
+    dry: bool,
+    wait: Option<Duration>,
+) -> Result<Look<'a>, OpsError> {
+    target.store.prepare();
+    let history = target.history(context);
+    if dry { Ok(history.look(name)?) } else { clear_the_way(context, &history, name, wait) }
+}
+
+/// Decides on an operation by a look at its release. Nothing is written.
+///
+/// # Errors
+/// It is no name of a release; the store cannot be read; what deciding fails with.
+pub fn decided<'a, T>(
+    context: &Context<'a>,
+    target: Target<'a>,
+    name: &str,
+    decide: impl FnOnce(&mut Look<'a>) -> Result<T, OpsError>,
+) -> Result<T, OpsError> {
+    manifest::check_release(name)?;
+    decide(&mut look(context, target, name, true, None)?)
+}
+
 /// Runs an operation, again when somebody else was faster, until the time to wait is over. The operation gets what is left
 /// of that time.
 ///

@@ -7,8 +7,6 @@
 //!
 //! Invariant: a hook object is nobody's: it carries no stamps, and only its delete policy removes it.
 
-use std::time::Duration;
-
 use super::live::{Failed, Live, Run, not_ready, still_there};
 use super::{Event as Told, OpsError, Phase, change, record};
 use crate::cluster::live::{LogOptions, Propagation, Request};
@@ -48,16 +46,15 @@ pub fn run(run: &mut Run<'_>, event: Event, failure: fn(Event) -> String) -> Res
         }
     }
     collect_logs(run, &due);
+    let mut doomed = Vec::new();
     for at in due.iter().rev() {
-        let hook = run.record.release.hooks[*at].clone();
+        let hook = &run.record.release.hooks[*at];
         if asks(&hook.output_log_policies, SUCCEEDED) {
-            tell_logs(run, &hook);
+            tell_logs(run, hook);
         }
-        if asks(&hook.delete_policies, SUCCEEDED) {
-            delete(run, &hook)?;
-        }
+        doomed.extend(asks(&hook.delete_policies, SUCCEEDED).then(|| hook.clone()));
     }
-    Ok(())
+    delete(run, &doomed)
 }
 
 /// The hooks of an event, by weight, then by name.
@@ -84,7 +81,7 @@ fn run_one(run: &mut Run<'_>, at: usize) -> Result<(), Failed> {
     }
     let hook = hook.clone();
     if asks(&hook.delete_policies, BEFORE_CREATION) {
-        delete(run, &hook)?;
+        delete(run, std::slice::from_ref(&hook))?;
     }
     let object = object_of(live, &hook)?;
     set_run(run, at, "Running");
@@ -145,7 +142,7 @@ fn wait_for_end(run: &mut Run<'_>, id: &ObjectRef) -> Result<(), Failed> {
         rules: wait::Rules::Watcher,
         jobs: true,
         hook: true,
-        timeout: live.timeout().max(Duration::from_secs(1)),
+        timeout: live.wait.limit(),
         clock: &live.context.host.clock,
         before: &[],
     };
@@ -173,27 +170,34 @@ fn end_failed(run: &mut Run<'_>, at: usize, done: &[usize]) {
     let before = done.iter().map(|at| run.record.release.hooks[*at].clone());
     doomed.extend(before.filter(|hook| asks(&hook.delete_policies, SUCCEEDED)));
     for hook in doomed {
-        if let Err(failed) = delete(run, &hook) {
+        if let Err(failed) = delete(run, std::slice::from_ref(&hook)) {
             run.live.context.warn(format!("the hook {} could not be deleted: {}", hook.name, failed.error));
         }
     }
 }
 
-/// Deletes the object of a hook and waits until it is gone. Definitions are never deleted.
-pub(super) fn delete(run: &mut Run<'_>, hook: &Hook) -> Result<(), Failed> {
+/// Deletes the objects of hooks, several at once, and waits until they are gone. Definitions are never deleted.
+fn delete(run: &mut Run<'_>, hooks: &[Hook]) -> Result<(), Failed> {
     let live = run.live;
-    if hook.kind == "CustomResourceDefinition" {
-        return Ok(());
+    let mut ids = Vec::with_capacity(hooks.len());
+    for hook in hooks.iter().filter(|hook| hook.kind != "CustomResourceDefinition") {
+        ids.push(object_of(live, hook)?.id);
     }
-    let id = object_of(live, hook)?.id;
-    let request = Request::Delete { id: id.clone(), propagation: Propagation::default() };
-    match live.cluster.send(&request, false) {
-        // Most objects are gone with the answer.
-        Ok(None) | Err(StoreError::NotFound { .. }) => return Ok(()),
-        Ok(Some(_)) => {}
-        Err(error) => return Err(error.into()),
+    let delete = |id: &ObjectRef| Request::Delete { id: id.clone(), propagation: Propagation::default() };
+    let requests: Vec<Request> = ids.iter().map(delete).collect();
+    let (mut left, mut refused) = (Vec::new(), None);
+    for (id, answer) in ids.into_iter().zip(live.cluster.send_each(&requests, false)) {
+        match answer {
+            // Most objects are gone with the answer.
+            Ok(None) | Err(StoreError::NotFound { .. }) => {}
+            Ok(Some(_)) => left.push(id),
+            Err(error) => refused = refused.or(Some(error)),
+        }
     }
-    let outcome = live.gone(&[id], live.timeout().max(Duration::from_secs(1)), &mut || run.keep_lease())?;
+    if let Some(error) = refused {
+        return Err(error.into());
+    }
+    let outcome = live.gone(&left, live.wait.limit(), &mut || run.keep_lease())?;
     if outcome.is_success() { Ok(()) } else { Err(still_there(&outcome).into()) }
 }
 

@@ -151,14 +151,8 @@ pub fn install(
     options: &InstallOptions,
 ) -> Result<ReleaseReport, OpsError> {
     let name = release_name(context, &options.name, &options.chart.reference, options.apply.seed)?;
-    target.store.prepare();
-    let history = target.history(context);
     let dry = options.apply.dry_run != DryRun::None;
-    let mut look = if dry {
-        history.look(&name)?
-    } else {
-        change::clear_the_way(context, &history, &name, options.apply.wait_lock)?
-    };
+    let mut look = change::look(context, target, &name, dry, options.apply.wait_lock)?;
     let operation = decide(context, target, options, &name, look.last()?)?;
     if dry {
         return Ok(dry_run(operation));

@@ -35,8 +35,6 @@ const ESTABLISHED_WITHIN: Duration = Duration::from_secs(60);
 const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// How often a patch is sent again to an object that others change meanwhile.
 const MOST_RACES: u32 = 5;
-/// How long a watcher waits when no time is given. Source: Helm.
-const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 
 /// A cluster and what is done in it.
 #[derive(Clone, Copy)]
@@ -417,15 +415,6 @@ impl<'a> Live<'a> {
     ) -> Result<Outcome, OpsError> {
         self.watch(beat, |heard| wait::until_gone(self.cluster, ids, timeout, heard))
     }
-
-    /// The time limit of waits for objects.
-    pub fn timeout(&self) -> Duration {
-        if self.wait.timeout.is_zero() && self.wait.strategy == WaitStrategy::Watcher {
-            DEFAULT_WAIT
-        } else {
-            self.wait.timeout
-        }
-    }
 }
 
 impl<'a> Run<'a> {
@@ -512,7 +501,7 @@ impl<'a> Run<'a> {
             .filter(changed)
             .filter_map(|step| Some((step.id.clone(), step.live.clone()?)))
             .collect();
-        let (live, jobs, timeout) = (self.live, self.live.wait.jobs, self.live.timeout());
+        let (live, jobs, timeout) = (self.live, self.live.wait.jobs, self.live.wait.limit());
         self.begins(Phase::Wait);
         let outcome = live.ready(&ids, rules, jobs, timeout, &before, &mut || self.keep_lease())?;
         if outcome.is_success() {

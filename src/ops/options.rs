@@ -66,6 +66,12 @@ pub enum DryRun {
     Server,
 }
 
+/// How long a watcher waits when no time is given.
+const DEFAULT_LIMIT: Duration = Duration::from_secs(30);
+
+/// A time that no wait lasts, and that can be added to any moment.
+const UNLIMITED: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 /// What to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WaitStrategy {
@@ -93,6 +99,18 @@ impl Default for Wait {
     /// Helm's: hooks only, five minutes.
     fn default() -> Self {
         Wait { strategy: WaitStrategy::HookOnly, timeout: Duration::from_secs(300), jobs: false }
+    }
+}
+
+impl Wait {
+    /// The time limit for each thing that is waited for. Without one a watcher, which hooks are waited for with, waits half a minute,
+    /// and polling goes on until it is done. Source: what Helm 4.3.1 does with `--timeout 0`.
+    pub fn limit(&self) -> Duration {
+        match self.strategy {
+            _ if !self.timeout.is_zero() => self.timeout,
+            WaitStrategy::Legacy => UNLIMITED,
+            WaitStrategy::HookOnly | WaitStrategy::Watcher => DEFAULT_LIMIT,
+        }
     }
 }
 
@@ -194,4 +212,21 @@ pub struct Apply {
     pub seed: Option<u64>,
     /// A program between rendering and applying.
     pub post_renderer: Option<PostRenderer>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_time_limit_each_strategy_has_its_own() {
+        let limit =
+            |strategy, seconds| Wait { strategy, timeout: Duration::from_secs(seconds), jobs: false }.limit();
+        for (strategy, unlimited) in
+            [(WaitStrategy::HookOnly, 30), (WaitStrategy::Watcher, 30), (WaitStrategy::Legacy, 315_360_000)]
+        {
+            assert_eq!(limit(strategy, 0).as_secs(), unlimited, "{strategy:?}");
+            assert_eq!(limit(strategy, 2).as_secs(), 2, "{strategy:?}");
+        }
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: nothing is written, and a store that does not exist yet is an empty one.
 
+use std::collections::BTreeSet;
+
 use regex::Regex;
 
 use super::change::{self, Target};
@@ -195,33 +197,29 @@ fn pods<'o>(
     cluster: &dyn Cluster,
     objects: impl Iterator<Item = (&'o ObjectRef, &'o Value)>,
 ) -> Result<Vec<Shown>, OpsError> {
-    let mut found: Vec<Shown> = Vec::new();
-    for (id, body) in objects.filter(|(_, body)| body.path(["spec", "template"]).is_some()) {
-        let labels = wait::selector(id, body);
-        if labels.is_empty() {
-            continue;
-        }
-        let query = Query {
+    let workloads = objects.filter(|(_, body)| body.path(["spec", "template"]).is_some());
+    let queries: Vec<Query> = workloads
+        .map(|(id, body)| Query {
             group_kind: Some((String::new(), "Pod".to_string())),
             namespace: Some(id.namespace.clone()),
-            labels,
+            labels: wait::selector(id, body),
             limit: MOST_PODS,
             ..Query::default()
-        };
-        match cluster.shown_list(&query) {
-            Ok(pods) => {
-                for pod in pods {
-                    if !found.iter().any(|known| known.cells.first() == pod.cells.first()) {
-                        found.push(pod);
-                    }
-                }
-            }
+        })
+        .filter(|query| !query.labels.is_empty())
+        .collect();
+    let (mut pods, mut seen) = (Vec::new(), BTreeSet::new());
+    for (query, found) in queries.iter().zip(cluster.shown_lists(&queries)) {
+        match found {
+            Ok(found) => pods.extend(
+                found.into_iter().filter(|pod| seen.insert((&query.namespace, pod.cells.first().cloned()))),
+            ),
             // Who may not see pods sees the rest.
             Err(StoreError::Forbidden { .. }) => {}
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(found)
+    Ok(pods)
 }
 
 /// Those that were found; the others are missing.

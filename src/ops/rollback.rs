@@ -63,14 +63,8 @@ fn rollback_once(
     options: &RollbackOptions,
     wait_lock: Option<Duration>,
 ) -> Result<ReleaseReport, OpsError> {
-    target.store.prepare();
-    let history = target.history(context);
     let dry = options.dry_run != DryRun::None;
-    let mut look = if dry {
-        history.look(&options.release)?
-    } else {
-        change::clear_the_way(context, &history, &options.release, wait_lock)?
-    };
+    let mut look = change::look(context, target, &options.release, dry, wait_lock)?;
     let operation = decide_on(context, target, options, &mut look)?;
     if dry {
         return Ok(ReleaseReport {
@@ -93,8 +87,7 @@ pub fn decide(
     target: Target<'_>,
     options: &RollbackOptions,
 ) -> Result<Operation, OpsError> {
-    manifest::check_release(&options.release)?;
-    decide_on(context, target, options, &mut target.history(context).look(&options.release)?)
+    change::decided(context, target, &options.release, |look| decide_on(context, target, options, look))
 }
 
 fn decide_on(

@@ -75,13 +75,7 @@ fn uninstall_once(
     options: &UninstallOptions,
     wait_lock: Option<Duration>,
 ) -> Result<UninstallReport, OpsError> {
-    let history = target.history(context);
-    target.store.prepare();
-    let mut look = if options.dry_run {
-        history.look(name)?
-    } else {
-        change::clear_the_way(context, &history, name, wait_lock)?
-    };
+    let mut look = change::look(context, target, name, options.dry_run, wait_lock)?;
     let Some(last) = look.last()? else {
         if options.ignore_not_found {
             return Ok(UninstallReport { name: name.to_string(), release: None, plan: Plan::default() });
@@ -89,13 +83,13 @@ fn uninstall_once(
         return Err(not_there(name));
     };
     if last.release.info.status == Status::Uninstalled {
-        return purge_uninstalled(&history, last, options);
+        return purge_uninstalled(look.history(), last, options);
     }
     let plan = plan_removal(context, target, &look, &last.release)?;
     if options.dry_run {
         return Ok(UninstallReport { name: name.to_string(), release: Some(last.release), plan });
     }
-    remove(context, target, &history, last, plan, options)
+    remove(context, target, look.history(), last, plan, options)
 }
 
 fn not_there(name: &str) -> OpsError {
@@ -116,13 +110,20 @@ pub fn decide(
     name: &str,
     options: &UninstallOptions,
 ) -> Result<Operation, OpsError> {
-    manifest::check_release(name)?;
-    let mut look = target.history(context).look(name)?;
-    let last = look.last()?.ok_or_else(|| not_there(name))?;
+    change::decided(context, target, name, |look| decide_on(context, target, options, look))
+}
+
+fn decide_on(
+    context: &Context<'_>,
+    target: Target<'_>,
+    options: &UninstallOptions,
+    look: &mut Look<'_>,
+) -> Result<Operation, OpsError> {
+    let last = look.last()?.ok_or_else(|| not_there(look.name()))?;
     let plan = match last.release.info.status {
-        Status::Uninstalled if options.keep_history => return Err(deleted_already(name)),
+        Status::Uninstalled if options.keep_history => return Err(deleted_already(look.name())),
         Status::Uninstalled => Plan::default(),
-        _ => plan_removal(context, target, &look, &last.release)?,
+        _ => plan_removal(context, target, look, &last.release)?,
     };
     Ok(Operation {
         kind: Kind::Uninstall,
@@ -307,7 +308,7 @@ fn remove_objects(
         let doomed = plan.steps.iter().filter(|step| step.action == Action::Delete);
         let ids: Vec<ObjectRef> = doomed.map(|step| step.id.clone()).collect();
         run.begins(Phase::Wait);
-        match live.gone(&ids, live.timeout(), &mut || run.keep_lease()) {
+        match live.gone(&ids, live.wait.limit(), &mut || run.keep_lease()) {
             Ok(outcome) if outcome.is_success() => {}
             Ok(outcome) => after.push(live::still_there(&outcome)),
             Err(error @ OpsError::Interrupted { .. }) => return Err(error.into()),

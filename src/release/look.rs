@@ -54,6 +54,11 @@ impl<'a> Look<'a> {
         &self.history
     }
 
+    /// The name of the release.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Numbers and states of all revisions, oldest first, by their labels alone. Records that cannot be read are among them.
     pub fn states(&self) -> impl DoubleEndedIterator<Item = State> + ExactSizeIterator {
         self.rows.iter().map(|row| State { revision: row.revision, status: row.status })

@@ -3,7 +3,7 @@
 
 use std::io::{Read, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,8 @@ struct Member {
     child: Child,
     arguments: Vec<String>,
     client: u16,
+    /// What it says about itself.
+    log: PathBuf,
 }
 
 impl Drop for Member {
@@ -36,22 +38,46 @@ fn is_installed(program: &str, argument: &str) -> bool {
     there
 }
 
+/// Ports that nobody listens on now; another program may be faster than the server that is to have them.
 fn free_ports(count: usize) -> Vec<u16> {
     let held: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     held.iter().map(|listener| listener.local_addr().unwrap().port()).collect()
 }
 
-fn spawn(arguments: &[String]) -> Child {
-    Command::new("etcd").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+/// How often other ports are tried.
+const MOST_STARTS: u32 = 10;
+
+/// How long a member may take until it serves.
+const UP_WITHIN: Duration = Duration::from_secs(120);
+
+fn spawn(arguments: &[String], log: &Path) -> Child {
+    let log = std::fs::File::create(log).unwrap();
+    Command::new("etcd").args(arguments).stdout(Stdio::null()).stderr(log).spawn().unwrap()
 }
 
-/// Starts members that know each other, and waits until each listens.
+/// Starts members that know each other, and waits until each serves.
 fn start(folder: &Path, count: usize, scheme: &str, extra: &[String]) -> Vec<Member> {
+    for attempt in 1.. {
+        let folder = folder.join(format!("start{attempt}"));
+        std::fs::create_dir(&folder).unwrap();
+        let mut members = begin(&folder, count, scheme, extra);
+        if members.iter_mut().all(Member::serves) {
+            return members;
+        }
+        let logs: Vec<String> =
+            members.iter().map(|member| std::fs::read_to_string(&member.log).unwrap()).collect();
+        let is_taken = logs.iter().any(|log| log.contains("address already in use"));
+        assert!(is_taken && attempt < MOST_STARTS, "etcd does not come up: {}", logs.join("\n"));
+    }
+    unreachable!("the loop ends by itself")
+}
+
+fn begin(folder: &Path, count: usize, scheme: &str, extra: &[String]) -> Vec<Member> {
     let ports = free_ports(count * 2);
     let (clients, peers) = ports.split_at(count);
     let cluster: Vec<String> =
         peers.iter().enumerate().map(|(n, port)| format!("m{n}=http://127.0.0.1:{port}")).collect();
-    let members = (0..count).map(|n| {
+    let member = |n: usize| {
         let (client, peer) =
             (format!("{scheme}://127.0.0.1:{}", clients[n]), format!("http://127.0.0.1:{}", peers[n]));
         let mut arguments =
@@ -65,18 +91,31 @@ fn start(folder: &Path, count: usize, scheme: &str, extra: &[String]) -> Vec<Mem
             "--unsafe-no-fsync".to_string(),
         ]);
         arguments.extend(extra.iter().cloned());
-        Member { child: spawn(&arguments), arguments, client: clients[n] }
-    });
-    let members: Vec<Member> = members.collect();
-    members.iter().for_each(Member::wait);
-    members
+        let log = folder.join(format!("m{n}.log"));
+        Member { child: spawn(&arguments, &log), arguments, client: clients[n], log }
+    };
+    (0..count).map(member).collect()
 }
 
 impl Member {
+    /// Waits until it says that it serves; `false` when it ended.
+    fn serves(&mut self) -> bool {
+        let began = Instant::now();
+        while !std::fs::read_to_string(&self.log).unwrap().contains("ready to serve client requests") {
+            if self.child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            assert!(began.elapsed() < UP_WITHIN, "etcd does not come up: {:?}", self.arguments);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        true
+    }
+
+    /// Waits until it listens again.
     fn wait(&self) {
         let began = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.client)).is_err() {
-            assert!(began.elapsed() < Duration::from_secs(90), "etcd does not come up: {:?}", self.arguments);
+            assert!(began.elapsed() < UP_WITHIN, "etcd does not come up: {:?}", self.arguments);
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -91,7 +130,7 @@ impl Member {
     }
 
     fn restart(&mut self) {
-        self.child = spawn(&self.arguments);
+        self.child = spawn(&self.arguments, &self.log);
     }
 }
 

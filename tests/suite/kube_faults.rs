@@ -45,7 +45,8 @@ struct Fake {
 }
 
 impl Fake {
-    /// `react` is given method and path (and `if-none-match: NAME` where that is asked) with the number of the request, from 1.
+    /// `react` is given method and path (and `if-none-match: NAME` and `uncompressed` where that is asked) with the number of the
+    /// request, from 1.
     fn start(react: impl Fn(&str, usize) -> Reaction + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -100,6 +101,9 @@ fn serve(
             reader.read_line(&mut header).ok()?;
             if let Some(value) = header.to_lowercase().strip_prefix("content-length:") {
                 length = value.trim().parse().ok()?;
+            }
+            if header.to_lowercase().trim() == "accept-encoding: identity" {
+                known.push_str(" uncompressed");
             }
             if header.to_lowercase().starts_with("if-none-match:") {
                 known = format!(" {}", header.trim().to_lowercase());
@@ -669,6 +673,58 @@ fn objects_are_shown_as_the_server_shows_them() {
 }
 
 #[test]
+fn many_questions_for_rows_are_answered_out_of_one_list() {
+    let query = |app: &str| Query {
+        group_kind: Some((String::new(), "ConfigMap".into())),
+        namespace: Some("n".into()),
+        labels: [("app".to_string(), app.to_string())].into(),
+        limit: 100,
+        ..Query::default()
+    };
+    let table = |rows: &[(&str, &str)], more: &str| {
+        let rows: Vec<String> = rows
+            .iter()
+            .map(|(name, app)| {
+                format!(r#"{{"cells":["{name}"],"object":{{"metadata":{{"labels":{{"app":"{app}"}}}}}}}}"#)
+            })
+            .collect();
+        ok(format!(
+            r#"{{"kind":"Table","metadata":{{"continue":"{more}"}},"columnDefinitions":[{{"name":"Name"}}],"rows":[{}]}}"#,
+            rows.join(",")
+        ))
+    };
+    let names = |found: Vec<Result<Vec<bowline::cluster::live::Shown>, StoreError>>| -> Vec<Vec<String>> {
+        found
+            .into_iter()
+            .map(|found| found.unwrap().into_iter().flat_map(|shown| shown.cells).collect())
+            .collect()
+    };
+    let fake = Fake::start(move |_, _| table(&[("a", "x"), ("b", "y"), ("c", "x"), ("d", "other")], ""));
+    let found = fake.kube().shown_lists(&["x", "y", "z"].map(query));
+    assert_eq!(names(found), [vec!["a", "c"], vec!["b"], vec![]]);
+    assert_eq!(fake.asked().len(), 1, "{:?}", fake.asked());
+    // Few are asked for one by one, and many where the list would be too long.
+    for (apps, more, requests) in [(&["x", "y"][..], "", 2), (&["x", "y", "z"], "on", 4)] {
+        let fake = Fake::start(move |asked, _| match asked.split_once("labelSelector=app%3D") {
+            Some((_, app)) => table(&[(&app[..1], "")], ""),
+            None => table(&[("a", "x")], more),
+        });
+        let queries: Vec<Query> = apps.iter().map(|app| query(app)).collect();
+        assert_eq!(names(fake.kube().shown_lists(&queries)).concat(), apps);
+        assert_eq!(fake.asked().len(), requests, "{:?}", fake.asked());
+    }
+    let fake = Fake::start(|_, _| {
+        refused(
+            403,
+            "Forbidden",
+            r#"configmaps is forbidden: User \"u\" cannot list resource \"configmaps\""#,
+        )
+    });
+    let found = fake.kube().shown_lists(&["x", "y", "z"].map(query));
+    assert!(found.iter().all(|found| matches!(found, Err(StoreError::Forbidden { .. }))), "{found:?}");
+}
+
+#[test]
 fn a_survey_reads_bodies_along_when_most_of_the_first_objects_need_them() {
     let query = Query {
         group_kind: Some((String::new(), "ConfigMap".into())),
@@ -689,6 +745,8 @@ fn a_survey_reads_bodies_along_when_most_of_the_first_objects_need_them() {
         assert_eq!(found, ["a", "b", "c"].map(|name| (name.to_string(), with_body)));
         let asked = fake.asked();
         assert!(asked.len() == 2 && asked[0].contains("limit=20") && asked[1].contains(limit), "{asked:?}");
+        // What is in payloads is compressed already.
+        assert_eq!(asked[1].ends_with(" uncompressed"), with_body, "{asked:?}");
     }
     // Few objects come with the first page, without bodies.
     let fake = Fake::start(|_, _| page(&["a"], ""));

@@ -219,3 +219,11 @@ fn a_hook_that_never_ends_is_given_up() {
     );
     assert_eq!(place.states("r"), "1 failed");
 }
+
+#[test]
+fn no_time_limit_is_none_for_a_hook_that_takes_its_time() {
+    let Some(place) = place() else { return };
+    place.chart("h", "", &pod("a", "helm.sh/hook: pre-install", "slow"));
+    place.run("install r h --wait=legacy --timeout 0").ok();
+    assert_eq!(place.states("r"), "1 deployed");
+}

@@ -88,7 +88,8 @@ fn waits_end_with_what_was_missing_and_why() {
         failed.contains("status: InProgress") && failed.contains("context deadline exceeded"),
         "{failed}"
     );
-    place.run("upgrade slow app --set pod=slow,tint=x --wait=legacy --timeout 300s").ok();
+    // Polling has no limit where none is given.
+    place.run("upgrade slow app --set pod=slow,tint=x --wait=legacy --timeout 0").ok();
 }
 
 #[test]

@@ -196,8 +196,8 @@ impl Cluster for Kube {
         self.rows(sought)
     }
 
-    fn shown_list(&self, query: &Query) -> Result<Vec<Shown>, StoreError> {
-        self.rows_of(query)
+    fn shown_lists(&self, queries: &[Query]) -> Vec<Result<Vec<Shown>, StoreError>> {
+        self.rows_of_each(queries)
     }
 
     fn adopt_fields(&self, id: &ObjectRef) -> Result<bool, StoreError> {

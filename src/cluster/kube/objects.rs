@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http1::Request;
-use http1::header::ACCEPT;
+use http1::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue};
 use kube::core::params::ListParams;
 use tokio::sync::mpsc::channel;
 
@@ -15,7 +15,7 @@ use super::Kube;
 use super::catalog::Resource;
 use super::link::{Link, Reply, Trouble};
 use super::parallel::parallel;
-use super::protobuf::{self, Page};
+use super::protobuf;
 use super::refusals::Asked;
 use crate::cluster::{Query, StoreError, Stored};
 use crate::data::time::{RFC3339, Time, Zone};
@@ -94,7 +94,8 @@ fn put_first(map: &mut Map) {
     }
 }
 
-fn strings(value: Option<&Value>) -> BTreeMap<String, String> {
+/// The texts among the entries of a map.
+pub(super) fn strings(value: Option<&Value>) -> BTreeMap<String, String> {
     let pairs = value.and_then(Value::as_map).into_iter().flatten();
     pairs.filter_map(|(key, value)| Some((key.to_string(), value.as_str()?.to_string()))).collect()
 }
@@ -158,9 +159,54 @@ async fn pages(link: &Link, resource: &Resource, selection: &Selection) -> Resul
     let mut pages = Pages::new(selection, first);
     let mut objects = Vec::new();
     while let Some(page) = pages.next(link, resource).await? {
-        objects.extend(page);
+        objects.extend(page.objects(resource).map_err(Trouble::Failed)?);
     }
     Ok(Listed { objects, version: pages.version })
+}
+
+/// A page of a list.
+struct Page {
+    objects: Objects,
+    /// The version of the list.
+    version: String,
+    /// Where the next page begins; empty after the last one.
+    token: String,
+}
+
+enum Objects {
+    Read(Vec<Stored>),
+    /// Their reading is left to whoever wants them.
+    Unread(protobuf::Page),
+}
+
+impl Page {
+    fn count(&self) -> usize {
+        match &self.objects {
+            Objects::Read(objects) => objects.len(),
+            Objects::Unread(page) => page.count,
+        }
+    }
+
+    /// Hands the objects on.
+    fn each(
+        self,
+        resource: &Resource,
+        on: &mut dyn FnMut(Stored) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        match self.objects {
+            Objects::Read(objects) => objects.into_iter().try_for_each(on),
+            Objects::Unread(page) => page.each(resource, on),
+        }
+    }
+
+    fn objects(self, resource: &Resource) -> Result<Vec<Stored>, StoreError> {
+        let mut objects = Vec::with_capacity(self.count());
+        self.each(resource, &mut |object| {
+            objects.push(object);
+            Ok(())
+        })?;
+        Ok(objects)
+    }
 }
 
 /// A list, read page by page. Pages follow each other; the size of the first ones decides on that of the next.
@@ -183,7 +229,7 @@ impl<'s> Pages<'s> {
     }
 
     /// The next page, `None` after the last one.
-    async fn next(&mut self, link: &Link, resource: &Resource) -> Result<Option<Vec<Stored>>, Trouble> {
+    async fn next(&mut self, link: &Link, resource: &Resource) -> Result<Option<Page>, Trouble> {
         if self.ended {
             return Ok(None);
         }
@@ -191,17 +237,18 @@ impl<'s> Pages<'s> {
         let size = reply.body.len();
         let page = read(reply, resource, self.selection.shape).map_err(Trouble::Failed)?;
         let (fewest, most, bytes) = PAGE;
-        if self.selection.shape != Shape::Metadata && !page.items.is_empty() {
-            self.size = (bytes / (size / page.items.len()).max(1)).clamp(fewest, most);
+        let count = page.count();
+        if self.selection.shape != Shape::Metadata && count > 0 {
+            self.size = (bytes / (size / count).max(1)).clamp(fewest, most);
         }
-        self.taken += page.items.len();
+        self.taken += count;
         if self.version.is_empty() {
-            self.version = page.version;
+            self.version.clone_from(&page.version);
         }
         let full = self.selection.limit > 0 && self.taken >= self.selection.limit;
-        self.token = Some(page.token).filter(|token| !token.is_empty() && !full);
+        self.token = Some(page.token.clone()).filter(|token| !token.is_empty() && !full);
         self.ended = self.token.is_none();
-        Ok(Some(page.items))
+        Ok(Some(page))
     }
 
     fn ask(&mut self, resource: &Resource) -> Result<Request<Vec<u8>>, Trouble> {
@@ -211,12 +258,18 @@ impl<'s> Pages<'s> {
         };
         let request = ask_for(resource, self.selection, size, self.token.take());
         let mut request = request.map_err(Trouble::Failed)?;
-        let accept = match self.selection.shape {
-            Shape::Whole => return Ok(request),
-            Shape::Content => CONTENT,
-            Shape::Metadata => METADATA,
-        };
-        request.headers_mut().insert(ACCEPT, http1::HeaderValue::from_static(accept));
+        let headers = request.headers_mut();
+        match self.selection.shape {
+            Shape::Whole => {}
+            Shape::Content => {
+                headers.insert(ACCEPT, HeaderValue::from_static(CONTENT));
+                // Payloads are compressed already: to do it again takes a server longer than all the rest of its answer.
+                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            }
+            Shape::Metadata => {
+                headers.insert(ACCEPT, HeaderValue::from_static(METADATA));
+            }
+        }
         Ok(request)
     }
 }
@@ -224,7 +277,9 @@ impl<'s> Pages<'s> {
 /// Reads a page in the form that it came in.
 fn read(reply: Reply, resource: &Resource, shape: Shape) -> Result<Page, StoreError> {
     if reply.content_type.starts_with(protobuf::CONTENT) {
-        return protobuf::page(&reply.body, resource);
+        let mut page = protobuf::page(reply.body, resource)?;
+        let (version, token) = (std::mem::take(&mut page.version), std::mem::take(&mut page.token));
+        return Ok(Page { objects: Objects::Unread(page), version, token });
     }
     let mut answer = reply.value()?;
     let items = match answer.as_map_mut().and_then(|map| map.get_mut("items")) {
@@ -236,7 +291,7 @@ fn read(reply: Reply, resource: &Resource, shape: Shape) -> Result<Page, StoreEr
     Ok(Page {
         version: metadata("resourceVersion").to_string(),
         token: metadata("continue").to_string(),
-        items: items.into_iter().map(object).collect::<Result<_, _>>()?,
+        objects: Objects::Read(items.into_iter().map(object).collect::<Result<_, _>>()?),
     })
 }
 
@@ -327,7 +382,10 @@ impl Kube {
             let first = link.wait(pages.next(&link, &resource));
             let id = kind_as_id(&resource, &selection.namespace);
             let asked = Asked { store: &link.store, id: &id, verb: "list", size: 0 };
-            let first = first.map_err(|trouble| asked.error(trouble))?.unwrap_or_default();
+            let first = match first.map_err(|trouble| asked.error(trouble))? {
+                Some(page) => page.objects(&resource)?,
+                None => Vec::new(),
+            };
             if pages.ended {
                 return first.into_iter().try_for_each(on);
             }
@@ -388,13 +446,13 @@ fn hand_on(
 ) -> Result<(), StoreError> {
     let (to, mut from) = channel(1);
     let id = kind_as_id(&resource, &selection.namespace);
-    let reader = Arc::clone(link);
+    let (reader, kind) = (Arc::clone(link), resource.clone());
     let first = if selection.shape == Shape::Metadata { FIRST_PAGE.1 } else { FIRST_PAGE.2 };
     let _reading = link.start(async move {
         let mut restarts = 0;
         let mut pages = Pages::new(&selection, first);
         loop {
-            let page = match pages.next(&reader, &resource).await {
+            let page = match pages.next(&reader, &kind).await {
                 Ok(None) => return,
                 Err(Trouble::Refused(refusal)) if refusal.status.code == 410 && restarts < MOST_RESTARTS => {
                     restarts += 1;
@@ -412,9 +470,7 @@ fn hand_on(
     });
     while let Some(page) = link.wait(from.recv()) {
         let asked = Asked { store: &link.store, id: &id, verb: "list", size: 0 };
-        for stored in page.map_err(|trouble| asked.error(trouble))? {
-            on(stored)?;
-        }
+        page.map_err(|trouble| asked.error(trouble))?.each(&resource, on)?;
     }
     Ok(())
 }

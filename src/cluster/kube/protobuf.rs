@@ -23,27 +23,84 @@ pub(super) const CONTENT: &str = "application/vnd.kubernetes.protobuf";
 /// How every answer begins.
 const MAGIC: &[u8] = b"k8s\0";
 
-/// A page of a list.
-#[derive(Debug, Default)]
+/// A page of a list. Its objects are read when they are wanted, so that the next page can be asked for before.
+#[derive(Debug)]
 pub(super) struct Page {
-    pub(super) items: Vec<Stored>,
+    bytes: Vec<u8>,
+    content: Content,
+    /// How many objects it has.
+    pub(super) count: usize,
     /// The version of the list.
     pub(super) version: String,
     /// Where the next page begins; empty after the last one.
     pub(super) token: String,
 }
 
-/// Reads a page. Bodies have everything but `metadata`; lists of metadata have none.
+/// Reads what a page says of itself.
 ///
 /// # Errors
-/// It is no such list, or cut off.
-pub(super) fn page(bytes: &[u8], resource: &Resource) -> Result<Page, StoreError> {
-    read(bytes, resource).ok_or_else(|| {
-        StoreError::Internal(format!("the API server's list of {} is no protobuf", resource.plural))
-    })
+/// It is no list that can be read here, or cut off.
+pub(super) fn page(bytes: Vec<u8>, resource: &Resource) -> Result<Page, StoreError> {
+    let head = |bytes: &[u8]| {
+        let (kind, list) = list_in(bytes)?;
+        let content = match kind.as_str() {
+            "PartialObjectMetadataList" => Content::None,
+            "SecretList" => Content::Secret,
+            "ConfigMapList" => Content::ConfigMap,
+            _ => return None,
+        };
+        let (mut count, mut version, mut token) = (0, String::new(), String::new());
+        each(list, |field, value| {
+            match field {
+                1 => {
+                    version = text_in(value.bytes()?, 2)?;
+                    token = text_in(value.bytes()?, 3)?;
+                }
+                2 => count += 1,
+                _ => {}
+            }
+            Some(())
+        })?;
+        Some(Page { bytes: Vec::new(), content, count, version, token })
+    };
+    match head(&bytes) {
+        Some(page) => Ok(Page { bytes, ..page }),
+        None => Err(unreadable(resource)),
+    }
 }
 
-fn read(bytes: &[u8], resource: &Resource) -> Option<Page> {
+impl Page {
+    /// Hands its objects on. Bodies have everything but `metadata`; lists of metadata have none.
+    ///
+    /// # Errors
+    /// An object cannot be read, or what `on` fails with.
+    pub(super) fn each(
+        &self,
+        resource: &Resource,
+        on: &mut dyn FnMut(Stored) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut failed = None;
+        let read = list_in(&self.bytes).and_then(|(_, list)| {
+            each(list, |field, value| {
+                if field == 2 {
+                    failed = on(object(value.bytes()?, resource, self.content)?).err();
+                }
+                failed.is_none().then_some(())
+            })
+        });
+        match failed {
+            Some(error) => Err(error),
+            None => read.ok_or_else(|| unreadable(resource)),
+        }
+    }
+}
+
+fn unreadable(resource: &Resource) -> StoreError {
+    StoreError::Internal(format!("the API server's list of {} is no protobuf", resource.plural))
+}
+
+/// The kind of an answer, and its message.
+fn list_in(bytes: &[u8]) -> Option<(String, &[u8])> {
     let (mut kind, mut list) = (String::new(), None);
     each(bytes.strip_prefix(MAGIC)?, |field, value| {
         match field {
@@ -53,29 +110,11 @@ fn read(bytes: &[u8], resource: &Resource) -> Option<Page> {
         }
         Some(())
     })?;
-    let content = match kind.as_str() {
-        "PartialObjectMetadataList" => Content::None,
-        "SecretList" => Content::Secret,
-        "ConfigMapList" => Content::ConfigMap,
-        _ => return None,
-    };
-    let mut page = Page::default();
-    each(list?, |field, value| {
-        match field {
-            1 => {
-                page.version = text_in(value.bytes()?, 2)?;
-                page.token = text_in(value.bytes()?, 3)?;
-            }
-            2 => page.items.push(object(value.bytes()?, resource, content)?),
-            _ => {}
-        }
-        Some(())
-    })?;
-    Some(page)
+    Some((kind, list?))
 }
 
 /// What an object has beside its metadata.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Content {
     None,
     /// 2: data, 3: type
@@ -290,6 +329,11 @@ mod tests {
     }
 
     fn list(kind: &str, content: &[Vec<u8>]) -> Vec<u8> {
+        list_of(kind, content, 1)
+    }
+
+    /// The same object so many times.
+    fn list_of(kind: &str, content: &[Vec<u8>], times: usize) -> Vec<u8> {
         let metadata = [
             field(1, b"a"),
             field(3, b"ns"),
@@ -303,17 +347,27 @@ mod tests {
         ];
         let object = [vec![field(1, &metadata.concat())], content.to_vec()].concat().concat();
         let about = [field(2, b"99"), field(3, b"next")].concat();
-        let list = [field(1, &about), field(2, &object)].concat();
+        let list = [field(1, &about), field(2, &object).repeat(times)].concat();
         let type_meta = [field(1, b"v1"), field(2, kind.as_bytes())].concat();
         [MAGIC.to_vec(), field(1, &type_meta), field(2, &list), field(3, b"")].concat()
+    }
+
+    /// What a page says of itself, and its objects.
+    fn read(bytes: &[u8], kind: &str) -> Result<(Page, Vec<Stored>), StoreError> {
+        let (page, mut items) = (page(bytes.to_vec(), &resource(kind))?, Vec::new());
+        page.each(&resource(kind), &mut |item| {
+            items.push(item);
+            Ok(())
+        })?;
+        Ok((page, items))
     }
 
     #[test]
     fn lists_are_read() {
         let secret = list("SecretList", &[pair(2, "release", b"abc"), field(3, b"helm.sh/release.v1")]);
-        let found = page(&secret, &resource("Secret")).unwrap();
-        assert_eq!((found.version.as_str(), found.token.as_str()), ("99", "next"));
-        let [one] = &found.items[..] else { panic!("{found:?}") };
+        let (found, items) = read(&secret, "Secret").unwrap();
+        assert_eq!((found.version.as_str(), found.token.as_str(), found.count), ("99", "next", 1));
+        let [one] = &items[..] else { panic!("{items:?}") };
         assert_eq!(one.id.to_string(), "Secret/ns/a");
         assert_eq!((one.uid.as_str(), one.resource_version, one.created), ("u-1", 42, 1_700_000_000));
         assert_eq!((one.labels["owner"].as_str(), one.annotations["note"].as_str()), ("helm", "x"));
@@ -322,30 +376,37 @@ mod tests {
             r#"{"type":"helm.sh/release.v1","apiVersion":"v1","kind":"Secret","data":{"release":"YWJj"}}"#
         );
         let map = list("ConfigMapList", &[pair(2, "k", b"text"), pair(3, "b", &[0xff])]);
-        let found = page(&map, &resource("ConfigMap")).unwrap();
+        let (_, items) = read(&map, "ConfigMap").unwrap();
         assert_eq!(
-            serde_json::to_string(found.items[0].body.as_ref().unwrap()).unwrap(),
+            serde_json::to_string(items[0].body.as_ref().unwrap()).unwrap(),
             r#"{"apiVersion":"v1","kind":"ConfigMap","data":{"k":"text"},"binaryData":{"b":"/w=="}}"#
         );
-        let bare = page(&list("PartialObjectMetadataList", &[]), &resource("Job")).unwrap();
-        assert_eq!((bare.items.len(), &bare.items[0].body), (1, &None));
+        let (_, bare) = read(&list("PartialObjectMetadataList", &[]), "Job").unwrap();
+        assert_eq!((bare.len(), &bare[0].body), (1, &None));
+        let three = page(list_of("SecretList", &[], 3), &resource("Secret")).unwrap();
+        let (mut seen, enough) = (0, || StoreError::Internal("enough".into()));
+        let stopped = three.each(&resource("Secret"), &mut |_| {
+            seen += 1;
+            if seen == 2 { Err(enough()) } else { Ok(()) }
+        });
+        assert_eq!((three.count, seen, stopped.unwrap_err().to_string()), (3, 2, enough().to_string()));
     }
 
     #[test]
     fn what_is_none_is_refused() {
         let good = list("SecretList", &[pair(2, "release", b"abc")]);
         for cut in 0..good.len() - 2 {
-            assert!(page(&good[..cut], &resource("Secret")).is_err(), "{cut}");
+            assert!(read(&good[..cut], "Secret").is_err(), "{cut}");
         }
         for bad in [list("PodList", &[]), b"{}".to_vec(), [MAGIC, &[0xff; 20]].concat()] {
-            assert!(page(&bad, &resource("Secret")).is_err());
+            assert!(read(&bad, "Secret").is_err());
         }
     }
 
     proptest! {
         #[test]
         fn any_bytes_are_read_without_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = page(&[MAGIC, &bytes].concat(), &resource("Secret"));
+            let _ = read(&[MAGIC, &bytes].concat(), "Secret");
         }
     }
 }

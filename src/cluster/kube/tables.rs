@@ -4,12 +4,15 @@
 //!
 //! Invariant: nothing is computed here; columns that the server gives a priority above 0 are for wide tables and left out.
 
+use std::collections::BTreeMap;
+
 use http1::HeaderValue;
 use http1::header::ACCEPT;
 
 use super::Kube;
 use super::link::{Link, Trouble};
-use super::objects::{Selection, ask_for, get, kind_as_id};
+use super::objects::{Selection, ask_for, get, kind_as_id, strings};
+use super::parallel::parallel;
 use super::requests::error_of;
 use super::sought::Answer;
 use crate::cluster::live::Shown;
@@ -19,6 +22,9 @@ use crate::manifest::ObjectRef;
 
 /// Most rows of one list.
 const MOST_ROWS: usize = 500;
+
+/// From so many queries of one kind and namespace on they are answered out of one list.
+const MANY: usize = 3;
 
 const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
 
@@ -34,10 +40,7 @@ impl Kube {
                 let mut ask = ask.map_err(Trouble::Failed)?;
                 ask.headers_mut().insert(ACCEPT, HeaderValue::from_static(TABLE));
                 let answer = link.call(&ask)?.value().map_err(Trouble::Failed)?;
-                let more = answer.path(["metadata", "continue"]).and_then(Value::as_str).unwrap_or("");
-                // A server that knows no table for the kind tells no names.
-                let is_all = more.is_empty() && answer.get("kind").and_then(Value::as_str) == Some("Table");
-                Ok(Answer { named: named(&answer), is_all })
+                Ok(Answer { named: named(&answer), is_all: is_whole(&answer) })
             },
         )
     }
@@ -55,19 +58,91 @@ impl Kube {
         }
     }
 
-    /// See [`crate::cluster::Cluster::shown_list`].
-    pub(super) fn rows_of(&self, query: &Query) -> Result<Vec<Shown>, StoreError> {
+    /// See [`crate::cluster::Cluster::shown_lists`].
+    pub(super) fn rows_of_each(&self, queries: &[Query]) -> Vec<Result<Vec<Shown>, StoreError>> {
+        let mut together: BTreeMap<_, Vec<&Query>> = BTreeMap::new();
+        for query in queries {
+            together.entry(place_of(query)).or_default().push(query);
+        }
+        let many: Vec<Query> = together
+            .into_values()
+            .filter(|queries| queries.len() >= MANY)
+            .map(|queries| Query { labels: BTreeMap::new(), limit: 0, ..queries[0].clone() })
+            .collect();
+        // What cannot be had whole is asked for query by query, which tells why.
+        let lists = parallel(&many, |query| self.table(query).ok().filter(|table| table.is_all));
+        let lists: BTreeMap<_, _> = many
+            .iter()
+            .zip(&lists)
+            .filter_map(|(query, table)| Some((place_of(query), table.as_ref()?)))
+            .collect();
+        parallel(queries, |query| match lists.get(&place_of(query)) {
+            Some(table) => Ok(table.matching(query)),
+            None => self.table(query).map(Table::shown),
+        })
+    }
+
+    /// The objects that match one query, as far as one list holds them.
+    fn table(&self, query: &Query) -> Result<Table, StoreError> {
         let link = self.link()?;
-        let Some((group, kind)) = &query.group_kind else { return Ok(Vec::new()) };
-        let Some(resource) = self.discovery.preferred(&link, group, kind)? else { return Ok(Vec::new()) };
+        let Some((group, kind)) = &query.group_kind else { return Ok(Table::default()) };
+        let Some(resource) = self.discovery.preferred(&link, group, kind)? else {
+            return Ok(Table::default());
+        };
         let selection = Selection::of(query);
         let size = if query.limit == 0 { MOST_ROWS } else { query.limit };
         let mut ask = ask_for(&resource, &selection, size, None)?;
         ask.headers_mut().insert(ACCEPT, HeaderValue::from_static(TABLE));
         let id = kind_as_id(&resource, &selection.namespace);
         let reply = link.call(&ask).map_err(|trouble| error_of(&link, &id, "list", trouble))?;
-        Ok(shown(&reply.value()?))
+        Ok(Table::of(&reply.value()?))
     }
+}
+
+/// Where a query looks.
+fn place_of(query: &Query) -> (&Option<(String, String)>, &Option<String>) {
+    (&query.group_kind, &query.namespace)
+}
+
+/// A list as people see it.
+#[derive(Debug, Default)]
+struct Table {
+    /// With the labels of the objects.
+    rows: Vec<(BTreeMap<String, String>, Shown)>,
+    /// Whether there are no others, and the labels are told.
+    is_all: bool,
+}
+
+impl Table {
+    fn of(answer: &Value) -> Self {
+        let labels = |row: &Value| strings(row.path(["object", "metadata", "labels"]));
+        let rows = items(answer, "rows").iter().map(labels).zip(shown(answer)).collect();
+        Table { rows, is_all: is_whole(answer) }
+    }
+
+    /// Those that a query asks for.
+    fn matching(&self, query: &Query) -> Vec<Shown> {
+        let has = |labels: &BTreeMap<String, String>| {
+            query.labels.iter().all(|(key, value)| labels.get(key) == Some(value))
+        };
+        let most = if query.limit == 0 { usize::MAX } else { query.limit };
+        self.rows
+            .iter()
+            .filter(|(labels, _)| has(labels))
+            .take(most)
+            .map(|(_, shown)| shown.clone())
+            .collect()
+    }
+
+    fn shown(self) -> Vec<Shown> {
+        self.rows.into_iter().map(|(_, shown)| shown).collect()
+    }
+}
+
+/// Whether an answer is a table that holds all that was asked for. A server that knows no table for a kind tells no names.
+fn is_whole(answer: &Value) -> bool {
+    let more = answer.path(["metadata", "continue"]).and_then(Value::as_str).unwrap_or("");
+    more.is_empty() && answer.get("kind").and_then(Value::as_str) == Some("Table")
 }
 
 fn items<'a>(value: &'a Value, field: &str) -> &'a [Value] {
@@ -128,6 +203,23 @@ mod tests {
             "object":{"metadata":{"name":"a"}}},{"cells":["b"]}]}"#;
         let found = named(&serde_json::from_str(rows).unwrap());
         assert_eq!((found.len(), found[0].0.as_str(), found[0].1.cells[0].as_str()), (1, "a", "a"));
+        let rows = r#"{"kind":"Table","columnDefinitions":[{"name":"Name"}],"rows":[
+            {"cells":["a"],"object":{"metadata":{"labels":{"app":"x","tier":"1"}}}},{"cells":["b"]},
+            {"cells":["c"],"object":{"metadata":{"labels":{"app":"x"}}}}]}"#;
+        let table = Table::of(&serde_json::from_str(rows).unwrap());
+        let matching = |labels: &[(&str, &str)], limit: usize| -> Vec<String> {
+            let labels =
+                labels.iter().map(|(key, value)| ((*key).to_string(), (*value).to_string())).collect();
+            let found = table.matching(&Query { labels, limit, ..Query::default() });
+            found.into_iter().map(|shown| shown.cells.concat()).collect()
+        };
+        assert!(table.is_all);
+        assert_eq!(matching(&[("app", "x")], 0), ["a", "c"]);
+        assert_eq!(matching(&[("app", "x")], 1), ["a"]);
+        assert_eq!(matching(&[("app", "x"), ("tier", "1")], 9), ["a"]);
+        assert_eq!(matching(&[("app", "y")], 0), [""; 0]);
+        let more = r#"{"kind":"Table","metadata":{"continue":"x"},"rows":[]}"#;
+        assert!(!Table::of(&serde_json::from_str(more).unwrap()).is_all);
         let object = r#"{"kind":"Thing","metadata":{"name":"x"}}"#;
         assert_eq!(shown(&serde_json::from_str(object).unwrap())[0].cells, ["x"]);
         assert_eq!(shown(&serde_json::from_str(r#"{"kind":"ThingList","items":[]}"#).unwrap()), []);
