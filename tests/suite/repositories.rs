@@ -16,8 +16,8 @@ use bowline::repo::index_cache::Listing;
 use bowline::repo::search::{SearchOptions, search};
 use bowline::repo::serve::ServeOptions;
 use bowline::repo::update::{check, update};
-use bowline::sys::http::Request;
 use bowline::sys::Host;
+use bowline::sys::http::Request;
 
 use crate::repository_answers::client;
 use crate::serving::{Running, chart, host};

@@ -439,7 +439,9 @@ fn a_long_list_is_drawn_as_it_is_needed() {
     let Some(browser) = Browser::start(1400, &[]) else { return };
     let (outside, folder) = folder();
     let entry = |number: usize| {
-        format!("  app-{number:04}:\n  - {{name: app-{number:04}, version: 1.0.0, urls: [app-{number}.tgz]}}\n")
+        format!(
+            "  app-{number:04}:\n  - {{name: app-{number:04}, version: 1.0.0, urls: [app-{number}.tgz]}}\n"
+        )
     };
     let entries: String = (0..2_000).map(entry).collect();
     std::fs::write(folder.join("index.yaml"), format!("apiVersion: v1\nentries:\n{entries}")).unwrap();
