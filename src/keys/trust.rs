@@ -134,8 +134,10 @@ mod tests {
         issuer: &'a str,
         from: &'a str,
         until: &'a str,
-        /// `cA`, with how many authorities there may be below.
-        authority: Option<Option<u8>>,
+        /// `cA`.
+        authority: bool,
+        /// How many authorities there may be below.
+        below: Option<u8>,
         usage: Option<u8>,
         /// A critical extension that nobody knows.
         odd: bool,
@@ -146,18 +148,19 @@ mod tests {
         issuer: "root",
         from: "250101000000Z",
         until: "300101000000Z",
-        authority: None,
+        authority: false,
+        below: None,
         usage: Some(0x80),
         odd: false,
     };
-    const ROOT: Wish<'_> = Wish { subject: "root", authority: Some(None), usage: Some(0x04), ..LEAF };
-    const MIDDLE: Wish<'_> = Wish { subject: "middle", authority: Some(None), usage: Some(0x04), ..LEAF };
+    const ROOT: Wish<'_> = Wish { subject: "root", authority: true, usage: Some(0x04), ..LEAF };
+    const MIDDLE: Wish<'_> = Wish { subject: "middle", authority: true, usage: Some(0x04), ..LEAF };
 
     fn made(wish: &Wish<'_>, key: &PrivateKey, signer: &PrivateKey) -> Vec<u8> {
         let mut extensions = Vec::new();
-        if let Some(below) = wish.authority {
+        if wish.authority {
             let mut parts = vec![der::boolean(true)];
-            parts.extend(below.map(|below| der::integer(&[below])));
+            parts.extend(wish.below.map(|below| der::integer(&[below])));
             extensions.push(der::extension(Oid::BASIC_CONSTRAINTS, true, &der::sequence(&parts)));
         }
         if let Some(bits) = wish.usage {
@@ -223,18 +226,18 @@ mod tests {
         assert!(believed(&trust, &[&below, &between(&Wish { usage: None, ..MIDDLE })]));
         assert!(!believed(&trust, &[&below]), "a link is missing");
         for (bad, why) in [
-            (Wish { authority: None, ..MIDDLE }, "no authority"),
+            (Wish { authority: false, ..MIDDLE }, "no authority"),
             (Wish { usage: Some(0x80), ..MIDDLE }, "an authority that must not certify"),
             (Wish { until: "251231235959Z", ..MIDDLE }, "over"),
         ] {
             assert!(!believed(&trust, &[&below, &between(&bad)]), "{why}");
         }
         // An authority that may have none below it.
-        let lowest = made(&Wish { authority: Some(Some(0)), ..ROOT }, &root, &root);
+        let lowest = made(&Wish { below: Some(0), ..ROOT }, &root, &root);
         assert!(believed(&trusting(&[&lowest]), &[&good]));
         let third = made(&Wish { issuer: "middle", subject: "low", ..MIDDLE }, &other, &middle);
         let lower = made(&Wish { issuer: "low", ..LEAF }, &leaf, &other);
-        let short = between(&Wish { authority: Some(Some(0)), ..MIDDLE });
+        let short = between(&Wish { below: Some(0), ..MIDDLE });
         assert!(believed(&trust, &[&lower, &third, &between(&MIDDLE)]));
         assert!(!believed(&trust, &[&lower, &third, &short]), "longer than an authority allows");
         let many: Vec<&[u8]> =
@@ -251,7 +254,7 @@ mod tests {
             (Wish { usage: None, ..ROOT }, true),
             // What is named is not asked whether it is over.
             (Wish { until: "251231235959Z", ..ROOT }, true),
-            (Wish { authority: None, ..ROOT }, false),
+            (Wish { authority: false, ..ROOT }, false),
             (Wish { usage: Some(0x80), ..ROOT }, false),
         ] {
             let anchor = made(&wish, &root, &root);
