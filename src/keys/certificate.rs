@@ -63,7 +63,7 @@ pub fn certificate(
 
 /// The subject of a certificate, encoded; `None` for what is no certificate.
 pub fn certificate_subject(bytes: &[u8]) -> Option<Vec<u8>> {
-    der::certificate_parts(bytes).map(|(subject, _)| subject)
+    der::certificate_parts(bytes).map(|parts| parts.subject.to_vec())
 }
 
 fn moment(at: &Time) -> Vec<u8> {

@@ -17,6 +17,8 @@ impl Oid {
     pub(super) const SHA256_WITH_RSA: Oid = Oid(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11]);
     pub(super) const ECDSA_WITH_SHA256: Oid = Oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2]);
     pub(super) const ED25519: Oid = Oid(&[0x2b, 0x65, 0x70]);
+    pub(super) const EC: Oid = Oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1]);
+    pub(super) const P256: Oid = Oid(&[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7]);
 }
 
 /// A value behind its tag and length.
@@ -109,8 +111,18 @@ fn split(bytes: &[u8]) -> Option<Read<'_>> {
     Some((tag, bytes.get(header..end)?, bytes.get(..end)?, bytes.get(end..)?))
 }
 
-/// The subject of a certificate and the information about its public key, encoded; `None` for what is no certificate.
-pub(super) fn certificate_parts(bytes: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+/// What of a certificate counts here (RFC 5280, 4.1).
+pub(super) struct Parts<'b> {
+    /// The subject, encoded.
+    pub(super) subject: &'b [u8],
+    /// The SubjectPublicKeyInfo, encoded.
+    pub(super) key: &'b [u8],
+    /// What follows: unique identifiers and extensions.
+    rest: &'b [u8],
+}
+
+/// The parts of a certificate; `None` for what is none.
+pub(super) fn certificate_parts(bytes: &[u8]) -> Option<Parts<'_>> {
     let (0x30, whole, _, _) = split(bytes)? else { return None };
     let (0x30, mut rest, _, _) = split(whole)? else { return None };
     // version (optional), serial number, algorithm, issuer, validity, then the subject and the key
@@ -121,6 +133,56 @@ pub(super) fn certificate_parts(bytes: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         rest = split(rest)?.3;
     }
     let (0x30, _, subject, rest) = split(rest)? else { return None };
-    let (0x30, _, key, _) = split(rest)? else { return None };
-    Some((subject.to_vec(), key.to_vec()))
+    let (0x30, _, key, rest) = split(rest)? else { return None };
+    Some(Parts { subject, key, rest })
+}
+
+/// What a certificate says its key is for (RFC 5280, 4.2.1.3 and 4.2.1.9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Usage {
+    /// `cA` of the basic constraints.
+    pub(super) authority: bool,
+    /// The first eight bits of the key usage, digitalSignature being the highest one; `None` when it is not told.
+    pub(super) bits: Option<u8>,
+}
+
+impl Usage {
+    /// `digitalSignature`.
+    pub(super) const SIGNS: u8 = 0x80;
+    /// `keyCertSign`.
+    pub(super) const CERTIFIES: u8 = 0x04;
+
+    /// Whether the key may be used so: that is told, or nothing is.
+    pub(super) fn allows(self, bit: u8) -> bool {
+        self.bits.is_none_or(|bits| bits & bit != 0)
+    }
+}
+
+/// The usage in a certificate's extensions; `None` when they cannot be read.
+pub(super) fn usage(parts: &Parts<'_>) -> Option<Usage> {
+    let mut usage = Usage { authority: false, bits: None };
+    let mut rest = parts.rest;
+    while let Some((tag, content, _, behind)) = split(rest) {
+        rest = behind;
+        if tag != 0xa3 {
+            continue;
+        }
+        let (0x30, mut extensions, _, _) = split(content)? else { return None };
+        while !extensions.is_empty() {
+            let (0x30, extension, _, behind) = split(extensions)? else { return None };
+            extensions = behind;
+            let (6, id, _, value) = split(extension)? else { return None };
+            let (tag, _, _, behind) = split(value)?;
+            // Whether it is critical is told before its value.
+            let (4, value, _, _) = split(if tag == 1 { behind } else { value })? else { return None };
+            if id == Oid::BASIC_CONSTRAINTS.0 {
+                let (0x30, constraints, _, _) = split(value)? else { return None };
+                usage.authority = matches!(split(constraints), Some((1, [0xff], _, _)));
+            } else if id == Oid::KEY_USAGE.0 {
+                let (3, bits, _, _) = split(value)? else { return None };
+                usage.bits = Some(bits.get(1).copied().unwrap_or(0));
+            }
+        }
+    }
+    rest.is_empty().then_some(usage)
 }

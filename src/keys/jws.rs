@@ -4,15 +4,16 @@
 //! base64url(header) . base64url(content) . base64url(signature over all before)
 //! ```
 //!
-//! Invariant: content is returned only when one of the given keys signed it with the algorithm of that key: what a header
-//! says about its key narrows the choice, and never widens it.
+//! Invariant: content is returned only when a key signed it that is trusted, with the algorithm of that key. What a header
+//! says about its key (`kid`, `jwk`) narrows the choice; a chain of certificates (`x5c`) widens it to the key that a trusted
+//! authority vouches for, and to no other.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{PrivateKey, PublicKey};
+use super::{PrivateKey, PublicKey, Trust};
 
 /// Longest text that is looked at, in bytes.
 const LONGEST: usize = 64 << 10;
@@ -45,21 +46,49 @@ pub fn sign(key: &PrivateKey, kind: &str, content: &Value, seed: Vec<u8>) -> Res
     Ok(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-/// The content of a signed text, with the `typ` of its header (empty without one).
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    #[serde(default)]
+    typ: String,
+    #[serde(default)]
+    kid: String,
+    /// The certificate of the key, and behind it those that lead to its authority.
+    x5c: Option<Vec<String>>,
+    /// The key itself, perhaps with its certificates.
+    jwk: Option<Value>,
+    /// Extensions that must be understood; none is.
+    crit: Option<Value>,
+}
+
+impl Header {
+    /// The keys that may have signed.
+    fn keys(&self, trust: &Trust, now: i64) -> Vec<PublicKey> {
+        let jwk = self.jwk.as_ref().map(PublicKey::from_jwk);
+        let chain = self.x5c.clone().or_else(|| {
+            let chain = self.jwk.as_ref()?.get("x5c")?;
+            // What is no chain leads nowhere.
+            Some(serde_json::from_value(chain.clone()).unwrap_or_default())
+        });
+        let is_meant = |key: &PublicKey| match &jwk {
+            None => true,
+            Some(told) => told.as_ref().is_ok_and(|told| told.is(key)),
+        };
+        if let Some(chain) = chain {
+            return trust.of_chain(&chain, now).into_iter().filter(is_meant).collect();
+        }
+        // A key that is named and known is meant alone. Under a name that is not known here it may be one of ours all the same.
+        let named = |key: &PublicKey| key.id() == self.kid;
+        let one_is_named = trust.keys().iter().any(named);
+        trust.keys().iter().filter(|key| is_meant(key) && (!one_is_named || named(key))).cloned().collect()
+    }
+}
+
+/// The content of a signed text, with the `typ` of its header (empty without one). `now` is in seconds since the Unix epoch.
 ///
 /// # Errors
-/// It cannot be read, or none of the keys signed it.
-pub fn verify(text: &str, keys: &[PublicKey]) -> Result<(String, Value), JwsError> {
-    #[derive(Deserialize)]
-    struct Header {
-        alg: String,
-        #[serde(default)]
-        typ: String,
-        #[serde(default)]
-        kid: String,
-        /// Extensions that must be understood; none is.
-        crit: Option<Value>,
-    }
+/// It cannot be read, or nobody signed it who is trusted.
+pub fn verify(text: &str, trust: &Trust, now: i64) -> Result<(String, Value), JwsError> {
     if text.len() > LONGEST {
         return Err(JwsError::Malformed);
     }
@@ -76,14 +105,9 @@ pub fn verify(text: &str, keys: &[PublicKey]) -> Result<(String, Value), JwsErro
     if header.crit.is_some() {
         return Err(JwsError::Unknown);
     }
-    // A key that is named and known is meant alone. Under a name that is not known here it may be one of ours all the same.
-    let named = |key: &&PublicKey| key.id() == header.kid;
-    let one_is_named = keys.iter().any(|key| named(&key));
-    let is_signed = keys
-        .iter()
-        .filter(|key| key.algorithm() == header.alg && (!one_is_named || named(key)))
-        .any(|key| key.verifies(signed.as_bytes(), &signature));
-    if !is_signed {
+    let keys = header.keys(trust, now);
+    let mut able = keys.iter().filter(|key| key.algorithm() == header.alg);
+    if !able.any(|key| key.verifies(signed.as_bytes(), &signature)) {
         return Err(JwsError::Untrusted);
     }
     Ok((header.typ, serde_json::from_slice(&content).map_err(|_| JwsError::Malformed)?))
@@ -91,13 +115,88 @@ pub fn verify(text: &str, keys: &[PublicKey]) -> Result<(String, Value), JwsErro
 
 #[cfg(test)]
 mod tests {
+    use base64::engine::general_purpose::STANDARD;
+
     use super::*;
-    use crate::keys::Algorithm;
+    use crate::data::time::{Time, Zone};
+    use crate::keys::{Algorithm, CertificateRequest, certificate, certificate_subject, pem};
+
+    const NOW: i64 = 1_767_225_600;
 
     fn pair(algorithm: Algorithm, seed: u8) -> (PrivateKey, PublicKey) {
         let private = PrivateKey::generate(algorithm, vec![seed; 32]).unwrap();
         let public = PublicKey::from_info(&private.public_info().unwrap()).unwrap();
         (private, public)
+    }
+
+    /// A key over P-256 as JSON.
+    fn jwk(key: &PrivateKey) -> Value {
+        let info = key.public_info().unwrap();
+        let (x, y) = info[info.len() - 64..].split_at(32);
+        let encode = |part: &[u8]| URL_SAFE_NO_PAD.encode(part);
+        json!({ "kty": "EC", "crv": "P-256", "x": encode(x), "y": encode(y) })
+    }
+
+    /// A certificate that a key signed for itself, as `x5c` has it.
+    fn certificate_of(key: &PrivateKey) -> String {
+        let request = CertificateRequest {
+            name: "test",
+            addresses: Vec::new(),
+            hosts: Vec::new(),
+            days: 1,
+            authority: false,
+        };
+        let now = Time::from_unix(NOW, 0, Zone::Utc);
+        STANDARD.encode(certificate(&request, key, None, vec![1; 16], &now).unwrap())
+    }
+
+    #[test]
+    fn a_chain_stands_for_a_key_of_its_own() {
+        let (root, _) = pair(Algorithm::EcdsaP256, 1);
+        let (private, public) = pair(Algorithm::EcdsaP256, 2);
+        let request = |name, authority| CertificateRequest {
+            name,
+            addresses: Vec::new(),
+            hosts: Vec::new(),
+            days: 1,
+            authority,
+        };
+        let now = Time::from_unix(NOW, 0, Zone::Utc);
+        let anchor = certificate(&request("root", true), &root, None, vec![1; 16], &now).unwrap();
+        let issuer = certificate_subject(&anchor).unwrap();
+        let leaf =
+            certificate(&request("leaf", false), &private, Some((&root, issuer)), vec![2; 16], &now).unwrap();
+        let trust = Trust::from_pem(&pem::encode("CERTIFICATE", &anchor)).unwrap();
+        let signed = |header: &Value, key: &PrivateKey| {
+            let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+            let text = format!("{}.{}", encode(header), encode(&json!({})));
+            let signature = key.sign_jws(text.as_bytes(), vec![1; 32]).unwrap();
+            format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+        };
+        let chain = json!([STANDARD.encode(&leaf)]);
+        let header = json!({ "alg": "ES256", "kid": public.id(), "x5c": chain });
+        assert!(verify(&signed(&header, &private), &trust, NOW + 60).is_ok());
+        assert!(
+            verify(&signed(&header, &private), &trust, NOW + 2 * 86_400).is_err(),
+            "the certificate is over"
+        );
+        assert!(verify(&signed(&header, &root), &trust, NOW + 60).is_err(), "the chain says who signed");
+        // With the key beside it, and the chain in the key.
+        let mut inside = jwk(&private);
+        inside["x5c"] = chain.clone();
+        assert!(
+            verify(&signed(&json!({ "alg": "ES256", "jwk": inside }), &private), &trust, NOW + 60).is_ok()
+        );
+        inside["x5c"] = json!("x");
+        assert!(
+            verify(&signed(&json!({ "alg": "ES256", "jwk": inside }), &private), &trust, NOW + 60).is_err()
+        );
+        let (other, _) = pair(Algorithm::EcdsaP256, 3);
+        let odd = json!({ "alg": "ES256", "x5c": chain, "jwk": jwk(&other) });
+        assert!(verify(&signed(&odd, &private), &trust, NOW + 60).is_err(), "the chain is of another key");
+        assert!(
+            verify(&signed(&json!({ "alg": "ES256", "jwk": jwk(&private) }), &private), &trust, NOW).is_err()
+        );
     }
 
     #[test]
@@ -107,10 +206,10 @@ mod tests {
         for algorithm in [Algorithm::Rsa(2_048), Algorithm::EcdsaP256, Algorithm::Ed25519] {
             let (private, public) = pair(algorithm, 1);
             let text = sign(&private, "JWT", &content, vec![3; 32]).unwrap();
-            let keys = [other_public.clone(), public];
-            assert_eq!(verify(&text, &keys), Ok(("JWT".to_string(), content.clone())), "{algorithm:?}");
-            assert_eq!(verify(&text, &keys[..1]), Err(JwsError::Untrusted));
-            assert_eq!(verify(&text, &[]), Err(JwsError::Untrusted));
+            let keys = Trust::from(vec![other_public.clone(), public]);
+            assert_eq!(verify(&text, &keys, NOW), Ok(("JWT".to_string(), content.clone())), "{algorithm:?}");
+            assert_eq!(verify(&text, &vec![other_public.clone()].into(), NOW), Err(JwsError::Untrusted));
+            assert_eq!(verify(&text, &Trust::default(), NOW), Err(JwsError::Untrusted));
             let parts: Vec<&str> = text.split('.').collect();
             let forged = URL_SAFE_NO_PAD.encode(json!({ "sub": "root" }).to_string());
             for bad in [
@@ -118,7 +217,7 @@ mod tests {
                 format!("{}.{}.", parts[0], parts[1]),
                 sign(&other, "JWT", &content, vec![3; 32]).unwrap().replacen('.', ".x", 1),
             ] {
-                assert!(verify(&bad, &keys).is_err(), "{bad}");
+                assert!(verify(&bad, &keys, NOW).is_err(), "{bad}");
             }
         }
     }
@@ -126,13 +225,17 @@ mod tests {
     #[test]
     fn a_header_does_not_choose_how_it_is_checked() {
         let (private, public) = pair(Algorithm::EcdsaP256, 1);
+        let (other, _) = pair(Algorithm::EcdsaP256, 2);
+        let (own, theirs) = (certificate_of(&private), certificate_of(&other));
+        let with = |name: &str, value: &Value| json!({ "alg": "ES256", name: value }).to_string();
         let content = URL_SAFE_NO_PAD.encode("{}");
         let signed = |header: &str| {
             let text = format!("{}.{content}", URL_SAFE_NO_PAD.encode(header));
             let signature = private.sign_jws(text.as_bytes(), vec![1; 32]).unwrap();
             format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
         };
-        let read = |text: &str| verify(text, std::slice::from_ref(&public)).map(|_| ());
+        let trust = Trust::from(vec![public.clone()]);
+        let read = |text: &str| verify(text, &trust, NOW).map(|_| ());
         for (header, outcome) in [
             (r#"{"alg":"ES256"}"#, Ok(())),
             (r#"{"alg":"ES256","kid":"a name that is not known"}"#, Ok(())),
@@ -140,6 +243,15 @@ mod tests {
             (r#"{"alg":"HS256"}"#, Err(JwsError::Untrusted)),
             (r#"{"alg":"RS256"}"#, Err(JwsError::Untrusted)),
             (r#"{"alg":"ES256","crit":["b64"]}"#, Err(JwsError::Unknown)),
+            (&with("jwk", &jwk(&private)), Ok(())),
+            (&with("jwk", &jwk(&other)), Err(JwsError::Untrusted)),
+            (&with("jwk", &json!({ "kty": "EC" })), Err(JwsError::Untrusted)),
+            (&with("jwk", &json!("x")), Err(JwsError::Untrusted)),
+            (&with("x5c", &json!([])), Err(JwsError::Untrusted)),
+            (&with("x5c", &json!(["x"])), Err(JwsError::Untrusted)),
+            (&with("x5c", &json!("x")), Err(JwsError::Malformed)),
+            (&with("x5c", &json!([own])), Ok(())),
+            (&with("x5c", &json!([theirs])), Err(JwsError::Untrusted)),
             (r#"{"kid":"x"}"#, Err(JwsError::Malformed)),
             ("[]", Err(JwsError::Malformed)),
         ] {

@@ -1,7 +1,7 @@
 //! Keys with a private and a public half: made, read, written, signed with, and put into certificates.
 //!
 //! Private keys are RSA (PKCS #1), ECDSA over P-256 (SEC 1) or Ed25519 (PKCS #8) and read in PKCS #8 as well; [`jws`] signs
-//! JSON with them as tokens are signed. Keys of OpenPGP are the matter of `package`.
+//! JSON with them as tokens are signed, and `trust` says whose signatures are believed. Keys of OpenPGP are the matter of `package`.
 //!
 //! Invariant: nothing here asks for randomness or the time: both are passed in, so the same arguments give the same bytes.
 
@@ -11,7 +11,9 @@ pub mod jws;
 pub mod pem;
 mod private;
 mod public;
+mod trust;
 
 pub use certificate::{CertificateRequest, certificate, certificate_subject};
 pub use private::{Algorithm, PrivateKey, dsa_key};
 pub use public::PublicKey;
+pub use trust::Trust;

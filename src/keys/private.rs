@@ -115,7 +115,7 @@ impl PrivateKey {
             }
             PrivateKey::Ecdsa(key) => {
                 let secret = key.to_bytes();
-                let curve = der::tagged(6, P256);
+                let curve = der::oid(Oid::P256);
                 let public = p256::ecdsa::SigningKey::from(&**key).verifying_key().to_encoded_point(false);
                 let bytes = der::sequence(&[
                     der::integer(&[1]),
@@ -218,9 +218,6 @@ pub fn dsa_key(seed: Vec<u8>) -> Vec<u8> {
     parts.extend(numbers.map(|number| der::integer(&number.to_bytes_be())));
     der::sequence(&parts)
 }
-
-/// The curve P-256, encoded.
-const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
 
 /// What stands before the 32 bytes of an Ed25519 key in PKCS #8.
 const ED25519_HEADER: &[u8] = &[0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];

@@ -147,10 +147,9 @@ pub(super) fn index_of(
         let entry = Arc::new(entry_of(file, &(reading.read)(file)?, url, time)?);
         Ok::<_, String>(Archive { size: file.size, modified, changed: file.changed, entry })
     });
-    let newest = found.iter().map(|file| (file.modified, file.modified_nanos)).max().unwrap_or_default();
     let generated = match created {
         Created::At(now) => now.clone(),
-        Created::Modified => rfc3339(newest),
+        Created::Modified => newest(found.iter().map(|file| (file.modified, file.modified_nanos))),
     };
     let mut all = Generated {
         index: Index { api_version: "v1".to_string(), generated, ..Index::default() },
@@ -171,6 +170,11 @@ pub(super) fn index_of(
     }
     all.index.sort();
     all
+}
+
+/// When an index was made that is as old as the newest of its archives.
+pub(super) fn newest(times: impl Iterator<Item = (i64, u32)>) -> String {
+    rfc3339(times.max().unwrap_or_default())
 }
 
 fn rfc3339((seconds, nanos): (i64, u32)) -> String {

@@ -10,6 +10,7 @@ pub mod content;
 pub mod dirs;
 pub mod dns;
 pub mod env_vars;
+pub mod fresh;
 pub mod fs;
 pub mod http;
 pub mod parallel;

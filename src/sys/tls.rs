@@ -9,7 +9,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
@@ -18,6 +18,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig, ServerConnection};
 
+use super::fresh::Fresh;
 use super::{Secret, fs};
 
 /// Largest file, in bytes.
@@ -64,60 +65,35 @@ impl crate::diag::Hint for TlsError {
     }
 }
 
-/// What tells that a file changed, for each of the three.
-type Stamps = [Option<(u64, i64, u32)>; 3];
-
 /// The TLS of a server.
 pub struct ServerTls {
-    files: TlsFiles,
-    current: Mutex<(Stamps, Arc<ServerConfig>)>,
+    config: Fresh<ServerConfig>,
 }
 
 impl ServerTls {
-    /// Reads the files.
+    /// Reads the files. What is wrong with them later, when they changed, is `told`, once.
     ///
     /// # Errors
     /// One of them cannot be read or used, or the key is not that of the certificate.
-    pub fn open(files: TlsFiles) -> Result<Self, TlsError> {
-        let stamps = stamps(&files);
-        let config = load(&files)?;
-        Ok(ServerTls { files, current: Mutex::new((stamps, config)) })
+    pub fn open(files: TlsFiles, told: impl Fn(&TlsError) + Send + Sync + 'static) -> Result<Self, TlsError> {
+        let paths = [&files.cert, &files.key].into_iter().chain(&files.client_ca).cloned().collect();
+        Ok(ServerTls { config: Fresh::open(paths, move || load(&files), told)? })
     }
 
-    /// Reads the files again if they changed; tells whether they did.
-    ///
-    /// # Errors
-    /// They cannot be used; what was there before stays, and the same files are not tried again.
-    pub fn renew(&self) -> Result<bool, TlsError> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamps = stamps(&self.files);
-        if stamps == current.0 {
-            return Ok(false);
-        }
-        current.0 = stamps;
-        current.1 = load(&self.files)?;
-        Ok(true)
-    }
-
-    /// Begins a conversation on a connection of which nothing was read yet.
+    /// Begins a conversation on a connection of which nothing was read yet, with the files as they are now.
     ///
     /// # Errors
     /// TLS cannot be set up, for want of randomness.
     pub fn accept(&self, stream: TcpStream) -> io::Result<TlsStream> {
-        let config = Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner).1);
-        let connection = ServerConnection::new(config).map_err(io::Error::other)?;
+        let connection = ServerConnection::new(self.config.now()).map_err(io::Error::other)?;
         Ok(TlsStream { connection, stream })
     }
-}
-
-fn stamps(files: &TlsFiles) -> Stamps {
-    [fs::stamp(&files.cert), fs::stamp(&files.key), files.client_ca.as_deref().and_then(fs::stamp)]
 }
 
 const NO_CERTIFICATE: &str =
     "a certificate file has one or more blocks that begin with -----BEGIN CERTIFICATE-----";
 
-fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
+fn load(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let certified = certified(files, &provider)?;
     let unusable = |path: &Path, reason: String| TlsError::Unusable {
@@ -141,7 +117,7 @@ fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>, TlsError> {
     };
     let mut config = builder.with_cert_resolver(Arc::new(SingleCertAndKey::from(certified)));
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(config)
 }
 
 /// The certificate with the key that belongs to it.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::repositories::Hostile;
+use crate::support::hostile::Hostile;
 use crate::support::{Env, Ran};
 
 const LONG: &str = "A web server whose description is longer than a column of the table is wide";

@@ -3,8 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::repositories::Hostile;
 use crate::support::Env;
+use crate::support::hostile::Hostile;
 
 const CHART: &str = "apiVersion: v2\nname: web\nversion: 1.0.0\ndescription: A web server\n";
 

@@ -44,6 +44,8 @@ mod releases;
 mod render_cases;
 mod repo_commands;
 mod repositories;
+mod repository_answers;
+mod repository_dependencies;
 mod saved_plans;
 mod serving;
 mod serving_bucket;

@@ -13,7 +13,7 @@ use bowline::chart::{ChartFile, Limits, from_files};
 use bowline::data::digest::Digest;
 use bowline::package::{PackOptions, pack};
 use bowline::repo::serve::{BucketOptions, ServeOptions, Server, Source};
-use bowline::sys::Host;
+use bowline::sys::{Clock, Host};
 
 use crate::serving::{Answer, Running, host};
 use crate::serving_uploads::archive;
@@ -25,6 +25,22 @@ use crate::support::skip::server_is_missing;
 /// By this the service knows who owns what a server put; it checks no signature.
 const OWNER: &str =
     "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+
+/// How a service takes requests with conditions.
+#[derive(Default, Clone, Copy, PartialEq)]
+enum Conditions {
+    #[default]
+    Known,
+    /// It says that it does not know them.
+    Refused,
+    /// It does not look at them.
+    Passed,
+}
+
+/// What a client says that puts something new.
+const CONDITION: &str = "\r\nif-none-match: *\r\n";
+/// The same for nobody.
+const PASSED: &str = "\r\nx-nobody-read: *\r\n";
 
 /// Between a server and the service of its bucket.
 struct Tap {
@@ -40,6 +56,8 @@ struct State {
     closed: AtomicBool,
     /// Bytes of answers after which a connection is closed; 0 for no such end.
     cut: AtomicUsize,
+    /// What becomes of requests with conditions.
+    conditions: Mutex<Conditions>,
     ended: AtomicBool,
 }
 
@@ -98,11 +116,25 @@ impl State {
             if self.is_closed() {
                 break;
             }
-            let mut bytes = &piece[..count];
+            let mut head = None;
             if !is_answer {
-                let line = String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().to_string();
-                self.asked.lock().unwrap().push(line);
+                let text = String::from_utf8_lossy(&piece[..count]).into_owned();
+                self.asked.lock().unwrap().push(text.lines().next().unwrap_or_default().to_string());
+                head = text.find(CONDITION).map(|at| (at, text));
             }
+            match (*self.conditions.lock().unwrap(), head) {
+                (Conditions::Passed, Some((at, _))) => {
+                    piece[at..at + PASSED.len()].copy_from_slice(PASSED.as_bytes());
+                }
+                (Conditions::Refused, Some((_, text))) => {
+                    if refuse(from, &text, count).is_err() {
+                        break;
+                    }
+                    continue;
+                }
+                _ => {}
+            }
+            let mut bytes = &piece[..count];
             let cut = self.cut.load(Ordering::SeqCst);
             if is_answer && cut > 0 && passed + count > cut {
                 bytes = &bytes[..cut.saturating_sub(passed)];
@@ -117,6 +149,22 @@ impl State {
         let _ = from.shutdown(Shutdown::Both);
         let _ = to.shutdown(Shutdown::Both);
     }
+}
+
+/// Takes a request to its end, of which `count` bytes came, and answers that it cannot be done.
+fn refuse(mut client: &TcpStream, text: &str, count: usize) -> std::io::Result<()> {
+    let lower = text.to_lowercase();
+    let length = lower.split("\r\ncontent-length: ").nth(1).and_then(|rest| rest.lines().next());
+    let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
+    // What comes before the body is text that is as long as its bytes.
+    let behind = text.find("\r\n\r\n").map_or(0, |at| count - at - 4);
+    std::io::copy(&mut client.take((length - behind) as u64), &mut std::io::sink())?;
+    let error = "<Error><Code>NotImplemented</Code><Message>A header is not implemented</Message></Error>";
+    let head = format!(
+        "HTTP/1.1 501 Not Implemented\r\nContent-Type: application/xml\r\nContent-Length: {}",
+        error.len()
+    );
+    client.write_all(format!("{head}\r\n\r\n{error}").as_bytes())
 }
 
 /// A bucket of its own for a test.
@@ -137,8 +185,7 @@ impl Bucket {
         };
         let outside = tempfile::tempdir().unwrap();
         // The service may be older than this process.
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
-        let name = format!("charts-{}-{now}", NEXT.fetch_add(1, Ordering::SeqCst));
+        let name = format!("charts-{}-{}-{}", NEXT.fetch_add(1, Ordering::SeqCst), std::process::id(), now());
         let client = client();
         let made = client.put(format!("{service}/{name}")).header("authorization", OWNER).send().unwrap();
         assert!(made.status().is_success(), "{made:?}");
@@ -462,6 +509,114 @@ fn charts_pushed_to_one_server_are_pulled_from_another() {
     }
     assert_eq!(ask(&one, "DELETE", "/v2/charts/web/manifests/1.0.0", "", b"").status, 202);
     assert_eq!(bucket.keys(), Vec::<String>::new());
+}
+
+#[test]
+fn a_service_without_conditions_still_replaces_nothing() {
+    let Some(bucket) = Bucket::new() else { return };
+    assert_eq!(CONDITION.len(), PASSED.len());
+    for (kind, name) in [(Conditions::Refused, "refused"), (Conditions::Passed, "passed")] {
+        let tap = Tap::open(&bucket.service);
+        *tap.state.conditions.lock().unwrap() = kind;
+        let server = bucket.start_at(name, &tap);
+        let first = archive(name, "1.0.0");
+        assert_eq!(post(&server, "/api/charts", &first).status, 201, "{name}");
+        assert_eq!(post(&server, "/api/charts", &archive(name, "1.0.0")).status, 409);
+        assert_eq!(post(&server, "/api/charts", &archive(name, "1.1.0")).status, 201);
+        // Another server took it in, and this one did not look at the bucket since.
+        bucket.put(&format!("stable/{name}-1.2.0.tgz"), first.clone());
+        let other = archive(name, "1.2.0");
+        assert_eq!(post(&server, "/api/charts", &other).status, 409, "{name}");
+        assert_eq!(bucket.get(&format!("stable/{name}-1.2.0.tgz")), (200, first.clone()));
+        assert_eq!(post(&server, "/api/charts?force", &other).status, 201);
+        assert_eq!(bucket.get(&format!("stable/{name}-1.2.0.tgz")), (200, other));
+        assert_eq!(push_blob(&server, &server, b"a blob", 3).0, 201, "chunks need no conditions");
+    }
+}
+
+/// Uploads a blob in chunks to two servers in turns; the status of the last answer, and where the upload was.
+fn push_blob(one: &Running, two: &Running, blob: &[u8], chunk: usize) -> (u16, String) {
+    let begun = ask(one, "POST", "/v2/charts/web/blobs/uploads/", "", b"");
+    assert_eq!(begun.status, 202);
+    let place = begun.header("location").unwrap().to_string();
+    let mut sent = 0;
+    for (number, part) in blob.chunks(chunk).enumerate() {
+        let server = if number % 2 == 0 { two } else { one };
+        let range = format!("Content-Range: {sent}-{}\r\n", sent + part.len() - 1);
+        let answer = ask(server, "PATCH", &place, &range, part);
+        sent += part.len();
+        assert_eq!((answer.status, answer.header("range")), (202, Some(&*format!("0-{}", sent - 1))));
+    }
+    let digest = Digest::of(blob).prefixed();
+    (ask(one, "PUT", &format!("{place}?digest={digest}"), "", b"").status, place)
+}
+
+#[test]
+fn an_upload_begun_at_one_server_goes_on_at_another() {
+    let Some(bucket) = Bucket::new() else { return };
+    let (one, two) = (bucket.start("a"), bucket.start("b"));
+    let blob = large();
+    let (status, place) = push_blob(&one, &two, &blob, 70_000);
+    assert_eq!(status, 201);
+    let kept = format!("/v2/charts/web/blobs/{}", Digest::of(&blob).prefixed());
+    assert_eq!(get(&two, &kept).body, blob);
+    assert_eq!(get(&one, &place).status, 404, "it is finished");
+
+    // As most clients do it: the whole with the end.
+    let begin = || {
+        let begun = ask(&one, "POST", "/v2/charts/web/blobs/uploads/", "", b"");
+        begun.header("location").unwrap().to_string()
+    };
+    let end = |place: &str, blob: &[u8]| format!("{place}?digest={}", Digest::of(blob).prefixed());
+    let place = begin();
+    assert_eq!(ask(&two, "PUT", &end(&place, b"small"), "", b"small").status, 201);
+    // A chunk, and the rest with the end.
+    let place = begin();
+    assert_eq!(ask(&two, "PATCH", &place, "", b"one ").status, 202);
+    assert_eq!(get(&one, &place).header("range"), Some("0-3"));
+    assert_eq!(ask(&one, "PATCH", &place, "Content-Range: 9-12\r\n", b"late").status, 416);
+    assert_eq!(ask(&one, "PATCH", &place, "", b"").header("range"), Some("0-3"));
+    assert_eq!(ask(&two, "PUT", &end(&place, b"one two"), "Content-Range: 4-6\r\n", b"two").status, 201);
+    let two_parts = format!("/v2/charts/web/blobs/{}", Digest::of("one two").prefixed());
+    assert_eq!(get(&one, &two_parts).body, b"one two");
+
+    // What is given up or has another digest is gone, everywhere.
+    let place = begin();
+    assert_eq!(ask(&two, "PATCH", &place, "", b"one").status, 202);
+    assert_eq!(ask(&two, "DELETE", &place, "", b"").status, 204);
+    assert_eq!(ask(&one, "PATCH", &place, "", b"two").status, 404);
+    let place = begin();
+    assert_eq!(ask(&two, "PUT", &place, "", b"other").status, 400, "no digest");
+    assert_eq!(ask(&two, "PUT", &end(&place, b"blob"), "", b"other").status, 400);
+    assert_eq!(get(&two, &place).status, 404);
+    let place = begin();
+    for strange in [
+        place.replace("charts/web", "charts/db"),
+        place.replace("uploads/", "uploads/../"),
+        format!("{place}0"),
+        "/v2/web/blobs/uploads/x".into(),
+    ] {
+        assert!(matches!(get(&two, &strange).status, 400 | 404), "{strange}");
+    }
+    let limited = ServeOptions { max_upload_size: 6, ..bucket.options(&bucket.service) };
+    let limited = Running::start(&bucket.host("c"), &limited);
+    assert_eq!(ask(&limited, "PATCH", &place, "", b"1234").status, 202);
+    assert_eq!(ask(&limited, "PATCH", &place, "", b"567").status, 413, "of all chunks together");
+    let left = String::from_utf8(bucket.get("?list-type=2").1).unwrap();
+    assert_eq!(left.matches("/uploads/").count(), 2, "the last one and its chunk: {left}");
+    drop((one, two, limited));
+
+    // Nobody goes on with it: a server that starts later removes it.
+    let later = Clock::Still(now() + 7_200);
+    let _later = Running::start(&Host { clock: later, ..bucket.host("d") }, &bucket.options(&bucket.service));
+    until("what nobody goes on with is gone", || {
+        !String::from_utf8(bucket.get("?list-type=2").1).unwrap().contains("/uploads/")
+    });
+}
+
+/// Seconds since the Unix epoch.
+fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
 #[test]

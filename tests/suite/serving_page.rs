@@ -435,6 +435,35 @@ fn a_hostile_chart_does_nothing_in_the_page() {
 }
 
 #[test]
+fn a_long_list_is_drawn_as_it_is_needed() {
+    let Some(browser) = Browser::start(1400, &[]) else { return };
+    let (outside, folder) = folder();
+    let entry = |number: usize| {
+        format!(
+            "  app-{number:04}:\n  - {{name: app-{number:04}, version: 1.0.0, urls: [app-{number}.tgz]}}\n"
+        )
+    };
+    let entries: String = (0..2_000).map(entry).collect();
+    std::fs::write(folder.join("index.yaml"), format!("apiVersion: v1\nentries:\n{entries}")).unwrap();
+    let server =
+        Running::start(&host(outside.path()), &ServeOptions { writable: false, ..writable(&folder) });
+    browser.open(&format!("{}/#/app-0000", server.url));
+    browser.until_text("#count", "2,000 charts");
+    let drawn = || browser.ask("document.querySelectorAll('#list .item').length");
+    assert_eq!(drawn(), json!(100));
+    browser.click(".more");
+    assert_eq!(drawn(), json!(200));
+    // The keyboard goes on where it was.
+    assert_eq!(browser.ask("document.activeElement.hash"), json!("#/app-0100"));
+    browser.press("/");
+    browser.press("app-19");
+    browser.until_text("#count", "100 charts of 2,000");
+    assert_eq!(browser.ask("document.querySelector('#list .item').hash"), json!("#/app-1900"));
+    browser.press("99");
+    browser.until_text("#count", "1 chart of 2,000");
+}
+
+#[test]
 fn tenants_on_a_narrow_screen() {
     let Some(browser) = Browser::start(500, &["--force-dark-mode"]) else { return };
     let (outside, folder) = folder();

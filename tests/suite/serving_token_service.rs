@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bowline::data::base64;
-use bowline::keys::PublicKey;
+use bowline::keys::Trust;
 use bowline::repo::serve::{ServeOptions, Server, TokenOptions};
 use bowline::sys::{Clock, Host, Random};
 use serde_json::{Value, json};
@@ -316,7 +316,7 @@ fn a_key_is_made_once_and_its_certificate_beside_it() {
         assert_eq!(mode & 0o777, 0o600);
     }
     let (key, made) = (read("token.key"), read("token.crt"));
-    assert_eq!(PublicKey::all_from_pem(&made).unwrap()[0].algorithm(), "ES256");
+    assert_eq!(Trust::from_pem(&made).unwrap().keys()[0].algorithm(), "ES256");
     drop(bind().unwrap());
     assert_eq!((read("token.key"), read("token.crt")), (key.clone(), made.clone()));
     // A certificate of another key is somebody's, and stays.

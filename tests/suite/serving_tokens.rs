@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bowline::data::time::{Time, Zone};
 use bowline::keys::{Algorithm, PrivateKey, jws, pem};
 use bowline::repo::serve::{ServeOptions, Server, TokenOptions};
 use bowline::sys::{Clock, Host};
@@ -215,6 +218,39 @@ fn keys_are_read_again_and_may_be_certificates() {
     assert_eq!((status(&first), status(&second)), (401, 200), "a broken file changes nothing");
     let error = Server::bind(&host(outside.path()), &options).err().unwrap().to_string();
     assert!(error.ends_with("keys.pem: there is no public key or certificate in PEM form"), "{error}");
+}
+
+#[test]
+fn a_chain_of_certificates_vouches_for_a_key() {
+    let (outside, folder) = folder();
+    let authority = Authority::new("tokens");
+    let (ours, other) = (key(Algorithm::EcdsaP256), key(Algorithm::EcdsaP256));
+    let server = start(outside.path(), &options(outside.path(), &folder, &authority.pem()));
+    let claims = json!({
+        "iss": "auth.test", "aud": "charts.test", "exp": NOW + 300,
+        "access": [{ "type": "artifact-repository", "name": "repo", "actions": ["pull"] }],
+    });
+    let status = |key: &PrivateKey, header: Value| {
+        let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let text = format!("{}.{}", encode(&header), encode(&claims));
+        let signature = URL_SAFE_NO_PAD.encode(key.sign_jws(text.as_bytes(), vec![1; 32]).unwrap());
+        server.get("/index.yaml", &format!("Authorization: Bearer {text}.{signature}\r\n")).status
+    };
+    let chain = |pem: &str| {
+        let (_, bytes) = pem::decode(pem).unwrap();
+        json!({ "alg": "ES256", "x5c": [bowline::data::base64::encode(bytes)] })
+    };
+    let at = |seconds: u64| Time::from_unix(seconds as i64, 0, Zone::Utc);
+    let good = chain(&authority.certify_at(&ours, &at(NOW - 60)));
+    assert_eq!(status(&ours, good.clone()), 200);
+    assert_eq!(status(&other, good), 401, "signed by another key");
+    assert_eq!(status(&ours, json!({ "alg": "ES256" })), 401, "without the chain nobody vouches for it");
+    assert_eq!(status(&ours, chain(&authority.certify_at(&ours, &at(NOW - 5 * 86_400)))), 401, "it is over");
+    assert_eq!(
+        status(&ours, chain(&Authority::new("tokens").certify_at(&ours, &at(NOW)))),
+        401,
+        "a stranger's"
+    );
 }
 
 #[test]

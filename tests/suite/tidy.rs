@@ -43,7 +43,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("rpassword", &["cli/ui"]),
     ("rsa", &["keys/", "package/provenance"]),
     ("rusqlite", &["cluster/sqlite"]),
-    ("rustls", &["cluster/kube/transport", "sys/http", "sys/tls"]),
+    ("rustls", &["cluster/kube/transport", "keys/trust", "sys/http", "sys/tls"]),
     ("scrypt", &["sprig/"]),
     ("semver", &["data/version"]),
     ("serde_yaml", &["data/yaml", "repo/config", "repo/index"]),
@@ -58,6 +58,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("tower_service", &["cluster/kube/transport"]),
     ("unicode_width", &["cli/"]),
     ("walkdir", &["sys/fs"]),
+    ("webpki", &["keys/trust"]),
     ("zeroize", &["package/provenance", "sys/secret"]),
 ];
 

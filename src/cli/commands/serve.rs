@@ -128,7 +128,7 @@ pub struct ServeArgs {
     /// PEM file of the private key to sign tokens with; made when it is not there
     #[arg(long, value_name = "FILE", requires = "htpasswd", conflicts_with = "token_key")]
     pub issue_tokens: Option<PathBuf>,
-    /// PEM file of public keys or certificates of a token service, whose tokens are taken
+    /// PEM file of public keys or certificates of a token service, or of its authorities: its tokens are taken
     #[arg(long, value_name = "FILE", requires_all = ["token_realm", "token_service", "token_issuer"])]
     pub token_key: Option<PathBuf>,
     /// URL of the token service, as clients see it

@@ -12,15 +12,15 @@ use super::ServeOptions;
 use super::guesses::Guesses;
 use super::htpasswd::{Check, Htpasswd};
 use super::issuer::{Issuer, seconds};
-use super::options::TokenOptions;
+use super::options::{TokenOptions, watch};
 use super::reply::Reply;
 use super::request::Head;
 use super::rules::{Rules, Who};
 use super::scopes::{self, Need, Scope};
 use super::tokens::Tokens;
-use super::watched::Watched;
 use crate::data::base64;
 use crate::repo::RepoError;
+use crate::sys::fresh::Fresh;
 use crate::sys::{Clock, Host, Secret};
 
 /// The challenge for a password.
@@ -29,7 +29,7 @@ pub(super) const BASIC: &str = "Basic realm=\"bowline\", charset=\"UTF-8\"";
 /// The rules of a server.
 pub(super) struct Access {
     users: Option<Htpasswd>,
-    rules: Option<Watched<Rules>>,
+    rules: Option<Fresh<Rules>>,
     tokens: Option<Tokens>,
     issuer: Option<Issuer>,
     /// URL of the token service; `None` for `/token` at the address that a client asked.
@@ -58,8 +58,7 @@ impl Access {
         let warnings = || options.warnings.clone();
         let users =
             options.htpasswd.as_ref().map(|path| Htpasswd::open(host.resolve(path), host, warnings()));
-        let rules =
-            options.access.as_ref().map(|path| Watched::open(host.resolve(path), Rules::read, warnings()));
+        let rules = options.access.as_ref().map(|path| watch(host.resolve(path), Rules::read, warnings()));
         let issuer = options.tokens.as_ref().map(|tokens| Issuer::open(host, tokens)).transpose()?.flatten();
         let (tokens, realm) = match &options.tokens {
             None => (None, None),
@@ -190,7 +189,7 @@ impl Access {
     /// Whether somebody may do all of a scope.
     fn allows(&self, user: Option<&str>, scope: &Scope, own: bool) -> bool {
         let names = if own { scopes::names(scope, self.depth) } else { vec![scope.name.clone()] };
-        let rules = self.rules.as_ref().map(Watched::now);
+        let rules = self.rules.as_ref().map(Fresh::now);
         scope.actions.iter().all(|action| {
             let is_read = action == "pull" || (scope.kind == "registry" && action == "*");
             let is_open = self.anonymous_get && is_read;

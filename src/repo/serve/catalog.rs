@@ -18,7 +18,7 @@ use super::known;
 use super::snapshot::{Snapshot, Written};
 use super::storage::{Listing, Shelf, Stamp, StorageError, WRITTEN, as_entry};
 use crate::repo::RepoError;
-use crate::repo::generate::{ARCHIVE_LIMIT, Archive, Created, Reading, index_of};
+use crate::repo::generate::{ARCHIVE_LIMIT, Archive, Created, Generated, Reading, index_of, newest};
 use crate::repo::index::{INDEX_LIMIT, Index};
 use crate::sys::{fs, monotonic};
 
@@ -146,7 +146,7 @@ impl Catalog {
         if let Some(stamp) = stamp {
             seen.insert(path.to_string(), stamp);
         }
-        self.amend(changing, seen, |index, archives| {
+        self.amend(changing, seen, path, |index, archives| {
             if let Some(archive) = archives.get(path) {
                 let entry = &archive.entry;
                 remove(index, &entry.metadata.name, &entry.metadata.version);
@@ -169,18 +169,26 @@ impl Catalog {
     ) -> Result<(), RepoError> {
         let mut seen = self.last().seen.clone();
         seen.remove(path);
-        self.amend(changing, seen, |index, _| remove(index, name, version))
+        self.amend(changing, seen, path, |index, _| remove(index, name, version))
     }
 
-    /// Makes the next picture of the files `seen`; an `index.yaml` of the folder's own is changed first.
+    /// Makes the next picture of the files `seen`, of which the one at `path` is another one or gone; an `index.yaml` of the
+    /// folder's own is changed first.
     fn amend(
         &self,
         _changing: &MutexGuard<'_, ()>,
         seen: Listing,
+        path: &str,
         change: impl FnOnce(&mut Index, &BTreeMap<String, Archive>),
     ) -> Result<(), RepoError> {
         let last = self.last();
         let mut written = self.shelf.written()?.and_then(|stamp| read_written(&self.shelf, stamp));
+        if written.is_none()
+            && let Some(next) = step(&self.shelf, &self.url, &seen, path, &last)?
+        {
+            self.show(next);
+            return Ok(());
+        }
         let mut next = picture(&self.shelf, &self.url, seen, written.clone(), &last.archives, Some(&last))?;
         if written.is_some() {
             let mut index = next.index.clone();
@@ -240,6 +248,74 @@ fn read_written(shelf: &Shelf, stamp: Stamp) -> Option<Written> {
     shelf.read(WRITTEN, INDEX_LIMIT).ok().map(|bytes| Written { stamp, bytes })
 }
 
+/// The picture after one file changed, made of the last one without a look at the other files; `None` when it cannot be made
+/// so: the last one was of an `index.yaml`, or the file is no chart.
+///
+/// # Errors
+/// As [`picture`].
+fn step(
+    shelf: &Shelf,
+    url: &str,
+    seen: &Listing,
+    path: &str,
+    last: &Snapshot,
+) -> Result<Option<Snapshot>, RepoError> {
+    if last.written.is_some() {
+        return Ok(None);
+    }
+    let found: Vec<fs::Entry> = seen.get(path).map(|stamp| as_entry(path, stamp)).into_iter().collect();
+    let read = read_all(shelf, url, found, &BTreeMap::new())?;
+    if !read.warnings.is_empty() {
+        return Ok(None);
+    }
+    let (mut index, mut archives) = (last.index.clone(), last.archives.clone());
+    let before = archives.remove(path);
+    let charts: Vec<Arc<str>> =
+        before.iter().chain(read.archives.values()).map(|one| Arc::clone(&one.entry.metadata.name)).collect();
+    archives.extend(read.archives);
+    for chart in charts {
+        let mut alone = index.clone_head();
+        let own = archives.values().filter(|archive| archive.entry.metadata.name == chart);
+        own.for_each(|archive| alone.add(Arc::clone(&archive.entry)));
+        alone.sort();
+        index.entries.remove(&chart);
+        index.entries.extend(alone.entries);
+    }
+    index.generated = newest(seen.values().map(|stamp| stamp.modified));
+    let mut broken = last.broken.clone();
+    broken.remove(path);
+    let all = Generated { index, archives, warnings: Vec::new() };
+    Snapshot::of(all, broken, seen.clone(), None, Some(last)).map(Some)
+}
+
+/// Reads archives; those that are `known` with the same stamp are not read.
+///
+/// # Errors
+/// As [`picture`].
+fn read_all(
+    shelf: &Shelf,
+    url: &str,
+    found: Vec<fs::Entry>,
+    known: &BTreeMap<String, Archive>,
+) -> Result<Generated, RepoError> {
+    let passing: Mutex<Option<StorageError>> = Mutex::default();
+    let read = |file: &fs::Entry| {
+        shelf.read(&file.relative, ARCHIVE_LIMIT).map_err(|error| {
+            let text = error.to_string();
+            if error.is_passing() {
+                *passing.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            }
+            text
+        })
+    };
+    let reading = Reading { read: &read, threads: shelf.storage().threads() };
+    let all = index_of(found, url, &Created::Modified, known, &reading);
+    match passing.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error.into()),
+        None => Ok(all),
+    }
+}
+
 /// Makes a picture; archives that are `known` with the same stamp are not read.
 ///
 /// # Errors
@@ -261,21 +337,9 @@ fn picture(
         .map(|(path, stamp)| as_entry(path, stamp))
         .collect();
     let paths: Vec<String> = found.iter().map(|file| file.relative.clone()).collect();
-    let passing: Mutex<Option<StorageError>> = Mutex::default();
-    let read = |file: &fs::Entry| {
-        shelf.read(&file.relative, ARCHIVE_LIMIT).map_err(|error| {
-            let text = error.to_string();
-            if error.is_passing() {
-                *passing.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-            }
-            text
-        })
-    };
-    let reading = Reading { read: &read, threads: shelf.storage().threads() };
-    let mut all = index_of(found, url, &Created::Modified, known, &reading);
-    if let Some(error) = passing.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error.into());
-    }
+    let mut all = read_all(shelf, url, found, known)?;
+    // Whatever was read now and whatever before, the same folder gives the same index.
+    all.index.generated = newest(seen.values().map(|stamp| stamp.modified));
     // The files that are no charts, in the order of their warnings.
     let left_out = paths.into_iter().filter(|path| !all.archives.contains_key(path));
     let mut broken: BTreeMap<_, _> = left_out
@@ -288,4 +352,75 @@ fn picture(
         }
     }
     Snapshot::of(all, broken, seen, written, before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chart::{ChartFile, Limits, from_files};
+    use crate::package::{PackOptions, pack};
+    use crate::repo::serve::storage::{self, Source};
+    use crate::sys::Host;
+
+    /// An archive in a folder, and where it is.
+    fn archive(root: &std::path::Path, below: &str, name: &str, version: &str) -> String {
+        let yaml = format!("apiVersion: v2\nname: {name}\nversion: {version}\n");
+        let file = ChartFile { path: "Chart.yaml".into(), data: yaml.into_bytes().into(), modified: 1 };
+        let chart = from_files(name, vec![file], &Limits::default()).unwrap();
+        let packed = pack(&chart, &PackOptions::default()).unwrap();
+        packed.save(&root.join(below)).unwrap();
+        if below.is_empty() { packed.file_name } else { format!("{below}/{}", packed.file_name) }
+    }
+
+    #[test]
+    fn a_step_leads_to_the_picture_of_the_whole() {
+        let keep = tempfile::tempdir().unwrap();
+        let root = keep.path().join("charts");
+        std::fs::create_dir_all(root.join("sub")).unwrap();
+        let host = Host { cwd: root.clone(), ..Host::of_process().unwrap() };
+        let (storage, _) = storage::open(&host, &Source::Folder(root.clone())).unwrap();
+        let open = |cache: &str| {
+            let shelf = Shelf::new(Arc::clone(&storage), "");
+            Catalog::open(shelf, String::new(), keep.path().join(cache)).unwrap()
+        };
+        std::fs::write(root.join("broken-1.0.0.tgz"), "no chart").unwrap();
+        archive(&root, "", "web", "1.0.0");
+        let catalog = open("cache");
+        let is_whole = |what: &str| {
+            let (stepped, whole) = (catalog.last(), open("none").last());
+            assert_eq!(stepped.index.to_yaml().unwrap(), whole.index.to_yaml().unwrap(), "{what}");
+            assert!(
+                stepped.archives.keys().eq(whole.archives.keys()) && stepped.seen == whole.seen,
+                "{what}"
+            );
+            assert!(stepped.broken.keys().eq(whole.broken.keys()), "{what}");
+        };
+        // A newer one, an older one, another chart, and the same version once more in a folder that is read later.
+        for (below, name, version) in
+            [("", "web", "1.1.0"), ("", "web", "0.9.0"), ("", "db", "1.0.0"), ("sub", "web", "1.1.0")]
+        {
+            let path = archive(&root, below, name, version);
+            catalog.added(&catalog.change(), &path).unwrap();
+            is_whole(&path);
+        }
+        // Under the name of one there is another one, and under that of a broken one a chart.
+        for path in ["web-0.9.0.tgz", "broken-1.0.0.tgz"] {
+            let other = archive(&root, "", "other", "2.0.0");
+            std::fs::rename(root.join(&other), root.join(path)).unwrap();
+            catalog.added(&catalog.change(), path).unwrap();
+            is_whole(path);
+        }
+        std::fs::write(root.join("db-1.0.0.tgz"), "no chart").unwrap();
+        catalog.added(&catalog.change(), "db-1.0.0.tgz").unwrap();
+        is_whole("a broken one in place of a chart");
+        for (path, name, version) in [
+            ("web-1.1.0.tgz", "web", "1.1.0"),
+            ("sub/web-1.1.0.tgz", "web", "1.1.0"),
+            ("web-1.0.0.tgz", "web", "1.0.0"),
+        ] {
+            std::fs::remove_file(root.join(path)).unwrap();
+            catalog.removed(&catalog.change(), path, name, version).unwrap();
+            is_whole(path);
+        }
+    }
 }

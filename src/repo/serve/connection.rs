@@ -104,10 +104,6 @@ fn first_byte(shared: &Shared, stream: &TcpStream) -> Option<u8> {
 
 /// Agrees on TLS within the time that a head may take.
 fn greet(shared: &Shared, tls: &ServerTls, stream: TcpStream) -> Option<Channel> {
-    match tls.renew() {
-        Ok(_) => {}
-        Err(error) => shared.warn(&format!("the certificate that was there before stays in use: {error}")),
-    }
     let start = monotonic();
     let mut stream = tls.accept(stream).ok()?;
     loop {

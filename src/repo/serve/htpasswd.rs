@@ -13,10 +13,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Warnings;
-use super::watched::Watched;
+use super::options::watch;
 use crate::data::digest::{Digest, Hasher};
 use crate::repo::RepoError;
 use crate::sprig::bcrypt_matches;
+use crate::sys::fresh::Fresh;
 use crate::sys::{Host, fs, monotonic};
 
 /// Largest file in bytes.
@@ -41,7 +42,7 @@ pub(super) enum Check {
 
 /// The users of a file.
 pub(super) struct Htpasswd {
-    users: Watched<BTreeMap<String, String>>,
+    users: Fresh<BTreeMap<String, String>>,
     /// Keyed digests of pairs that were right, and when.
     right: Mutex<HashMap<[u8; 32], Instant>>,
     key: [u8; 32],
@@ -57,7 +58,7 @@ impl Htpasswd {
         let mut key = [0; 32];
         host.random.fill(&mut key).map_err(|error| RepoError::NoRandomness { reason: error.to_string() })?;
         Ok(Htpasswd {
-            users: Watched::open(path, read, warnings)?,
+            users: watch(path, read, warnings)?,
             right: Mutex::default(),
             key,
             busy: AtomicUsize::new(0),

@@ -15,7 +15,7 @@ use super::scopes::Scope;
 use super::tokens::{Claims, KIND, Keys, Tokens};
 use crate::data::digest::hex;
 use crate::data::time::{Time, Zone};
-use crate::keys::{self, Algorithm, CertificateRequest, PrivateKey, PublicKey, jws, pem};
+use crate::keys::{self, Algorithm, CertificateRequest, PrivateKey, PublicKey, Trust, jws, pem};
 use crate::repo::RepoError;
 use crate::sys::{Clock, Host, Random, Secret, fs};
 
@@ -102,7 +102,7 @@ impl Issuer {
     /// What this server's own tokens are checked by.
     pub(super) fn tokens(&self) -> Tokens {
         let service = self.services.first().cloned().unwrap_or_default();
-        Tokens { service, issuer: self.name.clone(), keys: Keys::Own(vec![self.public.clone()]) }
+        Tokens { service, issuer: self.name.clone(), keys: Keys::Own(self.trust()) }
     }
 
     /// The service that is meant: this server, or one of the others that tokens are signed for.
@@ -147,13 +147,18 @@ impl Issuer {
 
     /// Whose refresh token this is, and the state at which it was made; `None` when it is none for that service.
     pub(super) fn refreshed(&self, token: &str, service: &str) -> Option<(String, String)> {
-        let (kind, content) = jws::verify(token, std::slice::from_ref(&self.public)).ok()?;
+        let (kind, content) = jws::verify(token, &self.trust(), self.now()).ok()?;
         let text = |name: &str| content.get(name).and_then(Json::as_str).map(str::to_string);
         let (user, state) = (text("sub")?, text("state")?);
         let claims: Claims = serde_json::from_value(content).ok()?;
         let is_mine =
             kind == REFRESH_KIND && claims.iss == self.name && claims.is_for(&refresh_audience(service));
         (is_mine && claims.is_valid(self.now())).then_some((user, state))
+    }
+
+    /// This server's own key, and nobody else.
+    fn trust(&self) -> Trust {
+        vec![self.public.clone()].into()
     }
 
     fn sign(&self, kind: &str, claims: &Json) -> Result<String, String> {
@@ -203,7 +208,7 @@ fn read_or_make(host: &Host, path: &Path) -> Result<PrivateKey, RepoError> {
 /// Whether a file has the certificate of a key.
 fn is_of(certificate: &Path, key: &PublicKey) -> Result<bool, RepoError> {
     let text = fs::read_text(certificate, LIMIT)?;
-    Ok(PublicKey::all_from_pem(&text).is_ok_and(|found| found.iter().any(|found| found.id() == key.id())))
+    Ok(Trust::from_pem(&text).is_ok_and(|found| found.keys().iter().any(|found| found.is(key))))
 }
 
 fn certify(host: &Host, key: &PrivateKey, name: &str) -> Result<String, String> {

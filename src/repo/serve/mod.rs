@@ -37,20 +37,19 @@ mod tenants;
 mod token_service;
 mod tokens;
 mod upload;
-mod watched;
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::RepoError;
 use super::generate::ARCHIVE_LIMIT;
 use crate::diag::Diagnostic;
 use crate::sys::tls::{ServerTls, TlsFiles};
-use crate::sys::{Host, monotonic};
+use crate::sys::{Clock, Host, monotonic};
 use metrics::Metrics;
 pub use storage::{BucketOptions, Source};
 use tenants::Tenants;
@@ -73,6 +72,7 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     workers: usize,
+    clock: Clock,
     shared: Shared,
 }
 
@@ -90,7 +90,6 @@ struct Shared {
     url: String,
     request_time: Duration,
     log: Option<AccessLog>,
-    warnings: Option<Warnings>,
     queue: Mutex<VecDeque<TcpStream>>,
     arrived: Condvar,
     /// Length of the queue, to be read without its lock.
@@ -101,13 +100,6 @@ struct Shared {
 impl Shared {
     fn stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
-    }
-
-    /// Tells whoever runs the server what is wrong.
-    fn warn(&self, text: &str) {
-        if let Some(warnings) = &self.warnings {
-            warnings(text);
-        }
     }
 
     /// Counts and logs an answer.
@@ -157,7 +149,7 @@ impl Server {
         let addresses: Vec<SocketAddr> =
             options.address.to_socket_addrs().map_err(|error| unusable(error.to_string()))?.collect();
         let access = access::Access::open(host, options)?;
-        let tls = options.tls.as_ref().map(|files| ServerTls::open(resolved(host, files))).transpose()?;
+        let tls = options.tls.as_ref().map(|files| open_tls(host, files, options)).transpose()?;
         let depth = options.depth.min(MOST_DEPTH);
         let (storage, stage) = storage::open(host, &options.source)?;
         let tenants = Tenants::open(storage, &options.url, depth, host.dirs.cache.join("serve"))?;
@@ -168,13 +160,14 @@ impl Server {
             TcpListener::bind(addresses.as_slice()).map_err(|error| unusable(error.to_string()))?;
         let address = listener.local_addr().map_err(|error| unusable(error.to_string()))?;
         if options.writable {
-            let now = host.now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            let now = host.now().duration_since(UNIX_EPOCH).unwrap_or_default();
             uploads.clean(now.as_secs() as i64);
         }
         Ok(Server {
             listener,
             address,
             workers,
+            clock: host.clock.clone(),
             shared: Shared {
                 tenants,
                 access,
@@ -188,7 +181,6 @@ impl Server {
                 url: options.url.clone(),
                 request_time: options.request_time,
                 log: options.log.clone(),
-                warnings: options.warnings.clone(),
                 queue: Mutex::new(VecDeque::new()),
                 arrived: Condvar::new(),
                 waiting: AtomicUsize::new(0),
@@ -259,6 +251,7 @@ impl Server {
     /// Keeps what is known of the folders fresh, beside the requests, until the server stops.
     fn keep(&self) {
         let mut saved = monotonic();
+        let mut cleaned: Option<Instant> = None;
         while !self.shared.stopping() {
             std::thread::sleep(TICK);
             let all = self.shared.tenants.all();
@@ -270,6 +263,10 @@ impl Server {
                     catalog.save();
                 }
                 self.shared.sessions.expire();
+                if cleaned.is_none_or(|at| at.elapsed() >= oci::CLEANING) {
+                    self.clean();
+                    cleaned = Some(monotonic());
+                }
                 saved = monotonic();
             }
         }
@@ -277,6 +274,13 @@ impl Server {
             catalog.save();
         }
         self.shared.sessions.clear();
+    }
+
+    /// Removes uploads to a bucket that somebody began and nobody goes on with.
+    fn clean(&self) {
+        if let Some(common) = self.shared.tenants.common().filter(|_| self.shared.writable) {
+            oci::clean(&self.shared, common, self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default());
+        }
     }
 
     fn accept(&self) -> Result<(), RepoError> {
@@ -316,11 +320,15 @@ impl Server {
     }
 }
 
-/// The files as seen from the host's working folder.
-fn resolved(host: &Host, files: &TlsFiles) -> TlsFiles {
-    TlsFiles {
+/// The TLS of files as seen from the host's working folder.
+fn open_tls(host: &Host, files: &TlsFiles, options: &ServeOptions) -> Result<ServerTls, RepoError> {
+    let files = TlsFiles {
         cert: host.resolve(&files.cert),
         key: host.resolve(&files.key),
         client_ca: files.client_ca.as_ref().map(|path| host.resolve(path)),
-    }
+    };
+    let warn = options::warner(options.warnings.clone());
+    Ok(ServerTls::open(files, move |error| {
+        warn(&format!("the certificate that was there before stays in use: {error}"));
+    })?)
 }

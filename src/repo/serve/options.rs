@@ -2,11 +2,13 @@
 //!
 //! Invariant: what is left at its default opens nothing: a server of this machine that only reads.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::storage::Source;
+use crate::repo::RepoError;
+use crate::sys::fresh::Fresh;
 use crate::sys::tls::TlsFiles;
 
 /// Where Helm 2's `serve` listened.
@@ -32,6 +34,32 @@ pub type AccessLog = Arc<dyn Fn(&Access<'_>) + Send + Sync>;
 
 /// Called with what is wrong and does not stop the server, from many threads.
 pub type Warnings = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// Tells what is wrong to whoever wants to hear it.
+pub(super) fn warner(warnings: Option<Warnings>) -> impl Fn(&str) + Send + Sync + 'static {
+    move |text| {
+        if let Some(warnings) = &warnings {
+            warnings(text);
+        }
+    }
+}
+
+/// Opens a file whose content counts as it is now.
+///
+/// # Errors
+/// Those of the reader.
+pub(super) fn watch<T: 'static>(
+    path: PathBuf,
+    read: fn(&Path) -> Result<T, RepoError>,
+    warnings: Option<Warnings>,
+) -> Result<Fresh<T>, RepoError> {
+    let (paths, warn) = (vec![path.clone()], warner(warnings));
+    Fresh::open(
+        paths,
+        move || read(&path),
+        move |error| warn(&format!("what the file said before stays in force: {error}")),
+    )
+}
 
 /// Where bearer tokens come from.
 #[derive(Debug, Clone)]

@@ -223,8 +223,10 @@ impl Reply {
         let length = self.size();
         let reader: Box<dyn Read> = match self.body {
             Body::Bytes(bytes) => {
-                let part = bytes.get(self.range.start as usize..self.range.end as usize).unwrap_or(&[]);
-                Box::new(io::Cursor::new(part.to_vec()))
+                // Shared with all other answers, however large it is.
+                let mut from = io::Cursor::new(bytes);
+                from.set_position(self.range.start);
+                Box::new(from.take(length))
             }
             Body::Stream { stream, .. } => stream,
         };

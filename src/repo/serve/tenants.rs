@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::catalog::Catalog;
-use super::storage::{Shelf, Storage};
+use super::storage::{Common, Shelf, Storage};
 use super::upload::Refusal;
 use crate::data::digest::sha256_hex;
 use crate::repo::RepoError;
@@ -48,6 +48,16 @@ impl Tenants {
             tenants.storage.check()?;
         }
         Ok(tenants)
+    }
+
+    /// The root of all folders.
+    pub(super) fn root(&self) -> Shelf {
+        Shelf::new(Arc::clone(&self.storage), "")
+    }
+
+    /// As [`Storage::common`].
+    pub(super) fn common(&self) -> Option<&dyn Common> {
+        self.storage.common()
     }
 
     /// How many parts the name of a tenant has.

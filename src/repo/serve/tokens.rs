@@ -2,7 +2,7 @@
 //!
 //! What counts of a token is its signature by a key that is trusted, its issuer (`iss`), that it is for this service
 //! (`aud`), that it is valid now (`nbf`, `exp`), and what it gives access to (`access`). A key is trusted by being in the
-//! file with the keys; chains of certificates in a header (`x5c`) and keys in it (`jwk`) make no other key trusted.
+//! file with the keys, or by a chain of certificates in the token's header (`x5c`) that leads to an authority in that file.
 //!
 //! Invariant: a token that fails in one of these gives access to nothing; no error says anything of its content.
 
@@ -12,16 +12,15 @@ use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::Warnings;
+use super::options::watch;
 use super::scopes::{FOLDER, Scope};
-use super::watched::Watched;
-use crate::keys::{PublicKey, jws};
+use crate::keys::{Trust, jws};
 use crate::repo::RepoError;
+use crate::sys::fresh::Fresh;
 use crate::sys::fs;
 
 /// Largest file with keys, in bytes.
 const LIMIT: u64 = 1 << 20;
-/// Most keys.
-const MOST_KEYS: usize = 64;
 /// How far the clocks of the token service and of this server may be apart, in seconds (as docker-registry has it).
 const LEEWAY: i64 = 60;
 /// The `typ` of a token that gives access.
@@ -30,9 +29,9 @@ pub(super) const KIND: &str = "JWT";
 /// Where the keys that sign tokens come from.
 pub(super) enum Keys {
     /// A file of another token service.
-    File(Watched<Vec<PublicKey>>),
+    File(Fresh<Trust>),
     /// This server's own.
-    Own(Vec<PublicKey>),
+    Own(Trust),
 }
 
 /// What tokens must be like.
@@ -53,15 +52,15 @@ impl Tokens {
         issuer: &str,
         warnings: Option<Warnings>,
     ) -> Result<Self, RepoError> {
-        let keys = Keys::File(Watched::open(file, read, warnings)?);
+        let keys = Keys::File(watch(file, read, warnings)?);
         Ok(Tokens { service: service.to_string(), issuer: issuer.to_string(), keys })
     }
 
     /// What a token gives access to; `None` when it is not to be believed. `now` is in seconds since the Unix epoch.
     pub(super) fn access(&self, token: &str, now: i64) -> Option<Vec<Scope>> {
         let verified = match &self.keys {
-            Keys::File(file) => jws::verify(token, &file.now()),
-            Keys::Own(keys) => jws::verify(token, keys),
+            Keys::File(file) => jws::verify(token, &file.now(), now),
+            Keys::Own(keys) => jws::verify(token, keys, now),
         };
         let (kind, content) = verified.ok()?;
         if !(kind.is_empty() || kind.eq_ignore_ascii_case(KIND)) {
@@ -121,7 +120,7 @@ impl Claims {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<PublicKey>, RepoError> {
+fn read(path: &Path) -> Result<Trust, RepoError> {
     let text = fs::read_text(path, LIMIT)?;
     let bad = |reason: String| RepoError::BadAccessFile {
         path: path.display().to_string(),
@@ -129,11 +128,7 @@ fn read(path: &Path) -> Result<Vec<PublicKey>, RepoError> {
         hint: "the file has the public keys or certificates of the token service in PEM form: RSA of 2048 bits or more, ECDSA \
                over P-256, or Ed25519",
     };
-    let keys = PublicKey::all_from_pem(&text).map_err(bad)?;
-    if keys.len() > MOST_KEYS {
-        return Err(bad(format!("there are more than {MOST_KEYS} keys")));
-    }
-    Ok(keys)
+    Trust::from_pem(&text).map_err(bad)
 }
 
 #[cfg(test)]
@@ -141,7 +136,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::keys::{Algorithm, PrivateKey};
+    use crate::keys::{Algorithm, PrivateKey, PublicKey};
 
     const NOW: i64 = 1_767_225_600;
 
@@ -149,7 +144,8 @@ mod tests {
     fn tokens_are_believed_only_when_all_of_it_is_right() {
         let key = PrivateKey::generate(Algorithm::EcdsaP256, vec![1; 32]).unwrap();
         let public = PublicKey::from_info(&key.public_info().unwrap()).unwrap();
-        let tokens = Tokens { service: "reg".into(), issuer: "iss".into(), keys: Keys::Own(vec![public]) };
+        let tokens =
+            Tokens { service: "reg".into(), issuer: "iss".into(), keys: Keys::Own(vec![public].into()) };
         let access = json!([{ "type": "repository", "name": "web", "actions": ["pull"] }]);
         let good = json!({
             "iss": "iss", "sub": "ann", "aud": "reg", "exp": NOW + 10, "nbf": NOW - 10, "iat": NOW, "jti": "1", "access": access
@@ -195,7 +191,7 @@ mod tests {
 
     #[test]
     fn access_is_enough_or_not() {
-        let own = Tokens { service: String::new(), issuer: String::new(), keys: Keys::Own(Vec::new()) };
+        let own = Tokens { service: String::new(), issuer: String::new(), keys: Keys::Own(Trust::default()) };
         let scope = |text: &str| Scope::parse(text).unwrap();
         let access =
             [scope("repository:a:pull"), scope("repository:a:push"), scope("artifact-repository:t:push")];

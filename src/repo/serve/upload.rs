@@ -150,7 +150,11 @@ impl Uploads {
         Ok(Staged::create(&self.stage, &self.name()?)?)
     }
 
-    fn name(&self) -> Result<String, Refusal> {
+    /// A name that nothing else has: 32 hex digits.
+    ///
+    /// # Errors
+    /// There is no randomness.
+    pub(super) fn name(&self) -> Result<String, Refusal> {
         let mut name = [0; 16];
         self.random.fill(&mut name).map_err(|error| Refusal::new(500, error.to_string()))?;
         Ok(hex(&name))

@@ -24,22 +24,31 @@ fn random(length: usize) -> Vec<u8> {
     bytes
 }
 
-fn sign(name: &str, authority: bool, key: &PrivateKey, signer: Option<(&PrivateKey, Vec<u8>)>) -> Vec<u8> {
+fn now() -> Time {
+    Time::from_system(SystemTime::now(), Zone::Utc)
+}
+
+fn sign(
+    name: &str,
+    authority: bool,
+    key: &PrivateKey,
+    signer: Option<(&PrivateKey, Vec<u8>)>,
+    now: &Time,
+) -> Vec<u8> {
     let (addresses, hosts) = if authority {
         (Vec::new(), Vec::new())
     } else {
         (vec![[127, 0, 0, 1].into()], vec!["localhost".to_string()])
     };
     let request = CertificateRequest { name, addresses, hosts, days: 2, authority };
-    let now = Time::from_system(SystemTime::now(), Zone::Utc);
-    certificate(&request, key, signer, random(16), &now).unwrap()
+    certificate(&request, key, signer, random(16), now).unwrap()
 }
 
 impl Authority {
     /// A new authority.
     pub fn new(name: &str) -> Self {
         let key = key(Algorithm::EcdsaP256);
-        let certificate = sign(name, true, &key, None);
+        let certificate = sign(name, true, &key, None, &now());
         Authority { key, certificate }
     }
 
@@ -57,8 +66,13 @@ impl Authority {
 
     /// A certificate for this machine in PEM, which its owner may show as a server and as a client.
     pub fn certify(&self, key: &PrivateKey) -> String {
+        self.certify_at(key, &now())
+    }
+
+    /// The same, made at another moment and valid for two days from then on.
+    pub fn certify_at(&self, key: &PrivateKey, made: &Time) -> String {
         let issuer = certificate_subject(&self.certificate).unwrap();
-        pem::encode("CERTIFICATE", &sign("server", false, key, Some((&self.key, issuer))))
+        pem::encode("CERTIFICATE", &sign("server", false, key, Some((&self.key, issuer)), made))
     }
 
     /// Writes a certificate with its key into a folder, as `NAME.crt` and `NAME.key`.

@@ -8,6 +8,7 @@ pub mod authority;
 pub mod cases;
 pub mod gpg;
 pub mod helm;
+pub mod hostile;
 pub mod http;
 pub mod real_registry;
 pub mod registry;

@@ -8,6 +8,7 @@
 //! Invariant: a version that is there is not replaced by a push of other content; nothing but charts is taken in.
 
 mod chart;
+mod parts;
 mod pull;
 mod push;
 mod store;
@@ -22,6 +23,7 @@ use super::storage::StorageError;
 use super::tenants::is_safe;
 use super::upload::Refusal;
 
+pub(super) use parts::{PAUSE as CLEANING, clean};
 pub(super) use push::Sessions;
 
 /// A repository: the tenant and the name of a chart.
@@ -100,9 +102,7 @@ fn dispatch(shared: &Shared, head: &Head, body: &mut Body<'_>, parts: &[&str]) -
         (Method::Post, [name @ .., "blobs", "uploads"]) => {
             push::start(shared, head, body, &repository(name)?)
         }
-        (method, [name @ .., "blobs", "uploads", id]) => {
-            push::upload(shared, head, body, &repository(name)?, id, method)
-        }
+        (_, [name @ .., "blobs", "uploads", id]) => push::upload(shared, head, body, &repository(name)?, id),
         (Method::Get | Method::Head, [name @ .., "blobs", digest]) => {
             pull::blob(shared, head, &repository(name)?, digest)
         }

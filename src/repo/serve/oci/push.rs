@@ -1,7 +1,7 @@
 //! The part of the API that writes.
 //!
 //! A blob comes whole or in chunks into a file of the work folder; a manifest then names the blobs that make a chart, and
-//! the archive among them is put beside the other charts.
+//! the archive among them is put beside the other charts. Over a bucket the chunks are kept there (`parts`).
 //!
 //! Invariant: an upload that is given up, or not finished in an hour, leaves nothing behind. A blob is kept only when it has
 //! the digest that it is to have.
@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 
 use super::pull::{Found, find, folder};
 use super::store::{self, MANIFEST_LIMIT, Wanted, archives};
-use super::{Fault, Repository, digits, tag_of};
+use super::{Fault, Repository, digits, parts, tag_of};
 use crate::data::digest::{Hasher, sha256_hex};
 use crate::package::media;
 use crate::repo::serve::Shared;
@@ -85,6 +85,9 @@ pub(super) fn start(
         let file = shared.uploads.copy(body, shared.uploads.limit)?;
         return keep(&catalog, repository, file, &wanted, digest);
     }
+    if let Some(common) = shared.tenants.common() {
+        return parts::start(shared, common, repository);
+    }
     let file = shared.uploads.stage()?;
     let id = file.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
     let session = Session { repository: repository.name.clone(), file: Some(file), touched: monotonic() };
@@ -103,8 +106,10 @@ pub(super) fn upload(
     body: &mut Body<'_>,
     repository: &Repository,
     id: &str,
-    method: Method,
 ) -> Result<Reply, Fault> {
+    if let Some(common) = shared.tenants.common() {
+        return parts::go_on(shared, common, head, body, repository, id);
+    }
     let unknown = || Fault(404, "BLOB_UPLOAD_UNKNOWN", format!("there is no upload {id:?}"));
     let session = shared.sessions.lock().get(id).cloned().ok_or_else(unknown)?;
     let mut session = session.try_lock().map_err(|_| {
@@ -115,7 +120,7 @@ pub(super) fn upload(
     }
     session.touched = monotonic();
     let file = session.file.as_mut().ok_or_else(unknown)?;
-    match method {
+    match head.method {
         Method::Get | Method::Head => Ok(accepted(204, repository, id, file.size())),
         Method::Delete => {
             session.file = None;
@@ -123,7 +128,7 @@ pub(super) fn upload(
             Ok(Reply::empty(204))
         }
         Method::Patch | Method::Put => {
-            let digest = match method {
+            let digest = match head.method {
                 Method::Put => {
                     let missing = || Fault(400, "DIGEST_INVALID", "the digest is missing".to_string());
                     Some(head.query("digest").ok_or_else(missing)?)
@@ -150,7 +155,7 @@ pub(super) fn upload(
 }
 
 /// Checks that a chunk is the next one.
-fn follows(head: &Head, size: u64) -> Result<(), Fault> {
+pub(super) fn follows(head: &Head, size: u64) -> Result<(), Fault> {
     let Some(range) = head.header("content-range") else { return Ok(()) };
     let range = range.trim_start_matches("bytes ");
     let start = range.split_once('-').and_then(|(start, _)| start.trim().parse::<u64>().ok());
@@ -160,11 +165,11 @@ fn follows(head: &Head, size: u64) -> Result<(), Fault> {
     Err(Fault(416, "BLOB_UPLOAD_INVALID", format!("the next chunk starts at {size}, not as {range:?} says")))
 }
 
-fn make(shared: &Shared, repository: &Repository) -> Result<Arc<Catalog>, Fault> {
+pub(super) fn make(shared: &Shared, repository: &Repository) -> Result<Arc<Catalog>, Fault> {
     Ok(shared.tenants.make(&repository.tenant)?)
 }
 
-fn accepted(status: u16, repository: &Repository, id: &str, size: u64) -> Reply {
+pub(super) fn accepted(status: u16, repository: &Repository, id: &str, size: u64) -> Reply {
     Reply::empty(status)
         .with("Location", &format!("/v2/{}/blobs/uploads/{id}", repository.name))
         .with("Docker-Upload-UUID", id)
@@ -178,7 +183,7 @@ fn created(repository: &Repository, digest: &str) -> Reply {
 }
 
 /// Keeps a blob that came whole.
-fn keep(
+pub(super) fn keep(
     catalog: &Catalog,
     repository: &Repository,
     file: Staged,

@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Listing, Stamp, Storage, StorageError, Stream, UNTOLD, WRITTEN};
+use super::{Common, Listing, Stamp, Storage, StorageError, Stream, UNTOLD, WRITTEN};
 use crate::repo::RepoError;
 use crate::repo::generate::archives;
 use crate::repo::parallel;
@@ -119,6 +119,10 @@ impl Storage for Folder {
             return Err(StorageError::TooLarge { key: key.to_string(), limit });
         }
         Ok(file)
+    }
+
+    fn common(&self) -> Option<&dyn Common> {
+        None
     }
 
     fn identity(&self, folder: &str) -> Vec<u8> {

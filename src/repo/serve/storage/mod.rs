@@ -3,6 +3,7 @@
 //! ```text
 //! NAME.tgz  FOLDER/NAME.tgz  and the same with .prov      the charts
 //! .bowline/oci/NAME/…                                     what clients pushed beside archives
+//! .bowline/uploads/…                                      what is not complete
 //! TENANT/…                                                with tenants, all of it once more
 //! ```
 //!
@@ -245,6 +246,9 @@ pub(super) trait Storage: Send + Sync {
     /// There is nothing, it is larger, or the storage does not answer.
     fn copy_out(&self, key: &str, stage: &Path, name: &str, limit: u64) -> Result<Staged, StorageError>;
 
+    /// What several servers may share at the same time; `None` for a storage that one has for itself.
+    fn common(&self) -> Option<&dyn Common>;
+
     /// Where a cache finds the folder again: a text that no other folder of another storage has.
     fn identity(&self, folder: &str) -> Vec<u8>;
 
@@ -253,6 +257,22 @@ pub(super) trait Storage: Send + Sync {
 
     /// How many objects are best read at the same time.
     fn threads(&self) -> usize;
+}
+
+/// A storage that several servers share: what none of them can know by itself is looked up.
+pub(super) trait Common {
+    /// All that is directly below a folder; `most` objects and folders at most.
+    ///
+    /// # Errors
+    /// There are more, or the storage does not answer.
+    fn level(&self, folder: &str, most: usize) -> Result<Level, StorageError>;
+}
+
+/// What is directly below a folder, by name.
+#[derive(Default)]
+pub(super) struct Level {
+    pub(super) objects: Vec<(String, Stamp)>,
+    pub(super) folders: Vec<String>,
 }
 
 /// Opens what a server is to serve, and tells where its uploads wait until they are complete.

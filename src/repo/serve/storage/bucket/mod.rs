@@ -4,8 +4,9 @@
 //! who asks, waits. A request is tried again twice where that is safe. Credentials come from the usual variables alone: keys,
 //! or the role of a pod, a task or a machine.
 //!
-//! Something new is put with `If-None-Match: *`, so that of two servers that put it at the same time one is refused. A service
-//! that knows no conditions is asked first whether there is something.
+//! Before something new is put, the service is asked whether there is something already, and it is put with
+//! `If-None-Match: *`, so that of two servers that put it at the same time one is refused. A service that knows no conditions,
+//! and says so or is silent about it, is left with the question: of two that come within that moment, the later one wins.
 //!
 //! Invariant: an answer is used only when it is about the content that the last listing saw, by its `ETag`.
 
@@ -15,6 +16,7 @@ mod trouble;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,7 +37,7 @@ use options::builder;
 use trouble::{is_passing, reason};
 
 use super::folder::Exact;
-use super::{Listing, Stamp, Storage, StorageError, Stream, UNTOLD};
+use super::{Common, Level, Listing, Stamp, Storage, StorageError, Stream, UNTOLD};
 use crate::data::digest::Digest;
 use crate::repo::RepoError;
 use crate::repo::generate::{ARCHIVE_LIMIT, MOST_FILES, WORK_FOLDER, is_archive};
@@ -64,6 +66,8 @@ pub(super) struct Bucket {
     stop: Option<oneshot::Sender<()>>,
     /// Held while something large is sent.
     sending: Mutex<()>,
+    /// Whether the service said that it knows no conditions.
+    unconditional: AtomicBool,
 }
 
 impl Drop for Bucket {
@@ -115,7 +119,14 @@ impl Bucket {
         };
         std::thread::Builder::new().name("bucket".into()).spawn(run).map_err(io)?;
         let options = options.clone();
-        Ok(Bucket { options, store, handle, stop: Some(stop), sending: Mutex::default() })
+        Ok(Bucket {
+            options,
+            store,
+            handle,
+            stop: Some(stop),
+            sending: Mutex::default(),
+            unconditional: AtomicBool::new(false),
+        })
     }
 
     fn wait<T>(&self, work: impl Future<Output = T>) -> T {
@@ -133,7 +144,7 @@ impl Bucket {
     }
 
     /// What all keys below a folder begin with.
-    fn below(&self, folder: &str) -> String {
+    fn prefix(&self, folder: &str) -> String {
         let mut prefix = String::new();
         for part in [self.options.prefix.as_str(), folder].into_iter().filter(|part| !part.is_empty()) {
             prefix.push_str(part);
@@ -182,8 +193,8 @@ impl Bucket {
     }
 
     /// All that is directly below a folder: objects and folders, by their names; `most` at most.
-    fn level(&self, folder: &str, most: usize) -> Result<Level, Error> {
-        let prefix = self.below(folder);
+    fn below(&self, folder: &str, most: usize) -> Result<Level, Error> {
+        let prefix = self.prefix(folder);
         let mut level = Level::default();
         let mut token = None;
         loop {
@@ -228,13 +239,6 @@ impl Bucket {
     }
 }
 
-/// What is directly below a folder.
-#[derive(Default)]
-struct Level {
-    objects: Vec<(String, Stamp)>,
-    folders: Vec<String>,
-}
-
 /// What is known of an object.
 fn stamp(object: &ObjectMeta) -> Stamp {
     // Listings tell parts of a second, answers do not.
@@ -262,17 +266,17 @@ fn is_same(one: &Stamp, other: &Stamp) -> bool {
 
 impl Storage for Bucket {
     fn check(&self) -> Result<(), RepoError> {
-        let page = self.page(&self.below(""), None, Some(1));
+        let page = self.page(&self.prefix(""), None, Some(1));
         page.map(|_| ()).map_err(|error| self.refused(&error))
     }
 
     fn list(&self, folder: &str) -> Result<Listing, RepoError> {
         let refused = |error: Error| self.refused(&error);
-        let top = self.level(folder, MOST_FILES).map_err(refused)?;
+        let top = self.below(folder, MOST_FILES).map_err(refused)?;
         let mut archives: Listing = top.objects.into_iter().collect();
         for name in top.folders.iter().filter(|name| *name != WORK_FOLDER) {
             let below = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
-            let inner = match self.level(&below, MOST_FILES.saturating_sub(archives.len())) {
+            let inner = match self.below(&below, MOST_FILES.saturating_sub(archives.len())) {
                 // Keys such as `a//b` are no paths, and so no charts; the rest is served all the same.
                 Err(Error::InvalidPath { .. }) => continue,
                 found => found.map_err(refused)?,
@@ -293,7 +297,7 @@ impl Storage for Bucket {
         for _ in 0..depth {
             let mut next = Vec::new();
             for folder in found {
-                let level = self.level(&folder, MOST_FILES).map_err(|error| self.trouble(&folder, &error))?;
+                let level = self.below(&folder, MOST_FILES).map_err(|error| self.trouble(&folder, &error))?;
                 let join = |name: String| if folder.is_empty() { name } else { format!("{folder}/{name}") };
                 next.extend(level.folders.into_iter().filter(|name| is_safe(name)).map(join));
                 next.truncate(most);
@@ -304,7 +308,7 @@ impl Storage for Bucket {
     }
 
     fn has_folder(&self, folder: &str) -> Result<bool, StorageError> {
-        let page = self.page(&self.below(folder), None, Some(1));
+        let page = self.page(&self.prefix(folder), None, Some(1));
         let found = page.map_err(|error| self.trouble(folder, &error))?.result;
         Ok(!found.objects.is_empty() || !found.common_prefixes.is_empty())
     }
@@ -349,9 +353,17 @@ impl Storage for Bucket {
         if replace {
             return self.send(key, payload, PutMode::Overwrite);
         }
+        // A service that does not know conditions may also just not heed them.
+        if self.stamp(key)?.is_some() {
+            return Ok(false);
+        }
+        if self.unconditional.load(Ordering::Relaxed) {
+            return self.send(key, payload, PutMode::Overwrite);
+        }
         match self.send(key, payload.clone(), PutMode::Create) {
             Err(StorageError::Refused { reason, .. }) if reason.starts_with("NotImplemented") => {
-                Ok(self.stamp(key)?.is_none() && self.send(key, payload, PutMode::Overwrite)?)
+                self.unconditional.store(true, Ordering::Relaxed);
+                self.send(key, payload, PutMode::Overwrite)
             }
             sent => sent,
         }
@@ -388,6 +400,10 @@ impl Storage for Bucket {
         }
     }
 
+    fn common(&self) -> Option<&dyn Common> {
+        Some(self)
+    }
+
     fn identity(&self, folder: &str) -> Vec<u8> {
         let endpoint = self.options.endpoint.as_deref().unwrap_or("");
         format!("{}\n{endpoint}\n{folder}", self.options).into_bytes()
@@ -399,6 +415,12 @@ impl Storage for Bucket {
 
     fn threads(&self) -> usize {
         THREADS
+    }
+}
+
+impl Common for Bucket {
+    fn level(&self, folder: &str, most: usize) -> Result<Level, StorageError> {
+        self.below(folder, most).map_err(|error| self.trouble(folder, &error))
     }
 }
 
