@@ -3,7 +3,7 @@
 //! A case is a chart: `=== path` before the text of each file, and `=== error` before what rendering it says; `ok` and the
 //! output behind it when nothing is wrong with it. `@@1000*text@@` stands for a thousand times the text. Chart.yaml need
 //! not be there. `=== steps` before a number lets that case take so many steps: it is about another bound, which is reached
-//! later. With `BOWLINE_UPDATE=1` the errors in the files are replaced by what the code says.
+//! later; `=== output` before a number of bytes brings that bound nearer, where it takes minutes to get to it. With `BOWLINE_UPDATE=1` the errors in the files are replaced by what the code says.
 //!
 //! Invariant: a bound that is reached is an error that names it, and it is reached soon.
 
@@ -39,14 +39,17 @@ fn expanded(text: &str) -> String {
 
 /// What rendering the chart says.
 fn outcome(files: &[(String, String)]) -> String {
-    let (mut all, mut steps) = (vec![], STEPS);
+    let (mut all, mut limits) = (vec![], render::Limits { steps: STEPS, ..render::Limits::default() });
     let given = |name: &str| files.iter().any(|(path, _)| path == name);
     for (path, text) in files {
-        if path == "steps" {
-            steps = text.trim().parse().unwrap();
-            continue;
+        match path.as_str() {
+            "steps" => limits.steps = text.trim().parse().unwrap(),
+            "output" => limits.output = text.trim().parse().unwrap(),
+            _ => {
+                let data = text.as_bytes().into();
+                all.push(ChartFile { path: path.as_str().into(), data, modified: 0 });
+            }
         }
-        all.push(ChartFile { path: path.as_str().into(), data: text.as_bytes().into(), modified: 0 });
     }
     if !given("Chart.yaml") {
         all.push(ChartFile { path: "Chart.yaml".into(), data: CHART.as_bytes().into(), modified: 0 });
@@ -55,7 +58,6 @@ fn outcome(files: &[(String, String)]) -> String {
         Ok(chart) => chart,
         Err(error) => return error.to_string(),
     };
-    let limits = render::Limits { steps, ..render::Limits::default() };
     let rendered = render::render(&Job {
         chart: &chart,
         values: &chart.values,

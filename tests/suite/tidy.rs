@@ -32,7 +32,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("jsonschema", &["values/schema"]),
     ("k8s_openapi", &["cluster/kube/"]),
     ("kube", &["cluster/kube/"]),
-    ("memchr", &["gotpl/lexer"]),
+    ("memchr", &["data/yaml/cursor", "gotpl/lexer"]),
     ("mimalloc", &["main"]),
     ("object_store", &["repo/serve/storage/bucket"]),
     ("p256", &["keys/"]),

@@ -19,6 +19,7 @@ use bowline::render::{self, Capabilities, HelmVersion, Job, KubeVersion, Options
 use bowline::values::{Compat, Layers, ValuesError, process, schema};
 use serde_json::Value as Json;
 
+use crate::support::parallel;
 use crate::support::render::host;
 
 /// The vectors look at the clock twice in a row and want the same second.
@@ -194,13 +195,16 @@ fn floors() -> BTreeMap<String, usize> {
     text.lines().filter_map(line).collect()
 }
 
+fn topic(path: &Path) -> String {
+    path.file_stem().unwrap().to_string_lossy().into_owned()
+}
+
 #[test]
 fn vectors() {
     let Some(dir) = vectors_dir() else {
         crate::support::skip::skipped("no vectors at hand");
         return;
     };
-    std::panic::set_hook(Box::new(|_| {}));
     let read =
         |path: &Path| -> Json { serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap() };
     let defaults = Arc::new(read(&dir.join("defaults.json")));
@@ -208,18 +212,13 @@ fn vectors() {
     let mut paths: Vec<PathBuf> =
         std::fs::read_dir(&dir).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
-    let (mut passed, mut failed) = (0, 0);
-    let (mut fallen, mut report) = (Vec::new(), String::new());
-    let floors = floors();
-    for path in paths {
-        let topic = path.file_stem().unwrap().to_string_lossy().into_owned();
-        if path.extension().is_none_or(|extension| extension != "json") || topic == "defaults" {
-            continue;
-        }
-        if !show.is_empty() && !show.split(',').any(|shown| shown == topic || shown == "all") {
-            continue;
-        }
-        let cases = read(&path);
+    paths.retain(|path| {
+        let topic = topic(path);
+        let wanted = show.is_empty() || show.split(',').any(|shown| shown == topic || shown == "all");
+        wanted && topic != "defaults" && path.extension().is_some_and(|extension| extension == "json")
+    });
+    let results = parallel::map(&paths, |path| {
+        let (cases, mut report) = (read(path), String::new());
         let cases = cases.as_array().unwrap();
         let mut good = 0;
         for case in cases {
@@ -232,14 +231,21 @@ fn vectors() {
                 Some(_) => {}
             }
         }
-        println!("vectors: {topic} {good} of {}", cases.len());
+        (good, cases.len(), report)
+    });
+    let (mut passed, mut failed) = (0, 0);
+    let (mut fallen, mut report) = (Vec::new(), String::new());
+    let floors = floors();
+    for (path, (good, all, told)) in paths.iter().zip(results) {
+        let topic = topic(path);
+        println!("vectors: {topic} {good} of {all}");
+        report.push_str(&told);
         if let Some(floor) = floors.get(&topic).filter(|floor| good < **floor) {
             fallen.push(format!("{topic}: {good}, was {floor}"));
         }
         passed += good;
-        failed += cases.len() - good;
+        failed += all - good;
     }
-    let _ = std::panic::take_hook();
     print!("{report}");
     println!("vectors: {passed} passed, {failed} failed");
     assert!(fallen.is_empty(), "fewer vectors pass than before: {}", fallen.join("; "));

@@ -114,6 +114,7 @@ impl Task<'_> {
             limits: gotpl::Limits {
                 steps: self.options.limits.steps,
                 output: self.options.limits.output,
+                value: self.options.limits.output / 4,
                 stack: STACK - RESERVE,
                 ..gotpl::Limits::default()
             },

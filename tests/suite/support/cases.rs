@@ -16,7 +16,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::Env;
+use super::{Env, parallel};
 
 /// The folders below a folder that hold a `cmd` file, sorted.
 pub fn find(folder: &str) -> Vec<PathBuf> {
@@ -127,11 +127,11 @@ fn compare(expected: &Path, got: &Path, wrong: &mut Vec<String>) {
 
 /// Runs all cases of a folder and fails with everything that is wrong.
 pub fn check(folder: &str) {
-    let mut failed = Vec::new();
     let cases = find(folder);
-    for case in &cases {
+    let failed = parallel::map(&cases, |case| {
         let name = case.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        failed.extend(run(case).into_iter().map(|wrong| format!("{folder}/{name}: {wrong}")));
-    }
+        run(case).into_iter().map(|wrong| format!("{folder}/{name}: {wrong}")).collect::<Vec<_>>()
+    })
+    .concat();
     assert!(failed.is_empty(), "of {} cases:\n{}", cases.len(), failed.join("\n"));
 }

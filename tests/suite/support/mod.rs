@@ -10,6 +10,7 @@ pub mod gpg;
 pub mod helm;
 pub mod hostile;
 pub mod http;
+pub mod parallel;
 pub mod real_registry;
 pub mod registry;
 pub mod render;
