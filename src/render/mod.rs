@@ -78,7 +78,7 @@ impl ReleaseInfo {
 pub struct Limits {
     /// How deep `include` and `tpl` may nest.
     pub depth: usize,
-    /// Bytes of all rendered files together; a value may have a quarter of that.
+    /// Bytes of all rendered files together; a value, and so the text of one file, may have a quarter of that.
     pub output: usize,
     /// Interpolations, loop rounds and values made.
     pub steps: u64,

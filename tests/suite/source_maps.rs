@@ -175,9 +175,15 @@ fn limits_have_a_name_and_a_place() {
             "execution exceeded 500 steps",
         ),
         (
-            "a: {{ range until 1000 }}xxxxxxxxxx{{ end }}",
-            limits(Limits { output: 500, ..Limits::default() }),
-            "output exceeded 500 bytes",
+            "a: {{ range until 9 }}{{ repeat 100 \"x\" }}{{ end }}",
+            limits(Limits { output: 1_200, ..Limits::default() }),
+            // The text of a file is a value, and may have a quarter.
+            "output exceeded 300 bytes",
+        ),
+        (
+            "a: {{ repeat 301 \"x\" }}",
+            limits(Limits { output: 1_200, ..Limits::default() }),
+            "a value exceeded 300 bytes",
         ),
         (
             "{{ define \"x\" }}{{ include \"x\" . }}{{ end }}a: {{ include \"x\" . }}",
