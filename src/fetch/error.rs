@@ -42,14 +42,6 @@ pub enum FetchError {
         /// The path as given.
         path: String,
     },
-    /// The folder of a chart whose dependencies are asked for is not there; in Helm's words, which depend on the command.
-    #[error("{lead}stat {path}: no such file or directory")]
-    NoFolder {
-        /// What Helm says first.
-        lead: String,
-        /// The path as given.
-        path: String,
-    },
     /// A name without a repository, and no such path.
     #[error("non-absolute URLs should be in form of repo_name/path_to_chart, got: {reference}")]
     NoRepository {
@@ -270,7 +262,7 @@ impl Hint for FetchError {
                     None => vec![format!("add it: bowline repo add {name} URL")],
                 }
             }
-            FetchError::PathNotFound { .. } | FetchError::NoFolder { .. } => {
+            FetchError::PathNotFound { .. } => {
                 vec!["check the path; it is looked up from the folder that the command was started in".to_string()]
             }
             FetchError::NoRepository { reference } => {

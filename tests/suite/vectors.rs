@@ -16,10 +16,10 @@ use bowline::chart::{self, ChartFile};
 use bowline::data::Value;
 use bowline::diag::SourceFile;
 use bowline::render::{self, Capabilities, HelmVersion, Job, KubeVersion, Options, ReleaseInfo, RenderError};
+use bowline::sys::parallel;
 use bowline::values::{Compat, Layers, ValuesError, process, schema};
 use serde_json::Value as Json;
 
-use crate::support::parallel;
 use crate::support::render::host;
 
 /// The vectors look at the clock twice in a row and want the same second.
@@ -217,7 +217,7 @@ fn vectors() {
         let wanted = show.is_empty() || show.split(',').any(|shown| shown == topic || shown == "all");
         wanted && topic != "defaults" && path.extension().is_some_and(|extension| extension == "json")
     });
-    let results = parallel::map(&paths, |path| {
+    let results = parallel::map(&paths, true, |path| {
         let (cases, mut report) = (read(path), String::new());
         let cases = cases.as_array().unwrap();
         let mut good = 0;

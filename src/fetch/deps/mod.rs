@@ -20,7 +20,7 @@ pub use tree::{Node, Tree, tree};
 
 use super::{FetchContext, FetchError};
 use crate::chart::lock::{CHART_LOCK, REQUIREMENTS_LOCK};
-use crate::chart::{Chart, ChartFile, Dependency, Limits, Lock, from_files, lock};
+use crate::chart::{Chart, ChartError, ChartFile, Dependency, Limits, Lock, from_files, lock};
 use crate::data::time::{Time, Zone};
 use crate::package::provenance::Keyring;
 use crate::repo::config::RepoFile;
@@ -156,7 +156,9 @@ impl Parent {
         match fs::kind(&folder) {
             fs::Kind::Folder => {}
             fs::Kind::Missing => {
-                return Err(FetchError::NoFolder { lead: String::new(), path: shown.to_string() });
+                return Err(
+                    ChartError::Absent { words: format!("stat {shown}: no such file or directory") }.into()
+                );
             }
             _ => return Err(FetchError::NotADirectory { path: shown.to_string() }),
         }
@@ -176,8 +178,8 @@ impl Parent {
     /// As [`Parent::open`], for a command that writes to the chart: it says first what it could not find.
     fn open_to_change(shown: &str, context: &FetchContext<'_>) -> Result<Self, FetchError> {
         Parent::open(shown, context).map_err(|error| match error {
-            FetchError::NoFolder { path, .. } => {
-                FetchError::NoFolder { lead: format!("could not find {path}: "), path }
+            FetchError::Chart(ChartError::Absent { words }) => {
+                ChartError::Absent { words: format!("could not find {shown}: {words}") }.into()
             }
             other => other,
         })

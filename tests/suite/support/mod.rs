@@ -10,7 +10,6 @@ pub mod gpg;
 pub mod helm;
 pub mod hostile;
 pub mod http;
-pub mod parallel;
 pub mod real_registry;
 pub mod registry;
 pub mod render;
