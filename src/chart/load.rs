@@ -316,7 +316,7 @@ fn read_folder(
         let data = without_byte_order_mark(fs::read_shared(&entry.path, entry.size)?).into();
         Ok(ChartFile { path: entry.relative.as_str().into(), data, modified: entry.modified })
     };
-    for file in parallel::map(&wanted, wanted.len() > MANY, read) {
+    for file in parallel::map(&wanted, if wanted.len() > MANY { 2 } else { 1 }, read) {
         files.push(file?);
     }
     Ok(files)

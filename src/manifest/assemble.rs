@@ -106,7 +106,7 @@ impl Manifest {
         let unread: Vec<&Arc<SourceFile>> = files.iter().filter_map(RenderedText::unread).collect();
         let size: usize = unread.iter().map(|file| file.text().len()).sum();
         let read = |file: &&Arc<SourceFile>| splitting.documents(file);
-        let mut found = parallel::map(&unread, size > LARGE, read).into_iter();
+        let mut found = parallel::map(&unread, if size > LARGE { 2 } else { 1 }, read).into_iter();
         let mut manifest = Manifest::default();
         let mut failures = Vec::new();
         for file in files {

@@ -15,12 +15,12 @@ use std::sync::Arc;
 
 use super::index::{Entry, INDEX_LIMIT, Index, Only};
 use super::index_cache::archives as archives_cache;
-use super::{RepoError, parallel, peek};
+use super::{RepoError, peek};
 use crate::data::digest::sha256_hex;
 use crate::data::time::{Time, Zone};
 use crate::data::version::Version;
 use crate::diag::Diagnostic;
-use crate::sys::{Host, fs, http};
+use crate::sys::{Host, fs, http, parallel};
 
 /// Largest archive that is indexed, in bytes.
 pub const ARCHIVE_LIMIT: u64 = 100 << 20;
@@ -88,7 +88,7 @@ impl Reading<'static> {
     /// From files, as many at the same time as the machine has processors.
     fn files() -> Self {
         let read = &|file: &fs::Entry| fs::read(&file.path, ARCHIVE_LIMIT).map_err(|error| error.to_string());
-        Reading { read, threads: parallel::threads() }
+        Reading { read, threads: parallel::processors() }
     }
 }
 
@@ -157,7 +157,7 @@ pub(super) fn index_of(
         warnings: Vec::new(),
     };
     for (file, result) in found.into_iter().zip(read) {
-        match result.unwrap_or_else(|| Err("it could not be read".to_string())) {
+        match result {
             Ok(archive) => {
                 all.index.add(Arc::clone(&archive.entry));
                 all.archives.insert(file.relative, archive);

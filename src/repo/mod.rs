@@ -20,7 +20,6 @@ mod error;
 pub mod generate;
 pub mod index;
 pub mod index_cache;
-pub(crate) mod parallel;
 mod peek;
 pub mod search;
 pub mod serve;

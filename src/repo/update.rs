@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::RepoError;
 use super::config::{RepoFile, RepoPaths, Repository};
 use super::index::{INDEX_LIMIT, Index, Loaded, Only};
 use super::index_cache::{self, Compact, Listing};
-use super::{RepoError, parallel};
 use crate::auth;
 use crate::diag::Diagnostic;
 use crate::sys::http::{self, Http, Request};
 use crate::sys::secret::redact_url;
-use crate::sys::{Host, fs};
+use crate::sys::{Host, fs, parallel};
 
 /// Most repositories that are asked at the same time.
 const AT_ONCE: usize = 8;
@@ -99,12 +99,10 @@ pub fn update_all(
 ) -> Vec<Outcome> {
     let results =
         parallel::map(repositories, AT_ONCE, |repository| download_index(host, paths, repository, timeout));
-    let outcome = |(repository, result): (&&Repository, Option<Result<IndexDownload, RepoError>>)| Outcome {
+    let outcome = |(repository, result): (&&Repository, Result<IndexDownload, RepoError>)| Outcome {
         name: repository.name.clone(),
         url: redact_url(&repository.url),
-        result: result.unwrap_or_else(|| {
-            Err(RepoError::Write { what: "the cached index", reason: "the update stopped".to_string() })
-        }),
+        result,
     };
     repositories.iter().zip(results).map(outcome).collect()
 }

@@ -217,7 +217,7 @@ fn vectors() {
         let wanted = show.is_empty() || show.split(',').any(|shown| shown == topic || shown == "all");
         wanted && topic != "defaults" && path.extension().is_some_and(|extension| extension == "json")
     });
-    let results = parallel::map(&paths, true, |path| {
+    let results = parallel::map(&paths, 2, |path| {
         let (cases, mut report) = (read(path), String::new());
         let cases = cases.as_array().unwrap();
         let mut good = 0;

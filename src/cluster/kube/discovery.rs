@@ -13,14 +13,13 @@ use std::time::Duration;
 use http1::header::{HeaderValue, IF_NONE_MATCH};
 
 use super::catalog::{Catalog, Resource, Root, group_version};
-use super::link::{Ask, Link, Reply, Trouble};
-use super::parallel::parallel;
+use super::link::{AT_ONCE, Ask, Link, Reply, Trouble};
 use super::shelf::{Kept, Shelf};
 use crate::cluster::StoreError;
 use crate::cluster::live::{Kind, Server};
 use crate::data::Value;
 use crate::manifest::ObjectRef;
-use crate::sys::monotonic;
+use crate::sys::{monotonic, parallel};
 
 /// What to ask for: aggregated, in both versions that servers know, or the old form.
 const ACCEPT: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
@@ -189,7 +188,7 @@ enum Told {
 
 fn read(link: &Link, shelf: &Shelf) -> Result<Catalog, StoreError> {
     let kept = shelf.read();
-    let told = parallel(&ROOTS, |path| tell(link, path, kept.get(*path)));
+    let told = parallel::map(&ROOTS, AT_ONCE, |path| tell(link, path, kept.get(*path)));
     let (mut roots, mut keep) = (Vec::with_capacity(ROOTS.len()), BTreeMap::new());
     let mut changed = false;
     for (path, told) in ROOTS.iter().zip(told) {
@@ -240,7 +239,7 @@ fn tell(link: &Link, path: &str, kept: Option<&Kept>) -> Result<Told, StoreError
 /// The old way: one request for each group and version.
 fn add_each(root: &mut Root, link: &Link, reply: &Reply) -> Result<(), StoreError> {
     let served = Root::served(&reply.value()?);
-    let answers = parallel(&served, |(group, version)| {
+    let answers = parallel::map(&served, AT_ONCE, |(group, version)| {
         let prefix = if group.is_empty() { "/api/" } else { "/apis/" };
         let path = format!("{prefix}{}", group_version(group, version));
         let asked = link.call(&ask(&path, "application/json")?);

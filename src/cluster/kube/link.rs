@@ -47,6 +47,8 @@ const MOST_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Most warnings that are kept.
 const MOST_WARNINGS: usize = 100;
+/// How many requests are under way at most.
+pub(super) const AT_ONCE: usize = 8;
 
 /// Content type of a server-side apply.
 pub(super) const APPLY: &str = "application/apply-patch+yaml";

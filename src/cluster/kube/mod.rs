@@ -20,7 +20,6 @@ mod fields;
 mod link;
 mod objects;
 mod options;
-mod parallel;
 mod protobuf;
 mod refusals;
 mod requests;
@@ -38,10 +37,9 @@ use kube::core::subresource::LogParams;
 use super::live::{Cluster, Kind, LogOptions, Request, Seen, Server, Shown};
 use super::{Capabilities, Query, Sought, Store, StoreError, Stored, Write};
 use crate::manifest::ObjectRef;
-use crate::sys::Host;
+use crate::sys::{Host, parallel};
 use discovery::Discovery;
-use link::Link;
-use parallel::parallel;
+use link::{AT_ONCE, Link};
 use requests::How;
 
 pub use options::{DEFAULT_BURST, DEFAULT_QPS, KubeOptions};
@@ -122,7 +120,7 @@ impl Store for Kube {
     }
 
     fn get_each(&self, ids: &[ObjectRef]) -> Result<Vec<Option<Stored>>, StoreError> {
-        parallel(ids, |id| self.read(id)).into_iter().collect()
+        parallel::map(ids, AT_ONCE, |id| self.read(id)).into_iter().collect()
     }
 
     fn find_each(&self, sought: &[Sought]) -> Result<Vec<Option<Stored>>, StoreError> {
@@ -189,7 +187,7 @@ impl Cluster for Kube {
     }
 
     fn send_each(&self, requests: &[Request], dry_run: bool) -> Vec<Result<Option<Stored>, StoreError>> {
-        parallel(requests, |request| self.carry_out(request, dry_run))
+        parallel::map(requests, AT_ONCE, |request| self.carry_out(request, dry_run))
     }
 
     fn shown(&self, sought: &[Sought]) -> Result<Vec<Option<Shown>>, StoreError> {

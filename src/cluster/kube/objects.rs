@@ -13,14 +13,14 @@ use tokio::sync::mpsc::channel;
 
 use super::Kube;
 use super::catalog::Resource;
-use super::link::{Link, Reply, Trouble};
-use super::parallel::parallel;
+use super::link::{AT_ONCE, Link, Reply, Trouble};
 use super::protobuf;
 use super::refusals::Asked;
 use crate::cluster::{Query, StoreError, Stored};
 use crate::data::time::{RFC3339, Time, Zone};
 use crate::data::{Map, Value};
 use crate::manifest::ObjectRef;
+use crate::sys::parallel;
 
 /// Objects of the first page: whole ones, ones of which only the metadata is asked for, and whole ones that may be large.
 const FIRST_PAGE: (usize, usize, usize) = (200, 1_000, 50);
@@ -422,7 +422,7 @@ impl Kube {
             }
         }
         let mut found = Vec::new();
-        for objects in parallel(&kinds, |resource| of_kind(link, resource, selection)) {
+        for objects in parallel::map(&kinds, AT_ONCE, |resource| of_kind(link, resource, selection)) {
             match objects {
                 Ok(objects) => found.extend(objects),
                 Err(

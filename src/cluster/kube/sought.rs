@@ -12,12 +12,12 @@ use std::collections::BTreeMap;
 
 use super::Kube;
 use super::catalog::Resource;
-use super::link::{Link, Trouble};
+use super::link::{AT_ONCE, Link, Trouble};
 use super::objects::{Selection, kind_as_id, list, selector};
-use super::parallel::parallel;
 use super::refusals::Asked;
 use crate::cluster::{Sought, StoreError, Stored};
 use crate::manifest::ObjectRef;
+use crate::sys::parallel;
 
 /// From so many objects on they are read in one list: those that share labels, and others.
 const MANY: (usize, usize) = (2, 4);
@@ -85,7 +85,7 @@ impl Kube {
             Question::Group(group) => group.ask(&link, &many),
         };
         let mut left = Vec::new();
-        for (question, answer) in questions.iter().zip(parallel(&questions, ask)) {
+        for (question, answer) in questions.iter().zip(parallel::map(&questions, AT_ONCE, ask)) {
             let (objects, is_all) = answer?;
             for (at, object) in objects {
                 found[at] = object;
@@ -94,7 +94,7 @@ impl Kube {
                 left.extend(group.places.values().copied().filter(|at| found[*at].is_none()));
             }
         }
-        let answers = parallel(&left, |at| one(&link, &sought[*at].id));
+        let answers = parallel::map(&left, AT_ONCE, |at| one(&link, &sought[*at].id));
         for (at, object) in left.iter().zip(answers) {
             found[*at] = object?;
         }

@@ -10,15 +10,15 @@ use http1::HeaderValue;
 use http1::header::ACCEPT;
 
 use super::Kube;
-use super::link::{Link, Trouble};
+use super::link::{AT_ONCE, Link, Trouble};
 use super::objects::{Selection, ask_for, get, kind_as_id, strings};
-use super::parallel::parallel;
 use super::requests::error_of;
 use super::sought::Answer;
 use crate::cluster::live::Shown;
 use crate::cluster::{Query, Sought, StoreError};
 use crate::data::Value;
 use crate::manifest::ObjectRef;
+use crate::sys::parallel;
 
 /// Most rows of one list.
 const MOST_ROWS: usize = 500;
@@ -70,13 +70,14 @@ impl Kube {
             .map(|queries| Query { labels: BTreeMap::new(), limit: 0, ..queries[0].clone() })
             .collect();
         // What cannot be had whole is asked for query by query, which tells why.
-        let lists = parallel(&many, |query| self.table(query).ok().filter(|table| table.is_all));
+        let lists =
+            parallel::map(&many, AT_ONCE, |query| self.table(query).ok().filter(|table| table.is_all));
         let lists: BTreeMap<_, _> = many
             .iter()
             .zip(&lists)
             .filter_map(|(query, table)| Some((place_of(query), table.as_ref()?)))
             .collect();
-        parallel(queries, |query| match lists.get(&place_of(query)) {
+        parallel::map(queries, AT_ONCE, |query| match lists.get(&place_of(query)) {
             Some(table) => Ok(table.matching(query)),
             None => self.table(query).map(Table::shown),
         })

@@ -15,9 +15,8 @@ use crate::package::{PackOptions, pack, provenance};
 use crate::registry::{Client, Reference, SCHEME};
 use crate::repo::config::Repository;
 use crate::repo::generate::is_archive;
-use crate::repo::parallel;
-use crate::sys::fs;
 use crate::sys::secret::redact_url;
+use crate::sys::{fs, parallel};
 
 /// Most archives that are fetched at the same time.
 const AT_ONCE: usize = 6;
@@ -89,8 +88,6 @@ pub(super) fn save(
     let client = oci::client(&options.fetch, context)?;
     let fetched = parallel::map(&tasks, AT_ONCE, |task| fetch(task, &client, signatures, context));
     for (task, fetched) in tasks.iter().zip(fetched) {
-        let stopped = || Err(FetchError::NoUrls { chart: task.name.to_string() });
-        let fetched = fetched.unwrap_or_else(stopped);
         archives.push(fetched.map_err(|source| FetchError::Download {
             url: redact_url(&task.url),
             source: Box::new(source),

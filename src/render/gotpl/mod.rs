@@ -188,8 +188,9 @@ impl Task<'_> {
         let files: Vec<&TemplateFile> = self.files.iter().filter(counts).collect();
         let size: usize = files.iter().map(|file| file.source.text().len()).sum();
         let funcs = set.funcs();
-        let all =
-            parallel::map(&files, size > LARGE, |file| ParsedFile::parse(&file.name, &file.source, funcs));
+        let all = parallel::map(&files, if size > LARGE { 2 } else { 1 }, |file| {
+            ParsedFile::parse(&file.name, &file.source, funcs)
+        });
         for parsed in all {
             match parsed {
                 Ok(parsed) => set.add(&parsed),

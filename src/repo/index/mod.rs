@@ -29,11 +29,11 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{RepoError, parallel};
+use super::RepoError;
 use crate::data::version::{Constraint, Version};
 use crate::data::{Value, from_value, yaml};
 use crate::diag::{Diagnostic, Hint, SourceFile, Span};
-use crate::sys::fs;
+use crate::sys::{fs, parallel};
 
 pub use entry::Entry;
 use entry::Raw;
@@ -270,10 +270,9 @@ fn pieces<T: Send>(
         Some((make(name, versions, &dropped), dropped))
     };
     let size: usize = work.iter().map(|(_, text)| text.len()).sum();
-    let threads = if size < PARALLEL_FROM { 1 } else { parallel::threads() };
+    let threads = if size < PARALLEL_FROM { 1 } else { parallel::processors() };
     for ((name, _), made) in work.iter().zip(parallel::map(&work, threads, read)) {
-        // A piece whose thread panicked counts as unparsed, and the caller then parses the whole.
-        let (made, dropped) = made.flatten()?;
+        let (made, dropped) = made?;
         scanned.charts.insert(Arc::from(*name), made);
         scanned.dropped.extend(dropped);
     }

@@ -130,7 +130,7 @@ fn compare(expected: &Path, got: &Path, wrong: &mut Vec<String>) {
 /// Runs all cases of a folder and fails with everything that is wrong.
 pub fn check(folder: &str) {
     let cases = find(folder);
-    let failed = parallel::map(&cases, true, |case| {
+    let failed = parallel::map(&cases, 2, |case| {
         let name = case.file_name().unwrap_or_default().to_string_lossy().into_owned();
         run(case).into_iter().map(|wrong| format!("{folder}/{name}: {wrong}")).collect::<Vec<_>>()
     })

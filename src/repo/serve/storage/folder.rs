@@ -10,9 +10,9 @@ use std::time::Duration;
 use super::{Common, Listing, Stamp, Storage, StorageError, Stream, UNTOLD, WRITTEN};
 use crate::repo::RepoError;
 use crate::repo::generate::archives;
-use crate::repo::parallel;
 use crate::repo::serve::tenants::is_safe;
 use crate::sys::fs::{self, FsError};
+use crate::sys::parallel;
 use crate::sys::staged::Staged;
 
 /// Shortest time between two listings.
@@ -136,7 +136,7 @@ impl Storage for Folder {
     }
 
     fn threads(&self) -> usize {
-        parallel::threads()
+        parallel::processors()
     }
 }
 
