@@ -232,7 +232,7 @@ impl Hint for ChartError {
             | ChartError::Invalid(diagnostic)
             | ChartError::ApiVersion(diagnostic)
             | ChartError::Ignore(diagnostic) => diagnostic.hints(),
-            ChartError::Absent { .. } => {
+            ChartError::NotFound { .. } | ChartError::Absent { .. } => {
                 one("check the path; it is looked up from the folder that the command was started in")
             }
             ChartError::NoChartYaml { chart } => vec![format!(

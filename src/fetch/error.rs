@@ -36,12 +36,6 @@ pub enum FetchError {
     /// A chart of a `file://` dependency cannot be packaged.
     #[error(transparent)]
     Package(#[from] PackageError),
-    /// A path was given, and nothing is there.
-    #[error("path {path:?} not found")]
-    PathNotFound {
-        /// The path as given.
-        path: String,
-    },
     /// A name without a repository, and no such path.
     #[error("non-absolute URLs should be in form of repo_name/path_to_chart, got: {reference}")]
     NoRepository {
@@ -261,9 +255,6 @@ impl Hint for FetchError {
                     Some(best) => vec![format!("did you mean the repository `{best}`?")],
                     None => vec![format!("add it: bowline repo add {name} URL")],
                 }
-            }
-            FetchError::PathNotFound { .. } => {
-                vec!["check the path; it is looked up from the folder that the command was started in".to_string()]
             }
             FetchError::NoRepository { reference } => {
                 vec![format!("write ./{reference} for a folder, or REPOSITORY/{reference} for a chart of a repository")]

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 pub use error::{FetchError, Unsatisfied};
 
 use crate::auth;
+use crate::chart::ChartError;
 use crate::data::digest::sha256_hex;
 use crate::diag::Diagnostic;
 use crate::package::provenance::{self, ProvenanceError};
@@ -213,7 +214,7 @@ fn local(reference: &str, context: &FetchContext<'_>) -> Result<Option<Source>, 
         fs::Kind::Folder => Some(Source::Folder(path)),
         fs::Kind::File | fs::Kind::Other => Some(Source::Archive(path)),
         fs::Kind::Missing if reference.starts_with('.') || path == *reference => {
-            return Err(FetchError::PathNotFound { path: reference.to_string() });
+            return Err(ChartError::NotFound { path: reference.to_string() }.into());
         }
         fs::Kind::Missing => None,
     })

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::resolve::{Place, Resolved};
 use super::{DepsEvent, DepsOptions, DepsReport, Parent, Signatures};
-use crate::chart::{Limits, load};
+use crate::chart::{ChartError, Limits, load};
 use crate::data::digest::Digest;
 use crate::fetch::{FetchContext, FetchError, Provenance, Source, digest_of, download, entry_url, oci};
 use crate::package::{PackOptions, pack, provenance};
@@ -24,10 +24,9 @@ const AT_ONCE: usize = 6;
 const MOST_FILES: usize = 100_000;
 
 /// One archive to fetch.
-struct Task<'a> {
+struct Task {
     url: String,
     from: From,
-    name: &'a str,
 }
 
 /// Where an archive is fetched from.
@@ -50,7 +49,7 @@ pub(super) fn save(
     on_event: &mut dyn FnMut(&DepsEvent<'_>),
 ) -> Result<DepsReport, FetchError> {
     on_event(&DepsEvent::Saving(resolved.len()));
-    let mut tasks: BTreeMap<String, Task<'_>> = BTreeMap::new();
+    let mut tasks: BTreeMap<String, Task> = BTreeMap::new();
     let mut archives = Vec::new();
     for chosen in resolved {
         let dependency = &chosen.source.dependency;
@@ -65,7 +64,7 @@ pub(super) fn save(
                 }
                 on_event(&DepsEvent::Downloading { name, repository });
                 let from = From::Repository { repository: Box::new(merged), digest: digest_of(entry) };
-                tasks.insert(url.clone(), Task { url, from, name });
+                tasks.insert(url.clone(), Task { url, from });
             }
             (Place::Registry { .. }, _) => {
                 let Some(reference) = &chosen.reference else { continue };
@@ -76,13 +75,13 @@ pub(super) fn save(
                 }
                 on_event(&DepsEvent::Downloading { name, repository });
                 let from = From::Registry(reference.clone());
-                tasks.insert(url.clone(), Task { url, from, name });
+                tasks.insert(url.clone(), Task { url, from });
             }
             (Place::Folder { path, .. }, _) => archives.push(package(path)?),
             _ => {}
         }
     }
-    let tasks: Vec<Task<'_>> = tasks.into_values().collect();
+    let tasks: Vec<Task> = tasks.into_values().collect();
     let signatures = options.signatures.as_ref();
     // Nothing is asked before the first fetch; its tokens serve all archives of a repository.
     let client = oci::client(&options.fetch, context)?;
@@ -97,7 +96,7 @@ pub(super) fn save(
 }
 
 fn fetch(
-    task: &Task<'_>,
+    task: &Task,
     client: &Client<'_>,
     signatures: Option<&Signatures>,
     context: &FetchContext<'_>,
@@ -122,7 +121,7 @@ fn fetch(
             Ok(Archive { file_name, bytes })
         }
         Source::Folder(path) | Source::Archive(path) => {
-            Err(FetchError::PathNotFound { path: path.display().to_string() })
+            Err(ChartError::NotFound { path: path.display().to_string() }.into())
         }
     }
 }

@@ -33,7 +33,8 @@ const EARLIER: i64 = 10;
 /// Signs tokens.
 pub(super) struct Issuer {
     key: PrivateKey,
-    public: PublicKey,
+    /// This server's own key, and nobody else.
+    trust: Trust,
     /// What it is called in tokens.
     name: String,
     services: Vec<String>,
@@ -89,7 +90,7 @@ impl Issuer {
         services.extend(others.iter().cloned());
         Ok(Some(Issuer {
             key,
-            public,
+            trust: vec![public].into(),
             name: issuer.clone(),
             services,
             lifetime: lifetime.as_secs().clamp(1, 86_400 * 365) as i64,
@@ -102,7 +103,7 @@ impl Issuer {
     /// What this server's own tokens are checked by.
     pub(super) fn tokens(&self) -> Tokens {
         let service = self.services.first().cloned().unwrap_or_default();
-        Tokens { service, issuer: self.name.clone(), keys: Keys::Own(self.trust()) }
+        Tokens { service, issuer: self.name.clone(), keys: Keys::Own(self.trust.clone()) }
     }
 
     /// The service that is meant: this server, or one of the others that tokens are signed for.
@@ -147,18 +148,13 @@ impl Issuer {
 
     /// Whose refresh token this is, and the state at which it was made; `None` when it is none for that service.
     pub(super) fn refreshed(&self, token: &str, service: &str) -> Option<(String, String)> {
-        let (kind, content) = jws::verify(token, &self.trust(), self.now()).ok()?;
+        let (kind, content) = jws::verify(token, &self.trust, self.now()).ok()?;
         let text = |name: &str| content.get(name).and_then(Json::as_str).map(str::to_string);
         let (user, state) = (text("sub")?, text("state")?);
         let claims: Claims = serde_json::from_value(content).ok()?;
         let is_mine =
             kind == REFRESH_KIND && claims.iss == self.name && claims.is_for(&refresh_audience(service));
         (is_mine && claims.is_valid(self.now())).then_some((user, state))
-    }
-
-    /// This server's own key, and nobody else.
-    fn trust(&self) -> Trust {
-        vec![self.public.clone()].into()
     }
 
     fn sign(&self, kind: &str, claims: &Json) -> Result<String, String> {
