@@ -15,6 +15,7 @@ pub mod json;
 pub mod pattern;
 pub mod time;
 pub mod value;
+mod value_ser;
 mod value_serde;
 pub mod version;
 pub mod yaml;

@@ -9,6 +9,7 @@ use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::value_ser::ValueSerializer;
 use super::{Map, Value};
 
 impl Serialize for Value {
@@ -111,8 +112,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
 /// # Errors
 /// The structure has something JSON cannot say, such as a map with keys that are no strings.
 pub fn to_value<T: Serialize>(typed: &T) -> Result<Value, serde_json::Error> {
-    let json = serde_json::to_value(typed)?;
-    serde_json::from_value(json)
+    typed.serialize(ValueSerializer)
 }
 
 /// A value as a typed structure.

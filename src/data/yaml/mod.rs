@@ -31,7 +31,9 @@ pub use node::{Node, NodeKind, Style};
 pub use parse::{Limits, parse, parse_all};
 pub use typed::typed;
 pub use write::quote::{Context, double_quoted, escape_double, escape_single, is_plain_safe, quote};
-pub use write::{Pretty, to_string, to_string_in_order, to_string_pretty, try_to_string};
+pub use write::{
+    Pretty, sort_entries, to_string, to_string_in_order, to_string_pretty, try_entry_to_string, try_to_string,
+};
 
 use super::{Map, Value};
 use crate::diag::{SourceFile, Span};

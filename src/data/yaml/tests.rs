@@ -561,6 +561,25 @@ proptest! {
     }
 
     #[test]
+    fn entries_one_by_one_are_the_whole(value in value(), indent in 0usize..3) {
+        let whole: Value = [("name", Value::from(vec![value.clone()])), ("a 10", value.clone()), ("a 9", value)]
+            .into_iter()
+            .collect();
+        // As deep as the entries are to stand.
+        let nested = (0..indent).fold(whole.clone(), |inner, _| [("x", inner)].into_iter().collect());
+        if let Ok(text) = try_to_string(&nested) {
+            let mut entries: Vec<(&str, &Value)> =
+                whole.as_map().unwrap().iter().map(|(key, value)| (&**key, value)).collect();
+            sort_entries(&mut entries);
+            let mut pieces: String = (0..indent).map(|level| format!("{}x:\n", "  ".repeat(level))).collect();
+            for (key, value) in entries {
+                pieces += &try_entry_to_string(key, value, indent * 2).unwrap();
+            }
+            prop_assert_eq!(pieces, text);
+        }
+    }
+
+    #[test]
     fn pretty_reads_back(value in text().prop_filter("Helm's does not", |text| is_safe_in_pretty(text))) {
         let value: Value = [(value.clone(), Value::from(vec![Value::from(value)]))].into_iter().collect();
         prop_assert_eq!(read(&to_string_pretty(&Pretty::from(&value))), value);

@@ -35,14 +35,13 @@ impl Entry {
     /// # Errors
     /// An import-values item holds something that JSON cannot say.
     pub fn to_value(&self) -> Result<Value, serde_json::Error> {
-        let mut metadata = self.metadata.clone();
-        if let Some(annotations) = &mut metadata.annotations {
-            annotations.sort_unstable_keys();
-        }
-        let mut map = match to_value(&metadata)? {
+        let mut map = match to_value(&self.metadata)? {
             Value::Map(map) => map,
             _ => Map::new(),
         };
+        if let Some(annotations) = map.get_mut("annotations").and_then(Value::as_map_mut) {
+            annotations.sort_unstable_keys();
+        }
         map.insert(
             "urls".into(),
             self.urls.iter().map(|url| Value::str(url.as_str())).collect::<Vec<_>>().into(),

@@ -42,6 +42,9 @@ struct Style {
     through_json: bool,
 }
 
+/// The style of Helm's `toYaml`.
+const HELM: Style = Style { keys: Keys::Natural2, indent_lists: false, width: 80, through_json: true };
+
 /// A value as Helm's `toYaml` prints it, with a newline at the end; empty where Helm's result is empty (see [`try_to_string`]).
 ///
 /// Reads back as the same value, but for: a [`Value::Float`] without a fraction comes back as an integer, U+0085 in text
@@ -57,8 +60,25 @@ pub fn to_string(value: &Value) -> String {
 /// control characters above U+007F, U+FFFE or U+FFFF; keys of more than 1,022 characters or with U+0085.
 pub fn try_to_string(value: &Value) -> Result<String, YamlError> {
     check(value)?;
-    let style = Style { keys: Keys::Natural2, indent_lists: false, width: 80, through_json: true };
-    Ok(Writer::run(style, value))
+    Ok(Writer::run(HELM, value))
+}
+
+/// One entry of a mapping whose keys stand at the column `indent`, as [`try_to_string`] prints it there, with a newline at
+/// the end. What would be too large as one value is written entry by entry, in the order of [`sort_entries`].
+///
+/// # Errors
+/// As [`try_to_string`].
+pub fn try_entry_to_string(key: &str, value: &Value, indent: usize) -> Result<String, YamlError> {
+    check_entry(key, value)?;
+    let mut writer = Writer { out: String::new(), column: 0, style: HELM };
+    writer.start_line(indent);
+    writer.entry(key, value, indent);
+    Ok(writer.end())
+}
+
+/// Puts entries in the order in which [`try_to_string`] prints them.
+pub fn sort_entries<V: Copy>(entries: &mut Vec<(&str, V)>) {
+    order::sort(entries, order::before_2);
 }
 
 /// A value in the shape of [`to_string`], but with keys in the author's order, and with nothing that cannot be printed.
@@ -159,13 +179,15 @@ fn check(value: &Value) -> Result<(), YamlError> {
         }
         Value::Str(text) => check_text(text),
         Value::List(items) => items.iter().try_for_each(check),
-        Value::Map(map) => map.iter().try_for_each(|(key, value)| {
-            check_text(key)?;
-            check_key(key)?;
-            check(value)
-        }),
+        Value::Map(map) => map.iter().try_for_each(|(key, value)| check_entry(key, value)),
         _ => Ok(()),
     }
+}
+
+fn check_entry(key: &str, value: &Value) -> Result<(), YamlError> {
+    check_text(key)?;
+    check_key(key)?;
+    check(value)
 }
 
 fn check_text(text: &str) -> Result<(), YamlError> {
@@ -211,10 +233,15 @@ impl Writer {
     fn run(style: Style, value: &impl Node) -> String {
         let mut writer = Writer { out: String::new(), column: 0, style };
         writer.node(value, 0, At::Root);
-        if writer.column > 0 {
-            writer.out.push('\n');
+        writer.end()
+    }
+
+    /// Ends the last line.
+    fn end(mut self) -> String {
+        if self.column > 0 {
+            self.out.push('\n');
         }
-        writer.out
+        self.out
     }
 
     /// Writes text without line breaks.
@@ -342,17 +369,22 @@ impl Writer {
             if !std::mem::take(&mut inline) {
                 self.start_line(indent);
             }
-            if is_simple_key(key) {
-                scalar::write(self, key, indent + 2, true);
-                self.push_char(':');
-                self.node(value, indent, At::Value);
-            } else {
-                self.push("? ");
-                scalar::write(self, key, indent + 2, false);
-                self.start_line(indent);
-                self.push_char(':');
-                self.node(value, indent, At::Indicator);
-            }
+            self.entry(key, value, indent);
+        }
+    }
+
+    /// Writes an entry of a map whose keys stand at the column `indent`, where the line has come to.
+    fn entry(&mut self, key: &str, value: &impl Node, indent: usize) {
+        if is_simple_key(key) {
+            scalar::write(self, key, indent + 2, true);
+            self.push_char(':');
+            self.node(value, indent, At::Value);
+        } else {
+            self.push("? ");
+            scalar::write(self, key, indent + 2, false);
+            self.start_line(indent);
+            self.push_char(':');
+            self.node(value, indent, At::Indicator);
         }
     }
 
