@@ -571,7 +571,7 @@ proptest! {
             let mut entries: Vec<(&str, &Value)> =
                 whole.as_map().unwrap().iter().map(|(key, value)| (&**key, value)).collect();
             sort_entries(&mut entries);
-            let mut pieces: String = (0..indent).map(|level| format!("{}x:\n", "  ".repeat(level))).collect();
+            let mut pieces = ["", "x:\n", "x:\n  x:\n"][indent].to_string();
             for (key, value) in entries {
                 pieces += &try_entry_to_string(key, value, indent * 2).unwrap();
             }
