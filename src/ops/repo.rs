@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::{Context, OpsError};
 pub use crate::repo::config::{AddOptions, Added, Repository};
 use crate::repo::config::{RepoFile, add as add_to_file, remove as remove_from_file};
-pub use crate::repo::generate::GenerateOptions;
 use crate::repo::generate::generate_and_write;
+pub use crate::repo::generate::{GenerateOptions, Generated};
 use crate::repo::search::search as search_indexes;
 pub use crate::repo::search::{Hit, SearchOptions};
 pub use crate::repo::update::Outcome;
@@ -112,11 +112,11 @@ pub fn search(context: &Context<'_>, options: &SearchOptions) -> Result<Vec<Hit>
     Ok(search_indexes(&indexes, options)?)
 }
 
-/// Makes the index of a folder and writes it there; returns how many archives it names.
+/// Makes the index of a folder and writes it there.
 ///
 /// # Errors
 /// The folder cannot be read, the index to merge with is none, or the new one cannot be written.
-pub fn index(context: &Context<'_>, folder: &Path, options: &GenerateOptions) -> Result<usize, OpsError> {
+pub fn index(context: &Context<'_>, folder: &Path, options: &GenerateOptions) -> Result<Generated, OpsError> {
     if fs::kind(folder) != fs::Kind::Folder {
         return Err(RepoError::NotAFolder { path: folder.display().to_string() }.into());
     }
@@ -124,7 +124,7 @@ pub fn index(context: &Context<'_>, folder: &Path, options: &GenerateOptions) ->
     for warning in &generated.warnings {
         context.warn(warning.to_string());
     }
-    Ok(generated.archives.len())
+    Ok(generated)
 }
 
 /// Starts to listen for requests to a folder of charts. What the server says then is up to the caller, who runs it.

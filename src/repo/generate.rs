@@ -195,25 +195,42 @@ pub fn generate_and_write(
     let known = cache.load(&options.url, &now);
     let mut generated =
         index_of(archives(folder)?, &options.url, &Created::At(now), &known, &Reading::files());
-    cache.store(&generated.archives, &known);
+    let Generated { index, archives, warnings } = &mut generated;
+    // The next time's knowledge and the index are two files, and neither waits for the disk of the other.
+    let ((), written) = parallel::both(
+        archives.len() >= PARALLEL_FROM,
+        || cache.store(archives, &known),
+        || write(folder, index, warnings, options, host),
+    );
+    written?;
+    Ok(generated)
+}
+
+/// Writes an index into its folder, after those that it is to be merged with.
+fn write(
+    folder: &Path,
+    index: &mut Index,
+    warnings: &mut Vec<Diagnostic>,
+    options: &GenerateOptions,
+    host: &Host,
+) -> Result<(), RepoError> {
     if let Some(path) = &options.merge {
         let path = host.resolve(path);
         if fs::kind(&path) == fs::Kind::Missing {
             let empty = Index {
                 api_version: "v1".to_string(),
-                generated: generated.index.generated.clone(),
+                generated: index.generated.clone(),
                 ..Index::default()
             };
             fs::write_atomic(&path, text(&empty, options.json)?.as_bytes(), false)?;
         } else {
             let bytes = fs::read(&path, INDEX_LIMIT)?;
             let older = Index::parse(&bytes, &path.display().to_string(), Only::All)?;
-            generated.index.merge(&older.index);
-            generated.warnings.extend(older.warnings);
+            index.merge(&older.index);
+            warnings.extend(older.warnings);
         }
     }
-    fs::write_atomic(&folder.join("index.yaml"), text(&generated.index, options.json)?.as_bytes(), false)?;
-    Ok(generated)
+    Ok(fs::write_atomic(&folder.join("index.yaml"), text(index, options.json)?.as_bytes(), false)?)
 }
 
 fn text(index: &Index, json: bool) -> Result<String, RepoError> {

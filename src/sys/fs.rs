@@ -9,6 +9,8 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::parallel;
+
 /// An I/O error with the path and the attempt.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -131,6 +133,8 @@ pub fn read(path: &Path, limit: u64) -> Result<Vec<u8>, FsError> {
     Ok(bytes)
 }
 
+/// Fewer files than this are asked for their sizes one after the other: a second thread costs as much as a hundred answers.
+const PARALLEL_FROM: usize = 1_000;
 /// Files below this many bytes are read over the stack, so that one call of the system finds both their bytes and their end.
 const SMALL: usize = 4 << 10;
 
@@ -509,26 +513,29 @@ pub fn walk(
                 source: error.into_io_error().unwrap_or_else(|| io::Error::other(text)),
             }
         })?;
+        if found.len() >= most {
+            return Err(FsError::TooLarge { path: root.to_path_buf(), limit: most as u64 });
+        }
+        found.push(entry);
+    }
+    let look = |entry: &walkdir::DirEntry| {
         let metadata = entry.metadata().map_err(|error| FsError::Io {
             attempt: "read",
             path: entry.path().to_path_buf(),
             source: error.into(),
         })?;
-        if found.len() >= most {
-            return Err(FsError::TooLarge { path: root.to_path_buf(), limit: most as u64 });
-        }
         let modified = metadata.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-        found.push(Entry {
+        Ok(Entry {
             relative: relative(entry.path()),
             kind: kind_of(entry.file_type()),
-            path: entry.into_path(),
+            path: entry.path().to_path_buf(),
             size: metadata.len(),
             modified: modified.map_or(0, |since| since.as_secs() as i64),
             modified_nanos: modified.map_or(0, |since| since.subsec_nanos()),
             changed: changed(&metadata),
-        });
-    }
-    Ok(found)
+        })
+    };
+    parallel::map(&found, if found.len() < PARALLEL_FROM { 1 } else { 2 }, look).into_iter().collect()
 }
 
 /// Joins an untrusted relative path to a folder.
@@ -598,6 +605,20 @@ pub(crate) fn host_name() -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_files_are_found_in_order_with_their_sizes() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in 0..=PARALLEL_FROM {
+            fs::write(folder.path().join(format!("{number:04}")), "x".repeat(number % 7)).unwrap();
+        }
+        let found = walk(folder.path(), usize::MAX, |_, _| true).unwrap();
+        assert_eq!(found.len(), PARALLEL_FROM + 1);
+        for (number, entry) in found.iter().enumerate() {
+            assert_eq!((entry.relative.as_str(), entry.size), (&*format!("{number:04}"), number as u64 % 7));
+            assert_eq!((entry.kind, &entry.path), (Kind::File, &folder.path().join(&entry.relative)));
+        }
+    }
 
     #[test]
     fn names_are_joined_as_go_does_it() {

@@ -21,6 +21,7 @@ mod resolve;
 mod scan;
 mod token;
 mod typed;
+mod words;
 mod write;
 
 use std::sync::Arc;

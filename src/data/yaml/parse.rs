@@ -13,6 +13,7 @@ use super::error::YamlError;
 use super::node::{Node, NodeKind, Origin, Style};
 use super::scan::{Scanner, SyntaxError};
 use super::token::{Token, TokenKind};
+use super::words::{WORD, has_other_than_lines};
 use crate::diag::{Damage, SourceFile, Span};
 
 /// Bounds on what a document may unfold to.
@@ -699,7 +700,7 @@ fn is_break(c: char) -> bool {
 /// The first character that YAML does not allow, and its place.
 pub(super) fn first_forbidden(text: &str) -> Option<(usize, char)> {
     let (words, rest) = text.as_bytes().as_chunks::<WORD>();
-    let whole = words.iter().enumerate().filter(|(_, word)| may_forbid(**word));
+    let whole = words.iter().enumerate().filter(|(_, word)| has_other_than_lines(**word));
     let tail = (words.len() * WORD, rest);
     whole
         .map(|(index, word)| (index * WORD, word.as_slice()))
@@ -713,27 +714,6 @@ pub(super) fn first_forbidden(text: &str) -> Option<(usize, char)> {
 /// Whether a character that YAML does not allow can begin with the byte.
 fn begins_forbidden(byte: u8) -> bool {
     matches!(byte, 0..=0x08 | 0x0b | 0x0c | 0x0e..=0x1f | 0x7f | 0xc2 | 0xef)
-}
-
-/// How many bytes are looked at in one step.
-const WORD: usize = 8;
-
-/// Whether a byte of the word may begin a forbidden character. All eight are asked at once: most words hold printable
-/// ASCII and line feeds alone, and only the others are looked at byte by byte.
-#[inline]
-fn may_forbid(word: [u8; WORD]) -> bool {
-    const EACH: u64 = u64::from_ne_bytes([1; WORD]);
-    const HIGH: u64 = EACH << 7;
-    let word = u64::from_ne_bytes(word);
-    // The highest bit of a byte stands for the answer. With it set before a subtraction, and free before an addition, no
-    // byte takes part in the answer of its neighbour.
-    let from_space = (word | HIGH) - EACH * u64::from(b' ');
-    let other_than = |byte: u8| {
-        let differs = word ^ (EACH * u64::from(byte));
-        ((differs & !HIGH) + !HIGH) | differs
-    };
-    let control = !from_space & other_than(b'\n');
-    (word | control | !other_than(0x7f)) & HIGH != 0
 }
 
 impl<'t> Frame<'t> {

@@ -213,6 +213,9 @@ fn timestamp(text: &str) -> Option<()> {
 /// Whether a text looks like a number in base sixty (`1:30`), which older readers take for one:
 /// `[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?`.
 pub(super) fn is_base60(text: &str) -> bool {
+    if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-')) {
+        return false;
+    }
     let Some((head, tail)) = text.split_once(':') else { return false };
     let head = head.strip_prefix(['+', '-']).unwrap_or(head);
     if !head.starts_with(|c: char| c.is_ascii_digit())

@@ -48,7 +48,7 @@ pub fn typed<T: DeserializeOwned>(file: &Arc<SourceFile>, strict: bool) -> Resul
         if strict && let Some((path, _, second)) = node.duplicate_keys().into_iter().next() {
             return Err(duplicate(file, &path, second));
         }
-        let place = Place { strict, owner: None, path: String::new() };
+        let place = Place { strict, owner: None, parent: None, name: "" };
         T::deserialize(NodeDeserializer { node: &node, place: &place })
             .map_err(|error| error.into_yaml(node.span))
     };
@@ -63,12 +63,24 @@ fn duplicate(file: &SourceFile, path: &str, second: Span) -> YamlError {
 }
 
 /// Where in the structures a node is read: what Go's messages call `Struct.path.to.field`.
-struct Place {
+struct Place<'p> {
     strict: bool,
     /// Name of the innermost struct.
     owner: Option<&'static str>,
+    /// Where that struct is; none at the root.
+    parent: Option<&'p Place<'p>>,
+    /// Name of the field of the struct; empty at the root.
+    name: &'p str,
+}
+
+impl Place<'_> {
     /// Names of the fields from the root on.
-    path: String,
+    fn path(&self) -> String {
+        match self.parent.map(Place::path) {
+            Some(above) if !above.is_empty() => format!("{above}.{}", self.name),
+            _ => self.name.to_string(),
+        }
+    }
 }
 
 /// An error on its way out of serde.
@@ -120,7 +132,7 @@ impl From<YamlError> for Failure {
 #[derive(Clone, Copy)]
 struct NodeDeserializer<'a> {
     node: &'a Node,
-    place: &'a Place,
+    place: &'a Place<'a>,
 }
 
 impl<'a> NodeDeserializer<'a> {
@@ -144,7 +156,7 @@ impl<'a> NodeDeserializer<'a> {
         };
         let target = match self.place.owner {
             Some(owner) => {
-                format!("struct field {}.{}", owner.rsplit('.').next().unwrap_or(owner), self.place.path)
+                format!("struct field {}.{}", owner.rsplit('.').next().unwrap_or(owner), self.place.path())
             }
             None => "value".to_string(),
         };
@@ -306,11 +318,11 @@ impl<'de> Deserializer<'de> for NodeDeserializer<'_> {
 /// The items of a list, for serde.
 struct Items<'a> {
     items: std::slice::Iter<'a, Node>,
-    place: &'a Place,
+    place: &'a Place<'a>,
 }
 
 impl<'a> Items<'a> {
-    fn new(items: &'a [Node], place: &'a Place) -> Self {
+    fn new(items: &'a [Node], place: &'a Place<'a>) -> Self {
         Items { items: items.iter(), place }
     }
 }
@@ -325,17 +337,17 @@ impl<'de> SeqAccess<'de> for Items<'_> {
 }
 
 /// The entries of a map or the fields of a struct, for serde.
-struct Entries<'a> {
+struct Entries<'a, K> {
     /// In the order of reading, each key once.
-    pairs: std::vec::IntoIter<(Arc<str>, &'a Node)>,
-    value: Option<(Arc<str>, &'a Node)>,
-    place: &'a Place,
+    pairs: std::vec::IntoIter<(K, &'a Node)>,
+    value: Option<(K, &'a Node)>,
+    place: &'a Place<'a>,
     /// The struct whose fields these are.
     owner: Option<&'static str>,
 }
 
-impl<'a> Entries<'a> {
-    fn new(entries: &'a [(Node, Node)], place: &'a Place) -> Result<Self, Failure> {
+impl<'a> Entries<'a, Arc<str>> {
+    fn new(entries: &'a [(Node, Node)], place: &'a Place<'a>) -> Result<Self, Failure> {
         let mut map: indexmap::IndexMap<Arc<str>, &'a Node> =
             indexmap::IndexMap::with_capacity(entries.len());
         for (key, value) in entries {
@@ -344,51 +356,57 @@ impl<'a> Entries<'a> {
         let pairs = map.into_iter().collect::<Vec<_>>().into_iter();
         Ok(Entries { pairs, value: None, place, owner: None })
     }
+}
 
+impl<'a> Entries<'a, &'static str> {
     /// Go reads the fields from JSON with sorted keys, takes a key in any case for a field, and reports the first problem.
     fn fields(
         entries: &'a [(Node, Node)],
-        place: &'a Place,
+        place: &'a Place<'a>,
         owner: &'static str,
         fields: &'static [&'static str],
     ) -> Result<Self, Failure> {
-        let mut named: std::collections::BTreeMap<Arc<str>, (&'a Node, &'a Node)> =
-            std::collections::BTreeMap::new();
+        let mut named = Vec::with_capacity(entries.len());
         for (key, value) in entries {
-            named.insert(key_text(key)?, (key, value));
+            named.push((key_text(key)?, key, value));
         }
-        let mut map: indexmap::IndexMap<Arc<str>, &'a Node> = indexmap::IndexMap::with_capacity(named.len());
+        // Of two entries with one key the later one stays the later one, and counts.
+        named.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut pairs: Vec<(&'static str, &'a Node)> = Vec::with_capacity(named.len());
         let mut unknown = None;
-        for (name, (key, value)) in named {
-            let exact = fields.iter().find(|field| **field == &*name);
-            match exact.or_else(|| fields.iter().find(|field| field.eq_ignore_ascii_case(&name))) {
-                Some(field) => {
-                    map.insert(Arc::from(*field), value);
-                }
+        for (at, (name, key, value)) in named.iter().enumerate() {
+            if named.get(at + 1).is_some_and(|next| next.0 == *name) {
+                continue;
+            }
+            let exact = fields.iter().find(|field| **field == &**name);
+            match exact.or_else(|| fields.iter().find(|field| field.eq_ignore_ascii_case(name))) {
+                Some(field) => match pairs.iter_mut().find(|(known, _)| known == field) {
+                    Some(known) => known.1 = value,
+                    None => pairs.push((field, value)),
+                },
                 None if place.strict && unknown.is_none() => unknown = Some((name, key.span)),
                 None => {}
             }
         }
         if let Some((name, span)) = unknown {
-            let text = format!("json: unknown field {}", go_quote(&name));
+            let text = format!("json: unknown field {}", go_quote(name));
             let error = YamlError::new(Stage::Unmarshal, text, Some(span));
-            return Err(match did_you_mean(&name, fields.iter().copied()) {
+            return Err(match did_you_mean(name, fields.iter().copied()) {
                 Some(best) => error.advise(format!("did you mean `{best}`?")),
                 None => error,
             }
             .into());
         }
-        let pairs = map.into_iter().collect::<Vec<_>>().into_iter();
-        Ok(Entries { pairs, value: None, place, owner: Some(owner) })
+        Ok(Entries { pairs: pairs.into_iter(), value: None, place, owner: Some(owner) })
     }
 }
 
-impl<'de> MapAccess<'de> for Entries<'_> {
+impl<'de, K: AsRef<str>> MapAccess<'de> for Entries<'_, K> {
     type Error = Failure;
 
     fn next_key_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Failure> {
         let Some((key, value)) = self.pairs.next() else { return Ok(None) };
-        let found = seed.deserialize(StrDeserializer::<Failure>::new(&key))?;
+        let found = seed.deserialize(StrDeserializer::<Failure>::new(key.as_ref()))?;
         self.value = Some((key, value));
         Ok(Some(found))
     }
@@ -400,9 +418,12 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         let Some(owner) = self.owner else {
             return seed.deserialize(NodeDeserializer { node, place: self.place });
         };
-        let dot = if self.place.path.is_empty() { "" } else { "." };
-        let path = format!("{}{dot}{key}", self.place.path);
-        let place = Place { strict: self.place.strict, owner: Some(owner), path };
+        let place = Place {
+            strict: self.place.strict,
+            owner: Some(owner),
+            parent: Some(self.place),
+            name: key.as_ref(),
+        };
         seed.deserialize(NodeDeserializer { node, place: &place })
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a way that is reported as open reads back as the same text.
 
+use super::super::words::is_printable_ascii_without_marks;
+
 /// What a text allows in block context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ways {
@@ -31,8 +33,7 @@ pub(super) fn is_break(c: char) -> bool {
 /// text is one.
 fn ways_of_words(text: &str) -> Option<Ways> {
     let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '$' | '('));
-    let ordinary = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'#' && byte != b':';
-    if !begins || !text.bytes().all(ordinary) {
+    if !begins || !is_printable_ascii_without_marks(text) {
         return None;
     }
     let open = !text.ends_with(' ');

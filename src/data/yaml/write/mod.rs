@@ -15,6 +15,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use super::error::{Stage, YamlError};
+use super::words::is_printable_ascii;
 use crate::data::json;
 use crate::data::json::number::{float_g, float_json};
 use crate::data::{Value, base64};
@@ -185,14 +186,16 @@ fn check(value: &Value) -> Result<(), YamlError> {
 }
 
 fn check_entry(key: &str, value: &Value) -> Result<(), YamlError> {
-    check_text(key)?;
-    check_key(key)?;
+    if !is_plain_key(key) {
+        check_text(key)?;
+        check_key(key)?;
+    }
     check(value)
 }
 
 fn check_text(text: &str) -> Result<(), YamlError> {
     let bad = |c: char| c >= '\u{7f}' && !super::parse::is_allowed(c);
-    if (text.is_ascii() && !text.as_bytes().contains(&0x7f)) || !text.contains(bad) {
+    if is_printable_ascii(text) || !text.contains(bad) {
         return Ok(());
     }
     Err(YamlError::new(Stage::Write, "yaml: control characters are not allowed", None)
@@ -343,7 +346,7 @@ impl Writer {
 
     /// The text as it arrives at the writer.
     fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if self.style.through_json && text.contains('\u{85}') {
+        if self.style.through_json && !is_printable_ascii(text) && text.contains('\u{85}') {
             Cow::Owned(fold_next_line(text))
         } else {
             Cow::Borrowed(text)
@@ -409,7 +412,12 @@ impl Writer {
 
 /// Whether a key can stand before `:` on one line.
 fn is_simple_key(key: &str) -> bool {
-    key.len() <= 128 && !key.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'])
+    is_plain_key(key) || key.len() <= 128 && !key.contains(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}'])
+}
+
+/// Whether a key is short and has nothing to look out for, as nearly every key.
+fn is_plain_key(key: &str) -> bool {
+    key.len() <= 128 && is_printable_ascii(key)
 }
 
 /// U+0085 is a line break to YAML, so within JSON's double quotes it folds: a single one becomes a space, of several the
