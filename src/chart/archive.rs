@@ -10,6 +10,7 @@
 //!
 //! Invariant: a path that leaves `read` is relative, has no `..`, no backslash, no drive letter and no NUL.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Arc;
@@ -18,12 +19,17 @@ use tar::EntryType;
 
 use super::error::ArchiveProblem;
 use super::load::Budget;
+use super::sparse::Sparse;
 use super::{ChartError, ChartFile};
 use crate::data::gzip::{self, GzipError, Inflater, is_gzip};
 use crate::sys::content::without_byte_order_mark;
 
 /// Bytes of headers and padding that an entry may cost beside its content: its own header, a long name, a pax header.
 const HEADER_ALLOWANCE: u64 = 4 * 1024;
+
+/// Most bytes between the content of one entry and the next one: its header, a long name, pax records. As Go's reader has
+/// it.
+const LONGEST_HEADER: u64 = 1 << 20;
 
 /// Decompressed bytes that are looked at first: a header and a Chart.yaml of usual size.
 const START: usize = 4 * 1024;
@@ -74,10 +80,13 @@ fn read_tar(
     let fail = |problem| ChartError::Archive { archive: name.to_string(), problem };
     let mut reading = Reading { budget, files: Vec::new(), links: Vec::new() };
     let mut stopped = false;
-    let mut archive = tar::Archive::new(stream);
+    let between = Between::default();
+    let mut archive = tar::Archive::new(Bounded { stream, between: &between });
     for entry in archive.entries().map_err(|error| fail(reading.problem(&error)))? {
+        between.set(None);
         let mut entry = entry.map_err(|error| fail(reading.problem(&error)))?;
         let added = reading.entry(&mut entry).map_err(fail)?;
+        between.set(Some(LONGEST_HEADER));
         if let (true, Some(file)) = (added, reading.files.last())
             && !keep_going(file)
         {
@@ -85,6 +94,7 @@ fn read_tar(
             break;
         }
     }
+    between.set(None);
     if !stopped {
         // What follows the tar data holds the checksum of the whole.
         let rest = std::io::copy(&mut archive.into_inner(), &mut std::io::sink());
@@ -92,6 +102,28 @@ fn read_tar(
         reading.resolve_links().map_err(fail)?;
     }
     if reading.files.is_empty() { Err(fail(ArchiveProblem::Empty)) } else { Ok((reading.files, stopped)) }
+}
+
+/// How many bytes may be read before the next entry; `None` within one.
+type Between = Cell<Option<u64>>;
+
+/// A stream that ends with an error when headers go on for too long. The crate has them in memory whole before it tells
+/// of them.
+struct Bounded<'b, R> {
+    stream: R,
+    between: &'b Between,
+}
+
+impl<R: Read> Read for Bounded<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.stream.read(buffer)?;
+        if let Some(left) = self.between.get() {
+            let left = left.checked_sub(count as u64);
+            let too_long = || std::io::Error::other("the headers before an entry are longer than 1 MiB");
+            self.between.set(Some(left.ok_or_else(too_long)?));
+        }
+        Ok(count)
+    }
 }
 
 /// A link of the archive: its entry name, path, and the path it leads to.
@@ -113,7 +145,7 @@ struct Reading<'b> {
 impl Reading<'_> {
     /// Takes one entry; true if it was a file.
     fn entry<R: Read>(&mut self, entry: &mut tar::Entry<'_, R>) -> Result<bool, ArchiveProblem> {
-        let raw = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let mut raw = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         self.budget.take_file().map_err(|limit| ArchiveProblem::TooManyEntries { limit })?;
         if raw.len() > MAX_PATH {
             let head: String = raw.chars().take(64).collect();
@@ -126,7 +158,7 @@ impl Reading<'_> {
                 // A folder is made by the files in it, but a bad name is refused even so.
                 return folder_path(&raw).map(|()| false);
             }
-            EntryType::Regular | EntryType::Continuous => {}
+            EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {}
             EntryType::Symlink | EntryType::Link => return self.link(entry, raw, kind).map(|()| false),
             _ => return Err(ArchiveProblem::Irregular { entry: raw }),
         }
@@ -134,8 +166,12 @@ impl Reading<'_> {
         if raw.ends_with('/') {
             return folder_path(&raw).map(|()| false);
         }
+        let sparse = Sparse::of(entry, &raw)?;
+        if let Some(name) = sparse.as_ref().and_then(|sparse| sparse.name.as_ref()) {
+            raw.clone_from(name);
+        }
         let path = chart_path(&raw)?;
-        let data = self.content(entry, &raw)?;
+        let data = self.content(entry, sparse, &raw)?;
         let modified = modified(entry);
         self.files.push(ChartFile { path: path.into(), data: data.into(), modified });
         Ok(true)
@@ -144,20 +180,30 @@ impl Reading<'_> {
     fn content<R: Read>(
         &mut self,
         entry: &mut tar::Entry<'_, R>,
+        sparse: Option<Sparse>,
         raw: &str,
     ) -> Result<Arc<[u8]>, ArchiveProblem> {
         let size = entry.size();
-        self.budget.take_bytes(size).map_err(|over| match over {
-            super::load::Over::Total(limit) => ArchiveProblem::TooLarge { limit },
-            super::load::Over::File(limit) => ArchiveProblem::FileTooLarge { entry: raw.to_string(), limit },
-        })?;
+        self.take(size, raw)?;
         // `size` is the archive's claim and within the budget now; memory is taken only as bytes arrive.
         let mut data = Vec::new();
         entry.take(size).read_to_end(&mut data).map_err(|error| self.problem(&error))?;
         if data.len() as u64 != size {
             return Err(ArchiveProblem::CutOff { entry: raw.to_string() });
         }
+        if let Some(sparse) = sparse {
+            self.take(sparse.size, raw)?;
+            data = sparse.expand(&data, raw)?;
+        }
         Ok(without_byte_order_mark(data.into()))
+    }
+
+    /// Takes the bytes of a file from the budget.
+    fn take(&mut self, size: u64, raw: &str) -> Result<(), ArchiveProblem> {
+        self.budget.take_bytes(size).map_err(|over| match over {
+            super::load::Over::Total(limit) => ArchiveProblem::TooLarge { limit },
+            super::load::Over::File(limit) => ArchiveProblem::FileTooLarge { entry: raw.to_string(), limit },
+        })
     }
 
     fn link<R: Read>(

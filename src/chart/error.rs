@@ -22,6 +22,12 @@ pub enum ChartError {
         /// The path as given.
         path: String,
     },
+    /// There is no such starter.
+    #[error("path {path:?} not found")]
+    NoStarter {
+        /// Where it would be.
+        path: String,
+    },
     /// Nothing is at the path of a command that works on a file or folder of its user, in Helm's words for it.
     #[error("{words}")]
     Absent {
@@ -176,6 +182,12 @@ pub enum ArchiveProblem {
         /// The entry.
         entry: String,
     },
+    /// The map of a file with holes cannot be read, or does not fit its data.
+    #[error("the holes of {entry:?} cannot be read")]
+    Sparse {
+        /// The entry.
+        entry: String,
+    },
     /// A link that leads to no file of the archive.
     #[error("{entry:?} is a link to {target:?}, which is not a file of the chart")]
     Link {
@@ -235,6 +247,9 @@ impl Hint for ChartError {
             ChartError::NotFound { .. } | ChartError::Absent { .. } => {
                 one("check the path; it is looked up from the folder that the command was started in")
             }
+            ChartError::NoStarter { .. } => one(
+                "a starter is looked up by its name in that folder; an absolute path leads to any other chart",
+            ),
             ChartError::NoChartYaml { chart } => vec![format!(
                 "a chart is a folder with a Chart.yaml in it, and {chart} has none; check the path, or make a chart with \
                  `create`"

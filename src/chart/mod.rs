@@ -18,6 +18,7 @@ mod load;
 pub mod lock;
 pub mod metadata;
 pub mod scaffold;
+mod sparse;
 mod validate;
 
 use std::sync::Arc;

@@ -100,7 +100,11 @@ pub fn create(name: &str, parent: &Path, options: &CreateOptions<'_>) -> Result<
     }
     let folder = parent.join(name);
     let files = if let Some(starter) = options.starter {
-        from_starter(name, &load(starter, &Limits::default())?)?
+        let starter = load(starter, &Limits::default()).map_err(|error| match error {
+            ChartError::NotFound { path } => ChartError::NoStarter { path },
+            other => other,
+        })?;
+        from_starter(name, &starter)?
     } else {
         let named = |(path, text): &(&str, &str)| ((*path).to_string(), fill(text, name).into_bytes());
         options.language.files().iter().map(named).collect()

@@ -238,7 +238,7 @@ fn text(index: &Index, json: bool) -> Result<String, RepoError> {
 }
 
 fn entry_of(file: &fs::Entry, bytes: &[u8], url: &str, created: String) -> Result<Entry, String> {
-    let metadata = peek::metadata(bytes)?;
+    let metadata = peek::chart(&file.relative, bytes)?.metadata;
     let version = Version::parse(&metadata.version).map_err(|error| error.to_string())?;
     Ok(Entry {
         metadata,

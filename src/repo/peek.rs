@@ -1,8 +1,8 @@
-//! Looks into an archive without loading the chart.
+//! Looks into an archive.
 //!
 //! Invariant: what is inflated is bounded; an archive that is no chart is told so in one sentence.
 
-use crate::chart::{Limits, Metadata, metadata_of_archive, read_archive};
+use crate::chart::{Chart, Limits, from_archive, read_archive};
 
 /// The texts of a chart that people read.
 #[derive(Debug, Clone, Default)]
@@ -15,9 +15,17 @@ pub(super) struct Texts {
     pub(super) schema: Option<String>,
 }
 
-/// Chart.yaml of an archive.
-pub(super) fn metadata(bytes: &[u8]) -> Result<Metadata, String> {
-    metadata_of_archive(bytes, &Limits::default()).map_err(|error| error.to_string())
+/// Longest Chart.yaml, in bytes: all of it stands in the index.
+const CHART_YAML_LIMIT: usize = 1 << 20;
+
+/// The chart of an archive. What is cut off, holds what no chart may hold, or has values that cannot be read is not
+/// offered to anybody; Helm leaves it out of indexes too.
+pub(super) fn chart(name: &str, bytes: &[u8]) -> Result<Chart, String> {
+    let chart = from_archive(name, bytes, &Limits::default()).map_err(|error| error.to_string())?;
+    if chart.chart_yaml.text().len() > CHART_YAML_LIMIT {
+        return Err("its Chart.yaml is longer than 1 MiB".to_string());
+    }
+    Ok(chart)
 }
 
 /// The texts of an archive.

@@ -90,6 +90,78 @@ fn refused(entries: &[Entry<'_>]) -> String {
     }
 }
 
+/// A record of a pax header.
+fn record(key: &str, value: &str) -> String {
+    let rest = key.len() + value.len() + 3;
+    // The length counts its own digits.
+    let length = (1..).map(|digits| rest + digits).find(|length| length.to_string().len() + rest == *length);
+    format!("{} {key}={value}\n", length.unwrap())
+}
+
+#[test]
+fn files_with_holes_are_read_whole() {
+    let in_records = |records: &[(&str, &str)]| -> String {
+        records.iter().map(|(key, value)| record(&format!("GNU.sparse.{key}"), value)).collect()
+    };
+    let map = "2\n3\n4\n9\n1\n";
+    let at_start = format!("{map}{}abcde", "\0".repeat(512 - map.len()));
+    let forms = |size: &str| {
+        [
+            (
+                in_records(&[
+                    ("size", size),
+                    ("offset", "3"),
+                    ("numbytes", "4"),
+                    ("offset", "9"),
+                    ("numbytes", "1"),
+                ]),
+                "c/files/holes",
+                "abcde",
+            ),
+            (
+                in_records(&[("size", size), ("name", "c/files/holes"), ("map", "3,4,9,1")]),
+                "c/GNUSparseFile.7/holes",
+                "abcde",
+            ),
+            (
+                in_records(&[("major", "1"), ("minor", "0"), ("name", "c/files/holes"), ("realsize", size)]),
+                "c/GNUSparseFile.7/holes",
+                at_start.as_str(),
+            ),
+        ]
+    };
+    let header = |records: &str| Entry::new("c/PaxHeaders/holes", records, b'x');
+    for (records, name, content) in forms("12") {
+        let bytes = gzip::deflate(&tar(&[chart_yaml(), header(&records), Entry::file(name, content)]));
+        let chart = chart::from_archive("c.tgz", &bytes, &Limits::default()).unwrap();
+        let file = chart.files.iter().find(|file| &*file.path == "files/holes").expect("it has its name");
+        assert_eq!(file.text(), "\0\0\0abcd\0\0e\0\0", "{records}");
+        let cut = Entry::file(name, &content[..content.len() - 1]);
+        let text = refused(&[chart_yaml(), header(&records), cut]);
+        assert!(text.ends_with("holes\" cannot be read"), "{text}");
+    }
+    // A hole is memory as any other byte.
+    for (records, name, content) in forms("99999999999") {
+        let text = refused(&[chart_yaml(), header(&records), Entry::file(name, content)]);
+        assert!(text.contains("larger than"), "{text}");
+    }
+}
+
+#[test]
+fn headers_that_go_on_for_too_long_are_refused() {
+    let long = "x".repeat(2 << 20);
+    for header in [
+        Entry::new("c/PaxHeaders/a", &record("comment", &long), b'x'),
+        Entry::new("././@LongLink", &long, b'L'),
+        Entry::new("././@LongLink", &long, b'K'),
+    ] {
+        let text = refused(&[chart_yaml(), header, Entry::file("c/a", "a")]);
+        assert!(text.contains("the headers before an entry are longer than 1 MiB"), "{text}");
+    }
+    let large = Entry::file("c/a", &long);
+    assert_eq!(refused(&[chart_yaml(), large, Entry::file("c/b", "b")]), "loads");
+}
+
 #[test]
 fn archives_of_all_kinds_of_tar_are_read() {
     let long = format!("c/templates/{}.yaml", "x".repeat(150));
@@ -104,10 +176,6 @@ fn archives_of_all_kinds_of_tar_are_read() {
     let gnu =
         [chart_yaml(), Entry::new("././@LongLink", &format!("{long}\0"), b'L'), Entry::file("c/x", "x")];
     assert_eq!(path_of(&gnu), [below]);
-    let record = |key: &str, value: &str| {
-        let length = key.len() + value.len() + 3;
-        format!("{} {key}={value}\n", length + (length + 3).to_string().len())
-    };
     let pax = record("path", &long) + &record("mtime", "1.5");
     let pax = [
         Entry::new("pax_global_header", &record("comment", "x"), b'g'),

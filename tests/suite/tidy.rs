@@ -50,7 +50,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("sha1", &["sprig/encoding"]),
     ("sha2", &["data/digest", "sprig/", "sys/"]),
     ("signal_hook", &["cli/interrupt"]),
-    ("tar", &["chart/archive"]),
+    ("tar", &["chart/archive", "chart/sparse"]),
     ("tera", &["render/tera"]),
     ("terminal_size", &["cli/ui"]),
     ("tiny_http", &["repo/serve"]),

@@ -17,7 +17,6 @@ use super::multipart::{Form, boundary};
 use super::request::Head;
 use super::storage::{Shelf, StorageError};
 use super::tenants::{Tenants, is_safe};
-use crate::chart::{Limits, from_archive};
 use crate::data::digest::hex;
 use crate::data::version::Version;
 use crate::data::yaml;
@@ -268,10 +267,8 @@ impl Uploads {
         let _alone = self.checking.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = fs::read(chart, self.limit)?;
         let bad = |reason: String| Refusal::new(400, format!("not a chart: {reason}"));
-        let loaded =
-            from_archive("the upload", &bytes, &Limits::default()).map_err(|error| bad(error.to_string()))?;
-        // What the index needs beside is checked now, so that what was accepted is also listed.
-        peek::metadata(&bytes).map_err(bad)?;
+        // As the index looks at it, so that what was accepted is also listed.
+        let loaded = peek::chart("the upload", &bytes).map_err(bad)?;
         let version = loaded.metadata.version.clone();
         Ok(Checked {
             file_name: file_name(loaded.name(), &version)?,
