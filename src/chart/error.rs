@@ -234,6 +234,19 @@ fn not_gzip(path: &str) -> &'static str {
     }
 }
 
+impl ChartError {
+    /// The error of an archive that was read as bytes, under its name.
+    pub fn of_archive(self, name: &str) -> Self {
+        match self {
+            ChartError::NotAnArchive { looks_like_yaml, .. } => {
+                ChartError::NotAnArchive { path: name.to_string(), looks_like_yaml }
+            }
+            ChartError::Archive { problem, .. } => ChartError::Archive { archive: name.to_string(), problem },
+            other => other,
+        }
+    }
+}
+
 impl Hint for ChartError {
     fn hints(&self) -> Vec<String> {
         let one = |text: &str| vec![text.to_string()];

@@ -58,14 +58,8 @@ impl Files {
         if is_archive(shown) && fs::kind(path) == Kind::File {
             let bytes =
                 fs::read(path, limits.total_bytes).map_err(|error| LintError::Archive(error.into()))?;
-            let files = chart::read_archive(&bytes, limits).map_err(|error| {
-                LintError::Archive(match error {
-                    ChartError::NotAnArchive { looks_like_yaml, .. } => {
-                        ChartError::NotAnArchive { path: shown.to_string(), looks_like_yaml }
-                    }
-                    other => other,
-                })
-            })?;
+            let files = chart::read_archive(&bytes, limits)
+                .map_err(|error| LintError::Archive(error.of_archive(shown)))?;
             let content = Content::Archive { files };
             return Ok(Files { place, shown: trimmed, limits: limits.clone(), content });
         }

@@ -68,7 +68,8 @@ pub fn pull(
         }
         return Ok(PullReport { path: options.destination.join(file_name), digest, origin, verified });
     };
-    let metadata = chart::metadata_of_archive(&bytes, &request.limits)?;
+    let metadata =
+        chart::metadata_of_archive(&bytes, &request.limits).map_err(|error| error.of_archive(&file_name))?;
     let name: &str = &metadata.name;
     let target = host.resolve(folder).join(name);
     if fs::kind(&target) != fs::Kind::Missing {
@@ -83,7 +84,7 @@ pub fn pull(
         fs::remove_dir_all(&part)?;
     }
     let unpacked = chart::unpack(&bytes, &part, &request.limits)
-        .map_err(OpsError::from)
+        .map_err(|error| OpsError::from(error.of_archive(&file_name)))
         .and_then(|()| Ok(fs::rename(&part, &target)?));
     if let Err(error) = unpacked {
         // What failed is worth more than that the rest of it cannot be removed.
