@@ -31,6 +31,9 @@ const HEADER_ALLOWANCE: u64 = 4 * 1024;
 /// it.
 const LONGEST_HEADER: u64 = 1 << 20;
 
+/// Decompressed bytes of an archive that is inflated at once.
+const SMALL: u64 = 1 << 20;
+
 /// Decompressed bytes that are looked at first: a header and a Chart.yaml of usual size.
 const START: usize = 4 * 1024;
 
@@ -55,6 +58,10 @@ pub(super) fn read(
         });
     }
     let stream = budget.bytes_left() + HEADER_ALLOWANCE * (budget.files_left() as u64 + 1);
+    // Most archives are so small that to have all of it in memory costs less than to inflate it bit by bit.
+    if let Some(tar) = gzip::whole(bytes, stream.min(SMALL)) {
+        return read_tar(name, &*tar, budget, keep_going).map(|(files, _)| files);
+    }
     read_tar(name, Inflater::new(bytes, stream), budget, keep_going).map(|(files, _)| files)
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::document;
-use super::{Chart, ChartError, ChartFile, IgnoreRules, Lock, Metadata, archive, lock, validate};
+use super::{Chart, ChartError, ChartFile, IgnoreRules, Link, Lock, Metadata, archive, lock, validate};
 use crate::data::Value;
 use crate::diag::SourceFile;
 use crate::sys::content::{Content, Failures, without_byte_order_mark};
@@ -152,9 +152,9 @@ fn load_path(
         Kind::Folder => {
             let mut budget = Budget::new(limits);
             let later = (reading == Reading::WhenLookedAt).then(Failures::default);
-            let files = read_folder(path, &mut budget, later.as_ref())?;
+            let (files, links) = read_folder(path, &mut budget, later.as_ref())?;
             let chart = assemble(name, files, &mut budget, 0, versions)?;
-            Ok(Chart { unread: later.unwrap_or_default(), ..chart })
+            Ok(Chart { unread: later.unwrap_or_default(), links, ..chart })
         }
     }
 }
@@ -272,13 +272,13 @@ fn has_a_meaning(path: &str) -> bool {
         || matches!(own, lock::CHART_LOCK | lock::REQUIREMENTS_LOCK)
 }
 
-/// Reads the files of a chart's folder that .helmignore leaves in; those without a meaning of their own when they are
+/// Reads the files of a chart's folder that .helmignore leaves in, and tells which are links; those without a meaning of their own when they are
 /// looked at, where `later` can take what goes wrong then.
 fn read_folder(
     root: &Path,
     budget: &mut Budget,
     later: Option<&Failures>,
-) -> Result<Vec<ChartFile>, ChartError> {
+) -> Result<(Vec<ChartFile>, Vec<Link>), ChartError> {
     let name = root.display().to_string();
     let ignore_file = root.join(".helmignore");
     let rules = match fs::kind(&ignore_file) {
@@ -296,7 +296,11 @@ fn read_folder(
         other => ChartError::Fs(other),
     })?;
     let (mut wanted, mut files) = (Vec::with_capacity(entries.len()), Vec::with_capacity(entries.len()));
-    for entry in entries {
+    let mut links = Vec::new();
+    for mut entry in entries {
+        if let Some(resolved) = entry.link.take() {
+            links.push(Link { path: entry.path.clone(), resolved });
+        }
         match entry.kind {
             Kind::Folder => continue,
             Kind::File => {}
@@ -319,7 +323,7 @@ fn read_folder(
     for file in parallel::map(&wanted, if wanted.len() > MANY { 2 } else { 1 }, read) {
         files.push(file?);
     }
-    Ok(files)
+    Ok((files, links))
 }
 
 /// Reads Chart.yaml without checking what it says.
@@ -456,6 +460,7 @@ fn assemble(
         raw: routed.raw,
         subcharts,
         unread: Failures::default(),
+        links: Vec::new(),
     })
 }
 

@@ -21,6 +21,7 @@ pub mod scaffold;
 mod sparse;
 mod validate;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use error::{ArchiveProblem, ChartError};
@@ -95,6 +96,17 @@ pub struct Chart {
     pub subcharts: Vec<Chart>,
     /// What could not be read of files that are read when they are looked at.
     pub unread: Failures,
+    /// The symbolic links in its folder, which are followed wherever they lead.
+    pub links: Vec<Link>,
+}
+
+/// A symbolic link in the folder of a chart: what it leads to is taken for its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The link.
+    pub path: PathBuf,
+    /// The file or folder at its end.
+    pub resolved: PathBuf,
 }
 
 impl Chart {
@@ -112,6 +124,7 @@ impl Chart {
             raw: Vec::new(),
             subcharts: Vec::new(),
             unread: Failures::default(),
+            links: Vec::new(),
         }
     }
 

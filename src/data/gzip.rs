@@ -112,7 +112,7 @@ pub fn inflate(bytes: &[u8], limit: u64) -> Result<Vec<u8>, GzipError> {
     if !is_gzip(bytes) {
         return Err(GzipError::NotGzip);
     }
-    if let Some(out) = at_once(bytes, limit) {
+    if let Some(out) = whole(bytes, limit) {
         return Ok(out);
     }
     let mut out = Vec::new();
@@ -120,16 +120,15 @@ pub fn inflate(bytes: &[u8], limit: u64) -> Result<Vec<u8>, GzipError> {
     Ok(out)
 }
 
-/// What a single member without optional fields inflates to; `None` when a full look is needed to say what is wrong, or what is
-/// there.
-fn at_once(bytes: &[u8], limit: u64) -> Option<Vec<u8>> {
-    let (header, rest) = bytes.split_at_checked(HEADER)?;
+/// What a single member inflates to, at most `limit` bytes, its checksum looked at; `None` when a full look is needed to say
+/// what is wrong, or what is there.
+pub fn whole(bytes: &[u8], limit: u64) -> Option<Vec<u8>> {
+    let rest = behind_header(bytes)?;
     let (deflated, trailer) = rest.split_at_checked(rest.len().checked_sub(TRAILER)?)?;
     let (sum, size) = trailer.split_at_checked(4)?;
     let [sum, size] = [sum, size].map(|four| four.try_into().ok().map(u32::from_le_bytes));
     let size = usize::try_from(size?).ok()?;
-    let is_plain = matches!(header, [0x1f, 0x8b, 8, 0, ..]);
-    if !is_plain || size as u64 > limit || size / MOST_GAIN > deflated.len() {
+    if size as u64 > limit || size / MOST_GAIN > deflated.len() {
         return None;
     }
     let mut state = SPARE.take().unwrap_or_else(|| Decompress::new(false));
@@ -162,8 +161,18 @@ std::thread_local! {
 /// The first decompressed bytes, at most `most`; `None` when a full look is needed to say what is wrong, or what is
 /// there. No checksum covers them.
 pub fn start(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
-    // Without optional fields, as every writer of archives but Helm's own has it; those of Helm have an extra field and
-    // a comment.
+    let rest = behind_header(bytes)?;
+    let mut state = SPARE.take().unwrap_or_else(|| Decompress::new(false));
+    state.reset(false);
+    let mut out = Vec::with_capacity(most);
+    let result = state.decompress_vec(rest, &mut out, FlushDecompress::None);
+    SPARE.set(Some(state));
+    result.ok().map(|_| out)
+}
+
+/// What follows the header of a member: one without optional fields, as every writer of archives but Helm's own has it, or
+/// with an extra field and a comment, as those of Helm have it. `None` for any other.
+fn behind_header(bytes: &[u8]) -> Option<&[u8]> {
     let (header, mut rest) = bytes.split_at_checked(HEADER)?;
     let &[0x1f, 0x8b, 8, flags, ..] = header else { return None };
     if flags & !(EXTRA | COMMENT) != 0 {
@@ -176,12 +185,7 @@ pub fn start(bytes: &[u8], most: usize) -> Option<Vec<u8>> {
     if flags & COMMENT != 0 {
         rest = rest.get(rest.iter().position(|b| *b == 0)? + 1..)?;
     }
-    let mut state = SPARE.take().unwrap_or_else(|| Decompress::new(false));
-    state.reset(false);
-    let mut out = Vec::with_capacity(most);
-    let result = state.decompress_vec(rest, &mut out, FlushDecompress::None);
-    SPARE.set(Some(state));
-    result.ok().map(|_| out)
+    Some(rest)
 }
 
 /// The checksum of gzip (CRC-32): it tells bytes that were damaged, not bytes that somebody made up.
@@ -261,23 +265,26 @@ mod tests {
     #[test]
     fn a_plain_member_is_inflated_at_once_and_all_else_is_looked_at() {
         let text: Vec<u8> = (0..20_000_u32).flat_map(|at| at.to_string().into_bytes()).collect();
-        for plain in [deflate(&text), deflate_release(&text)] {
-            assert_eq!(at_once(&plain, text.len() as u64).as_deref(), Some(&*text));
-            assert_eq!(at_once(&plain, text.len() as u64 - 1), None);
+        let mut as_helm =
+            GzBuilder::new().comment("Helm").extra(vec![b'+'; 44]).write(Vec::new(), Compression::best());
+        as_helm.write_all(&text).unwrap();
+        for plain in [deflate(&text), deflate_release(&text), as_helm.finish().unwrap()] {
+            assert_eq!(whole(&plain, text.len() as u64).as_deref(), Some(&*text));
+            assert_eq!(whole(&plain, text.len() as u64 - 1), None);
             for cut in (0..plain.len()).step_by(97) {
-                assert_eq!(at_once(&plain[..cut], u64::MAX), None);
+                assert_eq!(whole(&plain[..cut], u64::MAX), None);
             }
             for (at, bit) in [(3, 8), (plain.len() / 2, 1), (plain.len() - 8, 1), (plain.len() - 4, 1)] {
                 let mut bad = plain.clone();
                 bad[at] ^= bit;
-                assert_eq!(at_once(&bad, u64::MAX), None, "byte {at}");
+                assert_eq!(whole(&bad, u64::MAX), None, "byte {at}");
             }
             let several = [&*plain, &*plain].concat();
-            assert_eq!(at_once(&several, u64::MAX), None);
+            assert_eq!(whole(&several, u64::MAX), None);
             assert_eq!(inflate(&several, u64::MAX).as_deref(), Ok(&*[&*text, &*text].concat()));
-            assert_eq!(at_once(&[&*plain, &[0; 9]].concat(), u64::MAX), None, "something behind it");
+            assert_eq!(whole(&[&*plain, &[0; 9]].concat(), u64::MAX), None, "something behind it");
         }
-        assert_eq!(at_once(&deflate(b""), 0), Some(Vec::new()));
+        assert_eq!(whole(&deflate(b""), 0), Some(Vec::new()));
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub use error::LintError;
 pub use files::{Files, is_archive};
 pub use rules::{RULES, Rule, rule};
 
+use crate::chart::Link;
 use crate::data::Map;
 use crate::diag::{Diagnostic, Location, Severity, SourceFile, Span};
 use crate::render::{Capabilities, Passed};
@@ -99,6 +100,8 @@ pub struct Settings<'a> {
     pub compat: Compat,
     /// Hears of demands of templates that were let pass.
     pub passed: &'a dyn Fn(&Passed),
+    /// Hears of the links in the chart's folder.
+    pub linked: &'a dyn Fn(&Link),
 }
 
 /// Checks a chart.
@@ -107,6 +110,7 @@ pub fn lint(files: &Files, settings: &Settings<'_>) -> Vec<Finding> {
     chart_yaml::check(files, &mut findings);
     values_yaml::check(files, settings, &mut findings);
     let chart = files.load();
+    chart.iter().flat_map(|chart| &chart.links).for_each(settings.linked);
     templates::check(files, chart.as_ref(), settings, &mut findings);
     dependencies::check(files, chart.as_ref(), &mut findings);
     crds::check(files, chart.as_ref(), &mut findings);

@@ -67,6 +67,7 @@ pub fn lint(context: &Context<'_>, options: &LintOptions) -> Result<Vec<Linted>,
         skip_schema: options.skip_schema,
         compat: options.compat,
         passed: &|passed| context.progress.event(Event::let_pass(passed)),
+        linked: &|link| context.progress.event(Event::linked(link)),
     };
     let mut paths = options.paths.clone();
     if options.with_subcharts {

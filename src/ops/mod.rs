@@ -48,6 +48,7 @@ pub use error::OpsError;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::chart::Link;
 use crate::diag::Severity;
 use crate::fetch::{FetchContext, Origin};
 use crate::manifest::{self, ObjectRef};
@@ -187,6 +188,16 @@ impl Event {
             Passed::Fail(message) => (Severity::Info, "funcMap fail", message),
         };
         Event::Fact { severity, text, fields: vec![("message", message.clone())] }
+    }
+
+    /// A link in the folder of a chart, which may lead to what nobody meant to give away. The text is Helm's.
+    fn linked(link: &Link) -> Self {
+        let fields = vec![
+            ("path", link.path.display().to_string()),
+            ("resolved", link.resolved.display().to_string()),
+        ];
+        let text = "found symbolic link in path. Contents of linked file included and used";
+        Event::Fact { severity: Severity::Info, text, fields }
     }
 }
 

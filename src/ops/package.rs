@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::dependency::{self, DependencyOptions};
-use super::{Context, OpsError, verify};
+use super::{Context, Event, OpsError, verify};
 use crate::chart::{self, ChartError, Limits};
 use crate::data::digest::{self, Digest};
 use crate::fetch::deps::DepsEvent;
@@ -129,6 +129,7 @@ fn pack(
     for warning in chart.warnings() {
         context.warn(warning.to_string());
     }
+    chart.links.iter().for_each(|link| context.progress.event(Event::linked(link)));
     let wanted = PackOptions {
         version: options.version.clone(),
         app_version: options.app_version.clone(),

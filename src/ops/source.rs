@@ -57,6 +57,7 @@ fn load(
     for warning in located.warnings.into_iter().chain(chart.warnings()) {
         context.warn(warning.to_string());
     }
+    chart.links.iter().for_each(|link| context.progress.event(Event::linked(link)));
     Ok(chart)
 }
 

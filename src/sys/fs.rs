@@ -456,6 +456,8 @@ pub struct Entry {
     /// Time of the last change of the content or of what the system keeps about the file, which nobody can set back:
     /// seconds since the Unix epoch, and nanoseconds. That of `modified` where the system does not tell.
     pub changed: (i64, u32),
+    /// Where it leads, when it is a symbolic link itself.
+    pub link: Option<PathBuf>,
 }
 
 #[cfg(unix)]
@@ -533,6 +535,8 @@ pub fn walk(
             modified: modified.map_or(0, |since| since.as_secs() as i64),
             modified_nanos: modified.map_or(0, |since| since.subsec_nanos()),
             changed: changed(&metadata),
+            // It was followed to its end already, so that this finds one, too.
+            link: entry.path_is_symlink().then(|| fs::canonicalize(entry.path()).unwrap_or_default()),
         })
     };
     parallel::map(&found, if found.len() < PARALLEL_FROM { 1 } else { 2 }, look).into_iter().collect()

@@ -393,6 +393,8 @@ fn folders_follow_links_and_refuse_devices() {
     std::os::unix::fs::symlink("../outside", root.join("linked")).unwrap();
     let chart = chart::load(&root, &Limits::default()).unwrap();
     assert_eq!((chart.templates.len(), &*chart.files[0].text()), (0, "text"));
+    let outside = folder.path().join("outside").canonicalize().unwrap();
+    assert_eq!(chart.links, [chart::Link { path: root.join("linked"), resolved: outside }]);
     std::os::unix::fs::symlink("/nowhere", root.join("broken")).unwrap();
     assert!(chart::load(&root, &Limits::default()).unwrap_err().to_string().contains("broken"));
     std::fs::remove_file(root.join("broken")).unwrap();

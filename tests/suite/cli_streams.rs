@@ -75,3 +75,18 @@ fn completion_scripts_are_made_for_four_shells() {
 fn lines_split_as_in_a_shell() {
     assert_eq!(split("a 'b c' \"\" d=\"e f\""), ["a", "b c", "", "d=e f"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn links_in_the_folder_of_a_chart_are_told() {
+    let env = Env::new();
+    env.run("create web").ok();
+    let outside = env.write("outside", "x");
+    std::os::unix::fs::symlink(outside, env.path("web/linked")).expect("a link can be made");
+    let told = "level=INFO msg=\"found symbolic link in path. Contents of linked file included and used\" \
+                path=[WORK]/web/linked resolved=[WORK]/outside\n";
+    for words in ["template web", "package web", "lint web"] {
+        let run = env.run(words).ok();
+        assert!(run.stderr.contains(told), "{words}: {}", run.stderr);
+    }
+}

@@ -109,6 +109,7 @@ fn chart(name: &str, kind: &str, files: Vec<ChartFile>) -> Chart {
         raw: Vec::new(),
         subcharts: Vec::new(),
         unread: bowline::sys::content::Failures::default(),
+        links: Vec::new(),
     }
 }
 

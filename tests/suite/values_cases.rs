@@ -189,6 +189,7 @@ fn chart(spec: &Value) -> Chart {
         raw: Vec::new(),
         subcharts,
         unread: bowline::sys::content::Failures::default(),
+        links: Vec::new(),
     }
 }
 
@@ -298,6 +299,7 @@ fn vector_chart(files: &[(String, String)], prefix: &str) -> Chart {
         files: Vec::new(),
         raw: Vec::new(),
         unread: bowline::sys::content::Failures::default(),
+        links: Vec::new(),
         subcharts: folders
             .into_iter()
             .map(|folder| vector_chart(files, &format!("{charts}{folder}/")))

@@ -37,6 +37,7 @@ pub(super) fn chart(name: &str, engine: &str, templates: &[(&str, &str)]) -> Cha
         raw: Vec::new(),
         subcharts: Vec::new(),
         unread: crate::sys::content::Failures::default(),
+        links: Vec::new(),
     }
 }
 

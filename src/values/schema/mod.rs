@@ -195,6 +195,7 @@ mod tests {
             raw: Vec::new(),
             subcharts,
             unread: crate::sys::content::Failures::default(),
+            links: Vec::new(),
         }
     }
 

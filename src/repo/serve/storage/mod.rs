@@ -396,5 +396,6 @@ pub(super) fn as_entry(path: &str, stamp: &Stamp) -> fs::Entry {
         modified: stamp.modified.0,
         modified_nanos: stamp.modified.1,
         changed: stamp.mark,
+        link: None,
     }
 }
