@@ -82,7 +82,8 @@ impl Registries {
             _ => return Err(format!("it must be a mapping with the keys {}", KEYS.join(" and ")).into()),
         };
         if let Some(key) = root.keys().find(|key| !KEYS.contains(&&***key)) {
-            let meant = did_you_mean(key, KEYS);
+            let longer = || KEYS.into_iter().find(|known| !key.is_empty() && known.starts_with(&**key));
+            let meant = did_you_mean(key, KEYS).or_else(longer);
             let known = KEYS.join(" and ");
             return Err(Wrong { reason: format!("unknown key {key:?}; the keys are {known}"), meant });
         }
@@ -201,7 +202,12 @@ mod tests {
             let error = Registries::parse(text).unwrap_err().reason;
             assert!(error.contains(told) && !error.contains("hunter2"), "{text}: {error}");
         }
-        for (key, meant) in [("mirror", Some("mirrors")), ("Alaises", Some("aliases")), ("hosts", None)] {
+        for (key, meant) in [
+            ("mirror", Some("mirrors")),
+            ("Alaises", Some("aliases")),
+            ("alias", Some("aliases")),
+            ("hosts", None),
+        ] {
             let error = Registries::parse(&format!("{key}: {{}}")).unwrap_err();
             assert_eq!(error.meant, meant, "{key}");
         }
