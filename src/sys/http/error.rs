@@ -69,8 +69,8 @@ pub enum HttpError {
         reason: String,
         /// How it wants to be told who asks: the values of its `WWW-Authenticate` headers.
         challenges: Vec<String>,
-        /// How many seconds it wants to be left alone (`Retry-After`).
-        retry_after: Option<u64>,
+        /// How many seconds it wants to be left alone (`Retry-After`); the most that fit stand for more.
+        retry_after: Option<u16>,
     },
     /// A server wants a token, and the token service that it names gives none.
     #[error("failed to fetch {url} : no token for it: {reason}")]
@@ -192,7 +192,7 @@ pub(super) fn passes_after(error: &HttpError) -> Option<Duration> {
     match error {
         HttpError::Connection { kind, .. } => (*kind == ConnectionFailure::Broken).then_some(Duration::ZERO),
         HttpError::Status { status, retry_after, .. } => {
-            let wait = Duration::from_secs(retry_after.unwrap_or(0));
+            let wait = Duration::from_secs(retry_after.unwrap_or(0).into());
             matches!(status, 429 | 500 | 502 | 503 | 504).then_some(wait)
         }
         _ => None,

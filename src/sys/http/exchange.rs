@@ -122,7 +122,8 @@ impl Exchange {
             let reason = status.canonical_reason().unwrap_or("").to_string();
             let texts = head.texts();
             let retry_after = texts.iter().find(|(name, _)| name == "retry-after");
-            let retry_after = retry_after.and_then(|(_, seconds)| seconds.trim().parse().ok());
+            let retry_after = retry_after.and_then(|(_, seconds)| seconds.trim().parse::<u64>().ok());
+            let retry_after = retry_after.map(|seconds| u16::try_from(seconds).unwrap_or(u16::MAX));
             let challenges = texts.into_iter().filter(|(name, _)| name == "www-authenticate");
             let challenges = challenges.map(|(_, value)| value).collect();
             let (url, status) = (self.shown, status.as_u16());
