@@ -8,10 +8,12 @@
 //! Invariant: credentials go to the scheme, host and port of the repository that they belong to, unless the user passes
 //! them on; an archive whose index gives a digest is never handed out with another one.
 
+mod archive;
 mod cache;
 pub mod deps;
 mod error;
 pub mod oci;
+mod tags;
 
 use std::path::PathBuf;
 
@@ -19,20 +21,15 @@ pub use error::{FetchError, Unsatisfied};
 
 use crate::auth;
 use crate::chart::ChartError;
-use crate::data::digest::sha256_hex;
 use crate::diag::Diagnostic;
-use crate::package::provenance::{self, ProvenanceError};
 use crate::repo::RepoError;
 use crate::repo::config::{RepoFile, RepoPaths, Repository};
-use crate::repo::generate::ARCHIVE_LIMIT;
-use crate::repo::index::{Entry, INDEX_LIMIT, Index, Only};
+use crate::repo::index::{Found, INDEX_LIMIT, Index, Only};
 use crate::repo::update::cached;
 use crate::sys::http::{self, Http, Request};
 use crate::sys::secret::redact_url;
 use crate::sys::{Host, Secret, fs};
 
-/// What Helm asks of a server for an archive.
-const ACCEPT: &str = "application/gzip,application/octet-stream";
 /// Largest values file, in bytes.
 const VALUES_LIMIT: u64 = 64 << 20;
 
@@ -137,8 +134,31 @@ pub struct Located {
     pub origin: Option<Origin>,
     /// The provenance file, when it was asked for and is there.
     pub provenance: Option<Vec<u8>>,
-    /// Entries of the index that were dropped, and a version that is not quite the one that was asked for.
+    /// Why there is none, when it was asked for.
+    pub no_provenance: Option<String>,
+    /// When the version is not quite the one that was asked for.
+    pub inexact: Option<Inexact>,
+    /// Entries of the index that were dropped, and what happened on the way.
     pub warnings: Vec<Diagnostic>,
+}
+
+impl Located {
+    /// With what was noticed before it.
+    fn with(mut self, earlier: Vec<Diagnostic>) -> Self {
+        self.warnings.splice(0..0, earlier);
+        self
+    }
+}
+
+/// A version that is close to one that is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inexact {
+    /// The chart.
+    pub chart: String,
+    /// The version that was asked for.
+    pub requested: String,
+    /// The one that was taken.
+    pub selected: String,
 }
 
 /// A chart's place in an OCI registry.
@@ -198,6 +218,8 @@ pub fn resolve(
             digest: None,
             origin: None,
             provenance: None,
+            no_provenance: None,
+            inexact: None,
             warnings: Vec::new(),
         });
     }
@@ -237,16 +259,13 @@ fn from_name(
         return Err(FetchError::UnknownRepository { name: name.to_string(), candidates: file.names() });
     };
     let loaded = cached(context.paths, name, Only::Chart(chart))?;
-    let mut warnings = loaded.warnings;
     let found = loaded
         .index
         .find(chart, options.request())
         .map_err(|source| not_in_index(chart, options, name, source))?;
-    if !found.exact {
-        warnings.push(close_version(chart, options.request(), &found.entry.metadata.version));
-    }
     let repository = options.over(configured);
-    fetch_entry(&found.entry, &repository, reference, options, context, warnings)
+    let located = fetch_entry(&found, chart, &repository, reference, options, context)?;
+    Ok(located.with(loaded.warnings))
 }
 
 fn not_in_index(chart: &str, options: &FetchOptions, repository: &str, source: RepoError) -> FetchError {
@@ -259,12 +278,6 @@ fn not_in_index(chart: &str, options: &FetchOptions, repository: &str, source: R
             source: Box::new(source),
         },
     }
-}
-
-/// Helm's warning about a version that is close to the one that was asked for.
-fn close_version(chart: &str, requested: &str, selected: &str) -> Diagnostic {
-    Diagnostic::warning("unable to find exact version requested; falling back to closest available version")
-        .note(format!("chart {chart}, requested {requested}, selected {selected}"))
 }
 
 /// A chart of a repository that is given by its URL.
@@ -296,11 +309,27 @@ fn from_repository_url(
             url: shown.clone(),
         },
     })?;
-    let mut warnings = loaded.warnings;
-    if !found.exact {
-        warnings.push(close_version(chart, options.request(), &found.entry.metadata.version));
-    }
-    fetch_entry(&found.entry, &repository, chart, options, context, warnings)
+    let located = fetch_entry(&found, chart, &repository, chart, options, context)?;
+    Ok(located.with(loaded.warnings))
+}
+
+fn fetch_entry(
+    found: &Found,
+    chart: &str,
+    repository: &Repository,
+    reference: &str,
+    options: &FetchOptions,
+    context: &FetchContext<'_>,
+) -> Result<Located, FetchError> {
+    let entry = &found.entry;
+    let url = archive::url_of(entry, repository, reference)?;
+    let located = archive::of_entry(&url, repository, archive::digest_of(entry), options, context)?;
+    let inexact = (!found.exact).then(|| Inexact {
+        chart: chart.to_string(),
+        requested: options.request().to_string(),
+        selected: entry.metadata.version.clone(),
+    });
+    Ok(Located { inexact, ..located })
 }
 
 /// An archive by its URL, with the settings of the configured repository that it lies in.
@@ -310,7 +339,7 @@ fn from_url(url: &str, options: &FetchOptions, context: &FetchContext<'_>) -> Re
         Some(configured) => options.over(configured),
         None => options.repository(url),
     };
-    download(url, &repository, None, options.provenance, context, Vec::new())
+    archive::download(url, &repository, None, options.provenance, context)
 }
 
 /// The configured repository that an archive belongs to: the URL lies below the repository's, or the repository passes
@@ -327,93 +356,6 @@ fn owner<'a>(url: &str, file: &'a RepoFile, context: &FetchContext<'_>) -> Optio
                 .is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(url))
     };
     file.repositories.iter().find(below).or_else(|| file.repositories.iter().find(named))
-}
-
-fn fetch_entry(
-    entry: &Entry,
-    repository: &Repository,
-    reference: &str,
-    options: &FetchOptions,
-    context: &FetchContext<'_>,
-    warnings: Vec<Diagnostic>,
-) -> Result<Located, FetchError> {
-    let url = entry_url(entry, repository, reference)?;
-    download(&url, repository, digest_of(entry), options.provenance, context, warnings)
-}
-
-/// The URL of an entry's archive.
-fn entry_url(entry: &Entry, repository: &Repository, reference: &str) -> Result<String, FetchError> {
-    let Some(url) = entry.urls.first() else {
-        return Err(FetchError::NoUrls { chart: reference.to_string() });
-    };
-    Ok(http::join(&repository.url, url)?)
-}
-
-/// The digest that an entry promises, as plain lower-case digits; `None` when it promises none.
-fn digest_of(entry: &Entry) -> Option<String> {
-    let digest = entry.digest.trim().to_ascii_lowercase();
-    let digest = digest.strip_prefix("sha256:").unwrap_or(&digest);
-    (!digest.is_empty()).then(|| digest.to_string())
-}
-
-/// Gets an archive from the content cache or the network.
-fn download(
-    url: &str,
-    repository: &Repository,
-    expected: Option<String>,
-    provenance: Provenance,
-    context: &FetchContext<'_>,
-    warnings: Vec<Diagnostic>,
-) -> Result<Located, FetchError> {
-    let shown = redact_url(url);
-    let client = Http::new(repository.http_options(context.host));
-    let may_know = repository.pass_credentials_all || http::same_origin(url, &repository.url);
-    let request = Request {
-        accept: Some(ACCEPT),
-        credentials: repository.credentials().filter(|_| may_know),
-        pass_credentials: repository.pass_credentials_all,
-        ..Request::new(ARCHIVE_LIMIT)
-    };
-    let content = &context.paths.content;
-    let known =
-        expected.as_deref().and_then(|digest| Some((cache::get(content, digest)?, digest.to_string())));
-    let (bytes, digest) = if let Some(known) = known {
-        known
-    } else {
-        let bytes = auth::get(context.host, &client, url, &request)?.body;
-        let digest = sha256_hex(&bytes);
-        if let Some(expected) = expected.filter(|expected| *expected != digest) {
-            return Err(FetchError::WrongDigest { url: shown, expected, found: digest });
-        }
-        cache::put(content, &digest, &bytes);
-        (bytes, digest)
-    };
-    let provenance = match provenance {
-        Provenance::No => None,
-        wanted => {
-            let (path, query) = url.split_once('?').map_or((url, None), |(path, query)| (path, Some(query)));
-            let beside = query.map_or(format!("{path}.prov"), |query| format!("{path}.prov?{query}"));
-            let beside_request = Request { limit: provenance::LIMIT, ..request };
-            match auth::get(context.host, &client, &beside, &beside_request) {
-                Ok(answer) => Some(answer.body),
-                Err(http::HttpError::Status { status, reason, .. }) if wanted == Provenance::Required => {
-                    let reason = format!("{status} {reason}");
-                    return Err(ProvenanceError::Missing { file: redact_url(&beside), reason }.into());
-                }
-                Err(error) if wanted == Provenance::Required => return Err(error.into()),
-                Err(_) => None,
-            }
-        }
-    };
-    let file_name =
-        http::file_name(url).filter(|name| is_file_name(name)).unwrap_or_else(|| format!("{digest}.tgz"));
-    let source = Source::Downloaded { file_name, url: shown, bytes };
-    Ok(Located { source, digest: Some(digest), origin: None, provenance, warnings })
-}
-
-/// A name from a URL becomes a file in a folder of the user: it must be nothing else than a name.
-fn is_file_name(name: &str) -> bool {
-    name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0']) && name.len() <= 255
 }
 
 /// Reads a values file: `-` is standard input, `http://` and `https://` are fetched, anything else is a path.

@@ -2,11 +2,11 @@
 //!
 //! Invariant: an archive from here has the digest of its manifest's layer, wherever its bytes came from.
 
-use super::{
-    FetchContext, FetchError, FetchOptions, Located, Origin, Provenance, Source, cache, is_file_name,
-};
+use super::archive::is_file_name;
+use super::{FetchContext, FetchError, FetchOptions, Located, Origin, Provenance, Source, cache, tags};
 use crate::data::version::{Constraint, Version};
 use crate::diag::Diagnostic;
+use crate::package::media;
 use crate::registry::{
     self, Access, Client, Pulled, Reference, Registries, RegistryError, SCHEME, Wanted, version_of,
 };
@@ -66,7 +66,7 @@ pub fn versions(
         request => request,
     };
     let constraint = Constraint::parse(constraint)?;
-    let mut found = registry::versions(&client, &reference)?;
+    let mut found = registry::every_version(&client, &reference)?;
     found.retain(|version| constraint.check(version));
     Ok((found, client.take_notes()))
 }
@@ -117,8 +117,54 @@ fn fetch(
     };
     let content = &context.paths.content;
     let pulled = registry::pull(client, reference, wanted, &|digest| cache::get(content, &digest.hex()))?;
+    // A digest beside a tag says what is there, and the tag says what somebody thinks is there.
+    if let (Some(tag), Some(_)) = (&reference.tag, &reference.digest)
+        && !is_tag_of(tag, &pulled.metadata.version)
+    {
+        let (version, tag) = (version_of(tag), pulled.metadata.version);
+        return Err(RegistryError::VersionMismatch { version, tag }.into());
+    }
     cache::put(content, &pulled.archive_digest.hex(), &pulled.archive);
+    tags::remember(content, reference, &pulled.archive_digest.hex());
     Ok(pulled)
+}
+
+/// Whether a tag is that of a version. One that is no version at all says nothing about it.
+fn is_tag_of(tag: &str, version: &str) -> bool {
+    let said = version_of(tag);
+    let canonical = |text: &str| Version::parse(text).map(|version| version.to_string());
+    match (canonical(&said), canonical(version)) {
+        (Err(_), _) => true,
+        (Ok(said), Ok(found)) => said == found,
+        (Ok(_), Err(_)) => said == version,
+    }
+}
+
+/// Fetches a chart whose version is locked: what its tag led to before counts, as long as the content cache has it.
+pub(super) fn pull_locked(
+    client: &Client<'_>,
+    reference: &Reference,
+    context: &FetchContext<'_>,
+) -> Result<Located, FetchError> {
+    match tags::recall(&context.paths.content, reference) {
+        Some((digest, bytes)) => Ok(remembered(reference, digest, bytes)),
+        None => pull(client, reference, Provenance::No, context),
+    }
+}
+
+/// A chart that the content cache has.
+pub(super) fn remembered(reference: &Reference, digest: String, bytes: Vec<u8>) -> Located {
+    let named = reference.tag.as_ref().map(|tag| format!("{}-{}.tgz", reference.chart(), version_of(tag)));
+    let file_name = named.filter(|name| is_file_name(name)).unwrap_or_else(|| format!("{digest}.tgz"));
+    Located {
+        source: Source::Downloaded { file_name, url: format!("{SCHEME}{reference}"), bytes },
+        digest: Some(digest),
+        origin: None,
+        provenance: None,
+        no_provenance: None,
+        inexact: None,
+        warnings: Vec::new(),
+    }
 }
 
 fn located(client: &Client<'_>, pulled: Pulled) -> Located {
@@ -135,16 +181,23 @@ fn located(client: &Client<'_>, pulled: Pulled) -> Located {
             bytes: pulled.archive,
         },
         origin: Some(Origin { reference: shown, digest: pulled.digest.prefixed() }),
+        no_provenance: pulled
+            .provenance
+            .is_none()
+            .then(|| format!("manifest does not contain a layer with mediatype {}", media::PROVENANCE)),
         provenance: pulled.provenance,
+        inexact: None,
         warnings,
     }
 }
 
-/// `NAME-VERSION.tgz`, after the reference as in Helm; one by digest alone is named after its Chart.yaml.
+/// `NAME-VERSION.tgz`, after the reference as in Helm; one by digest is named after its Chart.yaml.
 fn file_name(pulled: &Pulled) -> String {
     let named = match &pulled.reference.tag {
-        Some(tag) => format!("{}-{}.tgz", pulled.reference.chart(), version_of(tag)),
-        None => format!("{}-{}.tgz", pulled.metadata.name, pulled.metadata.version),
+        Some(tag) if pulled.reference.digest.is_none() => {
+            format!("{}-{}.tgz", pulled.reference.chart(), version_of(tag))
+        }
+        _ => format!("{}-{}.tgz", pulled.metadata.name, pulled.metadata.version),
     };
     if is_file_name(&named) { named } else { format!("{}.tgz", pulled.archive_digest.hex()) }
 }

@@ -50,7 +50,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::chart::Link;
 use crate::diag::Severity;
-use crate::fetch::{FetchContext, Origin};
+use crate::fetch::{FetchContext, Inexact, Origin};
 use crate::manifest::{self, ObjectRef};
 use crate::render::Passed;
 use crate::repo::config::RepoPaths;
@@ -252,6 +252,16 @@ impl Context<'_> {
     /// Tells a warning.
     pub fn warn(&self, text: impl Into<String>) {
         self.progress.event(Event::Warning(text.into()));
+    }
+
+    /// Tells, in Helm's words, of a version that is close to the one that was asked for.
+    fn tell_inexact(&self, inexact: Inexact) {
+        let Inexact { chart, requested, selected } = inexact;
+        self.progress.event(Event::Fact {
+            severity: Severity::Warning,
+            text: "unable to find exact version requested; falling back to closest available version",
+            fields: vec![("chart", chart), ("requested", requested), ("selected", selected)],
+        });
     }
 
     /// Tells what only `--debug` shows.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::options::ChartRequest;
 use super::{Context, OpsError, verify};
 use crate::chart;
-use crate::fetch::{self, Origin, Source};
+use crate::fetch::{self, Origin, Provenance, Source};
 use crate::package::provenance::{EXTENSION, Verified};
 use crate::sys::fs;
 
@@ -31,6 +31,8 @@ pub struct PullReport {
     pub origin: Option<Origin>,
     /// Who signed the archive, when that was demanded.
     pub verified: Option<Verified>,
+    /// Why there is no provenance file, when one was asked for.
+    pub no_provenance: Option<String>,
 }
 
 /// Downloads one chart.
@@ -46,6 +48,9 @@ pub fn pull(
     for warning in &located.warnings {
         context.warn(warning.to_string());
     }
+    if let Some(inexact) = located.inexact {
+        context.tell_inexact(inexact);
+    }
     let Source::Downloaded { file_name, bytes, .. } = located.source else {
         return Err(OpsError::refused_with(
             format!("{} is on this machine already", request.reference),
@@ -54,6 +59,8 @@ pub fn pull(
     };
     let digest = located.digest.unwrap_or_default();
     let origin = located.origin;
+    let wanted = request.fetch.provenance != Provenance::No;
+    let no_provenance = located.no_provenance.filter(|_| wanted);
     let host = context.host;
     let provenance = located.provenance.as_deref();
     let verified = match &request.verify {
@@ -66,7 +73,13 @@ pub fn pull(
         if let Some(provenance) = provenance {
             fs::write_atomic(&path.with_file_name(format!("{file_name}{EXTENSION}")), provenance, false)?;
         }
-        return Ok(PullReport { path: options.destination.join(file_name), digest, origin, verified });
+        return Ok(PullReport {
+            path: options.destination.join(file_name),
+            digest,
+            origin,
+            verified,
+            no_provenance,
+        });
     };
     let metadata =
         chart::metadata_of_archive(&bytes, &request.limits).map_err(|error| error.of_archive(&file_name))?;
@@ -91,5 +104,5 @@ pub fn pull(
         let _ = fs::remove_dir_all(&part);
         return Err(error);
     }
-    Ok(PullReport { path: folder.join(name), digest, origin, verified })
+    Ok(PullReport { path: folder.join(name), digest, origin, verified, no_provenance })
 }

@@ -40,7 +40,7 @@ fn load(
     let chart = match (located.source, &request.verify) {
         (Source::Folder(_), Some(_)) => return Err(ProvenanceError::Folder.into()),
         (Source::Archive(path), Some(keyring)) => {
-            let (bytes, _) = verify::archive(context, &path, keyring)?;
+            let (bytes, _) = verify::archive(context, &path, keyring, false)?;
             chart::from_archive(&path.display().to_string(), &bytes, &request.limits)?
         }
         (Source::Folder(path) | Source::Archive(path), None) => {
@@ -54,6 +54,9 @@ fn load(
             chart::from_archive(&file_name, &bytes, &request.limits)?
         }
     };
+    if let Some(inexact) = located.inexact {
+        context.tell_inexact(inexact);
+    }
     for warning in located.warnings.into_iter().chain(chart.warnings()) {
         context.warn(warning.to_string());
     }

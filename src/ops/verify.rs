@@ -15,14 +15,15 @@ use crate::sys::fs;
 /// # Errors
 /// It is no archive, its provenance file is missing or not valid, or the keyring cannot be read.
 pub fn verify(context: &Context<'_>, path: &str, keyring: &Path) -> Result<Verified, OpsError> {
-    archive(context, &context.host.resolve(path), keyring).map(|(_, verified)| verified)
+    archive(context, &context.host.resolve(path), keyring, true).map(|(_, verified)| verified)
 }
 
-/// Reads the archive at a path, if it is what its provenance file says.
+/// Reads the archive at a path, if it is what its provenance file says. `demanded` says that this is all that is done.
 pub(super) fn archive(
     context: &Context<'_>,
     path: &Path,
     keyring: &Path,
+    demanded: bool,
 ) -> Result<(Vec<u8>, Verified), OpsError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     match fs::kind(path) {
@@ -34,7 +35,9 @@ pub(super) fn archive(
     let beside = beside(path);
     let file = fs::read(&beside, LIMIT).map_err(|error| match error {
         fs::FsError::TooLarge { limit, .. } => ProvenanceError::TooLarge { archive: name.clone(), limit },
-        error => ProvenanceError::Missing { file: beside.display().to_string(), reason: reason(&error) },
+        error => {
+            ProvenanceError::Missing { file: beside.display().to_string(), reason: reason(&error), demanded }
+        }
     })?;
     let verified = check(context, &name, &bytes, &file, keyring)?;
     Ok((bytes, verified))
@@ -50,7 +53,8 @@ pub(super) fn downloaded(
 ) -> Result<Verified, OpsError> {
     let Some(provenance) = provenance else {
         let reason = "it was not published".to_string();
-        return Err(ProvenanceError::Missing { file: format!("{file_name}{EXTENSION}"), reason }.into());
+        let file = format!("{file_name}{EXTENSION}");
+        return Err(ProvenanceError::Missing { file, reason, demanded: false }.into());
     };
     check(context, file_name, bytes, provenance, keyring)
 }

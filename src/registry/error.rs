@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use super::reference::SCHEME;
 use crate::chart::ChartError;
 use crate::data::digest::Digest;
 use crate::data::version::VersionError;
@@ -63,6 +64,12 @@ pub enum RegistryError {
         constraint: String,
         /// The newest versions that there are.
         available: Vec<String>,
+    },
+    /// No tag of a repository is a version.
+    #[error("unable to locate any tags in provided repository: {SCHEME}{name}")]
+    NoTags {
+        /// Registry and repository.
+        name: String,
     },
     /// A manifest is not there.
     #[error("failed to perform \"FetchReference\" on source: {reference}: not found")]
@@ -227,6 +234,8 @@ pub enum RegistryError {
         path: PathBuf,
         /// Why.
         reason: String,
+        /// What was meant in place of an unknown key, as far as one can guess.
+        meant: Option<String>,
     },
     /// An alias is not in `registries.yaml`.
     #[error("no alias {name:?} in {}", path.display())]
@@ -287,7 +296,15 @@ impl Hint for RegistryError {
             RegistryError::NoVersion { available, .. } if !available.is_empty() => {
                 format!("the newest versions are {}", available.join(", "))
             }
-            RegistryError::NotFound { reference } | RegistryError::NoRepository { name: reference } => {
+            RegistryError::NoRepository { .. } => {
+                "check the spelling: the address ends with the chart's name; some registries hide what only users may see until they log in"
+                    .to_string()
+            }
+            RegistryError::NoTags { .. } => {
+                "no tag in it is a version such as 1.2.3; a chart under another tag is fetched as oci://HOST/PATH/CHART:TAG"
+                    .to_string()
+            }
+            RegistryError::NotFound { reference } => {
                 let name = reference.split(['@']).next().unwrap_or(reference);
                 let slash = name.rfind('/').unwrap_or(0);
                 let name = name.rfind(':').filter(|at| *at > slash).map_or(name, |at| &name[..at]);
@@ -318,6 +335,7 @@ impl Hint for RegistryError {
                     None => "write the address in full: oci://HOST/PATH".to_string(),
                 }
             }
+            RegistryError::Settings { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),
             RegistryError::PushFolder { path } => format!("pack it first: bowline package {path}"),
             RegistryError::HelperProcess { .. } | RegistryError::Helper { .. } => {
                 "it is named in the file with the credentials, under credHelpers or credsStore".to_string()

@@ -37,4 +37,4 @@ pub use error::RegistryError;
 pub use manifest::{Descriptor, Document, Index, Manifest};
 pub use reference::{Reference, SCHEME, tag_of, version_of};
 pub use settings::Registries;
-pub use tags::{choose, versions};
+pub use tags::{choose, every_version, versions};

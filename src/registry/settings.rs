@@ -14,12 +14,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
-
 use super::reference::{SCHEME, is_host, is_repository};
 use super::{Reference, RegistryError};
-use crate::data::yaml;
-use crate::diag::SourceFile;
+use crate::data::{Map, Value, yaml};
+use crate::diag::{SourceFile, did_you_mean};
 use crate::sys::fs;
 
 /// Largest file, in bytes.
@@ -43,11 +41,20 @@ pub(super) struct Mirror {
     pub(super) plain_http: bool,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
-struct Raw {
-    mirrors: BTreeMap<String, Vec<String>>,
-    aliases: BTreeMap<String, String>,
+/// The keys of the file.
+const KEYS: [&str; 2] = ["mirrors", "aliases"];
+
+/// What is wrong with the file.
+#[derive(Debug, PartialEq, Eq)]
+struct Wrong {
+    reason: String,
+    meant: Option<&'static str>,
+}
+
+impl From<String> for Wrong {
+    fn from(reason: String) -> Self {
+        Wrong { reason, meant: None }
+    }
 }
 
 impl Registries {
@@ -60,34 +67,58 @@ impl Registries {
             Err(error) if error.is_not_found() => return Ok(Registries::default()),
             text => text?,
         };
-        Self::parse(&text).map_err(|reason| RegistryError::Settings { path: path.to_path_buf(), reason })
+        Self::parse(&text).map_err(|Wrong { reason, meant }| RegistryError::Settings {
+            path: path.to_path_buf(),
+            reason,
+            meant: meant.map(str::to_string),
+        })
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, Wrong> {
         let file = SourceFile::new("registries.yaml", text);
-        let raw: Raw = yaml::typed(&file, true).map_err(|error| error.to_string())?;
-        let mut read = Registries::default();
-        for (host, mirrors) in raw.mirrors {
-            if !is_host(&host) {
-                return Err(format!("{host:?} is no registry: write HOST or HOST:PORT"));
-            }
-            if mirrors.len() > MOST_MIRRORS {
-                return Err(format!("{host} has more than {MOST_MIRRORS} mirrors"));
-            }
-            let mirrors: Result<_, _> = mirrors.iter().map(|text| mirror(text)).collect();
-            read.mirrors.insert(host, mirrors?);
+        let root = match yaml::to_value(&file).map_err(|error| error.to_string())? {
+            Value::Null => Map::new(),
+            Value::Map(root) => root,
+            _ => return Err(format!("it must be a mapping with the keys {}", KEYS.join(" and ")).into()),
+        };
+        if let Some(key) = root.keys().find(|key| !KEYS.contains(&&***key)) {
+            let longer = || KEYS.into_iter().find(|known| !key.is_empty() && known.starts_with(&**key));
+            let meant = did_you_mean(key, KEYS).or_else(longer);
+            let known = KEYS.join(" and ");
+            return Err(Wrong { reason: format!("unknown key {key:?}; the keys are {known}"), meant });
         }
-        for (name, url) in raw.aliases {
+        let mut read = Registries::default();
+        for (host, mirrors) in mapping(&root, "mirrors")? {
+            if !is_host(host) {
+                return Err(format!("{host:?} is no registry: write HOST or HOST:PORT").into());
+            }
+            let no_list = || format!("the mirrors of {host} must be a list of addresses");
+            let mirrors = match mirrors {
+                Value::Null => &[],
+                Value::List(mirrors) => &mirrors[..],
+                _ => return Err(no_list().into()),
+            };
+            if mirrors.len() > MOST_MIRRORS {
+                return Err(format!("{host} has more than {MOST_MIRRORS} mirrors").into());
+            }
+            let read_one = |address: &Value| mirror(address.as_str().ok_or_else(no_list)?);
+            let mirrors: Result<_, _> = mirrors.iter().map(read_one).collect();
+            read.mirrors.insert(host.to_string(), mirrors?);
+        }
+        for (name, url) in mapping(&root, "aliases")? {
+            let Some(url) = url.as_str() else {
+                return Err(format!("the alias {name:?} must be an address oci://HOST[/PATH]").into());
+            };
             let bare = url.trim_end_matches('/');
             let rest = bare.strip_prefix(SCHEME).unwrap_or_default();
             let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
             if !is_host(host) || !(path.is_empty() || is_repository(path)) {
-                return Err(format!("the alias {name:?} must be an address oci://HOST[/PATH]"));
+                return Err(format!("the alias {name:?} must be an address oci://HOST[/PATH]").into());
             }
             if name.is_empty() || name.contains(['/', ':', '@', '\\']) {
-                return Err(format!("{name:?} cannot be an alias: it must be one word"));
+                return Err(format!("{name:?} cannot be an alias: it must be one word").into());
             }
-            read.aliases.insert(name, bare.to_string());
+            read.aliases.insert(name.to_string(), bare.to_string());
         }
         Ok(read)
     }
@@ -106,6 +137,16 @@ impl Registries {
     pub(super) fn mirrors(&self, reference: &Reference) -> &[Mirror] {
         self.mirrors.get(&reference.host).map_or(&[], Vec::as_slice)
     }
+}
+
+/// The pairs below a key of the file.
+fn mapping<'a>(root: &'a Map, key: &str) -> Result<impl Iterator<Item = (&'a str, &'a Value)>, String> {
+    let pairs = match root.get(key) {
+        None | Some(Value::Null) => None,
+        Some(Value::Map(map)) => Some(map),
+        Some(_) => return Err(format!("{key} must be a mapping")),
+    };
+    Ok(pairs.into_iter().flat_map(|map| map.iter()).map(|(key, value)| (&**key, value)))
 }
 
 fn mirror(text: &str) -> Result<Mirror, String> {
@@ -146,14 +187,29 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_told() {
         for (text, told) in [
-            ("mirror: {}", "unknown field"),
+            ("mirror: {}", "unknown key \"mirror\"; the keys are mirrors and aliases"),
+            ("[a]", "it must be a mapping"),
+            ("mirrors: [a]", "mirrors must be a mapping"),
+            ("mirrors: {a: 'http://u:hunter2@h'}", "the mirrors of a must be a list of addresses"),
+            ("mirrors: {a: [{}]}", "the mirrors of a must be a list of addresses"),
+            ("aliases: {a: [1]}", "must be an address oci://HOST"),
+            ("aliases: x", "aliases must be a mapping"),
             ("mirrors: {'a/b': []}", "write HOST or HOST:PORT"),
             ("mirrors: {a: ['u:hunter2@h']}", "a mirror must be HOST"),
             ("aliases: {a: 'https://h'}", "must be an address oci://HOST"),
             ("aliases: {'a/b': 'oci://h'}", "must be one word"),
         ] {
-            let error = Registries::parse(text).unwrap_err();
+            let error = Registries::parse(text).unwrap_err().reason;
             assert!(error.contains(told) && !error.contains("hunter2"), "{text}: {error}");
+        }
+        for (key, meant) in [
+            ("mirror", Some("mirrors")),
+            ("Alaises", Some("aliases")),
+            ("alias", Some("aliases")),
+            ("hosts", None),
+        ] {
+            let error = Registries::parse(&format!("{key}: {{}}")).unwrap_err();
+            assert_eq!(error.meant, meant, "{key}");
         }
     }
 }

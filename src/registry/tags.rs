@@ -1,12 +1,13 @@
 //! The tags of a repository as versions of a chart.
 //!
-//! Invariant: only strict semantic versions count, newest first, as in Helm; a list that never ends does end.
+//! Invariant: only strict semantic versions are chosen from, newest first, as in Helm; a version that is asked for by name is
+//! the tag of that name, however it is written; a list that never ends does end.
 
 use serde::Deserialize;
 
 use super::session::{Action, Ask, Session, status};
 use super::{Client, Reference, RegistryError, tag_of, version_of};
-use crate::data::version::{Constraint, Version};
+use crate::data::version::{Constraint, Version, VersionError};
 use crate::sys::http::{Response, follow, same_origin};
 
 /// Largest page of tags, in bytes.
@@ -18,14 +19,29 @@ const MOST_TAGS: usize = 200_000;
 /// How many versions an error names.
 const SHOWN: usize = 5;
 
-/// The versions of a chart, newest first: every tag that is a strict semantic version, `_` as `+`.
+/// The versions of a chart among which one is chosen, newest first: every tag that is a strict semantic version, `_` as `+`.
 ///
 /// # Errors
 /// The repository is not there or cannot be read.
 pub fn versions(client: &Client<'_>, reference: &Reference) -> Result<Vec<Version>, RegistryError> {
+    sorted(client, reference, Version::parse_strict)
+}
+
+/// Every version of a chart that can be asked for, newest first: every tag that is a version, however it is written.
+///
+/// # Errors
+/// The repository is not there or cannot be read.
+pub fn every_version(client: &Client<'_>, reference: &Reference) -> Result<Vec<Version>, RegistryError> {
+    sorted(client, reference, Version::parse)
+}
+
+fn sorted(
+    client: &Client<'_>,
+    reference: &Reference,
+    read: fn(&str) -> Result<Version, VersionError>,
+) -> Result<Vec<Version>, RegistryError> {
     let tags = client.read(reference, |session| all(session, reference))?;
-    let mut versions: Vec<Version> =
-        tags.iter().filter_map(|tag| Version::parse_strict(&version_of(tag)).ok()).collect();
+    let mut versions: Vec<Version> = tags.iter().filter_map(|tag| read(&version_of(tag)).ok()).collect();
     versions.sort_by(|a, b| b.cmp(a));
     Ok(versions)
 }
@@ -36,11 +52,11 @@ pub fn versions(client: &Client<'_>, reference: &Reference) -> Result<Vec<Versio
 /// Returns the reference with its tag, or as it is when it has a digest.
 ///
 /// # Errors
-/// The tag is another one than the version, the constraint cannot be read, or nothing satisfies it.
+/// The tag is another one than the version, the constraint cannot be read, no tag is a version, or none satisfies it.
 pub fn choose(client: &Client<'_>, reference: &Reference, request: &str) -> Result<Reference, RegistryError> {
     if let Some(tag) = &reference.tag {
         if !request.is_empty() && tag_of(request) != *tag {
-            let fits = Constraint::parse(request).ok().zip(Version::parse_strict(&version_of(tag)).ok());
+            let fits = Constraint::parse(request).ok().zip(Version::parse(&version_of(tag)).ok());
             if !fits.is_some_and(|(constraint, version)| constraint.check(&version)) {
                 let (version, tag) = (request.to_string(), version_of(tag));
                 return Err(RegistryError::VersionMismatch { version, tag });
@@ -51,11 +67,14 @@ pub fn choose(client: &Client<'_>, reference: &Reference, request: &str) -> Resu
     if reference.digest.is_some() {
         return Ok(reference.clone());
     }
-    if Version::parse_strict(request).is_ok() {
+    if Version::parse(request).is_ok() {
         return Ok(Reference { tag: Some(tag_of(request)), ..reference.clone() });
     }
     let constraint = Constraint::parse(if request.is_empty() { "*" } else { request })?;
     let all = versions(client, reference)?;
+    if all.is_empty() {
+        return Err(RegistryError::NoTags { name: reference.name() });
+    }
     match all.iter().find(|version| constraint.check(version)) {
         Some(version) => Ok(reference.at_version(version.original())),
         None => Err(RegistryError::NoVersion {

@@ -65,6 +65,11 @@ impl Watched {
         Watched(Some(watch))
     }
 
+    /// Whether the user asked to stop.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.0.as_ref().is_some_and(|watch| watch.is_stopped())
+    }
+
     /// Begins a transfer.
     pub(super) fn begin(&self, url: &str, direction: Direction, total: Option<u64>) -> Moving {
         static NEXT: AtomicU64 = AtomicU64::new(0);

@@ -37,6 +37,7 @@ mod previews;
 mod provenance;
 mod random_kills;
 mod registry;
+mod registry_charts;
 mod registry_faults;
 mod release_locks;
 mod release_objects;

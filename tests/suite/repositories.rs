@@ -298,7 +298,11 @@ fn charts_are_found_wherever_they_are() {
     assert_eq!(bytes_of(place.fetch("ours/web", &devel).unwrap()).0, "web-2.0.0-rc.1.tgz");
     let close = FetchOptions { version: "1.0".to_string(), ..FetchOptions::default() };
     let located = place.fetch("ours/web", &close).unwrap();
-    assert!(located.warnings[0].message.starts_with("unable to find exact version requested"));
+    let inexact = located.inexact.unwrap();
+    assert_eq!(
+        (inexact.chart.as_str(), inexact.requested.as_str(), inexact.selected.as_str()),
+        ("web", "1.0", "1.0.0")
+    );
     assert!(matches!(place.fetch("served", &options).unwrap().source, Source::Folder(_)));
     assert!(matches!(place.fetch("./served/db-0.1.0.tgz", &options).unwrap().source, Source::Archive(_)));
     let prov = FetchOptions { provenance: Provenance::IfThere, ..FetchOptions::default() };

@@ -151,6 +151,35 @@ fn broken_connections_and_server_errors_are_tried_again_but_not_for_ever() {
 }
 
 #[test]
+fn a_busy_server_is_left_alone_as_long_as_it_says() {
+    let busy = |status: &'static str, seconds: &'static str| {
+        let count = Arc::new(Mutex::new(0));
+        Hostile::start(move |_| {
+            let mut count = count.lock().unwrap();
+            *count += 1;
+            if *count > 1 {
+                return Hostile::page("200 OK", "ok");
+            }
+            let head = format!(
+                "HTTP/1.1 {status}\r\nRetry-After: {seconds}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+            );
+            head.into_bytes()
+        })
+    };
+    for status in ["429 Too Many Requests", "503 Service Unavailable"] {
+        let server = busy(status, "1");
+        let began = Instant::now();
+        assert_eq!(client(|_| ()).get(&server.url, &Request::new(9)).unwrap().body, b"ok");
+        assert!(began.elapsed() >= Duration::from_secs(1), "{status}");
+        // Nobody waits for an hour.
+        let server = busy(status, "3600");
+        let error = client(|_| ()).get(&server.url, &Request::new(9)).unwrap_err().to_string();
+        assert!(error.ends_with(status), "{error}");
+        assert_eq!(server.asked(), 1);
+    }
+}
+
+#[test]
 fn a_proxy_of_the_environment_is_used_but_not_for_this_machine() {
     let proxy = Hostile::start(|_| Hostile::page("200 OK", "proxied"));
     let env =

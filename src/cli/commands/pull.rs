@@ -13,6 +13,7 @@ use crate::cli::view::changes;
 use crate::fetch::Provenance;
 use crate::ops::options::ChartRequest;
 use crate::ops::pull::{self, PullOptions};
+use crate::sys::secret::redact_url;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -88,6 +89,10 @@ impl Run for PullArgs {
             let report = session.with_flag(&interrupted, |context| pull::pull(context, chart, &options))?;
             if let Some(origin) = &report.origin {
                 session.ui.out(&changes::pulled(origin))?;
+            }
+            if let Some(reason) = &report.no_provenance {
+                let chart = redact_url(&chart.reference);
+                session.ui.note(format!("WARNING: Verification not found for {chart}: {reason}"));
             }
             if let Some(verified) = &report.verified {
                 session.ui.out(&changes::verified(verified))?;

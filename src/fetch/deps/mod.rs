@@ -18,6 +18,8 @@ use std::sync::Arc;
 pub use status::{Listing, Row, Status, list};
 pub use tree::{Node, Tree, tree};
 
+use resolve::{Choice, shown};
+
 use super::{FetchContext, FetchError};
 use crate::chart::lock::{CHART_LOCK, REQUIREMENTS_LOCK};
 use crate::chart::{Chart, ChartError, ChartFile, Dependency, Limits, Lock, from_files, lock};
@@ -114,10 +116,10 @@ impl std::fmt::Display for DepsEvent<'_> {
             DepsEvent::Refreshed => f.write_str("Update Complete. ⎈Happy Helming!⎈"),
             DepsEvent::Saving(count) => write!(f, "Saving {count} charts"),
             DepsEvent::Downloading { name, repository } => {
-                write!(f, "Downloading {name} from repo {repository}")
+                write!(f, "Downloading {name} from repo {}", shown(repository))
             }
             DepsEvent::AlreadyDownloaded { name, repository } => {
-                write!(f, "Already downloaded {name} from repo {repository}")
+                write!(f, "Already downloaded {name} from repo {}", shown(repository))
             }
             DepsEvent::DeletingOutdated => f.write_str("Deleting outdated charts"),
         }
@@ -245,7 +247,7 @@ fn update_parent(
     let sources = resolve::sources(&parent.chart.metadata.dependencies, &file, parent, context)?;
     let mut resolved = None;
     if options.refresh == Refresh::IfNeeded {
-        resolved = resolve::versions(&sources, parent, &options.fetch, context).ok();
+        resolved = resolve::versions(&sources, Choice::Newest, parent, &options.fetch, context).ok();
     }
     let resolved = if let Some(resolved) = resolved {
         resolved
@@ -253,7 +255,7 @@ fn update_parent(
         if options.refresh != Refresh::Never {
             refresh(&file, &sources, context, on_event);
         }
-        resolve::versions(&sources, parent, &options.fetch, context)?
+        resolve::versions(&sources, Choice::Newest, parent, &options.fetch, context)?
     };
     let requested: Vec<Dependency> = sources.iter().map(|source| source.dependency.clone()).collect();
     let locked: Vec<Dependency> = resolved.iter().map(resolve::Resolved::locked).collect();
@@ -271,7 +273,8 @@ fn update_parent(
 /// Fetches the locked versions of a chart's dependencies into `charts/`: `dependency build`. Without a lock this is
 /// [`update`], unless [`DepsOptions::locked`] is set.
 ///
-/// With [`Refresh::IfNeeded`], and every version in the cached indexes and every archive in the cache, no request is made.
+/// With [`Refresh::IfNeeded`], and every version in the cached indexes and every archive in the cache, no request is made;
+/// a tag of a registry counts as leading to where it led when it was last asked for.
 ///
 /// # Errors
 /// There is no lock where one is demanded, the lock is out of step with Chart.yaml, a repository of it is not configured, a version is gone, or something cannot be
@@ -311,22 +314,23 @@ pub fn build(
         .map(|dependency| dependency.repository.as_str())
         .filter(|url| url.contains("://") && !url.starts_with("file://") && !url.starts_with("oci://"))
         .filter(|url| resolve::configured(url, &file).is_none())
-        .map(str::to_string)
+        .map(shown)
         .collect();
     if !unknown.is_empty() {
         return Err(FetchError::NoDefinitionOfLocked { names: unknown });
     }
     let sources = resolve::sources(&lock.dependencies, &file, &parent, context)?;
+    let locked = || resolve::versions(&sources, Choice::Locked, &parent, &options.fetch, context);
     let cached = match options.refresh {
         Refresh::Always => None,
-        Refresh::IfNeeded => resolve::versions(&sources, &parent, &options.fetch, context).ok(),
-        Refresh::Never => Some(resolve::versions(&sources, &parent, &options.fetch, context)?),
+        Refresh::IfNeeded => locked().ok(),
+        Refresh::Never => Some(locked()?),
     };
     let resolved = if let Some(resolved) = cached {
         resolved
     } else {
         refresh(&file, &sources, context, on_event);
-        resolve::versions(&sources, &parent, &options.fetch, context)?
+        locked()?
     };
     let saved = save::save(&parent, &resolved, options, context, on_event)?;
     Ok(DepsReport { lock: Some(lock.clone()), lock_written: false, ..saved })

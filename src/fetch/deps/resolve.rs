@@ -47,6 +47,17 @@ pub(super) struct Resolved<'a> {
     pub(super) entry: Option<Arc<Entry>>,
     /// The place with its tag, for charts of registries.
     pub(super) reference: Option<Reference>,
+    /// Whether a lock names the version.
+    pub(super) locked: bool,
+}
+
+/// Where versions are from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Choice {
+    /// Ranges of Chart.yaml: the newest that each allows.
+    Newest,
+    /// A lock: these very versions.
+    Locked,
 }
 
 impl Resolved<'_> {
@@ -59,6 +70,13 @@ impl Resolved<'_> {
             ..Dependency::default()
         }
     }
+}
+
+/// A repository as it may be shown: somebody may have written a password into it.
+pub(super) fn shown(repository: &str) -> String {
+    // Names and paths are no URLs, and an @ is a part of them.
+    let is_url = repository.contains("://") && !repository.starts_with("file://");
+    if is_url { redact_url(repository) } else { repository.to_string() }
 }
 
 /// The configured repository at a URL; a slash at the end makes no difference.
@@ -141,6 +159,7 @@ pub(super) fn unmanaged(sources: &[Sourced]) -> Vec<Repository> {
 /// Chooses the version of each dependency.
 pub(super) fn versions<'a>(
     sources: &'a [Sourced],
+    choice: Choice,
     parent: &Parent,
     options: &FetchOptions,
     context: &FetchContext<'_>,
@@ -157,7 +176,8 @@ pub(super) fn versions<'a>(
             chart: dependency.name.clone(),
             source: error,
         })?;
-        let found = |version: String| Resolved { source, version, entry: None, reference: None };
+        let locked = choice == Choice::Locked;
+        let found = |version: String| Resolved { source, version, entry: None, reference: None, locked };
         let chosen = match &source.place {
             Place::Vendored => {
                 let shown = format!("{}/charts/{}", parent.shown, dependency.name);
@@ -181,7 +201,7 @@ pub(super) fn versions<'a>(
                         vacant.insert(versions_of(repository, &dependency.name, context)?)
                     }
                 };
-                choose(list, &dependency.version, &constraint).map(|entry| Resolved {
+                choose(list, choice, &dependency.version, &constraint).map(|entry| Resolved {
                     entry: Some(Arc::clone(entry)),
                     ..found(entry.metadata.version.clone())
                 })
@@ -191,7 +211,7 @@ pub(super) fn versions<'a>(
             Some(chosen) => resolved.push(chosen),
             None => missing.push(Unsatisfied {
                 name: dependency.name.clone(),
-                repository: redact_url(&dependency.repository),
+                repository: shown(&dependency.repository),
                 version: dependency.version.clone(),
             }),
         }
@@ -210,7 +230,7 @@ fn in_registry(
             let version = chosen.tag.as_deref().map(registry::version_of);
             Ok(Some((version.unwrap_or_else(|| request.to_string()), chosen)))
         }
-        Err(RegistryError::NoVersion { .. }) => Ok(None),
+        Err(RegistryError::NoVersion { .. } | RegistryError::NoTags { .. }) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
@@ -250,10 +270,19 @@ fn versions_of(
     })
 }
 
-/// The version with that very text, else the newest that the constraint allows. One without a URL is of no use.
-fn choose<'a>(list: &'a [Arc<Entry>], text: &str, constraint: &Constraint) -> Option<&'a Arc<Entry>> {
+/// The newest version that the constraint allows; of equal ones the one with that very text. A locked one is the one with
+/// that text wherever it stands. One without a URL is of no use.
+fn choose<'a>(
+    list: &'a [Arc<Entry>],
+    choice: Choice,
+    text: &str,
+    constraint: &Constraint,
+) -> Option<&'a Arc<Entry>> {
     let useful = || list.iter().filter(|entry| !entry.urls.is_empty());
-    useful()
-        .find(|entry| entry.metadata.version == text)
-        .or_else(|| useful().find(|entry| constraint.check(&entry.version)))
+    let same = useful().find(|entry| entry.metadata.version == text);
+    let newest = useful().find(|entry| constraint.check(&entry.version));
+    let wins = |same: &&Arc<Entry>| {
+        choice == Choice::Locked || newest.is_some_and(|newest| newest.version == same.version)
+    };
+    same.filter(wins).or(newest)
 }

@@ -10,7 +10,8 @@ use super::resolve::{Place, Resolved};
 use super::{DepsEvent, DepsOptions, DepsReport, Parent, Signatures};
 use crate::chart::{ChartError, Limits, load};
 use crate::data::digest::Digest;
-use crate::fetch::{FetchContext, FetchError, Provenance, Source, digest_of, download, entry_url, oci};
+use crate::fetch::archive::{digest_of, of_entry, url_of};
+use crate::fetch::{FetchContext, FetchError, FetchOptions, Provenance, Source, oci};
 use crate::package::{PackOptions, pack, provenance};
 use crate::registry::{Client, Reference, SCHEME};
 use crate::repo::config::Repository;
@@ -32,7 +33,7 @@ struct Task {
 /// Where an archive is fetched from.
 enum From {
     Repository { repository: Box<Repository>, digest: Option<String> },
-    Registry(Reference),
+    Registry { place: Reference, locked: bool },
 }
 
 /// An archive for `charts/`.
@@ -57,7 +58,7 @@ pub(super) fn save(
         match (&chosen.source.place, &chosen.entry) {
             (Place::Repository { repository: known, .. }, Some(entry)) => {
                 let merged = options.fetch.over(known);
-                let url = entry_url(entry, &merged, name)?;
+                let url = url_of(entry, &merged, name)?;
                 if tasks.contains_key(&url) {
                     on_event(&DepsEvent::AlreadyDownloaded { name, repository });
                     continue;
@@ -74,7 +75,7 @@ pub(super) fn save(
                     continue;
                 }
                 on_event(&DepsEvent::Downloading { name, repository });
-                let from = From::Registry(reference.clone());
+                let from = From::Registry { place: reference.clone(), locked: chosen.locked };
                 tasks.insert(url.clone(), Task { url, from });
             }
             (Place::Folder { path, .. }, _) => archives.push(package(path)?),
@@ -82,10 +83,9 @@ pub(super) fn save(
         }
     }
     let tasks: Vec<Task> = tasks.into_values().collect();
-    let signatures = options.signatures.as_ref();
     // Nothing is asked before the first fetch; its tokens serve all archives of a repository.
     let client = oci::client(&options.fetch, context)?;
-    let fetched = parallel::map(&tasks, AT_ONCE, |task| fetch(task, &client, signatures, context));
+    let fetched = parallel::map(&tasks, AT_ONCE, |task| fetch(task, &client, options, context));
     for (task, fetched) in tasks.iter().zip(fetched) {
         archives.push(fetched.map_err(|source| FetchError::Download {
             url: redact_url(&task.url),
@@ -98,9 +98,10 @@ pub(super) fn save(
 fn fetch(
     task: &Task,
     client: &Client<'_>,
-    signatures: Option<&Signatures>,
+    options: &DepsOptions,
     context: &FetchContext<'_>,
 ) -> Result<Archive, FetchError> {
+    let signatures = options.signatures.as_ref();
     let wanted = match signatures {
         None => Provenance::No,
         Some(Signatures { required: false, .. }) => Provenance::IfThere,
@@ -108,9 +109,13 @@ fn fetch(
     };
     let located = match &task.from {
         From::Repository { repository, digest } => {
-            download(&task.url, repository, digest.clone(), wanted, context, Vec::new())?
+            let options = FetchOptions { provenance: wanted, ..options.fetch.clone() };
+            of_entry(&task.url, repository, digest.clone(), &options, context)?
         }
-        From::Registry(reference) => oci::pull(client, reference, wanted, context)?,
+        From::Registry { place, locked: true } if wanted == Provenance::No => {
+            oci::pull_locked(client, place, context)?
+        }
+        From::Registry { place, .. } => oci::pull(client, place, wanted, context)?,
     };
     match located.source {
         Source::Downloaded { file_name, bytes, .. } => {

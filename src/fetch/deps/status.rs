@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use super::{FetchContext, FetchError, Parent};
+use super::{FetchContext, FetchError, Parent, shown};
 use crate::chart::{Dependency, Limits, Metadata, metadata_of_archive};
 use crate::data::version::{Constraint, Version};
 use crate::repo::generate::is_archive;
@@ -60,7 +60,7 @@ pub struct Row {
     pub name: String,
     /// Its constraint.
     pub version: String,
-    /// Its repository as written.
+    /// Its repository as written, but for a password in it.
     pub repository: String,
     /// Its state.
     pub status: Status,
@@ -98,7 +98,7 @@ pub fn list(folder: &str, context: &FetchContext<'_>) -> Result<Listing, FetchEr
     let rows = dependencies.iter().map(|dependency| Row {
         name: dependency.name.clone(),
         version: dependency.version.clone(),
-        repository: dependency.repository.clone(),
+        repository: shown(&dependency.repository),
         status: status(dependency, &present).0,
     });
     let known = |metadata: &Metadata| dependencies.iter().any(|dependency| dependency.name == *metadata.name);
@@ -144,11 +144,7 @@ pub(super) fn status<'a>(dependency: &Dependency, present: &'a [Present]) -> (St
     if name.contains('[') && !name.contains(']') {
         return (Status::BadPattern, None);
     }
-    let is_candidate = |found: &&Present| {
-        let rest = found.file_name.strip_suffix(".tgz").and_then(|stem| stem.strip_prefix(name.as_str()));
-        !found.is_folder && rest.and_then(|rest| rest.strip_prefix('-')).is_some_and(looks_like_version)
-    };
-    let mut candidates = present.iter().filter(is_candidate);
+    let mut candidates = candidates(name, present);
     match (candidates.next(), candidates.next()) {
         (Some(_), Some(_)) => (Status::TooManyMatches, None),
         (Some(only), None) => match &only.metadata {
@@ -168,6 +164,14 @@ pub(super) fn status<'a>(dependency: &Dependency, present: &'a [Present]) -> (St
             }
         }
     }
+}
+
+/// The archives that go by a chart's name.
+pub(super) fn candidates<'a>(name: &str, present: &'a [Present]) -> impl Iterator<Item = &'a Present> {
+    present.iter().filter(move |found| {
+        let rest = found.file_name.strip_suffix(".tgz").and_then(|stem| stem.strip_prefix(name));
+        !found.is_folder && rest.and_then(|rest| rest.strip_prefix('-')).is_some_and(looks_like_version)
+    })
 }
 
 /// `NAME-*.tgz` also matches the archives of a chart whose name goes on after a hyphen (`db` and `db-admin`); what

@@ -2,8 +2,8 @@
 //!
 //! Invariant: looking changes nothing and needs no network; a chart that cannot be read is told as such and ends its branch.
 
-use super::status::{Status, present, status, version_status};
-use super::{FetchContext, FetchError, Parent};
+use super::status::{Present, Status, candidates, present, status, version_status};
+use super::{FetchContext, FetchError, Parent, shown};
 use crate::chart::{Chart, Dependency, Limits, load};
 
 /// A chart with what it needs.
@@ -28,7 +28,7 @@ pub struct Node {
     pub requested: String,
     /// The version that is there.
     pub version: Option<String>,
-    /// Its repository as written.
+    /// Its repository as written, but for a password in it.
     pub repository: String,
     /// The value paths that switch it on, as written; empty when it is always on.
     pub condition: String,
@@ -47,7 +47,7 @@ pub fn tree(folder: &str, context: &FetchContext<'_>) -> Result<Tree, FetchError
     let present = present(&parent, context)?;
     let metadata = &parent.chart.metadata;
     let node = |dependency: &Dependency| {
-        let (status, found) = status(dependency, &present);
+        let (status, found) = stands(dependency, &metadata.dependencies, &present);
         let Some(found) = found else { return node_of(dependency, None, status, Vec::new()) };
         let version = found.metadata.as_ref().map(|metadata| metadata.version.clone());
         match load(&parent.charts().join(&found.file_name), &Limits::default()) {
@@ -62,11 +62,39 @@ pub fn tree(folder: &str, context: &FetchContext<'_>) -> Result<Tree, FetchError
     })
 }
 
+/// How a dependency stands. A chart that is needed several times, under aliases, may be there in as many versions: then the
+/// first that will do is the one, as when the chart is loaded.
+fn stands<'a>(
+    dependency: &Dependency,
+    all: &[Dependency],
+    present: &'a [Present],
+) -> (Status, Option<&'a Present>) {
+    let (known, found) = status(dependency, present);
+    let name = &dependency.name;
+    let needed = all.iter().filter(|other| other.name == *name).count();
+    if known != Status::TooManyMatches || candidates(name, present).count() > needed {
+        return (known, found);
+    }
+    let will_do = |found: &&Present| {
+        found.metadata.as_ref().is_some_and(|metadata| {
+            *metadata.name == **name && version_status(dependency, metadata, Status::Ok) == Status::Ok
+        })
+    };
+    match candidates(name, present).find(will_do) {
+        Some(found) => (Status::Ok, Some(found)),
+        None => (Status::WrongVersion, None),
+    }
+}
+
 /// What a chart that was read whole needs. How deep charts may lie in charts is bounded when they are read.
 fn below(chart: &Chart) -> Vec<Node> {
     let node = |dependency: &Dependency| {
         let is_it = |subchart: &&Chart| *subchart.metadata.name == *dependency.name;
-        match chart.subcharts.iter().find(is_it) {
+        let will_do = |subchart: &&Chart| {
+            is_it(subchart) && version_status(dependency, &subchart.metadata, Status::Ok) == Status::Ok
+        };
+        let found = chart.subcharts.iter().find(will_do).or_else(|| chart.subcharts.iter().find(is_it));
+        match found {
             Some(subchart) => {
                 let status = version_status(dependency, &subchart.metadata, Status::Ok);
                 let version = Some(subchart.metadata.version.clone());
@@ -89,7 +117,7 @@ fn node_of(
         alias: dependency.alias.clone(),
         requested: dependency.version.clone(),
         version,
-        repository: dependency.repository.clone(),
+        repository: shown(&dependency.repository),
         condition: dependency.condition.clone(),
         status,
         dependencies,

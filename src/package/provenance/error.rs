@@ -24,6 +24,8 @@ pub enum ProvenanceError {
         file: String,
         /// Why it cannot be had.
         reason: String,
+        /// Whether verifying is all that was asked for, so that nothing is left without it.
+        demanded: bool,
     },
     /// The provenance file is too large to be one.
     #[error("the provenance file of {archive} is larger than the limit of {limit} bytes")]
@@ -290,6 +292,9 @@ impl Hint for ProvenanceError {
         match self {
             ProvenanceError::Folder => one("package it with --sign, and verify the archive"),
             ProvenanceError::NotAnArchive => one("give the archive, NAME-VERSION.tgz"),
+            ProvenanceError::Missing { demanded: true, .. } => one(
+                "without it nobody can tell who made the archive; ask its publisher for the .prov file, which belongs beside it",
+            ),
             ProvenanceError::Missing { .. } => one(
                 "nothing was used of the archive; ask its publisher for the .prov file, which belongs beside it, or leave out --verify",
             ),

@@ -69,6 +69,8 @@ pub enum HttpError {
         reason: String,
         /// How it wants to be told who asks: the values of its `WWW-Authenticate` headers.
         challenges: Vec<String>,
+        /// How many seconds it wants to be left alone (`Retry-After`); the most that fit stand for more.
+        retry_after: Option<u16>,
     },
     /// A server wants a token, and the token service that it names gives none.
     #[error("failed to fetch {url} : no token for it: {reason}")]
@@ -175,6 +177,9 @@ impl crate::diag::Hint for HttpError {
             HttpError::UnsupportedScheme { .. } => {
                 "an address starts with http:// or https://; a folder of archives is served by `bowline serve FOLDER`"
             }
+            HttpError::Status { status: 429, .. } => {
+                "the server limits how much may be asked for: wait a while, or give credentials"
+            }
             HttpError::Status { status: 407, .. } => "put the proxy's user and password into HTTPS_PROXY",
             _ => return Vec::new(),
         };
@@ -182,12 +187,15 @@ impl crate::diag::Hint for HttpError {
     }
 }
 
-/// Whether trying again may help.
-pub(super) fn is_passing(error: &HttpError) -> bool {
+/// How long to wait at least before trying again, when that may help.
+pub(super) fn passes_after(error: &HttpError) -> Option<Duration> {
     match error {
-        HttpError::Connection { kind, .. } => *kind == ConnectionFailure::Broken,
-        HttpError::Status { status, .. } => matches!(status, 500 | 502 | 503 | 504),
-        _ => false,
+        HttpError::Connection { kind, .. } => (*kind == ConnectionFailure::Broken).then_some(Duration::ZERO),
+        HttpError::Status { status, retry_after, .. } => {
+            let wait = Duration::from_secs(retry_after.unwrap_or(0).into());
+            matches!(status, 429 | 500 | 502 | 503 | 504).then_some(wait)
+        }
+        _ => None,
     }
 }
 

@@ -120,9 +120,14 @@ impl Exchange {
         let status = head.status;
         if !(status.is_success() || (status.as_u16() == 304 && request.etag.is_some())) {
             let reason = status.canonical_reason().unwrap_or("").to_string();
-            let challenges = head.texts().into_iter().filter(|(name, _)| name == "www-authenticate");
+            let texts = head.texts();
+            let retry_after = texts.iter().find(|(name, _)| name == "retry-after");
+            let retry_after = retry_after.and_then(|(_, seconds)| seconds.trim().parse::<u64>().ok());
+            let retry_after = retry_after.map(|seconds| u16::try_from(seconds).unwrap_or(u16::MAX));
+            let challenges = texts.into_iter().filter(|(name, _)| name == "www-authenticate");
             let challenges = challenges.map(|(_, value)| value).collect();
-            return Err(HttpError::Status { url: self.shown, status: status.as_u16(), reason, challenges });
+            let (url, status) = (self.shown, status.as_u16());
+            return Err(HttpError::Status { url, status, reason, challenges, retry_after });
         }
         self.read(head, request.limit)
     }

@@ -9,7 +9,8 @@
 //! - Credentials go to the scheme, host and port of the first URL only, unless the caller asks for more; a redirect to
 //!   another place loses them.
 //! - `file://` and every other scheme but `http` and `https` are refused, also as the target of a redirect.
-//! - GET and HEAD are idempotent, and are tried again (twice at most) when a connection breaks or a server answers 5xx.
+//! - GET and HEAD are idempotent, and are tried again (twice at most) when a connection breaks or a server answers 429
+//!   or 5xx, not before the seconds of its `Retry-After` are over; one that asks for more than a minute is not asked again.
 //! - A [`Call`] is sent once, and any status is an answer: only the caller knows what sending it twice would do. Redirects
 //!   are followed for GET and HEAD alone, without `Authorization` where they lead elsewhere.
 //!
@@ -40,7 +41,7 @@ pub use address::{file_name, follow, join, percent_decode, percent_encode, same_
 pub use call::{Call, Method as CallMethod};
 pub use error::{ConnectionFailure, HttpError};
 
-use error::{innermost, is_passing};
+use error::{innermost, passes_after};
 use exchange::{AnswerHead, Exchange};
 
 use super::secret::redact_url;
@@ -53,6 +54,8 @@ pub const USER_AGENT: &str = concat!("Helm/4.3 (bowline/", env!("CARGO_PKG_VERSI
 const MOST_REDIRECTS: usize = 10;
 /// Waits before the second and the third attempt.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
+/// Longest wait before another attempt that a server can ask for.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// Largest certificate or key file, in bytes.
 const PEM_LIMIT: u64 = 4 << 20;
 
@@ -224,17 +227,28 @@ impl Http {
         strip_user(&mut target);
         let mut pauses = PAUSES.iter();
         loop {
-            let failure = match self.follow(method, target.clone(), request, credentials.as_ref(), start) {
-                Err(failure) if is_passing(&failure) => failure,
-                done => return done,
-            };
-            match pauses.next() {
-                Some(pause) if start.elapsed() + *pause < self.options.total_timeout => {
-                    std::thread::sleep(*pause);
-                }
-                _ => return Err(failure),
+            let answer = self.follow(method, target.clone(), request, credentials.as_ref(), start);
+            let Err(failure) = &answer else { return answer };
+            let Some((wait, pause)) = passes_after(failure).zip(pauses.next()) else { return answer };
+            let wait = wait.max(*pause);
+            if wait > LONGEST_PAUSE || start.elapsed() + wait >= self.options.total_timeout {
+                return answer;
             }
+            self.pause(wait, &redact_url(target.as_str()))?;
         }
+    }
+
+    /// Waits before the next attempt, unless the user asks to stop.
+    fn pause(&self, wait: Duration, shown: &str) -> Result<(), HttpError> {
+        const BEAT: Duration = Duration::from_millis(100);
+        let began = Instant::now();
+        while let Some(left) = wait.checked_sub(began.elapsed()) {
+            if self.options.watched.is_stopped() {
+                return Err(HttpError::Interrupted { url: shown.to_string() });
+            }
+            std::thread::sleep(left.min(BEAT));
+        }
+        Ok(())
     }
 
     /// One attempt: the request and its redirects.

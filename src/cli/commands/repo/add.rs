@@ -20,7 +20,8 @@ pub const VERB: Verb = Verb {
     about: "Add a chart repository",
     long: "\
 Fetches the index of a chart repository and remembers the repository under a name. A name that stands for another
-repository already is refused unless --force-update is given.",
+repository already is refused unless --force-update is given. A password that is not given with a user name is asked for
+on the terminal.",
     examples: "\
 bowline repo add stable https://charts.example.com
 bowline repo add private https://charts.example.com --username me --password-stdin < secret",
@@ -75,8 +76,10 @@ impl AddArgs {
             let text = String::from_utf8_lossy(&bytes);
             access.password = Secret::new(text.trim_end_matches(['\n', '\r']));
         } else if self.net.username.is_some() && self.net.password.is_none() {
-            return Err(Failure::usage("a user name needs a password")
-                .hint("give --password, or --password-stdin with the password on standard input"));
+            access.password = session.ui.ask_secret("Password: ")?.ok_or_else(|| {
+                Failure::usage("a user name needs a password")
+                    .hint("give --password, or --password-stdin with the password on standard input")
+            })?;
         }
         Ok(AddOptions {
             repository: bridge::repository(&self.name, &self.url, access),
