@@ -1,9 +1,10 @@
-// The page of a server of charts: the list, the search, and which chart is open. It reads /-/tenants.json, /-/charts.json and
-// /api/…, and keeps its state in the part of the address behind `#`: #/NAME/VERSION/TAB, with tenants #/TENANT/NAME/….
+// The page of a server of charts: the list, the search, and which chart is open. It reads -/tenants.json, -/charts.json and
+// api/…, and keeps its state in the part of the address behind `#`: #/NAME/VERSION/TAB, with tenants #/TENANT/NAME/…. All it asks
+// for is relative to its own address, so that it works below any path.
 "use strict";
 
-import { byId, fetchJson, make, marked, plural, say, tile } from "/-/dom.js";
-import { chart } from "/-/chart.js";
+import { byId, fetchJson, make, marked, plural, say, tile } from "./dom.js";
+import { chart, jump } from "./chart.js";
 
 /** Charts that are drawn at once; more on request. */
 const DRAWN = 100;
@@ -16,8 +17,8 @@ const wide = matchMedia("(min-width: 56rem)");
 let charts = [], server = { name: "local", url: "", depth: 0, tenants: [""] }, chosen = "", shown = "", drawn = DRAWN, entering = false;
 
 const parts = (...all) => all.filter(Boolean).map(encodeURIComponent).join("/");
-const path = (tenant, ...rest) => "/" + parts(...(tenant ? tenant.split("/") : []), ...rest);
-const api = (tenant, ...rest) => "/api" + path(tenant, "charts", ...rest);
+const path = (tenant, ...rest) => parts(...(tenant ? tenant.split("/") : []), ...rest);
+const api = (tenant, ...rest) => "api/" + path(tenant, "charts", ...rest);
 const hash = (tenant, ...rest) => "#/" + parts(server.depth ? tenant : "", ...rest);
 
 function route() {
@@ -25,7 +26,7 @@ function route() {
     try { return decodeURIComponent(part); } catch { return part; }
   });
   const tenant = server.depth ? all.shift() || "" : "";
-  return { tenant, name: all[0] || "", version: all[1] || "", tab: all[2] || "" };
+  return { tenant, name: all[0] || "", version: all[1] || "", tab: all[2] || "", section: all[3] || "" };
 }
 
 /** What is searched in a chart, in the order of its weight; made once, since every key that is typed asks for it. */
@@ -89,11 +90,12 @@ function drawCurrent({ tenant, name }) {
 
 /** Where a chart of a tenant is, for the part of the page that shows it. */
 function placeOf(tenant) {
-  const base = (server.url || location.origin).replace(/\/$/, "");
+  const base = new URL(server.url || ".", location.href).href.replace(/\/$/, "");
   return {
     tenant,
+    base,
     name: tenant ? tenant.replaceAll("/", "-") : server.name,
-    url: tenant ? base + path(tenant) : base,
+    url: tenant ? `${base}/${path(tenant)}` : base,
     hash: (...rest) => hash(tenant, ...rest),
     path: (...rest) => path(tenant, ...rest),
     tab: () => route().tab,
@@ -129,6 +131,7 @@ async function drawDetail() {
     detail.replaceChildren(back, ...chart(entry, versions, placeOf(tenant)));
     say(`${entry.name} ${entry.version}`);
     if (!wide.matches) scrollTo(0, 0);
+    jump(route().section);
   } catch (error) {
     if (shown !== key) return;
     shown = "";
@@ -210,7 +213,7 @@ function failed(error) {
 
 (async () => {
   try {
-    server = { url: "", ...await fetchJson("/-/tenants.json") };
+    server = { url: "", ...await fetchJson("-/tenants.json") };
     byId("title").textContent = `${server.name} charts`;
     await choose(server.depth ? offerTenants() : "");
   } catch (error) {

@@ -1,8 +1,8 @@
 // One chart: what it is, how to install it, its README, values, schema, dependencies and versions.
 "use strict";
 
-import { code, copyButton, day, link, make, table, tile } from "/-/dom.js";
-import { values } from "/-/values.js";
+import { byId, code, copyButton, day, link, make, table, tile } from "./dom.js";
+import { values } from "./values.js";
 
 let client = "bowline";
 try { client = localStorage.getItem("client") || client; } catch { /* storage may be switched off */ }
@@ -16,9 +16,9 @@ function command(what, text) {
 /** A word for the shell: quoted when it holds anything that a shell might read in its own way. */
 const quoted = (word) => (/^[A-Za-z0-9_.,:=@%+/-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
 
-/** The address for registries, as options of a command: that of the server itself, which speaks their API at its root. */
+/** The address for registries, as options of a command: that of the server itself, if it is at the root, where they ask. */
 function registry(place, entry) {
-  const base = new URL(place.url, location.origin);
+  const base = new URL(place.base);
   const plain = base.protocol === "http:" ? " --plain-http" : "";
   return quoted(`oci://${base.host}/charts/${place.tenant ? `${place.tenant}/` : ""}${entry.name}`) + ` --version ${quoted(entry.version)}${plain}`;
 }
@@ -45,7 +45,7 @@ function commands(entry, place) {
       command("Add this repository, once", `${by} repo add ${quoted(place.name)} ${quoted(place.url)}`),
       command(library ? "Fetch the archive" : "Install the chart", `${by} ${verb} ${reference} --version ${version}`),
       command("See its values", `${by} show values ${reference} --version ${version}`),
-      command("Or straight from the registry", `${by} ${verb} ${registry(place, entry)}`));
+      new URL(place.base).pathname === "/" ? command("Or straight from the registry", `${by} ${verb} ${registry(place, entry)}`) : "");
   };
   draw();
   return box;
@@ -91,17 +91,41 @@ function versionsTable(entry, versions, place) {
     one.appVersion || "", day(one.created)]));
 }
 
-function readme(entry) {
+/** Shows a part of the README, by the name of its heading. */
+export function jump(section) {
+  const heading = section && byId(`readme-${section}`);
+  if (!heading) return;
+  heading.tabIndex = -1;
+  heading.scrollIntoView();
+  heading.focus({ preventScroll: true });
+}
+
+function readme(entry, place) {
   const prose = make("div", { class: "prose" });
-  prose.innerHTML = entry.readmeHtml; // Rendered by the server with all markup of the author escaped.
-  for (const anchor of prose.querySelectorAll("a")) { anchor.rel = "noopener noreferrer"; anchor.target = "_blank"; }
+  prose.innerHTML = entry.readmeHtml; // Rendered by the server without any markup of the author.
+  for (const anchor of prose.querySelectorAll("a")) {
+    if (anchor.getAttribute("href").startsWith("#readme-")) {
+      const section = decodeURIComponent(anchor.hash.slice("#readme-".length));
+      // What is behind `#` belongs to the page; the part of the text comes after the tab.
+      anchor.href = place.hash(entry.name, entry.version, "readme", section);
+      anchor.addEventListener("click", (event) => {
+        if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        history.replaceState(null, "", anchor.href);
+        jump(section);
+      });
+    } else {
+      anchor.rel = "noopener noreferrer";
+      anchor.target = "_blank";
+    }
+  }
   for (const wide of prose.querySelectorAll("pre, table")) wide.tabIndex = 0;
   return prose;
 }
 
 function tabs(entry, versions, place) {
   const all = [
-    ["readme", "Readme", entry.readmeHtml, () => readme(entry)],
+    ["readme", "Readme", entry.readmeHtml, () => readme(entry, place)],
     ["values", "Values", entry.values || entry.tree, () => values(entry)],
     ["schema", "Schema", entry.schema, () => code(entry.schema, "the schema")],
     ["dependencies", "Dependencies", (entry.dependencies || []).length, () => dependencies(entry, place)],
@@ -136,7 +160,8 @@ function tabs(entry, versions, place) {
 }
 
 /**
- * The parts of the page about one version of a chart. `place` says where it is: `name` and `url` of the repository, `tenant`,
+ * The parts of the page about one version of a chart. `place` says where it is: `name` and `url` of the repository, `base`, the
+ * URL of the server, `tenant`,
  * `hash` and `path` for addresses, `tab` for what is to be open, `has` for whether a chart is there.
  */
 export function chart(entry, versions, place) {

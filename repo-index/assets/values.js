@@ -2,7 +2,7 @@
 // values.yaml and values.schema.json. Branches are drawn when they are opened, so that a tree of thousands is quick.
 "use strict";
 
-import { code, make, marked, plural, say } from "/-/dom.js";
+import { code, make, marked, plural, say } from "./dom.js";
 
 /** Trees up to this size are open from the start. */
 const OPEN = 40;

@@ -92,13 +92,24 @@ impl Reading<'static> {
     }
 }
 
-/// Lists the archives of a folder as `(path below it, entry)`, sorted by path.
+/// Lists the archives of a folder and of those in it, sorted by their path below it.
 ///
 /// # Errors
 /// The folder cannot be read.
 pub(super) fn archives(folder: &Path) -> Result<Vec<fs::Entry>, RepoError> {
+    archives_within(folder, |_| true)
+}
+
+/// As [`archives`], of the folders in it only those of which `enter` is true.
+///
+/// # Errors
+/// The folder cannot be read.
+pub(super) fn archives_within(
+    folder: &Path,
+    enter: impl Fn(&str) -> bool,
+) -> Result<Vec<fs::Entry>, RepoError> {
     let enter = |path: &str, kind: fs::Kind| match kind {
-        fs::Kind::Folder => !path.contains('/') && path != WORK_FOLDER,
+        fs::Kind::Folder => !path.contains('/') && path != WORK_FOLDER && enter(path),
         _ => is_archive(path),
     };
     let mut found = fs::walk(folder, MOST_FILES, enter)?;

@@ -362,6 +362,17 @@ pub fn link_target(path: &Path) -> Option<PathBuf> {
     fs::read_link(path).ok()
 }
 
+/// Whether a path is a link that leads out of a folder, or to nothing.
+pub fn leads_out(folder: &Path, path: &Path) -> bool {
+    if link_target(path).is_none() {
+        return false;
+    }
+    match (fs::canonicalize(folder), fs::canonicalize(path)) {
+        (Ok(folder), Ok(target)) => !target.starts_with(folder),
+        _ => true,
+    }
+}
+
 /// Removes a file; one that is not there is fine.
 ///
 /// # Errors

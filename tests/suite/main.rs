@@ -50,6 +50,7 @@ mod repository_dependencies;
 mod saved_plans;
 mod serving;
 mod serving_bucket;
+mod serving_museum;
 mod serving_oci;
 mod serving_page;
 mod serving_tls;

@@ -184,10 +184,7 @@ fn index_archives_and_interface_are_served() {
         (&"web-1.0.0.tgz".into(), &"# How many\nreplicas: 1\n".into())
     );
     let readme = one["readmeHtml"].as_str().unwrap();
-    assert!(
-        !readme.contains("<script") && !readme.contains("javascript:") && readme.contains("&lt;script"),
-        "{readme}"
-    );
+    assert!(!readme.contains("script") && readme.contains(">Read alert(1)</h1>"), "{readme}");
     for missing in ["/api/charts/none", "/api/charts/web/9.9.9", "/api/nothing"] {
         assert_eq!(server.get(missing, "").status, 404);
     }

@@ -1,7 +1,8 @@
 //! The page in a real browser: headless Chromium, driven by plain WebDriver over HTTP. Skipped, with a line, where `chromium`
 //! or `chromedriver` is not installed.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -419,7 +420,7 @@ fn a_hostile_chart_does_nothing_in_the_page() {
         Running::start(&host(outside.path()), &ServeOptions { writable: false, ..writable(&folder) });
     browser.open(&server.url);
     browser.until_text("h1", "evil");
-    browser.until_text(".prose", "<script>window.struck=1</script>");
+    browser.until_text(".prose h1", "window.struck=1");
     for tab in ["values", "schema", "versions", "readme"] {
         browser.click(&format!("#tab-{tab}"));
         browser
@@ -431,6 +432,95 @@ fn a_hostile_chart_does_nothing_in_the_page() {
     }
     let schemes = browser.ask("[...document.querySelectorAll('a[href]')].map((one) => one.protocol).filter((one) => !['http:', 'https:', 'mailto:'].includes(one))");
     assert_eq!(schemes, json!([]));
+    browser.is_content();
+}
+
+/// A proxy that has the server below `/stable/`; it runs as long as the test.
+fn below_stable(server: &Running) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (own, address) = (listener.local_addr().unwrap(), server.address);
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let Ok(mut client) = client else { return };
+            std::thread::spawn(move || {
+                let mut head = Vec::new();
+                let mut byte = [0];
+                while !head.ends_with(b"\r\n\r\n") && client.read(&mut byte).is_ok_and(|count| count == 1) {
+                    head.push(byte[0]);
+                }
+                let head = String::from_utf8_lossy(&head).into_owned();
+                let Some(below) = head.strip_prefix("GET /stable/") else {
+                    let _ = client.write_all(
+                        b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+                    );
+                    return;
+                };
+                let request = format!("GET /{below}").replace("keep-alive", "close");
+                let mut server = TcpStream::connect(address).unwrap();
+                server.write_all(request.as_bytes()).unwrap();
+                let _ = std::io::copy(&mut server, &mut client);
+            });
+        }
+    });
+    format!("http://{own}/stable/")
+}
+
+#[test]
+fn the_page_works_below_a_path() {
+    let Some(browser) = Browser::start(1400, &[]) else { return };
+    let (outside, folder) = folder();
+    std::fs::create_dir(folder.join("team")).unwrap();
+    chart(&folder.join("team"), "web", "1.0.0", "");
+    chart(&folder, "db", "1.0.0", "");
+    let told = "https://charts.example.com/stable/".to_string();
+    for (depth, url, link) in [(0, String::new(), "db-1.0.0.tgz"), (1, told, "team/web-1.0.0.tgz")] {
+        let options = ServeOptions { depth, url: url.clone(), writable: false, ..writable(&folder) };
+        let server = Running::start(&host(outside.path()), &options);
+        let base = below_stable(&server);
+        browser.open(&base);
+        browser.until_text(".facts", link);
+        let file = browser.ask("document.querySelector('.facts a[download]').href");
+        assert_eq!(file, json!(format!("{base}{link}")));
+        assert_eq!(
+            browser.ask("document.getElementById('index').href.startsWith(location.origin + '/stable/')"),
+            json!(true)
+        );
+        let commands = browser.text(".command code");
+        let shown = if url.is_empty() { base.as_str() } else { url.as_str() };
+        assert!(commands.contains(shown.trim_end_matches('/')) && !commands.contains("oci://"), "{commands}");
+        browser.is_content();
+    }
+}
+
+#[test]
+fn a_readme_has_links_within_and_columns() {
+    let Some(browser) = Browser::start(1400, &[]) else { return };
+    let (outside, folder) = folder();
+    let filler = "Words.\n\n".repeat(200);
+    let readme = format!(
+        "# T\n\n[go](#set-up) <b>bold</b><br>next\n\n|l|c|r|\n|:-|:-:|-:|\n|1|2|3|\n\n{filler}## Set up\n\n{filler}"
+    );
+    packed(
+        &folder,
+        "apiVersion: v2\nname: web\nversion: 1.0.0\n",
+        &[("README.md", &readme), ("templates/a.yaml", "kind: ConfigMap\n")],
+    );
+    let server =
+        Running::start(&host(outside.path()), &ServeOptions { writable: false, ..writable(&folder) });
+    browser.open(&server.url);
+    browser.until_text(".prose", "bold\nnext");
+    let aligned = browser
+        .ask("[...document.querySelectorAll('.prose td')].map((one) => getComputedStyle(one).textAlign)");
+    assert_eq!(aligned, json!(["left", "center", "right"]));
+    let at_heading = "Math.abs(document.getElementById('readme-set-up').getBoundingClientRect().top) < 200";
+    assert_eq!(browser.ask(at_heading), json!(false));
+    browser.click(".prose a");
+    browser.until(at_heading);
+    browser.until("location.hash === '#/web/1.0.0/readme/set-up'");
+    let address = browser.ask("location.href");
+    browser.open("about:blank");
+    browser.open(address.as_str().unwrap());
+    browser.until(&format!("document.getElementById('readme-set-up') && {at_heading}"));
     browser.is_content();
 }
 

@@ -85,7 +85,7 @@ pub struct ServeArgs {
     /// Region of the bucket; AWS_REGION, else us-east-1
     #[arg(long, value_name = "REGION")]
     pub s3_region: Option<String>,
-    /// Address and port to listen on; port 0 takes a free one
+    /// Address and port to listen on; port 0 takes a free one, and :PORT listens on every interface (IPv4)
     #[arg(long, default_value = "127.0.0.1:8879", value_name = "ADDRESS:PORT")]
     pub address: String,
     /// Folder of the archives, as Helm 2 wrote it
@@ -277,9 +277,10 @@ impl Run for ServeArgs {
         let has_users = options.htpasswd.is_some() || options.tokens.is_some();
         let is_open = options.writable && !has_users && is_reachable;
         let is_readable_on_the_way = options.htpasswd.is_some() && options.tls.is_none() && is_reachable;
+        let public = if options.url.is_empty() { url.clone() } else { options.url.clone() };
         drop(options);
         session.ui.line(format!("Serving {} in {folder} on {url}", plural(server.charts().0, "chart")))?;
-        session.ui.note(format!("Add it with `{} repo add NAME {url}`.", session.settings.program.name()));
+        session.ui.note(format!("Add it with `{} repo add NAME {public}`.", session.settings.program.name()));
         if is_open {
             session.ui.warn(
                 "everybody who can reach this address can upload and delete; --htpasswd names who may",

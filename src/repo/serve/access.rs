@@ -42,6 +42,16 @@ pub(super) struct Access {
     clock: Clock,
 }
 
+/// Who asks, as far as that decides over what it gets.
+pub(super) enum Asker {
+    /// Somebody at a server without users and tokens: everything is open.
+    Anybody,
+    /// A user, or somebody who is none.
+    User(Option<String>),
+    /// Whoever has a token that gives access to this.
+    Token(Vec<Scope>),
+}
+
 /// What a client says about itself.
 pub(super) enum Given {
     Nobody,
@@ -96,11 +106,14 @@ impl Access {
         self.realm.as_deref()
     }
 
-    /// Whether a request may be answered; otherwise what to answer.
-    pub(super) fn check(&self, head: &Head, peer: IpAddr) -> Result<(), Reply> {
+    /// Who asks, if the request may be answered; otherwise what to answer.
+    pub(super) fn check(&self, head: &Head, peer: IpAddr) -> Result<Asker, Reply> {
+        if self.users.is_none() && self.tokens.is_none() {
+            return Ok(Asker::Anybody);
+        }
         let need = scopes::needed(head, self.depth);
-        if need == Need::Nothing || (self.users.is_none() && self.tokens.is_none()) {
-            return Ok(());
+        if need == Need::Nothing {
+            return Ok(Asker::User(None));
         }
         let given = Given::of(head);
         if let (Given::Token(token), Some(tokens)) = (&given, &self.tokens) {
@@ -110,31 +123,44 @@ impl Access {
             401 => self.ask(head, &need, None),
             _ => refusal,
         })?;
-        let is_allowed = match (&need, &user) {
-            (Need::Nothing, _) | (Need::Door | Need::Entry, Some(_)) => true,
+        let is_user = user.is_some();
+        let asker = Asker::User(user);
+        let is_allowed = match &need {
+            Need::Nothing => true,
+            Need::Door | Need::Entry if is_user => true,
             // Clients learn here where tokens come from, those of everybody, too.
-            (Need::Door, None) if self.tokens.is_some() => false,
-            (Need::Door | Need::Entry, None) => head.method.only_reads() && self.has_open(),
-            (Need::Scopes(needed), user) => {
-                needed.iter().all(|scope| self.allows(user.as_deref(), scope, true))
-            }
+            Need::Door if self.tokens.is_some() => false,
+            Need::Door | Need::Entry => head.method.only_reads() && self.has_open(),
+            Need::Scope(scope) => self.may(&asker, scope),
         };
-        match (is_allowed, user) {
-            (true, _) => Ok(()),
-            (false, None) => Err(self.ask(head, &need, None)),
-            (false, Some(_)) => Err(forbidden(head)),
+        match (is_allowed, is_user) {
+            (true, _) => Ok(asker),
+            (false, false) => Err(self.ask(head, &need, None)),
+            (false, true) => Err(forbidden(head)),
         }
     }
 
-    fn check_token(&self, head: &Head, need: &Need, tokens: &Tokens, token: &str) -> Result<(), Reply> {
+    fn check_token(&self, head: &Head, need: &Need, tokens: &Tokens, token: &str) -> Result<Asker, Reply> {
         let Some(access) = tokens.access(token, seconds(&self.clock)) else {
             return Err(self.ask(head, need, Some("invalid_token")));
         };
-        let is_enough = |scope: &Scope| tokens.is_enough(&access, scope) || self.allows(None, scope, true);
-        if need.scopes().iter().all(is_enough) {
-            return Ok(());
+        let asker = Asker::Token(access);
+        match need {
+            Need::Scope(scope) if !self.may(&asker, scope) => {
+                Err(self.ask(head, need, Some("insufficient_scope")))
+            }
+            _ => Ok(asker),
         }
-        Err(self.ask(head, need, Some("insufficient_scope")))
+    }
+
+    /// Whether somebody who was let in may do all of a scope.
+    pub(super) fn may(&self, asker: &Asker, scope: &Scope) -> bool {
+        match (asker, &self.tokens) {
+            (Asker::Anybody, _) => true,
+            (Asker::User(user), _) => self.allows(user.as_deref(), scope, true),
+            (Asker::Token(access), Some(tokens)) if tokens.is_enough(access, scope) => true,
+            (Asker::Token(_), _) => self.allows(None, scope, true),
+        }
     }
 
     /// The user that a client is; `None` for nobody.
@@ -214,7 +240,10 @@ impl Access {
         if let Some(tokens) = &self.tokens {
             let realm = self.realm.clone().unwrap_or_else(|| self.own_realm(head));
             let mut challenge = format!("Bearer realm=\"{realm}\",service=\"{}\"", tokens.service);
-            let scopes: Vec<String> = need.scopes().iter().map(Scope::to_string).collect();
+            // With what is needed a client learns what would spare it an upload.
+            let needed = if let Need::Scope(scope) = need { Some(scope.clone()) } else { None };
+            let source = needed.is_some().then(|| scopes::mount_source(head)).flatten();
+            let scopes: Vec<String> = needed.iter().chain(&source).map(Scope::to_string).collect();
             if !scopes.is_empty() {
                 challenge.push_str(&format!(",scope=\"{}\"", scopes.join(" ")));
             }

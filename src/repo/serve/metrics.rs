@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::tenants::Tenants;
+use super::catalog::Catalog;
 
 /// What a scraper is told that the text is.
 pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -33,15 +33,15 @@ impl Metrics {
         *time += took;
     }
 
-    /// All counts as text.
-    pub(super) fn text(&self, tenants: &Tenants) -> String {
+    /// All counts as text, with those of some folders.
+    pub(super) fn text(&self, folders: &[(String, Arc<Catalog>)]) -> String {
         let mut text = String::new();
         // Writing to a String cannot fail.
-        let _ = self.write(&mut text, tenants);
+        let _ = self.write(&mut text, folders);
         text
     }
 
-    fn write(&self, text: &mut String, tenants: &Tenants) -> std::fmt::Result {
+    fn write(&self, text: &mut String, folders: &[(String, Arc<Catalog>)]) -> std::fmt::Result {
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone();
         writeln!(text, "# HELP bowline_http_requests_total Requests that were answered.")?;
         writeln!(text, "# TYPE bowline_http_requests_total counter")?;
@@ -58,7 +58,6 @@ impl Metrics {
             writeln!(text, "bowline_http_request_duration_seconds_sum{labels} {}", time.as_secs_f64())?;
             writeln!(text, "bowline_http_request_duration_seconds_count{labels} {count}")?;
         }
-        let all = tenants.all();
         let counts = [
             ("bowline_charts", "Charts that are served, by folder."),
             ("bowline_chart_versions", "Versions of charts that are served, by folder."),
@@ -66,7 +65,7 @@ impl Metrics {
         for (at, (name, help)) in counts.into_iter().enumerate() {
             writeln!(text, "# HELP {name} {help}")?;
             writeln!(text, "# TYPE {name} gauge")?;
-            for (tenant, catalog) in &all {
+            for (tenant, catalog) in folders {
                 let last = catalog.last();
                 let value = if at == 0 { last.index.entries.len() } else { last.versions() };
                 writeln!(text, "{name}{{repo=\"{tenant}\"}} {value}")?;

@@ -16,6 +16,7 @@ mod catalog;
 mod channel;
 mod connection;
 mod guesses;
+mod html_text;
 mod htpasswd;
 mod issuer;
 mod known;
@@ -146,8 +147,12 @@ impl Server {
     /// The charts cannot be listed, a file with users or for TLS cannot be used, or the address is not free.
     pub fn bind(host: &Host, options: &ServeOptions) -> Result<Self, RepoError> {
         let unusable = |reason: String| RepoError::Bind { address: options.address.clone(), reason };
+        // Without a host, as Helm 2 took it, it is every interface.
+        let any =
+            options.address.starts_with(':').then(|| format!("{}{}", Ipv4Addr::UNSPECIFIED, options.address));
+        let address = any.as_ref().unwrap_or(&options.address);
         let addresses: Vec<SocketAddr> =
-            options.address.to_socket_addrs().map_err(|error| unusable(error.to_string()))?.collect();
+            address.to_socket_addrs().map_err(|error| unusable(error.to_string()))?.collect();
         let access = access::Access::open(host, options)?;
         let tls = options.tls.as_ref().map(|files| open_tls(host, files, options)).transpose()?;
         let depth = options.depth.min(MOST_DEPTH);

@@ -2,7 +2,7 @@
 //!
 //! | method and path | answer |
 //! |---|---|
-//! | GET `/api/charts` | every version of every chart |
+//! | GET `/api/charts` | every version of every chart; with `offset` and `limit`, of some charts in the order of names |
 //! | GET `/api/charts/NAME`, `…/VERSION` | the versions of a chart; one version, with its texts |
 //! | GET `/api/charts/NAME/VERSION/templates`, `…/values` | its templates (their data in base64), its values.yaml |
 //! | POST, PUT `/api/charts` | takes in a chart as the body, or `chart` and `prov` as files of a form |
@@ -67,7 +67,7 @@ fn refused(refusal: &Refusal) -> Reply {
 
 fn read(head: &Head, catalog: &Catalog, rest: &[&str]) -> Reply {
     let snapshot = catalog.current();
-    let [name, rest @ ..] = rest else { return Reply::text(head, snapshot.charts()) };
+    let [name, rest @ ..] = rest else { return charts(head, &snapshot) };
     let Some(versions) = snapshot.index.entries.get(*name) else {
         return Reply::json_error(404, "chart not found");
     };
@@ -91,6 +91,24 @@ fn read(head: &Head, catalog: &Catalog, rest: &[&str]) -> Reply {
             Err(refusal) => refused(&refusal),
         },
         _ => Reply::json_error(404, "not found"),
+    }
+}
+
+/// All charts, or those from `offset` on, `limit` at most.
+fn charts(head: &Head, snapshot: &Snapshot) -> Reply {
+    if head.query("offset").is_none() && head.query("limit").is_none() {
+        return Reply::text(head, snapshot.charts());
+    }
+    let number = |name: &str, unless: usize| match head.query(name) {
+        None => Ok(unless),
+        Some(text) => text.parse::<usize>().map_err(|_| name.to_string()),
+    };
+    let bounds = number("offset", 0).and_then(|offset| Ok((offset, number("limit", usize::MAX)?)));
+    match bounds {
+        // ChartMuseum, too, takes a page without charts for a mistake.
+        Ok((_, 0)) => Reply::json_error(400, "limit is not a number above 0"),
+        Ok((offset, limit)) => Reply::text(head, &snapshot.page(offset, limit)),
+        Err(name) => Reply::json_error(400, &format!("{name} is not a number")),
     }
 }
 

@@ -100,7 +100,7 @@ pub const DEFAULT_SERVICE: &str = "bowline";
 pub struct ServeOptions {
     /// Where the archives are.
     pub source: Source,
-    /// Address and port; port 0 takes any free one.
+    /// Address and port; port 0 takes any free one, and `:PORT` is every interface (IPv4).
     pub address: String,
     /// Prefix of the URLs in a generated index, and the address that the page tells people to add. Empty: the URLs are
     /// relative, which every client resolves against the address it asked.

@@ -7,29 +7,38 @@
 //! | `/index.yaml` | the index |
 //! | `/NAME.tgz`, `/FOLDER/NAME.tgz` | an archive |
 //! | the same with `.prov` | its provenance file |
+//! | the same below `/charts/` | the same, as ChartMuseum has it |
+//! | `/artifacthub-repo.yml` | what Artifact Hub wants to know of the repository |
 //! | `/api/…` | ChartMuseum's API (`museum`) |
 //! | `/v2/…` | the API of a registry (`oci`) |
 //! | `/token` | tokens, when this server signs them (`token_service`) |
 //! | `/health`, `/info`, `/metrics` | for probes |
 //!
-//! With tenants, the tenant stands before `index.yaml`, the archives and `-/charts.json`.
+//! With tenants, the tenant stands before `index.yaml`, the archives, `artifacthub-repo.yml` and `-/charts.json`.
 //!
-//! Invariant: a file is served only when the catalogue lists it as an archive, so no path leads out of the folder, to
-//! another file, or to a listing.
+//! Invariant: a file is served only when the catalogue lists it as an archive, or by one name that is written here, so no
+//! path leads out of the folder, to another file, or to a listing.
 
 use std::net::IpAddr;
 
 use serde_json::json;
 
 use super::Shared;
+use super::access::Asker;
 use super::body::Body;
 use super::catalog::Catalog;
 use super::reply::{Reply, Text};
 use super::request::Head;
-use super::snapshot::JSON;
+use super::scopes;
+use super::snapshot::{JSON, YAML};
 use super::storage::Stamp;
 use super::upload::PROVENANCE_LIMIT;
 use super::{metrics, museum, oci, page, token_service};
+
+/// What Artifact Hub reads beside an index: who owns the repository, and what to leave out.
+const ARTIFACT_HUB: &str = "artifacthub-repo.yml";
+/// Largest such file in bytes.
+const ARTIFACT_HUB_LIMIT: u64 = 1 << 20;
 
 /// The answer to a request.
 pub(super) fn answer(shared: &Shared, peer: IpAddr, head: &Head, body: &mut Body<'_>) -> Reply {
@@ -37,15 +46,16 @@ pub(super) fn answer(shared: &Shared, peer: IpAddr, head: &Head, body: &mut Body
     if let (Some(issuer), "/token") = (shared.access.issuer(), head.path.as_str()) {
         return token_service::answer(&shared.access, issuer, peer, head, body);
     }
-    if let Err(reply) = shared.access.check(head, peer) {
-        return reply;
-    }
+    let asker = match shared.access.check(head, peer) {
+        Ok(asker) => asker,
+        Err(reply) => return reply,
+    };
     let parts: Vec<&str> = head.path.trim_start_matches('/').split('/').collect();
     if let ["api", rest @ ..] = parts.as_slice() {
         return museum::answer(shared, head, body, rest);
     }
     if let ["v2", rest @ ..] = parts.as_slice() {
-        return oci::answer(shared, head, body, rest);
+        return oci::answer(shared, &asker, head, body, rest);
     }
     if !head.method.only_reads() {
         return Reply::error(405);
@@ -64,9 +74,16 @@ pub(super) fn answer(shared: &Shared, peer: IpAddr, head: &Head, body: &mut Body
             }
             Err(refusal) => Reply::error(refusal.status),
         },
-        "/metrics" => Reply::plain(metrics::CONTENT_TYPE, shared.metrics.text(&shared.tenants)),
+        "/metrics" => Reply::plain(metrics::CONTENT_TYPE, metrics_of(shared, &asker)),
         _ => below(shared, head, &parts),
     }
+}
+
+/// The counts, those of folders only as far as the asker may read them.
+fn metrics_of(shared: &Shared, asker: &Asker) -> String {
+    let mut folders = shared.tenants.all();
+    folders.retain(|(tenant, _)| shared.access.may(asker, &scopes::folder(tenant, "pull")));
+    shared.metrics.text(&folders)
 }
 
 /// What belongs to one folder.
@@ -79,7 +96,11 @@ fn below(shared: &Shared, head: &Head, parts: &[&str]) -> Reply {
     match rest {
         ["index.yaml"] => Reply::text(head, &catalog.current().index_yaml),
         ["-", "charts.json"] => Reply::text(head, catalog.current().summary(&shared.name, &shared.url)),
-        path => archive(head, &catalog, &path.join("/")),
+        [ARTIFACT_HUB] => match catalog.shelf().read(ARTIFACT_HUB, ARTIFACT_HUB_LIMIT) {
+            Ok(bytes) => Reply::text(head, &Text::new(YAML, bytes)),
+            Err(error) => Reply::error(error.status()),
+        },
+        path => archive(head, &catalog, path),
     }
 }
 
@@ -87,15 +108,18 @@ fn json(head: &Head, value: &serde_json::Value) -> Reply {
     Reply::text(head, &Text::new(JSON, value.to_string().into_bytes()))
 }
 
-/// An archive or its provenance file.
-fn archive(head: &Head, catalog: &Catalog, path: &str) -> Reply {
-    let (archive, provenance) = match path.strip_suffix(".prov") {
-        Some(archive) => (archive, true),
-        None => (path, false),
-    };
+/// An archive or its provenance file. One that lies in a folder `charts` comes before the one that ChartMuseum would mean.
+fn archive(head: &Head, catalog: &Catalog, parts: &[&str]) -> Reply {
     let snapshot = catalog.current();
-    let Some(known) = snapshot.archives.get(archive) else { return Reply::error(404) };
-    if provenance {
+    let museum = parts.strip_prefix(&["charts"]);
+    let known = [Some(parts), museum].into_iter().flatten().find_map(|parts| {
+        let path = parts.join("/");
+        let known = snapshot.archives.get(path.strip_suffix(".prov").unwrap_or(&path))?;
+        Some((path, known))
+    });
+    let Some((path, known)) = known else { return Reply::error(404) };
+    let path = path.as_str();
+    if path.ends_with(".prov") {
         return match catalog.shelf().read(path, PROVENANCE_LIMIT) {
             Ok(bytes) => Reply::text(head, &Text::new("text/plain; charset=utf-8", bytes)),
             Err(error) => Reply::error(error.status()),

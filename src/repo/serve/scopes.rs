@@ -81,15 +81,8 @@ pub(super) enum Need {
     Entry,
     /// The door of the registry, at which clients find out how to say who they are.
     Door,
-    /// All of these.
-    Scopes(Vec<Scope>),
-}
-
-impl Need {
-    /// The scopes, none when it is something else.
-    pub(super) fn scopes(&self) -> &[Scope] {
-        if let Need::Scopes(scopes) = self { scopes } else { &[] }
-    }
+    /// Access to something.
+    Scope(Scope),
 }
 
 /// What a request needs of a server whose tenants have so many parts.
@@ -99,7 +92,7 @@ pub(super) fn needed(head: &Head, depth: usize) -> Need {
         ["health"] => Need::Nothing,
         ["info" | "metrics"] => Need::Entry,
         ["v2"] => Need::Door,
-        ["v2", "_catalog"] => Need::Scopes(vec![Scope::new(REGISTRY, "catalog", &["*"])]),
+        ["v2", "_catalog"] => Need::Scope(Scope::new(REGISTRY, "catalog", &["*"])),
         ["v2", rest @ ..] => in_registry(head, rest),
         ["api", rest @ ..] => in_folder(rest, depth, head.method),
         _ if page::asset(&head.path).is_some() => Need::Entry,
@@ -117,8 +110,12 @@ fn in_folder(parts: &[&str], depth: usize, method: Method) -> Need {
     if !tenant.iter().all(|part| is_safe(part)) {
         return Need::Entry;
     }
-    let name = if depth == 0 { WHOLE.to_string() } else { tenant.join("/") };
-    Need::Scopes(vec![Scope::new(FOLDER, &name, &[action])])
+    Need::Scope(folder(&tenant.join("/"), action))
+}
+
+/// Access to the folder of a tenant; to the whole for the empty one of a server without tenants.
+pub(super) fn folder(tenant: &str, action: &str) -> Scope {
+    Scope::new(FOLDER, if tenant.is_empty() { WHOLE } else { tenant }, &[action])
 }
 
 fn in_registry(head: &Head, parts: &[&str]) -> Need {
@@ -136,12 +133,15 @@ fn in_registry(head: &Head, parts: &[&str]) -> Need {
         Method::Delete if !is_upload => &["delete"],
         _ => &["pull", "push"],
     };
-    let mut scopes = vec![Scope::new(REPOSITORY, &name.join("/"), actions)];
-    // A blob that is taken over from elsewhere is read there. Under other names there is nothing.
-    if let Some(from) = head.query("from").filter(|from| from.split('/').all(is_safe)) {
-        scopes.push(Scope::new(REPOSITORY, from, &["pull"]));
-    }
-    Need::Scopes(scopes)
+    Need::Scope(Scope::new(REPOSITORY, &name.join("/"), actions))
+}
+
+/// What a request to take a blob over from another repository needs there; `None` for any other request, and for names
+/// under which there is nothing. It is no condition for an answer: who may not read there uploads the blob.
+pub(super) fn mount_source(head: &Head) -> Option<Scope> {
+    let from = head.query("from").filter(|from| from.split('/').all(is_safe))?;
+    (head.method == Method::Post && head.query("mount").is_some())
+        .then(|| Scope::new(REPOSITORY, from, &["pull"]))
 }
 
 /// The ways in which one thing can be named: a chart of this server with and without `charts/` before it.
@@ -162,7 +162,10 @@ mod tests {
     fn need(line: &str, depth: usize) -> String {
         let head = parse(format!("{line} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes()).unwrap();
         match needed(&head, depth) {
-            Need::Scopes(scopes) => scopes.iter().map(Scope::to_string).collect::<Vec<_>>().join(" "),
+            Need::Scope(scope) => {
+                let all = [Some(scope), mount_source(&head)];
+                all.iter().flatten().map(Scope::to_string).collect::<Vec<_>>().join(" ")
+            }
             other => format!("{other:?}"),
         }
     }
@@ -198,6 +201,7 @@ mod tests {
                 "repository:web:pull,push repository:charts/db:pull",
             ),
             ("POST /v2/web/blobs/uploads/?mount=sha256:1&from=a%22b", 0, "repository:web:pull,push"),
+            ("PUT /v2/web/blobs/uploads/1?from=db", 0, "repository:web:pull,push"),
             ("GET /v2/web/nothing", 0, "Entry"),
         ] {
             assert_eq!(need(line, depth), scope, "{line}");

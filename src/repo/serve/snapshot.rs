@@ -17,7 +17,8 @@ use crate::repo::index::{Entry, Index, Only};
 
 /// Content type of JSON.
 pub(super) const JSON: &str = "application/json; charset=utf-8";
-const YAML: &str = "application/yaml; charset=utf-8";
+/// Content type of YAML.
+pub(super) const YAML: &str = "application/yaml; charset=utf-8";
 
 /// An `index.yaml` that somebody put into the folder.
 #[derive(Debug, Clone)]
@@ -108,15 +109,16 @@ impl Snapshot {
 
     /// Every version of every chart.
     pub(super) fn charts(&self) -> &Text {
-        self.charts.get_or_init(|| {
-            let all: BTreeMap<&str, Vec<Json>> = self
-                .index
-                .entries
-                .iter()
-                .map(|(name, versions)| (&**name, versions.iter().map(|entry| entry_json(entry)).collect()))
-                .collect();
-            Text::new(JSON, serde_json::to_vec(&all).unwrap_or_default())
-        })
+        self.charts.get_or_init(|| self.page(0, usize::MAX))
+    }
+
+    /// Every version of so many charts, from one on in the order of their names.
+    pub(super) fn page(&self, offset: usize, limit: usize) -> Text {
+        let charts = self.index.entries.iter().skip(offset).take(limit);
+        let page: BTreeMap<&str, Vec<Json>> = charts
+            .map(|(name, versions)| (&**name, versions.iter().map(|entry| entry_json(entry)).collect()))
+            .collect();
+        Text::new(JSON, serde_json::to_vec(&page).unwrap_or_default())
     }
 
     /// Prepares the texts that were asked for before, and the compressed form of the large ones.

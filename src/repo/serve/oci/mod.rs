@@ -16,6 +16,7 @@ mod store;
 use serde_json::json;
 
 use super::Shared;
+use super::access::Asker;
 use super::body::Body;
 use super::reply::Reply;
 use super::request::{Head, Method};
@@ -65,11 +66,17 @@ impl From<StorageError> for Fault {
 }
 
 /// The answer to a request for a path below `/v2`, which is given by its parts.
-pub(super) fn answer(shared: &Shared, head: &Head, body: &mut Body<'_>, parts: &[&str]) -> Reply {
+pub(super) fn answer(
+    shared: &Shared,
+    asker: &Asker,
+    head: &Head,
+    body: &mut Body<'_>,
+    parts: &[&str],
+) -> Reply {
     let done = match parts {
         [] => Ok(Reply::json(200, &json!({}))),
         ["_catalog"] => pull::catalog(shared, head),
-        parts => dispatch(shared, head, body, parts),
+        parts => dispatch(shared, asker, head, body, parts),
     };
     done.unwrap_or_else(|Fault(status, code, message)| {
         Reply::json(status, &json!({ "errors": [{ "code": code, "message": message }] }))
@@ -77,7 +84,13 @@ pub(super) fn answer(shared: &Shared, head: &Head, body: &mut Body<'_>, parts: &
     .with("Docker-Distribution-Api-Version", "registry/2.0")
 }
 
-fn dispatch(shared: &Shared, head: &Head, body: &mut Body<'_>, parts: &[&str]) -> Result<Reply, Fault> {
+fn dispatch(
+    shared: &Shared,
+    asker: &Asker,
+    head: &Head,
+    body: &mut Body<'_>,
+    parts: &[&str],
+) -> Result<Reply, Fault> {
     let unsupported = || Fault(405, "UNSUPPORTED", "the operation is not supported".to_string());
     if !head.method.only_reads() && !shared.writable {
         return Err(Fault(405, "UNSUPPORTED", "this registry is read-only".to_string()));
@@ -100,7 +113,7 @@ fn dispatch(shared: &Shared, head: &Head, body: &mut Body<'_>, parts: &[&str]) -
             pull::referrers(&repository(name)?, digest)
         }
         (Method::Post, [name @ .., "blobs", "uploads"]) => {
-            push::start(shared, head, body, &repository(name)?)
+            push::start(shared, asker, head, body, &repository(name)?)
         }
         (_, [name @ .., "blobs", "uploads", id]) => push::upload(shared, head, body, &repository(name)?, id),
         (Method::Get | Method::Head, [name @ .., "blobs", digest]) => {

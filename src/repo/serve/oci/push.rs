@@ -19,10 +19,12 @@ use super::{Fault, Repository, digits, parts, tag_of};
 use crate::data::digest::{Hasher, sha256_hex};
 use crate::package::media;
 use crate::repo::serve::Shared;
+use crate::repo::serve::access::Asker;
 use crate::repo::serve::body::Body;
 use crate::repo::serve::catalog::Catalog;
 use crate::repo::serve::reply::Reply;
 use crate::repo::serve::request::{Framing, Head, Method};
+use crate::repo::serve::scopes;
 use crate::repo::serve::upload::{PROVENANCE_LIMIT, append, put, unreadable};
 use crate::sys::staged::Staged;
 use crate::sys::{fs, monotonic};
@@ -69,6 +71,7 @@ impl Sessions {
 /// Begins an upload; one that comes whole, or is in another repository already, is finished at once.
 pub(super) fn start(
     shared: &Shared,
+    asker: &Asker,
     head: &Head,
     body: &mut Body<'_>,
     repository: &Repository,
@@ -76,7 +79,10 @@ pub(super) fn start(
     let catalog = make(shared, repository)?;
     if let Some(digest) = head.query("mount") {
         let wanted = digits(digest)?;
-        if mount(shared, &catalog, repository, &wanted, head.query("from"))? {
+        // To those who may not read the other repository it is as if the blob were not there.
+        let readable = scopes::mount_source(head).filter(|source| shared.access.may(asker, source));
+        let from = readable.as_ref().map(|source| source.name.as_str());
+        if mount(shared, &catalog, repository, &wanted, from)? {
             return Ok(created(repository, digest));
         }
     } else if let Some(digest) = head.query("digest") {

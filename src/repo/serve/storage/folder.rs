@@ -1,6 +1,7 @@
 //! A folder of this machine as a storage.
 //!
-//! Invariant: what is put is renamed or linked into place, so that it is there whole, and survives a power cut.
+//! Invariant: what is put is renamed or linked into place, so that it is there whole, and survives a power cut. No folder
+//! that is a link out of the root is entered, so nothing outside is listed, overwritten or removed; a file may be a link.
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use super::{Common, Listing, Stamp, Storage, StorageError, Stream, UNTOLD, WRITTEN};
 use crate::repo::RepoError;
-use crate::repo::generate::archives;
+use crate::repo::generate::archives_within;
 use crate::repo::serve::tenants::is_safe;
 use crate::sys::fs::{self, FsError};
 use crate::sys::parallel;
@@ -28,8 +29,23 @@ impl Folder {
         Folder { root }
     }
 
-    fn path(&self, key: &str) -> Result<PathBuf, FsError> {
-        fs::safe_join(&self.root, key)
+    /// Where a file is.
+    fn path(&self, key: &str) -> Result<PathBuf, StorageError> {
+        match key.rsplit_once('/') {
+            Some((folder, name)) => Ok(fs::safe_join(&self.folder(folder)?, name)?),
+            None => Ok(fs::safe_join(&self.root, key)?),
+        }
+    }
+
+    /// Where a folder is. One to which a link leads that leaves the root is as good as none.
+    fn folder(&self, key: &str) -> Result<PathBuf, StorageError> {
+        let ends = key.match_indices('/').map(|(at, _)| at).chain([key.len()]);
+        for folder in ends.filter_map(|end| key.get(..end)).filter(|folder| !folder.is_empty()) {
+            if fs::leads_out(&self.root, &fs::safe_join(&self.root, folder)?) {
+                return Err(StorageError::Missing(key.to_string()));
+            }
+        }
+        Ok(fs::safe_join(&self.root, key)?)
     }
 }
 
@@ -47,11 +63,12 @@ impl Storage for Folder {
     }
 
     fn list(&self, folder: &str) -> Result<Listing, RepoError> {
-        let path = self.path(folder)?;
+        let path = self.folder(folder)?;
         if fs::kind(&path) != fs::Kind::Folder {
             return Err(RepoError::NotAFolder { path: path.display().to_string() });
         }
-        let found = archives(&path)?.into_iter().map(|file| {
+        let enter = |name: &str| !fs::leads_out(&self.root, &path.join(name));
+        let found = archives_within(&path, enter)?.into_iter().map(|file| {
             let modified = (file.modified, file.modified_nanos);
             (file.relative, Stamp { size: file.size, modified, mark: UNTOLD })
         });
@@ -59,25 +76,32 @@ impl Storage for Folder {
     }
 
     fn written(&self, folder: &str) -> Result<Option<Stamp>, StorageError> {
-        Ok(stamp(&self.path(folder)?.join(WRITTEN)))
+        Ok(stamp(&self.folder(folder)?.join(WRITTEN)))
     }
 
     fn folders(&self, depth: usize, most: usize) -> Result<Vec<String>, StorageError> {
         let level = |path: &str| path.matches('/').count() + 1;
         let enter = |path: &str, kind: fs::Kind| {
             let safe = path.rsplit('/').next().is_some_and(is_safe);
-            kind == fs::Kind::Folder && level(path) <= depth && safe
+            kind == fs::Kind::Folder
+                && level(path) <= depth
+                && safe
+                && !fs::leads_out(&self.root, &self.root.join(path))
         };
         let found = fs::walk(&self.root, most.saturating_mul(depth), enter)?;
         Ok(found.into_iter().map(|folder| folder.relative).filter(|path| level(path) == depth).collect())
     }
 
     fn has_folder(&self, folder: &str) -> Result<bool, StorageError> {
-        Ok(fs::kind(&self.path(folder)?) == fs::Kind::Folder)
+        match self.folder(folder) {
+            Ok(path) => Ok(fs::kind(&path) == fs::Kind::Folder),
+            Err(error) if error.is_missing() => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     fn make_folder(&self, folder: &str) -> Result<(), StorageError> {
-        Ok(fs::create_dir_all(&self.path(folder)?)?)
+        Ok(fs::create_dir_all(&self.folder(folder)?)?)
     }
 
     fn stamp(&self, key: &str) -> Result<Option<Stamp>, StorageError> {
@@ -127,7 +151,7 @@ impl Storage for Folder {
 
     fn identity(&self, folder: &str) -> Vec<u8> {
         // A tenant's name is a path that was checked; one that were not would only have a cache of its own.
-        let path = self.path(folder).unwrap_or_else(|_| self.root.clone());
+        let path = self.folder(folder).unwrap_or_else(|_| self.root.clone());
         path.as_os_str().as_encoded_bytes().to_vec()
     }
 
@@ -195,6 +219,40 @@ mod tests {
         assert_eq!(folder.stamp("b.tgz").unwrap(), None);
         folder.remove("a.tgz").unwrap();
         folder.remove("a.tgz").unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folders_that_are_links_out_are_not_entered() {
+        let outside = tempfile::tempdir().unwrap();
+        let (root, elsewhere) = (outside.path().join("root"), outside.path().join("elsewhere"));
+        std::fs::create_dir_all(root.join("team")).unwrap();
+        std::fs::create_dir_all(elsewhere.join("sub")).unwrap();
+        for file in [elsewhere.join("x.tgz"), elsewhere.join("sub/x.tgz"), root.join("team/a.tgz")] {
+            std::fs::write(file, b"x").unwrap();
+        }
+        let link = |target: &Path, name: &str| std::os::unix::fs::symlink(target, root.join(name)).unwrap();
+        link(&elsewhere, "out");
+        link(&elsewhere, "team/out");
+        link(&root.join("team"), "same");
+        link(&elsewhere.join("x.tgz"), "team/x.tgz");
+        let folder = Folder::new(root.clone());
+        assert_eq!(folder.folders(1, 9).unwrap(), ["same", "team"]);
+        assert_eq!(folder.folders(2, 9).unwrap(), [""; 0]);
+        assert_eq!(folder.list("team").unwrap().into_keys().collect::<Vec<_>>(), ["a.tgz", "x.tgz"]);
+        for out in ["out", "out/sub", "team/out"] {
+            assert!(!folder.has_folder(out).unwrap() && folder.list(out).is_err(), "{out}");
+            assert!(folder.make_folder(&format!("{out}/new")).is_err());
+            let key = format!("{out}/x.tgz");
+            assert!(folder.remove(&key).is_err() && folder.write(&key, b"y").is_err(), "{key}");
+            assert!(folder.read(&key, 9).is_err() && folder.stamp(&key).is_err(), "{key}");
+        }
+        assert!(!elsewhere.join("new").exists());
+        // A file may lie elsewhere; what is removed is the link.
+        assert_eq!(folder.read("team/x.tgz", 9).unwrap(), b"x");
+        folder.remove("team/x.tgz").unwrap();
+        folder.remove("same/a.tgz").unwrap();
+        assert!(elsewhere.join("x.tgz").exists() && !root.join("team/a.tgz").exists());
     }
 
     #[test]
