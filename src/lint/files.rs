@@ -60,8 +60,11 @@ impl Files {
                 fs::read(path, limits.total_bytes).map_err(|error| LintError::Archive(error.into()))?;
             let files = chart::read_archive(&bytes, limits).map_err(|error| {
                 LintError::Archive(match error {
-                    ChartError::NotAnArchive { looks_like_yaml, .. } => {
-                        ChartError::NotAnArchive { path: shown.to_string(), looks_like_yaml }
+                    ChartError::NotAnArchive { looks_like, .. } => {
+                        ChartError::NotAnArchive { path: shown.to_string(), looks_like }
+                    }
+                    ChartError::Archive { problem, .. } => {
+                        ChartError::Archive { archive: shown.to_string(), problem }
                     }
                     other => other,
                 })
