@@ -20,7 +20,7 @@ use tar::EntryType;
 use super::error::ArchiveProblem;
 use super::load::Budget;
 use super::sparse::Sparse;
-use super::{ChartError, ChartFile};
+use super::{ChartError, ChartFile, Looks};
 use crate::data::gzip::{self, GzipError, Inflater, is_gzip};
 use crate::sys::content::without_byte_order_mark;
 
@@ -51,11 +51,7 @@ pub(super) fn read(
     keep_going: impl FnMut(&ChartFile) -> bool,
 ) -> Result<Vec<ChartFile>, ChartError> {
     if !is_gzip(bytes) {
-        return Err(ChartError::NotAnArchive {
-            path: name.to_string(),
-            looks_like_yaml: std::str::from_utf8(bytes)
-                .is_ok_and(|text| text.contains(": ") || text.contains(":\n")),
-        });
+        return Err(ChartError::NotAnArchive { path: name.to_string(), looks_like: looks_like(bytes) });
     }
     let stream = budget.bytes_left() + HEADER_ALLOWANCE * (budget.files_left() as u64 + 1);
     // Most archives are so small that to have all of it in memory costs less than to inflate it bit by bit.
@@ -63,6 +59,18 @@ pub(super) fn read(
         return read_tar(name, &*tar, budget, keep_going).map(|(files, _)| files);
     }
     read_tar(name, Inflater::new(bytes, stream), budget, keep_going).map(|(files, _)| files)
+}
+
+/// What bytes without the mark of gzip seem to be.
+fn looks_like(bytes: &[u8]) -> Looks {
+    // The mark of a tar stands within the header of its first entry.
+    if bytes.get(257..262) == Some(b"ustar") {
+        return Looks::Tar;
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.contains(": ") || text.contains(":\n") => Looks::Yaml,
+        _ => Looks::Unknown,
+    }
 }
 
 /// The files at the start of an archive until `keep_going` says no, if it does so within the first few KiB and nothing

@@ -70,8 +70,8 @@ pub enum ChartError {
     NotAnArchive {
         /// The file as given.
         path: String,
-        /// Whether its first bytes look like YAML, a frequent slip.
-        looks_like_yaml: bool,
+        /// What it seems to be in place of an archive.
+        looks_like: Looks,
     },
     /// An archive cannot be read, or holds what no chart may hold.
     #[error("cannot load chart archive {archive}: {problem}")]
@@ -224,6 +224,17 @@ pub enum ArchiveProblem {
     },
 }
 
+/// What a file that is no archive seems to be: each is a frequent slip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looks {
+    /// A tar that is not compressed.
+    Tar,
+    /// YAML.
+    Yaml,
+    /// None of these.
+    Unknown,
+}
+
 /// What Helm says of a file that is no archive: it goes by the name.
 fn not_gzip(path: &str) -> &'static str {
     let extension = std::path::Path::new(path).extension();
@@ -238,8 +249,8 @@ impl ChartError {
     /// The error of an archive that was read as bytes, under its name.
     pub fn of_archive(self, name: &str) -> Self {
         match self {
-            ChartError::NotAnArchive { looks_like_yaml, .. } => {
-                ChartError::NotAnArchive { path: name.to_string(), looks_like_yaml }
+            ChartError::NotAnArchive { looks_like, .. } => {
+                ChartError::NotAnArchive { path: name.to_string(), looks_like }
             }
             ChartError::Archive { problem, .. } => ChartError::Archive { archive: name.to_string(), problem },
             other => other,
@@ -251,6 +262,18 @@ impl Hint for ChartError {
     fn hints(&self) -> Vec<String> {
         let one = |text: &str| vec![text.to_string()];
         match self {
+            ChartError::Fs(FsError::TooLarge { .. })
+            | ChartError::TooLarge { .. }
+            | ChartError::Archive {
+                problem: ArchiveProblem::TooLarge { .. } | ArchiveProblem::FileTooLarge { .. },
+                ..
+            } => one(
+                "if the chart is trusted, --max-chart-size allows more; large files do not belong into a chart",
+            ),
+            ChartError::TooManyFiles { .. }
+            | ChartError::Archive { problem: ArchiveProblem::TooManyEntries { .. }, .. } => one(
+                "if the chart is trusted, --max-chart-files allows more; .helmignore leaves out what is no part of it",
+            ),
             ChartError::Fs(error) => error.hints(),
             ChartError::Subchart { cause, .. } => cause.hints(),
             ChartError::Document { diagnostic, .. }
@@ -267,9 +290,12 @@ impl Hint for ChartError {
                 "a chart is a folder with a Chart.yaml in it, and {chart} has none; check the path, or make a chart with \
                  `create`"
             )],
-            ChartError::NotAnArchive { looks_like_yaml: true, .. } => {
+            ChartError::NotAnArchive { looks_like: Looks::Yaml, .. } => {
                 one("this looks like YAML; give the chart first and values files with -f")
             }
+            ChartError::NotAnArchive { looks_like: Looks::Tar, path } => vec![format!(
+                "{path} is a tar that is not compressed: compress it with gzip, or make the archive with `package`"
+            )],
             ChartError::Archive { problem: ArchiveProblem::Gzip(GzipError::Truncated), .. }
             | ChartError::Archive { problem: ArchiveProblem::CutOff { .. }, .. } => {
                 one("the file is incomplete; fetch it again")
@@ -284,10 +310,6 @@ impl Hint for ChartError {
             } => one(
                 "nothing was unpacked; such an archive may be meant to overwrite files: ask where it comes from, or make \
                  it again with `package`",
-            ),
-            ChartError::Archive { problem: ArchiveProblem::FileTooLarge { .. }, .. }
-            | ChartError::TooLarge { .. } => one(
-                "if the chart is trusted, --max-chart-size allows more; large files do not belong into a chart",
             ),
             ChartError::Archive { problem: ArchiveProblem::Empty, .. } => {
                 one("make the archive with `package`")

@@ -24,7 +24,7 @@ mod validate;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use error::{ArchiveProblem, ChartError};
+pub use error::{ArchiveProblem, ChartError, Looks};
 pub use ignore::IgnoreRules;
 pub use load::{
     Limits, Reading, from_archive, from_files, load, load_of_any_version, load_with, metadata_of_archive,

@@ -75,13 +75,15 @@ pub fn text(program: Program, path: &[&'static Verb], full: bool, coloured: bool
         command = GlobalArgs::augment_args(command).about(unwrapped(long(path)));
     } else {
         let name = full_name(program, path);
-        command = command.after_help(format!("{}\n\nGlobal options: {name} --help", after(program, path)));
+        command = command
+            .after_help(format!("{}\n\nGlobal options: {name} --help", unwrapped(&after(program, path))));
     }
     if !coloured {
         command = command.styles(Styles::plain());
     }
     let drawn = command.render_help();
-    if coloured { drawn.ansi().to_string() } else { drawn.to_string() }
+    let drawn = if coloured { drawn.ansi().to_string() } else { drawn.to_string() };
+    drawn.replace(HELD, " ")
 }
 
 fn after(program: Program, path: &[&'static Verb]) -> String {
@@ -110,10 +112,23 @@ fn long(path: &[&'static Verb]) -> &'static str {
     path.last().map_or(LONG, |verb| verb.long)
 }
 
-/// Paragraphs as one line each, so that they are wrapped for the terminal at hand.
+/// A space that clap wraps no line at; [`text`] makes it a plain one again.
+const HELD: &str = "\u{a0}";
+
+/// Paragraphs as one line each, so that they are wrapped for the terminal at hand; indented lines stay as they are.
 fn unwrapped(text: &str) -> String {
-    let paragraphs: Vec<String> = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect();
-    paragraphs.join("\n\n")
+    let mut joined = String::new();
+    let mut flows = false;
+    for line in text.lines() {
+        let indented = line.starts_with(' ');
+        let goes_on = flows && !indented && !line.is_empty();
+        if !joined.is_empty() {
+            joined.push_str(if goes_on { " " } else { "\n" });
+        }
+        joined.push_str(&if indented { line.replace(' ', HELD) } else { line.to_string() });
+        flows = !indented && !line.is_empty();
+    }
+    joined
 }
 
 /// One command as help shows it: its own flags, its long text, its children.
@@ -127,7 +142,7 @@ fn described(program: Program, path: &[&'static Verb]) -> Command {
         .bin_name(full_name(program, path))
         .about(unwrapped(long(path)))
         .override_usage(usage(program, path))
-        .after_help(after(program, path))
+        .after_help(unwrapped(&after(program, path)))
         .disable_version_flag(true)
         .disable_help_subcommand(true)
         .subcommand_value_name("COMMAND")
@@ -259,6 +274,23 @@ mod tests {
         let full = text(PROGRAM, &list, true, false);
         assert!(!short.contains("--kube-context") && full.contains("--kube-context"), "{short}");
         assert!(full.contains(GLOBAL_HEADING) && short.contains("Usage: bowline list"), "{short}");
+    }
+
+    #[test]
+    fn indented_lines_stay_as_they_are() {
+        let path =
+            |name: &str| VERBS.iter().find(|verb| verb.name == name).copied().into_iter().collect::<Vec<_>>();
+        let serve = text(PROGRAM, &path("serve"), true, false);
+        assert!(serve.contains("\n  rules:\n  - users: [ci, \"release-*\"]\n    repositories: "), "{serve}");
+        let install = text(PROGRAM, &path("install"), true, false);
+        let table = SCHEMA.lines().filter(|line| line.starts_with(' ')).collect::<Vec<_>>().join("\n");
+        assert!(install.contains(&table), "{install}");
+        for path in VERBS.iter().map(|verb| vec![*verb]) {
+            let help = text(PROGRAM, &path, true, false);
+            let long = help.lines().find(|line| line.chars().count() > 100 && !line.starts_with(' '));
+            assert_eq!(long, None, "{help}");
+        }
+        assert_eq!(unwrapped("a\nb\n  c d\ne\n\n  f"), "a b\n\u{a0}\u{a0}c\u{a0}d\ne\n\n\u{a0}\u{a0}f");
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! The rules about crds/.
 //!
+//! Those of subcharts count too, where the chart has such a folder itself. Findings name them by their path in their own
+//! chart, and point at the place in the whole.
+//!
 //! Invariant: a file that is no YAML ends them, as in Helm.
 
 use serde::Deserialize;
 
 use super::templates::{documents, unparsed};
 use super::{Files, Finding};
-use crate::chart::{Chart, ChartError};
+use crate::chart::{Chart, ChartError, ChartFile};
 use crate::data::yaml;
 use crate::diag::{SourceFile, Span};
 use crate::sys::fs::Kind;
@@ -35,8 +38,10 @@ pub(super) fn check(files: &Files, chart: Result<&Chart, &ChartError>, findings:
             return findings.push(Finding::new("crd-folder", PATH, error.to_string()).because(error));
         }
     };
-    for file in chart.crds() {
-        let source = SourceFile::new(files.name_of(&file.path), file.text().as_ref());
+    let mut all = Vec::new();
+    collect(chart, "", &mut all);
+    for (folder, file) in all {
+        let source = SourceFile::new(files.name_of(&format!("{folder}{}", file.path)), file.text().as_ref());
         for (offset, text) in documents(source.text()) {
             let text = match text {
                 Ok(text) => text,
@@ -67,5 +72,13 @@ pub(super) fn check(files: &Files, chart: Result<&Chart, &ChartError>, findings:
                 findings.push(at(Finding::new("crd-kind", &*file.path, text)));
             }
         }
+    }
+}
+
+/// The files of a chart and then those of its subcharts, each after the folder of its chart.
+fn collect<'c>(chart: &'c Chart, folder: &str, into: &mut Vec<(String, &'c ChartFile)>) {
+    into.extend(chart.crds().map(|file| (folder.to_string(), file)));
+    for subchart in &chart.subcharts {
+        collect(subchart, &format!("{folder}charts/{}/", subchart.name()), into);
     }
 }

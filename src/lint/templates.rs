@@ -151,8 +151,8 @@ fn extension(path: &str, findings: &mut Vec<Finding>) {
     let file = path.rsplit('/').next().unwrap_or(path);
     // What renders to another name is judged by that; named templates of Tera render to nothing.
     let file = match file.strip_suffix(".tera") {
-        Some(stem) if stem.contains('.') => stem,
-        Some(_) => return,
+        Some(stem) if stem.starts_with('_') && !stem.contains('.') => return,
+        Some(stem) => stem,
         None => file,
     };
     let found = file.rfind('.').map_or("", |dot| &file[dot..]); // a dot is one byte, so this is a border
@@ -288,7 +288,13 @@ mod tests {
             extension(good, &mut findings);
             assert!(findings.is_empty(), "{good}");
         }
-        for bad in ["templates/a.json", "templates/a.json.tera", "templates/a", "templates/x.d/a"] {
+        for bad in [
+            "templates/a.json",
+            "templates/a.json.tera",
+            "templates/a",
+            "templates/a.tera",
+            "templates/x.d/a",
+        ] {
             extension(bad, &mut findings);
             assert_eq!(findings.drain(..).count(), 1, "{bad}");
         }

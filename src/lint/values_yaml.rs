@@ -1,12 +1,14 @@
 //! The rules about values.yaml.
 //!
+//! Values that the user gives lie over the file as one table of values over another: a null in the file counts as a value.
+//!
 //! Invariant: only the chart's own schema counts here; those of its subcharts are checked before rendering.
 
 use super::{Files, Finding, Settings};
 use crate::chart::{Chart, Metadata};
 use crate::data::{Value, yaml};
 use crate::sys::fs::Kind;
-use crate::values::{self, ValuesError, coalesce};
+use crate::values::{self, ValuesError, lay_over};
 
 const PATH: &str = "values.yaml";
 const SCHEMA: &str = "values.schema.json";
@@ -36,9 +38,9 @@ pub(super) fn check(files: &Files, settings: &Settings<'_>, findings: &mut Vec<F
     if schema.text().is_empty() {
         return;
     }
-    let mut alone = Chart::without_files(Metadata::default(), Value::Map(defaults));
+    let values = lay_over(settings.values, &defaults);
+    let mut alone = Chart::without_files(Metadata::default(), Value::map());
     alone.schema = Some(schema.text().as_bytes().into());
-    let Ok(values) = coalesce(&alone, settings.values, settings.compat, &mut Vec::new()) else { return };
     if let Err(ValuesError::Schema { charts }) =
         values::schema::validate(&alone, &values, Some(settings.provenance), None)
     {

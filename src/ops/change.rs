@@ -456,6 +456,18 @@ pub fn plan_writes(plan: &Plan) -> Vec<Write> {
         .collect()
 }
 
+/// When old revisions give way to a new one. Source: Helm's three operations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GivesWay {
+    /// When it succeeds: an upgrade keeps the deployed revision until then.
+    Success,
+    /// Also when not all objects of a rollback could be written in a running cluster: none of them is what runs there any
+    /// more.
+    Unwritten,
+    /// Whatever comes of it: the revision was uninstalled before an install took its name.
+    Always,
+}
+
 /// A change that is ready to be carried out.
 pub struct Change<'a> {
     /// The new revision, in its pending state.
@@ -474,10 +486,9 @@ pub struct Change<'a> {
     pub hook_failure: fn(Event) -> String,
     /// Delete what was created when the change fails.
     pub cleanup_on_fail: bool,
-    /// The superseded revisions give way also when not all objects could be written in a running cluster: none of them is
-    /// what runs there any more. Source: Helm's rollback; its upgrade keeps the deployed revision.
-    pub gives_way_anyhow: bool,
-    /// Revisions that are superseded when it succeeds.
+    /// When the superseded revisions give way.
+    pub gives_way: GivesWay,
+    /// Revisions that are superseded by this one.
     pub superseded: Vec<Record>,
     /// Events whose hooks would run, before and after.
     pub events: &'a [Event],
@@ -525,13 +536,27 @@ pub fn carry_out(context: &Context<'_>, target: Target<'_>, change: Change<'_>) 
     writes.extend(plan_writes(&change.plan));
     let finished = context
         .check_interrupt("no object was changed")
-        .and_then(|()| finish(&history, &mut record, change.superseded, writes, change.done));
+        .and_then(|()| finish(&history, &mut record, change.superseded.clone(), writes, change.done));
     match finished {
         Ok(()) => Ok(Done { release: record.release, plan: change.plan, hooks_not_run }),
         Err(error) => {
             record_failure(context, &history, &mut record, &format!("{}{error}", change.failed));
+            if change.gives_way == GivesWay::Always {
+                supersede(context, &history, change.superseded);
+            }
             Err(error)
         }
+    }
+}
+
+/// Records that revisions gave way to one that failed. Should that fail too, the next command finds them as they were.
+pub(super) fn supersede(context: &Context<'_>, history: &History<'_>, mut revisions: Vec<Record>) {
+    for record in &mut revisions {
+        record.release.info.status = Status::Superseded;
+    }
+    let mut records: Vec<&mut Record> = revisions.iter_mut().collect();
+    if let Err(error) = history.save(&mut records, Vec::new()) {
+        context.warn(format!("the revisions that were to give way stay as they were: {error}"));
     }
 }
 

@@ -54,6 +54,8 @@ pub struct ReleaseReport {
     pub installed: bool,
     /// Whether nothing was done, since nothing was changed (`if_changed`).
     pub unchanged: bool,
+    /// The values that templates saw; `None` when nothing was rendered.
+    pub computed: Option<Value>,
 }
 
 impl ReleaseReport {
@@ -64,6 +66,7 @@ impl ReleaseReport {
             hooks_not_run: done.hooks_not_run,
             installed,
             unchanged: false,
+            computed: None,
         }
     }
 
@@ -75,6 +78,7 @@ impl ReleaseReport {
             hooks_not_run: Vec::new(),
             installed: false,
             unchanged: false,
+            computed: None,
         }
     }
 
@@ -87,6 +91,7 @@ impl ReleaseReport {
             hooks_not_run: Vec::new(),
             installed: false,
             unchanged: true,
+            computed: None,
         }
     }
 }
@@ -198,6 +203,7 @@ pub(super) fn decide(
         namespace: None,
         superseded: giving_way(previous),
         left: None,
+        computed: Some(rendered.values),
         execution: options.apply.execution(method, 0),
     };
     if options.apply.dry_run == DryRun::Client {
@@ -375,6 +381,7 @@ pub(super) fn dry_run(operation: Operation) -> ReleaseReport {
         hooks_not_run: Vec::new(),
         installed: operation.kind == Kind::Install,
         unchanged: false,
+        computed: operation.computed,
     }
 }
 

@@ -12,7 +12,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::change::{self, Change, Done, Target};
+use super::change::{self, Change, Done, GivesWay, Target};
 use super::error::NotWritten;
 use super::hooks;
 use super::options::{Wait, WaitStrategy};
@@ -108,8 +108,13 @@ pub fn carry_out(live: Live<'_>, change: Change<'_>) -> Result<Done, OpsError> {
             }
             let error = failed.error;
             run.fail(&format!("{}{error}", change.failed), &failed.missing);
-            if change.gives_way_anyhow && matches!(error, OpsError::Objects { .. }) {
-                live.supersede(change.superseded);
+            let gives_way = match change.gives_way {
+                GivesWay::Success => false,
+                GivesWay::Unwritten => matches!(error, OpsError::Objects { .. }),
+                GivesWay::Always => true,
+            };
+            if gives_way {
+                change::supersede(live.context, &live.history(), change.superseded);
             }
             Err(error)
         }
@@ -119,17 +124,6 @@ pub fn carry_out(live: Live<'_>, change: Change<'_>) -> Result<Done, OpsError> {
 impl<'a> Live<'a> {
     fn history(&self) -> History<'a> {
         self.target.history(self.context)
-    }
-
-    /// Records that revisions gave way to one that failed. Should that fail too, the next command finds them deployed.
-    fn supersede(&self, mut revisions: Vec<Record>) {
-        for record in &mut revisions {
-            record.release.info.status = Status::Superseded;
-        }
-        let mut records: Vec<&mut Record> = revisions.iter_mut().collect();
-        if let Err(error) = self.history().save(&mut records, Vec::new()) {
-            self.context.warn(format!("the revisions that the rollback left behind stay deployed: {error}"));
-        }
     }
 
     /// Tells that a part of the work begins.

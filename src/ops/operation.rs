@@ -9,7 +9,7 @@
 //!
 //! Invariant: deciding writes nothing. What is shown, saved and carried out is the same value.
 
-use super::change::{self, Change, Target};
+use super::change::{self, Change, GivesWay, Target};
 use super::crds::Definition;
 use super::install::{self, ReleaseReport};
 use super::options::Wait;
@@ -120,6 +120,9 @@ pub struct Removal {
     pub propagation: Propagation,
 }
 
+/// What becomes of the description of a revision that an install replaces. The text is Helm's.
+const REPLACED: &str = "superseded by new release";
+
 /// A decided operation.
 #[derive(Debug, Clone)]
 pub struct Operation {
@@ -142,6 +145,8 @@ pub struct Operation {
     pub superseded: Vec<Record>,
     /// The newest revision that a rollback leaves behind; `None` elsewhere, and in a plan that was read from a file.
     pub left: Option<Release>,
+    /// The values that templates saw; `None` when nothing was rendered just now.
+    pub computed: Option<Value>,
     /// How it is carried out.
     pub execution: Execution,
 }
@@ -179,6 +184,12 @@ impl Operation {
             // What a killed process left deployed may be among them.
             self.superseded.retain(|record| !pruned.contains(&record.release.version));
         }
+        if kind == Kind::Install {
+            for old in &mut self.superseded {
+                old.release.info.description = REPLACED.to_string();
+            }
+        }
+        let computed = self.computed;
         let usual = match kind {
             Kind::Install => "Install complete".to_string(),
             Kind::Rollback => self.release.info.description.clone(),
@@ -197,7 +208,11 @@ impl Operation {
                 _ => |event| format!("{} hooks failed: ", event.name()),
             },
             cleanup_on_fail: execution.cleanup_on_fail && kind != Kind::Install,
-            gives_way_anyhow: kind == Kind::Rollback,
+            gives_way: match kind {
+                Kind::Install => GivesWay::Always,
+                Kind::Rollback => GivesWay::Unwritten,
+                _ => GivesWay::Success,
+            },
             superseded: self.superseded,
             events: kind.events(),
             no_hooks: execution.no_hooks,
@@ -213,7 +228,7 @@ impl Operation {
             wait: execution.wait,
         };
         match change::carry_out(context, target, change) {
-            Ok(done) => Ok(ReleaseReport::of(done, kind == Kind::Install)),
+            Ok(done) => Ok(ReleaseReport { computed, ..ReleaseReport::of(done, kind == Kind::Install) }),
             Err(error) if !execution.rollback_on_failure => Err(error),
             Err(error) => Err(match kind {
                 Kind::Install => install::undo(context, target, &name, &execution, error),

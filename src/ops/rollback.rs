@@ -73,6 +73,7 @@ fn rollback_once(
             hooks_not_run: Vec::new(),
             installed: false,
             unchanged: false,
+            computed: None,
         });
     }
     operation.carry_out(context, target, &look)
@@ -132,6 +133,7 @@ fn decide_on(
         // All of them give way.
         superseded: look.all_deployed(None)?,
         left: Some(last.release),
+        computed: None,
         execution: Execution {
             method,
             wait: options.wait,

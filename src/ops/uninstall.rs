@@ -135,6 +135,7 @@ fn decide_on(
         namespace: None,
         superseded: vec![last],
         left: None,
+        computed: None,
         execution: Execution {
             method: plan::Method::Server { force: false },
             wait: options.wait,

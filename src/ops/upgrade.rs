@@ -136,6 +136,7 @@ fn decide_on(
         namespace: None,
         superseded: superseded(look, current)?,
         left: None,
+        computed: Some(prepared.computed),
         execution: options.apply.execution(method, options.history_max),
     };
     if options.apply.dry_run == DryRun::Client {
@@ -225,6 +226,8 @@ struct Prepared {
     middle: Middle,
     definitions: Vec<manifest::Object>,
     objects: Vec<manifest::Object>,
+    /// The values that templates saw.
+    computed: Value,
 }
 
 fn prepare(
@@ -275,7 +278,13 @@ fn prepare(
         Crds::Safe | Crds::All => change::crd_objects(&rendered.crds)?,
     };
     let middle = record::middle_ahead(&release, options.apply.dry_run);
-    Ok(Prepared { release, middle, definitions, objects: rendered.manifest.objects })
+    Ok(Prepared {
+        release,
+        middle,
+        definitions,
+        objects: rendered.manifest.objects,
+        computed: rendered.values,
+    })
 }
 
 /// The user values of the new revision by the rules of reuse; the chart's defaults are replaced where they say so.

@@ -41,6 +41,12 @@ impl Nulls {
         Nulls { compat, keep: false }
     }
 
+    /// Those of two tables of the user's, one over the other: as [`Nulls::delete`], but the lower one's nulls are wishes to
+    /// delete defaults further down, and no defaults themselves. Helm 3 and 4 agree here.
+    fn delete_and_pass_on() -> Self {
+        Nulls { compat: Compat::Helm3, keep: false }
+    }
+
     pub(super) fn keep(compat: Compat) -> Self {
         Nulls { compat, keep: true }
     }
@@ -104,6 +110,14 @@ pub(super) fn coalesce_keeping_nulls(
     let mut values = filler.chart(chart, user.clone(), "", Nulls::keep(compat), 0)?;
     spread_globals(chart, &mut values);
     Ok(values)
+}
+
+/// One table of values over another, neither of which is a chart's defaults: what `under` alone has is taken over, a null
+/// in `over` takes out what `under` has there, and other nulls of both stay. Helm calls it `CoalesceTables`.
+pub fn lay_over(over: &Map, under: &Map) -> Map {
+    let mut merged = over.clone();
+    fill_table(&mut merged, under, Nulls::delete_and_pass_on(), &mut Vec::new());
+    merged
 }
 
 /// Fills `over` with what only `under` has, maps deep.

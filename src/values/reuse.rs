@@ -2,7 +2,7 @@
 //!
 //! Invariant: pure; the recorded configuration is never changed.
 
-use super::coalesce::{self, Compat, Nulls};
+use super::coalesce::lay_over;
 use crate::data::Map;
 
 /// What the user asked for with the flags of `upgrade`.
@@ -33,13 +33,10 @@ pub struct Reused {
 /// `new` are the values given now, `old` the configuration recorded by the last revision, `old_defaults` the values that
 /// the old chart came to with `old` (see [`super::coalesce()`]), `new_defaults` those of the new chart's values.yaml.
 ///
-/// A null in `new` takes the key out of the old configuration; the defaults then show through, as in Helm.
+/// A null in `new` takes the key out of the old configuration; the defaults then show through, as in Helm. A null in `old`
+/// stays: what the user took out of the defaults once does not come back by itself.
 pub fn reuse(mode: Reuse, new: &Map, old: &Map, old_defaults: &Map, new_defaults: &Map) -> Reused {
-    let over_old = || {
-        let mut config = new.clone();
-        coalesce::fill_table(&mut config, old, Nulls::delete(Compat::Helm4), &mut Vec::new());
-        config
-    };
+    let over_old = || lay_over(new, old);
     match mode {
         Reuse::Reuse => Reused { config: over_old(), defaults: old_defaults.clone() },
         Reuse::ResetThenReuse => Reused { config: over_old(), defaults: new_defaults.clone() },
@@ -80,5 +77,21 @@ mod tests {
         assert_eq!(given(Reuse::Reuse, new), pair(merged, was));
         assert_eq!(given(Reuse::ResetThenReuse, new), pair(merged, is));
         assert_eq!(given(Reuse::ResetThenReuse, r#"{"a":null}"#), pair(r#"{"m":{"x":1}}"#, is));
+    }
+
+    #[test]
+    fn nulls_of_the_old_configuration_stay() {
+        let old = map(r#"{"top":null,"m":{"gone":null},"q":{"b":1}}"#);
+        for (new, merged) in [
+            (r#"{"y":1}"#, r#"{"y":1,"top":null,"m":{"gone":null},"q":{"b":1}}"#),
+            (r#"{"m":{"k":null}}"#, r#"{"m":{"k":null,"gone":null},"top":null,"q":{"b":1}}"#),
+            (r#"{"top":null,"q":{"b":null}}"#, r#"{"top":null,"q":{},"m":{"gone":null}}"#),
+            (r#"{"top":5,"m":null}"#, r#"{"top":5,"q":{"b":1}}"#),
+        ] {
+            for mode in [Reuse::Reuse, Reuse::ResetThenReuse] {
+                let done = reuse(mode, &map(new), &old, &Map::new(), &Map::new());
+                assert_eq!(serde_json::to_string(&done.config).unwrap(), merged, "{mode:?} {new}");
+            }
+        }
     }
 }

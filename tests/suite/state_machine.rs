@@ -397,7 +397,7 @@ fn upgrade_needs_something_to_upgrade() {
     assert!(report.installed);
     assert_eq!(
         world.history(&store),
-        ["1 superseded Uninstallation complete", "2 deployed Install complete"]
+        ["1 superseded superseded by new release", "2 deployed Install complete"]
     );
 }
 

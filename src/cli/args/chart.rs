@@ -13,10 +13,10 @@ use crate::ops::options::ChartRequest;
 /// Bounds on what an archive may unpack to.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct LimitArgs {
-    /// Largest size of a chart when unpacked, in bytes or with a unit (10MiB)
+    /// Largest size of a chart when unpacked, and of one of its files, in bytes or with a unit; 100MiB when left out
     #[arg(long, value_parser = size, value_name = "SIZE")]
     pub max_chart_size: Option<u64>,
-    /// Largest number of files in a chart
+    /// Largest number of files in a chart; 20000 when left out
     #[arg(long, value_parser = parse::unsigned, value_name = "N")]
     pub max_chart_files: Option<u32>,
 }
@@ -27,6 +27,8 @@ impl LimitArgs {
         let mut limits = Limits::default();
         if let Some(bytes) = self.max_chart_size {
             limits.total_bytes = bytes;
+            // A chart may be one file.
+            limits.file_bytes = limits.file_bytes.max(bytes);
         }
         if let Some(files) = self.max_chart_files {
             limits.files = files as usize;
@@ -104,6 +106,16 @@ impl ChartArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_help_tells_the_limits_of_the_library() {
+        let none = LimitArgs::default().resolve();
+        assert_eq!((none.total_bytes, none.files), (100 << 20, 20_000), "the help says 100MiB and 20000");
+        let more = LimitArgs { max_chart_size: Some(200 << 20), ..LimitArgs::default() }.resolve();
+        assert_eq!((more.total_bytes, more.file_bytes), (200 << 20, 200 << 20));
+        let less = LimitArgs { max_chart_size: Some(1), ..LimitArgs::default() }.resolve();
+        assert_eq!((less.total_bytes, less.file_bytes), (1, none.file_bytes));
+    }
 
     #[test]
     fn sizes_have_units() {

@@ -88,7 +88,7 @@ impl Run for ApplyPlanArgs {
         }
         // As the verb itself prints it.
         let hide_notes = self.hide_notes || plan.operation.kind == Kind::Rollback;
-        ReleaseOutput { format, hide_notes }.print(session, &report.release)?;
+        ReleaseOutput { format, hide_notes }.print(session, &report)?;
         Ok(Exit::Done)
     }
 }

@@ -9,9 +9,9 @@ use crate::cli::parse::{self, Format};
 use crate::cli::settings::Session;
 use crate::cli::view;
 use crate::cli::view::release::Block;
-use crate::ops::install::{self as ops, InstallOptions};
+use crate::ops::install::{self as ops, InstallOptions, ReleaseReport};
 use crate::ops::options::{DryRun, ReleaseName};
-use crate::release::Release;
+use crate::ops::query;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -68,6 +68,10 @@ impl NameArgs {
             }
             [] => return Err(Failure::usage("a chart is needed")),
         };
+        if let (Some(name), Some(other)) = (name, &self.name) {
+            return Err(Failure::usage("cannot set --name and also specify a name")
+                .hint(format!("the release is to be named {name} and {other}: leave one of them out")));
+        }
         let name = match (name.or(self.name.as_ref()), &self.name_template) {
             (Some(_), _) if self.generate_name => {
                 return Err(Failure::usage("cannot set --generate-name and also specify a name"));
@@ -167,7 +171,7 @@ fn run(session: &Session, options: &InstallOptions, output: ReleaseOutput) -> Ou
     let store = session.store_for(options.apply.dry_run)?;
     let target = store.target(&namespace);
     let report = session.with_interrupt(|context| ops::install(context, target, options))?;
-    output.print(session, &report.release)?;
+    output.print(session, &report)?;
     Ok(Exit::Done)
 }
 
@@ -176,8 +180,8 @@ impl ReleaseOutput {
     ///
     /// # Errors
     /// The output cannot be written.
-    pub fn print(self, session: &Session, release: &Release) -> Result<(), Failure> {
-        self.print_with(session, release, None)
+    pub fn print(self, session: &Session, report: &ReleaseReport) -> Result<(), Failure> {
+        self.print_with(session, report, None)
     }
 
     /// The same; `changed` says whether there was anything to do, where that was asked.
@@ -187,16 +191,22 @@ impl ReleaseOutput {
     pub fn print_with(
         self,
         session: &Session,
-        release: &Release,
+        report: &ReleaseReport,
         changed: Option<bool>,
     ) -> Result<(), Failure> {
+        let recorded = match (&report.computed, session.settings.debug) {
+            (None, true) => Some(query::values_of(&report.release, true).map_err(Failure::of_verb)?),
+            _ => None,
+        };
         let block = Block {
             hide_notes: self.hide_notes,
             everything: session.settings.debug,
+            computed: report.computed.as_ref().or(recorded.as_ref()),
+            fresh: report.computed.is_some(),
             changed,
             ..Block::default()
         };
-        session.ui.out(&view::release::text(release, self.format, &block, session.ui.paint)?)
+        session.ui.out(&view::release::text(&report.release, self.format, &block, session.ui.paint)?)
     }
 }
 
@@ -228,6 +238,11 @@ mod tests {
         assert_eq!(name(generated.clone(), &["c"], None), Ok((ReleaseName::Generated, "c".into())));
         for (flags, words, message) in [
             (none(), &["c"][..], "must either provide a name or specify --generate-name"),
+            (
+                NameArgs { name: Some("w".into()), ..none() },
+                &["r", "c"],
+                "cannot set --name and also specify a name",
+            ),
             (generated, &["r", "c"], "cannot set --generate-name and also specify a name"),
             (none(), &["r", "c", "x", "y"], "expected at most two arguments, unexpected arguments: x, y"),
         ] {

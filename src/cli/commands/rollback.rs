@@ -137,7 +137,7 @@ impl Run for RollbackArgs {
         let report = session.with_interrupt(|context| ops::rollback(context, target, &options))?;
         match format {
             Format::Table => session.ui.out(changes::ROLLED_BACK)?,
-            format => ReleaseOutput { format, hide_notes: true }.print(session, &report.release)?,
+            format => ReleaseOutput { format, hide_notes: true }.print(session, &report)?,
         }
         Ok(Exit::Done)
     }

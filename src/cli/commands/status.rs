@@ -64,13 +64,8 @@ impl Run for StatusArgs {
         };
         let table =
             view::objects::resources(&status.objects, &status.missing, session.host.now(), session.ui.paint);
-        let block = Block {
-            resources: Some(&table),
-            live: live.as_ref(),
-            without_chart: true,
-            everything: session.settings.debug,
-            ..Block::default()
-        };
+        let block =
+            Block { resources: Some(&table), live: live.as_ref(), without_chart: true, ..Block::default() };
         session.ui.out(&view::release::text(&status.release, format, &block, session.ui.paint)?)?;
         Ok(Exit::Done)
     }

@@ -11,7 +11,7 @@ use crate::cli::parse::{self, Csv};
 use crate::cli::settings::Session;
 use crate::cli::view;
 use crate::cli::view::release::Block;
-use crate::ops::test;
+use crate::ops::{query, test};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -80,7 +80,13 @@ impl Run for TestArgs {
         let target = store.target(&namespace);
         let report = session.with_interrupt(|context| test::test(context, target, &options))?;
         // Notes are for those who install, as in Helm.
-        let block = Block { everything: session.settings.debug, hide_notes: true, ..Block::default() };
+        let computed = query::values_of(&report.release, true).map_err(Failure::of_verb)?;
+        let block = Block {
+            everything: session.settings.debug,
+            computed: Some(&computed),
+            hide_notes: true,
+            ..Block::default()
+        };
         session.ui.out(&view::release::text(
             &report.release,
             self.output.output,

@@ -193,7 +193,7 @@ fn run(session: &Session, options: &UpgradeOptions, output: ReleaseOutput) -> Ou
     if !report.installed && table {
         session.ui.out(&changes::upgraded(&options.release))?;
     }
-    output.print_with(session, &report.release, options.if_changed.then_some(!report.unchanged))?;
+    output.print_with(session, &report, options.if_changed.then_some(!report.unchanged))?;
     Ok(Exit::Done)
 }
 

@@ -13,16 +13,20 @@ With --progress=json each line of standard error that begins with { is an object
 nothing:
   time             when it was told: RFC 3339, UTC
   release          name of the release
-  phase            crds, apply, delete, wait, clean-up, a hook event such as pre-install or test, or end
+  phase            crds, apply, delete, wait, clean-up, a hook event such as pre-install or test,
+                   or end
   object           what it is about: {apiVersion, kind, namespace, name}
-  state            of an object: created, configured, adopted, unchanged, deleted, waiting, ready, terminating, gone,
-                   failed; without one: started (a phase), doing, warning; of what goes over the network, when it lasts:
-                   downloading, uploading, transferred; in phase end: succeeded, failed
-  reason           the cluster's word for what holds it up: ImagePullBackOff, Unschedulable, CrashLoopBackOff
+  state            of an object: created, configured, adopted, unchanged, deleted, waiting, ready,
+                   terminating, gone, failed; without one: started (a phase), doing, warning;
+                   of what goes over the network, when it lasts: downloading, uploading,
+                   transferred; in phase end: succeeded, failed
+  reason           the cluster's word for what holds it up: ImagePullBackOff, Unschedulable,
+                   CrashLoopBackOff
   message          more about it, for people
   ready, wanted    how many of its parts (pods, completions, containers) are ready, of how many
   settled, total   how many of the objects that are waited for need no more waiting, of how many
-  bytes, size      how many bytes of a transfer have passed, of how many; its address is the message
+  bytes, size      how many bytes of a transfer have passed, of how many; its address is the
+                   message
 Keys may be added; none will go or change its meaning.";
 
 /// One line. What is `None` is null.

@@ -77,6 +77,7 @@ pub fn uninstalled(left: &UninstalledRow) -> String {
         for LeftObject { kind, name, .. } in &left.kept {
             let _ = writeln!(text, "[{kind}] {name}");
         }
+        text.push('\n');
     }
     if !left.foreign.is_empty() {
         let count = left.foreign.len();
@@ -248,7 +249,7 @@ mod tests {
         };
         assert_eq!(
             uninstalled(&left),
-            "These resources were kept due to the resource policy:\n[Secret] s\n\
+            "These resources were kept due to the resource policy:\n[Secret] s\n\n\
              1 resource(s) were not deleted because they are not owned by this release:\n[ConfigMap] c\n\
              1 resource(s) were not deleted because their ownership could not be verified:\n[Pod] p: forbidden\n\
              release \"r\" uninstalled\n"

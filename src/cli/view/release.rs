@@ -25,6 +25,9 @@ pub struct Block<'a> {
     pub everything: bool,
     /// The computed values, for `everything`.
     pub computed: Option<&'a Value>,
+    /// The release comes from an operation of this process, where values that nobody gave are an empty map; a record has
+    /// null there.
+    pub fresh: bool,
     /// Leave the notes out.
     pub hide_notes: bool,
     /// Whether there was anything to do, for the object (`upgrade --if-changed`).
@@ -42,7 +45,8 @@ pub fn block(release: &Release, show: &Block, paint: Paint) -> Result<String, Fa
     let mut text = head(release, show, paint);
     tests(&mut text, release);
     if show.everything {
-        let given = if is_nothing(&release.config) { &Value::Null } else { &release.config };
+        let nothing = if show.fresh { Value::map() } else { Value::Null };
+        let given = if is_nothing(&release.config) { &nothing } else { &release.config };
         let computed = show.computed.unwrap_or(given);
         let _ = write!(text, "USER-SUPPLIED VALUES:\n{}\n", values::yaml(given)?);
         let _ = write!(text, "COMPUTED VALUES:\n{}\n", values::yaml(computed)?);

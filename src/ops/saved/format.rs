@@ -238,6 +238,7 @@ pub(super) fn decode(bytes: &[u8], path: &str) -> Result<SavedPlan, SavedPlanErr
         namespace: document.namespace,
         superseded: Vec::new(),
         left: None,
+        computed: None,
         execution: document.execution.into_execution(),
     };
     Ok(SavedPlan { store: document.store.identity, store_name: document.store.name, operation, digest })
