@@ -28,6 +28,7 @@ use super::parse::Format;
 use super::ui::{Label, Paint, Ui};
 use super::view;
 use crate::diag::{Diagnostic, Excerpt, Frame, Location, plural};
+use crate::render::TEXT_OF_A_VALUE;
 
 /// A failure as `-o json` prints it.
 #[derive(Debug, serde::Serialize)]
@@ -194,6 +195,9 @@ fn place(diagnostic: &Diagnostic, message: &str, paint: Paint, all: bool) -> Vec
     }
     if all {
         lines.extend(frames(diagnostic));
+    } else if diagnostic.at.as_ref().is_some_and(|at| at.file.name() == TEXT_OF_A_VALUE) {
+        // The text is in no file: where it was rendered is what can be found.
+        lines.extend(frames(diagnostic).into_iter().take(1));
     }
     lines
 }
@@ -243,6 +247,22 @@ mod tests {
         let file = SourceFile::new("t.yaml", "a: {{ .V }}\n");
         let diagnostic = Diagnostic::error("bad").at(&file, Span::new(6, 8)).note("V is nil").hint("set V");
         Failure::from(diagnostic).prefix("INSTALLATION FAILED: ")
+    }
+
+    #[test]
+    fn a_text_of_a_value_is_told_with_the_place_that_renders_it() {
+        let (text_of_value, file) = (
+            SourceFile::new(TEXT_OF_A_VALUE, "{{ nope }}"),
+            SourceFile::new("t.yaml", "b: {{ values.x | tpl }}\n"),
+        );
+        let call = Location { file, span: Span::new(17, 20) };
+        let diagnostic =
+            Diagnostic::error("bad").at(&text_of_value, Span::new(3, 7)).frame("`tpl`", Some(call));
+        let failure = Failure::from(diagnostic.frame("`{{ outer }}`", None));
+        assert_eq!(
+            text(&failure, Paint::new(false), false, false),
+            "Error: tpl:1:4: bad\n   |\n 1 | {{ nope }}\n   |    ^^^^\n  in `tpl` at t.yaml:1:18"
+        );
     }
 
     #[test]

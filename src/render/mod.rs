@@ -37,6 +37,9 @@ use crate::data::Value;
 use crate::diag::SourceFile;
 use crate::sys::Host;
 
+/// The name of a text that `tpl` renders in a Tera chart: it is a value's, and in no file.
+pub const TEXT_OF_A_VALUE: &str = "tpl";
+
 /// What is being installed, as templates see it.
 #[derive(Debug, Clone)]
 pub struct ReleaseInfo {

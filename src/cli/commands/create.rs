@@ -27,7 +27,8 @@ bowline create web
 bowline create --engine gotpl charts/web
 bowline create --starter mine web",
     positionals: "NAME",
-    exclusive: &[],
+    // A starter brings its own templates.
+    exclusive: &[&["engine", "starter"]],
     body: Body::Leaf(Leaf::of::<CreateArgs>()),
 };
 

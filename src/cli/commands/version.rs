@@ -44,6 +44,12 @@ pub struct VersionArgs {
     /// Go template to print, over {Version, GitCommit, GitTreeState, GoVersion, KubeClientVersion, HelmVersion}
     #[arg(long, value_name = "TEMPLATE")]
     pub template: Option<String>,
+    /// Accepted for Helm 2's and 3's sake: there is only this program's version
+    #[arg(long, short = 'c', hide = true)]
+    pub client: bool,
+    /// Accepted for Helm 2's sake: nothing of this runs in the cluster
+    #[arg(long, hide = true)]
+    pub server: bool,
     /// The output format.
     #[command(flatten)]
     pub output: OutputArg,

@@ -12,6 +12,7 @@ use super::super::run::{Current, Form, Loaded, Run, Spare, lock};
 use super::{Call, to_tera};
 use crate::data::{Value, yaml};
 use crate::diag::{Diagnostic, SourceFile};
+use crate::render::TEXT_OF_A_VALUE;
 
 /// Deepest nesting of `tpl`, whatever the job allows: each level takes some stack.
 const DEEPEST: usize = 100;
@@ -146,7 +147,7 @@ fn load(
         let files = lock(&run.files);
         (format!("tpl {}", files.len()), files.len())
     };
-    let source = SourceFile::new("tpl", template);
+    let source = SourceFile::new(TEXT_OF_A_VALUE, template);
     let names = run.tree.names(current.scope);
     let rewritten = rewrite(template, index, &run.shape, &names, &mut lock(&run.sites));
     let loaded =
