@@ -119,7 +119,7 @@ fn archive(head: &Head, catalog: &Catalog, parts: &[&str]) -> Reply {
     });
     let Some((path, known)) = known else { return Reply::error(404) };
     let path = path.as_str();
-    if path.ends_with(".prov") {
+    if path.strip_suffix(".prov").is_some() {
         return match catalog.shelf().read(path, PROVENANCE_LIMIT) {
             Ok(bytes) => Reply::text(head, &Text::new("text/plain; charset=utf-8", bytes)),
             Err(error) => Reply::error(error.status()),
