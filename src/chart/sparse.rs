@@ -15,14 +15,17 @@ const MOST_PIECES: usize = 100_000;
 /// What the map and the data behind it are padded to.
 const BLOCK: usize = 512;
 
+/// The pieces of data as offset and length.
+type Map = Vec<(u64, u64)>;
+
 /// What the header of an entry says about its holes.
 pub(super) struct Sparse {
     /// What the entry is called; its own name is made up.
     pub(super) name: Option<String>,
     /// Size of the file with its holes.
     pub(super) size: u64,
-    /// The pieces as offset and length; `None` when the content begins with them.
-    map: Option<Vec<(u64, u64)>>,
+    /// `None` when the content begins with it.
+    map: Option<Map>,
 }
 
 impl Sparse {
@@ -47,7 +50,7 @@ impl Sparse {
                     map = Some(all.map_err(|_| bad())?);
                 }
                 "GNU.sparse.offset" | "GNU.sparse.numbytes" => {
-                    numbers.push(value.parse().map_err(|_| bad())?)
+                    numbers.push(value.parse().map_err(|_| bad())?);
                 }
                 _ => {}
             }
@@ -87,13 +90,13 @@ impl Sparse {
 }
 
 /// Numbers two by two.
-fn pairs(numbers: &[u64]) -> Option<Vec<(u64, u64)>> {
+fn pairs(numbers: &[u64]) -> Option<Map> {
     let (pairs, rest) = numbers.as_chunks::<2>();
     (rest.is_empty() && pairs.len() <= MOST_PIECES).then(|| pairs.iter().map(|[a, b]| (*a, *b)).collect())
 }
 
 /// The map of version 1.0, a number a line and their count first, and the data behind it.
-fn map_at_start(content: &[u8]) -> Option<(Vec<(u64, u64)>, &[u8])> {
+fn map_at_start(content: &[u8]) -> Option<(Map, &[u8])> {
     let mut at = 0;
     let mut number = || {
         let line = content.get(at..)?.split(|byte| *byte == b'\n').next().filter(|line| line.len() <= 20)?;
@@ -109,7 +112,7 @@ fn map_at_start(content: &[u8]) -> Option<(Vec<(u64, u64)>, &[u8])> {
 mod tests {
     use super::*;
 
-    fn expanded(size: u64, map: Option<Vec<(u64, u64)>>, content: &[u8]) -> Option<Vec<u8>> {
+    fn expanded(size: u64, map: Option<Map>, content: &[u8]) -> Option<Vec<u8>> {
         Sparse { name: None, size, map }.expanded(content)
     }
 

@@ -94,7 +94,8 @@ fn refused(entries: &[Entry<'_>]) -> String {
 fn record(key: &str, value: &str) -> String {
     let rest = key.len() + value.len() + 3;
     // The length counts its own digits.
-    let length = (1..).map(|digits| rest + digits).find(|length| length.to_string().len() + rest == *length);
+    let length =
+        (1..20).map(|digits| rest + digits).find(|length| length.to_string().len() + rest == *length);
     format!("{} {key}={value}\n", length.unwrap())
 }
 
