@@ -32,7 +32,7 @@ impl Object {
         text: &str,
     ) -> Result<Self, ManifestError> {
         let text: Arc<str> = text.into();
-        let read = if keeps_empty_lines(&text) { format!("{text}\n").into() } else { Arc::clone(&text) };
+        let read = if minds_line_end(&text) { format!("{text}\n").into() } else { Arc::clone(&text) };
         let document = rendered.part(Arc::clone(source), offset, read);
         let body = yaml::to_value(&document).map_err(|error| fault(source, rendered, offset, &error))?;
         if let Err(reason) = check_head(&body) {
@@ -74,14 +74,17 @@ impl Object {
     }
 }
 
-/// Whether a block scalar of the text keeps the empty lines behind it (`|+`). At the end of a document there is one more of
-/// them in a manifest, which ends each document with a line feed of its own, and that one is read as well. Source: what
-/// Helm leaves in a cluster.
-fn keeps_empty_lines(text: &str) -> bool {
-    text.match_indices('+').any(|(at, _)| {
-        let before = text[..at].trim_end_matches(|c: char| c.is_ascii_digit());
-        before.ends_with(['|', '>'])
-    })
+/// Whether a line feed behind the text may make a difference. A manifest ends each document with one of its own, and that
+/// one is read as well: by a block scalar that keeps the empty lines behind it (`|+`), and by any at the end of a text that
+/// has no line feed there itself. Source: what Helm leaves in a cluster.
+fn minds_line_end(text: &str) -> bool {
+    let keeps_empty_lines = || {
+        text.match_indices('+').any(|(at, _)| {
+            let before = text[..at].trim_end_matches(|c: char| c.is_ascii_digit());
+            before.ends_with(['|', '>'])
+        })
+    };
+    (!text.ends_with('\n') && text.contains(['|', '>'])) || keeps_empty_lines()
 }
 
 /// An error of the YAML, its place moved from the document into the rendered text.

@@ -74,13 +74,14 @@ fn manifests_print_as_helm_prints_them() {
     assert!(total > 150, "only {total} cases");
 }
 
-/// Each document of a manifest ends with a line feed of its own, which a block that keeps its empty lines takes along: the
-/// values are what Helm 4.3.1 leaves in a cluster.
+/// Each document of a manifest ends with a line feed of its own, which a block takes along that keeps its empty lines, or
+/// has no line feed at its end: the values are what Helm 4.3.1 leaves in a cluster.
 #[test]
-fn a_block_that_keeps_its_last_lines_has_that_of_the_manifest_too() {
-    let value = |header: &str| {
-        let text =
-            format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n  k: {header}\n    x\n");
+fn a_block_at_the_end_has_the_line_feed_of_the_manifest_too() {
+    let value = |header: &str, end: &str| {
+        let text = format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n  k: {header}\n    x{end}"
+        );
         let manifest = Manifest::from_rendered(&[SourceFile::new("m/templates/a.yaml", text)]).unwrap();
         let read = |object: &bowline::manifest::Object| {
             object.body.path(["data", "k"]).and_then(Value::as_str).unwrap().to_string()
@@ -89,8 +90,15 @@ fn a_block_that_keeps_its_last_lines_has_that_of_the_manifest_too() {
         assert_eq!(read(&stored[0]), read(&manifest.objects[0]), "{header}");
         read(&stored[0])
     };
-    assert_eq!(
-        ["|", "|-", "|+", "|2+", "|+2", ">+"].map(value),
-        ["x\n", "x", "x\n\n", "x\n\n", "x\n\n", "x\n\n"]
-    );
+    for (header, ended, open) in [
+        ("|", "x\n", "x\n"),
+        ("|-", "x", "x"),
+        ("|+", "x\n\n", "x\n"),
+        ("|2+", "x\n\n", "x\n"),
+        ("|+2", "x\n\n", "x\n"),
+        (">", "x\n", "x\n"),
+        (">+", "x\n\n", "x\n"),
+    ] {
+        assert_eq!([value(header, "\n"), value(header, "")], [ended, open], "{header}");
+    }
 }
