@@ -326,6 +326,16 @@ fn hostile_requests_are_refused_and_do_no_harm() {
         "GET /health HTTP/1.1\r\nHost: h\r\n\r\nGET /info HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
     );
     assert_eq!(String::from_utf8_lossy(&both).matches("HTTP/1.1 200").count(), 2);
+    // The last of the thousand that a connection takes says so.
+    let many = server.raw("GET /health HTTP/1.1\r\nHost: h\r\n\r\n".repeat(1_001));
+    let many = String::from_utf8_lossy(&many);
+    let answers: Vec<&str> = many.split("HTTP/1.1 200").skip(1).collect();
+    let closing: Vec<usize> = (1..)
+        .zip(&answers)
+        .filter(|(_, answer)| answer.contains("Connection: close"))
+        .map(|(at, _)| at)
+        .collect();
+    assert_eq!((answers.len(), closing), (1_000, vec![1_000]));
     // An address that does not exist any more gives nothing but 404, and the server lives on.
     assert_eq!(server.get("/health", "").status, 200);
 }

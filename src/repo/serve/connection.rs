@@ -48,7 +48,9 @@ pub(super) fn serve(shared: &Shared, stream: TcpStream) {
         let mut body = Body::new(&head, &mut channel, &mut buffer, shared.request_time * 3);
         let reply = routes::answer(shared, peer, &head, &mut body);
         let complete = body.drain();
-        let keep_alive = head.keep_alive && complete && !shared.must_hurry();
+        // The last answer says that it is the last one, so that no client sends a request into a closed connection.
+        let is_last = number + 1 == MOST_REQUESTS;
+        let keep_alive = head.keep_alive && complete && !is_last && !shared.must_hurry();
         let (status, size) = (reply.status, reply.size());
         let written = reply.write(head.method, keep_alive, Paced::new(&mut channel, size));
         shared.done(&Access { method: head.method.name(), path: &head.path, status }, start.elapsed());

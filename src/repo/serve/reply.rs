@@ -219,7 +219,9 @@ impl Reply {
     ///
     /// # Errors
     /// The connection broke, or the client was too slow.
-    pub(super) fn write(self, method: Method, keep_alive: bool, mut out: impl Write) -> io::Result<()> {
+    pub(super) fn write(self, method: Method, keep_alive: bool, out: impl Write) -> io::Result<()> {
+        let line = if keep_alive { "Connection: keep-alive\r\n" } else { "Connection: close\r\n" };
+        let mut out = WithLine { out, line: Some(line) };
         let length = self.size();
         let reader: Box<dyn Read> = match self.body {
             Body::Bytes(bytes) => {
@@ -230,12 +232,7 @@ impl Reply {
             }
             Body::Stream { stream, .. } => stream,
         };
-        let connection = if keep_alive { "keep-alive" } else { "close" }.to_string();
-        let common = [
-            ("Server", SERVER.to_string()),
-            ("Connection", connection),
-            ("X-Content-Type-Options", "nosniff".to_string()),
-        ];
+        let common = [("Server", SERVER.to_string()), ("X-Content-Type-Options", "nosniff".to_string())];
         // Header texts are built here from digests, numbers and constants, all ASCII; one that were not is left out.
         let headers = self
             .headers
@@ -248,6 +245,30 @@ impl Reply {
             .with_chunked_threshold(usize::MAX)
             .raw_print(&mut out, HTTPVersion(1, 1), &[], method == Method::Head, None)?;
         out.flush()
+    }
+}
+
+/// Puts a header behind the first line: what tiny_http is told of `Connection` it leaves out.
+struct WithLine<W> {
+    out: W,
+    /// `None` once it was written.
+    line: Option<&'static str>,
+}
+
+impl<W: Write> Write for WithLine<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(end) = self.line.and_then(|_| bytes.iter().position(|byte| *byte == b'\n')) else {
+            return self.out.write(bytes);
+        };
+        let (first, rest) = bytes.split_at(end + 1);
+        self.out.write_all(first)?;
+        self.out.write_all(self.line.take().unwrap_or_default().as_bytes())?;
+        self.out.write_all(rest)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }
 
