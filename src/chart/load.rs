@@ -272,8 +272,8 @@ fn has_a_meaning(path: &str) -> bool {
         || matches!(own, lock::CHART_LOCK | lock::REQUIREMENTS_LOCK)
 }
 
-/// Reads the files of a chart's folder that .helmignore leaves in, and tells which are links; those without a meaning of their own when they are
-/// looked at, where `later` can take what goes wrong then.
+/// Reads the files of a chart's folder that .helmignore leaves in, and tells which are links. Those without a meaning of
+/// their own are read when they are looked at, where `later` can take what goes wrong then.
 fn read_folder(
     root: &Path,
     budget: &mut Budget,

@@ -171,50 +171,29 @@ fn single(key: &'static str, value: Value) -> Value {
 /// A list that is being made.
 pub(super) struct List(Vec<Value>);
 
-impl List {
-    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        self.0.push(value.serialize(ValueSerializer)?);
-        Ok(())
-    }
+/// The three kinds of things that become a list.
+macro_rules! made_of_items {
+    ($($kind:ident, $add:ident;)*) => {
+        $(impl ser::$kind for List {
+            type Ok = Value;
+            type Error = Failure;
+
+            fn $add<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
+                self.0.push(value.serialize(ValueSerializer)?);
+                Ok(())
+            }
+
+            fn end(self) -> Result<Value, Failure> {
+                Ok(Value::List(self.0))
+            }
+        })*
+    };
 }
 
-impl ser::SerializeSeq for List {
-    type Ok = Value;
-    type Error = Failure;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        self.push(value)
-    }
-
-    fn end(self) -> Result<Value, Failure> {
-        Ok(Value::List(self.0))
-    }
-}
-
-impl ser::SerializeTuple for List {
-    type Ok = Value;
-    type Error = Failure;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        self.push(value)
-    }
-
-    fn end(self) -> Result<Value, Failure> {
-        Ok(Value::List(self.0))
-    }
-}
-
-impl ser::SerializeTupleStruct for List {
-    type Ok = Value;
-    type Error = Failure;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        self.push(value)
-    }
-
-    fn end(self) -> Result<Value, Failure> {
-        Ok(Value::List(self.0))
-    }
+made_of_items! {
+    SerializeSeq, serialize_element;
+    SerializeTuple, serialize_element;
+    SerializeTupleStruct, serialize_field;
 }
 
 /// A mapping that is being made.
@@ -273,7 +252,7 @@ impl ser::SerializeTupleVariant for Variant<List> {
     type Error = Failure;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Failure> {
-        self.content.push(value)
+        ser::SerializeSeq::serialize_element(&mut self.content, value)
     }
 
     fn end(self) -> Result<Value, Failure> {

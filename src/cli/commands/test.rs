@@ -80,13 +80,10 @@ impl Run for TestArgs {
         let target = store.target(&namespace);
         let report = session.with_interrupt(|context| test::test(context, target, &options))?;
         // Notes are for those who install, as in Helm.
-        let computed = query::values_of(&report.release, true).map_err(Failure::of_verb)?;
-        let block = Block {
-            everything: session.settings.debug,
-            computed: Some(&computed),
-            hide_notes: true,
-            ..Block::default()
-        };
+        let everything = session.settings.debug;
+        let computed = everything.then(|| query::values_of(&report.release, true)).transpose();
+        let computed = computed.map_err(Failure::of_verb)?;
+        let block = Block { everything, computed: computed.as_ref(), hide_notes: true, ..Block::default() };
         session.ui.out(&view::release::text(
             &report.release,
             self.output.output,
