@@ -10,7 +10,7 @@
 use clap::{Arg, ArgAction, Command};
 
 use super::error::Failure;
-use super::parse;
+use super::{gone, parse};
 use crate::diag::did_you_mean;
 
 /// Flags that still work under their old names, and what Helm says about them.
@@ -133,12 +133,18 @@ pub fn display_name(arg: &Arg) -> String {
 }
 
 fn refused(value: &str, arg: &Arg, reason: &str) -> Failure {
-    Failure::usage(format!(
+    let failure = Failure::usage(format!(
         "invalid argument {} for {} flag: {reason}",
         parse::quote(value),
         // Go quotes the name too; names hold nothing to escape.
         parse::quote(&display_name(arg)),
-    ))
+    ));
+    // Helm 2 counted seconds.
+    let is_duration = parse::duration(value).is_err_and(|error| error == reason);
+    if is_duration && parse::duration(&format!("{value}s")).is_ok() {
+        return failure.hint(format!("a duration has units: {value}s, 5m or 1h30m"));
+    }
+    failure
 }
 
 /// The failure for a value that clap's parser for it refused.
@@ -195,6 +201,9 @@ impl Reader<'_> {
             }
             let known = self.command.get_arguments().filter(|arg| !arg.is_hide_set());
             let failure = Failure::usage(format!("unknown flag: --{name}"));
+            if let Some(advice) = gone::flag(self.command.get_name(), name) {
+                return Err(failure.hint(advice));
+            }
             return Err(match did_you_mean(name, known.filter_map(Arg::get_long)) {
                 Some(best) => failure.hint(format!("did you mean `--{best}`?")),
                 None => failure,

@@ -15,6 +15,7 @@ mod bridge;
 pub mod commands;
 pub mod complete;
 pub mod error;
+pub mod gone;
 pub mod help;
 pub mod interrupt;
 pub mod parse;
@@ -310,8 +311,10 @@ fn unknown_command(
         "unknown command {} for \"{name}\"\nRun '{name} --help' for usage.",
         parse::quote(word)
     ));
-    match nearest(group, word) {
-        Some(best) => failure.hint(format!("did you mean `{best}`?")),
+    let advice = || nearest(group, word).map(|best| format!("did you mean `{best}`?"));
+    let gone = gone::command(word).filter(|_| path.is_empty()).map(str::to_string);
+    match gone.or_else(advice) {
+        Some(advice) => failure.hint(advice),
         None => failure,
     }
 }

@@ -22,6 +22,7 @@ use super::*;
 use crate::chart::scaffold::Language;
 use crate::fetch::Provenance;
 use crate::ops::options::{Crds, DryRun, ReleaseName, WaitStrategy};
+use crate::release::Sort;
 use crate::values::Reuse;
 
 fn run_as(name: &str, line: &[&str], variables: &[(&str, &str)]) -> (u8, String, String) {
@@ -91,7 +92,8 @@ fn refused_values_are_told_as_helm_tells_them() {
         ),
         (
             "install a b --timeout 5",
-            "invalid argument \"5\" for \"--timeout\" flag: time: missing unit in duration \"5\"",
+            "invalid argument \"5\" for \"--timeout\" flag: time: missing unit in duration \"5\"\n\
+             hint: a duration has units: 5s, 5m or 1h30m",
         ),
         (
             "install a b --wait=foo",
@@ -147,6 +149,29 @@ fn unknown_words_get_advice() {
         err("list --namespce x"),
         "Error: unknown flag: --namespce\nhint: did you mean `--namespace`?\n"
     );
+}
+
+#[test]
+fn what_helm_2_had_is_remembered() {
+    for (line, message, hint) in [
+        (
+            "init",
+            "unknown command \"init\" for \"bowline\"\nRun 'bowline --help' for usage.",
+            "nothing needs to be",
+        ),
+        ("delete web --tls", "unknown flag: --tls", "there is no Tiller"),
+        ("test web --cleanup", "unknown flag: --cleanup", "give the tests the annotation"),
+        (
+            "rollback web 1 --timeout 300",
+            "invalid argument \"300\" for \"--timeout\" flag: time: missing unit in duration \"300\"",
+            "a duration has units: 300s, 5m or 1h30m",
+        ),
+    ] {
+        let said = err(line);
+        assert!(said.starts_with(&format!("Error: {message}\nhint: {hint}")), "{line}: {said}");
+    }
+    // A group's words are no commands of their own.
+    assert!(!err("repo init").contains("Tiller"));
 }
 
 #[test]
@@ -245,6 +270,13 @@ fn lists_narrow_as_they_did_in_older_helms() {
     assert_eq!(list("ls ^w").filter.as_deref(), Some("^w"));
     assert_eq!((list("ls -A").namespace, list("ls -n x").namespace), (None, Some("x".into())));
     assert_eq!((list("ls").most, list("ls -m 0").most), (256, 0));
+    assert_eq!(
+        (list("ls -c").sort, list("ls -d").sort, list("ls").sort),
+        (Sort::Chart, Sort::Date, Sort::Name)
+    );
+    let width =
+        |line: &str| typed(line, |args: ListArgs, session| args.resolve(session)).0.unwrap().1.column_width;
+    assert_eq!((width("ls --col-width 60"), width("ls")), (60, 0));
 }
 
 #[test]
@@ -253,6 +285,11 @@ fn old_commands_lead_to_the_new_ones() {
     assert_eq!(search("search web").keyword, "web");
     assert_eq!((search("search -l web").versions, search("search -l web").keyword), (true, "web".into()));
     assert!(search("search repo web --devel").devel);
+    assert_eq!(search("search -v ^2 web").version, "^2");
+    let template = |line: &str| typed(line, |args: TemplateArgs, session| args.resolve(session)).0.unwrap().0;
+    assert_eq!(template("template web -x templates/a.yaml").show_only, ["templates/a.yaml"]);
+    assert_eq!(template("template web --execute templates/a.yaml").show_only, ["templates/a.yaml"]);
+    assert!(template("template web --notes").notes && !template("template web").notes);
     let get = |line: &str| typed(line, |args: AllArgs, session| args.which.resolve(session)).0.unwrap();
     assert_eq!((get("get web").release, get("get --revision 2 web").revision), ("web".into(), Some(2)));
     let serve = |line: &str| typed(line, |args: ServeArgs, session| args.resolve(session)).0.unwrap();

@@ -27,8 +27,8 @@ pub struct ListOptions {
     pub selector: Option<String>,
     /// Only these states.
     pub statuses: Statuses,
-    /// By time instead of by name.
-    pub by_date: bool,
+    /// What the rows are sorted by.
+    pub sort: Sort,
     /// The other way round.
     pub reverse: bool,
     /// Rows to leave out at the start.
@@ -57,7 +57,7 @@ pub fn list(
         selector: selector.as_ref(),
         offset: options.offset,
         max: options.most,
-        sort: if options.by_date { Sort::Date } else { Sort::Name },
+        sort: options.sort,
         reverse: options.reverse,
     })?;
     for (record, reason) in listing.skipped {

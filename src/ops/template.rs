@@ -40,6 +40,8 @@ pub struct TemplateOptions {
     pub is_upgrade: bool,
     /// Only these templates: paths or globs below the chart.
     pub show_only: Vec<String>,
+    /// Print the notes last, as Helm 2 could.
+    pub notes: bool,
     /// Leave tests out.
     pub skip_tests: bool,
     /// How to render.
@@ -204,7 +206,7 @@ pub fn template(
             lookup: lookup.as_ref().map(|lookup| lookup as &dyn render::Lookup),
             options: render::Options { enable_dns: options.apply.enable_dns, ..render::Options::default() },
             skip_schema: options.apply.skip_schema_validation,
-            subchart_notes: false,
+            subchart_notes: options.notes && options.apply.subchart_notes,
             compat: options.apply.compat,
             seed: options.apply.seed,
             post_renderer: options.apply.post_renderer.as_ref(),
@@ -247,6 +249,11 @@ fn pieces(rendered: &Rendered, options: &TemplateOptions) -> Vec<Piece> {
         let wanted = hooks.filter(|hook| !(options.skip_tests && hook.runs_at(Event::Test)));
         pieces.extend(wanted.map(|hook| Piece::document(&hook.object)));
     }
+    pieces.extend(rendered.notes.as_deref().filter(|_| options.notes).map(|notes| Piece {
+        source: format!("{}/templates/NOTES.txt", rendered.chart.name()).into(),
+        body: Body::Document(notes.trim_end().into()),
+        is_last_object: false,
+    }));
     pieces
 }
 

@@ -109,6 +109,8 @@ pub enum Sort {
     Name,
     /// By the time of the revision, oldest first.
     Date,
+    /// By the chart's name and version, as a list shows them.
+    Chart,
 }
 
 /// What to list.
@@ -409,7 +411,7 @@ impl History<'_> {
         let by_name = |one: &Summary, two: &Summary| {
             (&one.name, &one.namespace, one.revision).cmp(&(&two.name, &two.namespace, two.revision))
         };
-        // By name, only the rows of the window are completed; by date every row needs its time first.
+        // By name, only the rows of the window are completed; any other order needs every row completed first.
         match filter.sort {
             Sort::Name => {
                 rows.sort_by(|one, two| by_name(&one.summary, &two.summary));
@@ -418,10 +420,16 @@ impl History<'_> {
                 }
                 self.complete_into(window(rows, filter), &mut listing)?;
             }
-            Sort::Date => {
+            Sort::Date | Sort::Chart => {
                 self.complete_into(rows, &mut listing)?;
                 let mut found = std::mem::take(&mut listing.rows);
-                found.sort_by(|one, two| one.updated.cmp(&two.updated).then_with(|| by_name(one, two)));
+                found.sort_by(|one, two| {
+                    let first = match filter.sort {
+                        Sort::Chart => one.chart_label().cmp(&two.chart_label()),
+                        _ => one.updated.cmp(&two.updated),
+                    };
+                    first.then_with(|| by_name(one, two))
+                });
                 if filter.reverse {
                     found.reverse();
                 }

@@ -394,6 +394,9 @@ fn lists_choose_as_helm_does() {
     let by_date = Filter { sort: Sort::Date, all_namespaces: true, ..Filter::default() };
     assert_eq!(list(by_date), ["other/a.1 deployed", all[2], all[0], all[1]]);
     assert_eq!(list(Filter { reverse: true, max: 1, ..by_date }), [all[1]]);
+    // Their charts are chart-1.0.2, chart-1.0.2 and chart-1.0.1.
+    let by_chart = Filter { sort: Sort::Chart, ..Filter::default() };
+    assert_eq!(list(by_chart), [all[2], all[0], all[1]]);
     let row = world.history().list(&Filter::default()).unwrap().rows.remove(1);
     assert_eq!(
         (&*row.chart_label(), &*row.app_version, &*row.description),

@@ -34,6 +34,9 @@ pub struct HistoryArgs {
     /// How many to list at most, counted from the newest
     #[arg(long, default_value = "256", value_parser = parse::integer, value_name = "N")]
     pub max: i64,
+    /// Widest column of the table; 0 for no limit
+    #[arg(long, alias = "col-width", default_value = "0", value_parser = parse::unsigned, value_name = "N")]
+    pub max_col_width: u32,
     /// Show to which revision a rollback went
     #[arg(long)]
     pub show_rollback_revision: bool,
@@ -66,7 +69,8 @@ impl Run for HistoryArgs {
             .with_context(|context| query::history(context, target, &options.release, options.most))?;
         let rows: Vec<RevisionRow> = rows.iter().map(RevisionRow::of).collect();
         let format = self.output.output;
-        let text = view::history::text(&rows, format, self.show_rollback_revision, session.ui.paint)?;
+        let width = self.max_col_width as usize;
+        let text = view::history::text(&rows, format, self.show_rollback_revision, width, session.ui.paint)?;
         session.ui.out(&text)?;
         Ok(Exit::Done)
     }

@@ -10,7 +10,7 @@ use crate::cli::settings::{Compat, Session};
 use crate::cli::view;
 use crate::cli::view::list::{ReleaseRow, Style};
 use crate::ops::query;
-use crate::release::{Status, Statuses};
+use crate::release::{Sort, Status, Statuses};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -40,6 +40,9 @@ pub struct ListArgs {
     /// Releases of every namespace
     #[arg(long, short = 'A')]
     pub all_namespaces: bool,
+    /// Sort by the name of the chart
+    #[arg(long, short)]
+    pub chart_name: bool,
     /// Sort by the time of the last deployment, oldest first
     #[arg(long, short)]
     pub date: bool,
@@ -85,6 +88,9 @@ pub struct ListArgs {
     /// Leave the table's header out
     #[arg(long)]
     pub no_headers: bool,
+    /// Widest column of the table; 0 for no limit
+    #[arg(long, alias = "col-width", default_value = "0", value_parser = parse::unsigned, value_name = "N")]
+    pub max_col_width: u32,
     /// Go layout for the times
     #[arg(long, value_name = "LAYOUT")]
     pub time_format: Option<String>,
@@ -104,8 +110,8 @@ pub struct ListOptions {
     pub selector: Option<String>,
     /// Statuses to list, as records write them; all when empty.
     pub statuses: Vec<&'static str>,
-    /// Sort by time instead of name.
-    pub by_date: bool,
+    /// What to sort by.
+    pub sort: Sort,
     /// Turn the order around.
     pub reverse: bool,
     /// How many to leave out first.
@@ -123,6 +129,8 @@ pub struct ListOutput {
     pub names_only: bool,
     /// Print the header.
     pub header: bool,
+    /// Widest column; 0 for no limit.
+    pub column_width: usize,
     /// Go layout of times.
     pub time_layout: Option<String>,
 }
@@ -157,7 +165,11 @@ impl ListArgs {
             filter: self.filter.or(self.pattern).filter(|pattern| !pattern.is_empty()),
             selector: self.selector.filter(|selector| !selector.is_empty()),
             statuses,
-            by_date: self.date,
+            sort: match (self.date, self.chart_name) {
+                (true, _) => Sort::Date,
+                (false, true) => Sort::Chart,
+                (false, false) => Sort::Name,
+            },
             reverse: self.reverse,
             offset: count(self.offset),
             most: count(self.max),
@@ -166,6 +178,7 @@ impl ListArgs {
             format: self.output.output,
             names_only: self.short,
             header: !self.no_headers,
+            column_width: self.max_col_width as usize,
             time_layout: self.time_format.filter(|layout| !layout.is_empty()),
         };
         Ok((options, output))
@@ -181,7 +194,7 @@ impl Run for ListArgs {
             filter: options.filter,
             selector: options.selector,
             statuses: if statuses.is_empty() { Statuses::ALL } else { Statuses::of(&statuses) },
-            by_date: options.by_date,
+            sort: options.sort,
             reverse: options.reverse,
             offset: options.offset,
             most: options.most,
@@ -194,6 +207,7 @@ impl Run for ListArgs {
             format: output.format,
             names_only: output.names_only,
             without_header: !output.header,
+            column_width: output.column_width,
             time_layout: output.time_layout.as_deref(),
         };
         session.ui.out(&view::list::text(&rows, style, session.ui.paint)?)?;

@@ -57,8 +57,11 @@ pub struct TemplateArgs {
     #[arg(long)]
     pub is_upgrade: bool,
     /// Print only these templates
-    #[arg(long, short, value_name = "PATH")]
+    #[arg(long, short, alias = "execute", short_alias = 'x', value_name = "PATH")]
     pub show_only: Vec<String>,
+    /// Print the notes too, after everything else
+    #[arg(long)]
+    pub notes: bool,
     /// Leave out hooks that are tests
     #[arg(long)]
     pub skip_tests: bool,
@@ -96,8 +99,8 @@ impl TemplateArgs {
     /// What the flags mean, and the folder to write files below.
     pub(crate) fn resolve(self, session: &Session) -> Result<(TemplateOptions, Option<PathBuf>), Failure> {
         let (name, chart) = self.name.resolve(&self.words, Some("release-name"))?;
-        for flag in ["hide-notes", "render-subchart-notes"].into_iter().filter(|flag| session.was_given(flag))
-        {
+        let inert = ["hide-notes", "render-subchart-notes"].into_iter().filter(|_| !self.notes);
+        for flag in inert.filter(|flag| session.was_given(flag)) {
             session.ui.note(format!(
                 "Flag --{flag} has been deprecated, this flag has no effect for 'helm template' and will be removed in \
                  Helm 5"
@@ -133,6 +136,7 @@ impl TemplateArgs {
             include_crds: self.include_crds,
             is_upgrade: self.is_upgrade,
             show_only: self.show_only,
+            notes: self.notes,
             skip_tests: self.skip_tests,
             apply,
         };

@@ -38,6 +38,12 @@ pub struct TestArgs {
     /// Which tests: name=NAME runs only these, !name=NAME leaves these out
     #[arg(long, value_parser = parse::csv, value_name = "FILTER,…")]
     pub filter: Vec<Csv>,
+    /// Accepted for Helm 2's sake: tests run one after the other
+    #[arg(long, hide = true, value_parser = parse::unsigned, value_name = "N")]
+    pub max: Option<u32>,
+    /// Accepted for Helm 2's sake: tests run one after the other
+    #[arg(long, hide = true)]
+    pub parallel: bool,
     /// Print the logs of the tests' pods
     #[arg(long)]
     pub logs: bool,
@@ -74,6 +80,9 @@ impl TestArgs {
 
 impl Run for TestArgs {
     fn run(self, session: &Session) -> Outcome {
+        if self.parallel {
+            session.ui.warn("tests run one after the other; --parallel does nothing any more", &[]);
+        }
         let namespace = session.namespace()?;
         let options = self.resolve();
         let store = session.changing_store()?;

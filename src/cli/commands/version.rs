@@ -48,7 +48,7 @@ pub struct VersionArgs {
     #[arg(long, short = 'c', hide = true)]
     pub client: bool,
     /// Accepted for Helm 2's sake: nothing of this runs in the cluster
-    #[arg(long, hide = true)]
+    #[arg(long, short = 's', hide = true)]
     pub server: bool,
     /// The output format.
     #[command(flatten)]

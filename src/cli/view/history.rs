@@ -30,7 +30,7 @@ pub struct RevisionRow {
     pub description: String,
 }
 
-/// The history as text, the oldest revision first as given.
+/// The history as text, the oldest revision first as given; columns of a table at most `column_width` wide, 0 for no limit.
 ///
 /// # Errors
 /// None that is known; see [`structured`].
@@ -38,6 +38,7 @@ pub fn text(
     revisions: &[RevisionRow],
     format: Format,
     show_rollback: bool,
+    column_width: usize,
     paint: Paint,
 ) -> Result<String, Failure> {
     if format != Format::Table {
@@ -48,7 +49,7 @@ pub fn text(
         names.push("ROLLBACK");
     }
     names.push("DESCRIPTION");
-    let mut table = Table::new();
+    let mut table = Table::new().column_width(column_width);
     table.header(&names, None);
     for row in revisions {
         let updated = row.updated.clone().unwrap_or_else(Time::zero);
@@ -88,18 +89,18 @@ mod tests {
     #[test]
     fn the_table_is_helms() {
         assert_eq!(
-            text(&revisions(), Format::Table, true, Paint::new(false)).unwrap(),
+            text(&revisions(), Format::Table, true, 0, Paint::new(false)).unwrap(),
             "REVISION\tUPDATED                 \tSTATUS  \tCHART     \tAPP VERSION\tROLLBACK\tDESCRIPTION    \n\
              2       \tMon Feb  2 03:04:05 2026\tdeployed\tmini-0.2.0\t1.0        \t1       \tRollback to <1>\n"
         );
-        let plain = text(&revisions(), Format::Table, false, Paint::new(false)).unwrap();
+        let plain = text(&revisions(), Format::Table, false, 0, Paint::new(false)).unwrap();
         assert!(!plain.contains("ROLLBACK"), "{plain}");
     }
 
     #[test]
     fn json_is_helms() {
         assert_eq!(
-            text(&revisions(), Format::Json, false, Paint::new(false)).unwrap(),
+            text(&revisions(), Format::Json, false, 0, Paint::new(false)).unwrap(),
             "[{\"revision\":2,\"updated\":\"2026-02-02T03:04:05Z\",\"status\":\"deployed\",\"chart\":\"mini-0.2.0\",\
              \"app_version\":\"1.0\",\"rollback_revision\":1,\"description\":\"Rollback to \\u003c1\\u003e\"}]\n"
         );

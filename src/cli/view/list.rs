@@ -49,6 +49,8 @@ pub struct Style<'a> {
     pub names_only: bool,
     /// Leave the header out.
     pub without_header: bool,
+    /// Widest column; 0 for no limit.
+    pub column_width: usize,
     /// Go layout of the times; Go's own form when `None`.
     pub time_layout: Option<&'a str>,
 }
@@ -86,7 +88,7 @@ pub fn text(releases: &[ReleaseRow], style: Style, paint: Paint) -> Result<Strin
     if style.format != Format::Table {
         return structured(&rows, style.format);
     }
-    let mut table = Table::new();
+    let mut table = Table::new().column_width(style.column_width);
     if !style.without_header {
         let names = ["NAME", "NAMESPACE", "REVISION", "UPDATED", "STATUS", "CHART", "APP VERSION"];
         table.header(&names, Some(Label::Header));

@@ -50,7 +50,7 @@ pub struct RepoArgs {
     #[arg(long, short)]
     pub regexp: bool,
     /// Range that versions must be in
-    #[arg(long, value_name = "RANGE")]
+    #[arg(long, short_alias = 'v', value_name = "RANGE")]
     pub version: Option<String>,
     /// List every version, not only the newest
     #[arg(long, short = 'l')]
