@@ -202,11 +202,11 @@ fn place(diagnostic: &Diagnostic, message: &str, paint: Paint, all: bool) -> Vec
     lines
 }
 
-/// Whether a message has `name:7` in it.
+/// Whether a message has `name:7` in it, other than the port of a URL.
 fn names_a_place(message: &str) -> bool {
-    message.as_bytes().windows(3).any(|window| {
-        matches!(window, [before, b':', digit] if before.is_ascii_alphanumeric() && digit.is_ascii_digit())
-    })
+    let is_place = |window: &[u8]| matches!(window, [before, b':', digit] if before.is_ascii_alphanumeric() && digit.is_ascii_digit());
+    let mut words = message.split_whitespace().filter(|word| !word.contains("://"));
+    words.any(|word| word.as_bytes().windows(3).any(is_place))
 }
 
 /// The lines of the text, their bars faint and the marker in the colour of errors.
@@ -275,6 +275,12 @@ mod tests {
             text(&sample(), Paint::new(false), true, true),
             "Error: INSTALLATION FAILED: t.yaml:1:7: bad"
         );
+    }
+
+    #[test]
+    fn the_port_of_a_url_is_no_place() {
+        assert!(names_a_place("a.yaml:3: bad") && names_a_place("at (web/a.yaml:12) bad"));
+        assert!(!names_a_place("failed to parse http://127.0.0.1:8080/a.yaml: bad"));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::chart::Chart;
 use crate::data::Value;
 use crate::diag::{Diagnostic, Location};
 use crate::manifest::ManifestError;
-use crate::render::{self, Job, Record, RenderError, SourceMap, TemplateFailure, ValueRead};
+use crate::render::{self, Job, Record, RenderError, SourceMap, TemplateFailure, ValueRead, language};
 use crate::values::{Layer, Provenance};
 
 /// Moves the place of a YAML error from the rendered text to the template that wrote it. The chart is rendered once more
@@ -17,8 +17,10 @@ pub(super) fn manifest(mut error: ManifestError, job: &Job<'_>) -> ManifestError
     if let ManifestError::Document { path, diagnostic, others, .. } = &mut error {
         let options = render::Options { record: Record { map: true, reads: false }, ..job.options };
         let Ok(files) = render::render(&Job { options, ..*job }) else { return error };
-        let map_of =
-            |path: &str| files.iter().find(|file| *file.name == *path).and_then(|file| file.map.as_ref());
+        let file_of = |path: &str| files.iter().find(|file| *file.name == *path);
+        let map_of = |path: &str| file_of(path).and_then(|file| file.map.as_ref());
+        let advice = file_of(path).and_then(|file| language::advice(file.engine, file.source.text()));
+        diagnostic.hints.splice(0..0, advice);
         if let Some(map) = map_of(path) {
             move_to_template(diagnostic, map);
         }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::{EngineKind, language};
 use crate::diag::{Diagnostic, Hint};
 
 /// One template that could not be rendered.
@@ -32,6 +33,18 @@ impl ValueRead {
     pub fn shown(&self, count: usize) -> String {
         let keys = self.keys.get(self.subcharts..count.max(self.subcharts)).unwrap_or_default();
         keys.iter().fold(".Values".to_string(), |text, key| text + "." + key)
+    }
+}
+
+impl TemplateFailure {
+    /// Says so where the template looks as if it were written in the other language; no other advice counts then.
+    #[must_use]
+    pub fn read_as(mut self, kind: EngineKind) -> Self {
+        let file = self.diagnostic.at.as_ref().map(|at| &at.file);
+        if let Some(advice) = file.and_then(|file| language::advice(kind, file.text())) {
+            self.diagnostic.hints = vec![advice];
+        }
+        self
     }
 }
 

@@ -14,6 +14,7 @@
 mod capabilities;
 mod error;
 pub mod gotpl;
+pub mod language;
 mod reads;
 pub mod reference;
 mod scope;
@@ -299,7 +300,9 @@ pub fn render_each(job: &Job, out: &mut dyn FnMut(RenderedFile)) -> Result<Remai
         };
         match result {
             Ok(more) => remains.parts.extend(more.parts),
-            Err(RenderError::Templates(more)) => failures.extend(more),
+            Err(RenderError::Templates(more)) => {
+                failures.extend(more.into_iter().map(|one| one.read_as(kind)))
+            }
             Err(other) => return Err(other),
         }
     }
