@@ -178,6 +178,33 @@ fn replacing_leaves_a_failed_revision_failed() {
 }
 
 #[test]
+fn replacing_that_fails_keeps_what_was_uninstalled() {
+    let world = World::new();
+    let chart = app(&world);
+    let broken = world.chart("broken", "1.0.0", &[("templates/a.yaml", "a: {{ fail(message=\"no\") }}\n")]);
+    let store = world.store();
+    world.install(&store, &chart, |_| {}).unwrap();
+    world.uninstall(&store, true).unwrap();
+    // Early: nothing is written. Late: the uninstalled revision has given way, and can be gone back to.
+    fails(world.install(&store, &broken, |options| options.replace = true));
+    assert_eq!(world.states(&store), [(1, Status::Uninstalled)]);
+    let failing = store.reopen();
+    failing.fail_writes(When::Nth(2), Failure::Full, false);
+    let error = fails(world.install(&failing, &chart, |options| options.replace = true));
+    assert_eq!(
+        world.history(&store),
+        [
+            "1 superseded superseded by new release".to_string(),
+            format!("2 failed Release \"r\" failed: {error}")
+        ]
+    );
+    assert!(objects(&store).is_empty());
+    world.rollback(&store, Some(1)).unwrap();
+    assert_eq!(world.states(&store), [(1, Status::Superseded), (2, Status::Failed), (3, Status::Deployed)]);
+    assert_eq!(names(&store), ["ConfigMap/r-one"]);
+}
+
+#[test]
 fn upgrade_supersedes_what_was_current() {
     let world = World::new();
     let chart = app(&world);
