@@ -112,7 +112,7 @@ pub(super) fn archives_within(
         fs::Kind::Folder => !path.contains('/') && path != WORK_FOLDER && enter(path),
         _ => is_archive(path),
     };
-    let mut found = fs::walk(folder, MOST_FILES, enter)?;
+    let mut found = fs::walk_present(folder, MOST_FILES, enter)?;
     found.retain(|entry| entry.kind == fs::Kind::File && is_archive(&entry.relative));
     Ok(found)
 }

@@ -489,10 +489,33 @@ fn changed(metadata: &fs::Metadata) -> (i64, u32) {
 ///
 /// # Errors
 /// A folder cannot be read, a link leads in a circle or to nothing, or there are more than `most` entries.
-pub fn walk(
+pub fn walk(root: &Path, most: usize, enter: impl FnMut(&str, Kind) -> bool) -> Result<Vec<Entry>, FsError> {
+    walk_with(root, most, enter, |_| false)
+}
+
+/// As [`walk`], but links that lead to nothing or in a circle are left out, and so is what others remove meanwhile.
+///
+/// # Errors
+/// A folder cannot be read, or there are more than `most` entries.
+pub fn walk_present(
+    root: &Path,
+    most: usize,
+    enter: impl FnMut(&str, Kind) -> bool,
+) -> Result<Vec<Entry>, FsError> {
+    let is_absent = |error: &walkdir::Error| {
+        let kind = error.io_error().map(io::Error::kind);
+        let is_below = error.depth() > 0;
+        is_below && (error.loop_ancestor().is_some() || kind == Some(io::ErrorKind::NotFound))
+    };
+    walk_with(root, most, enter, is_absent)
+}
+
+/// As [`walk`], without the entries whose error `leave_out` is true of.
+fn walk_with(
     root: &Path,
     most: usize,
     mut enter: impl FnMut(&str, Kind) -> bool,
+    leave_out: impl Fn(&walkdir::Error) -> bool + Sync,
 ) -> Result<Vec<Entry>, FsError> {
     // The walker only ever appends to the root, so what is below it starts where the root's own bytes end. Taking paths
     // apart by their components cost more than all else here, opening the files aside.
@@ -511,34 +534,34 @@ pub fn walk(
         () if file_type.is_dir() => Kind::Folder,
         () => Kind::Other,
     };
+    let failed = |error: walkdir::Error| {
+        let path = error.path().unwrap_or(root).to_path_buf();
+        let text = error.to_string();
+        let source = error.into_io_error().unwrap_or_else(|| io::Error::other(text));
+        FsError::Io { attempt: "read", path, source }
+    };
     let mut found = Vec::new();
     // Those that are compared lie in one folder, so whole paths sort as names do.
     let by_name =
         |a: &walkdir::DirEntry, b: &walkdir::DirEntry| a.path().as_os_str().cmp(b.path().as_os_str());
     let walker = walkdir::WalkDir::new(root).min_depth(1).follow_links(true).sort_by(by_name).into_iter();
     for entry in walker.filter_entry(|entry| enter(&relative(entry.path()), kind_of(entry.file_type()))) {
-        let entry = entry.map_err(|error| {
-            let path = error.path().unwrap_or(root).to_path_buf();
-            let text = error.to_string();
-            FsError::Io {
-                attempt: "read",
-                path,
-                source: error.into_io_error().unwrap_or_else(|| io::Error::other(text)),
-            }
-        })?;
+        let entry = match entry {
+            Err(error) if leave_out(&error) => continue,
+            entry => entry.map_err(failed)?,
+        };
         if found.len() >= most {
             return Err(FsError::TooLarge { path: root.to_path_buf(), limit: most as u64 });
         }
         found.push(entry);
     }
     let look = |entry: &walkdir::DirEntry| {
-        let metadata = entry.metadata().map_err(|error| FsError::Io {
-            attempt: "read",
-            path: entry.path().to_path_buf(),
-            source: error.into(),
-        })?;
+        let metadata = match entry.metadata() {
+            Err(error) if leave_out(&error) => return Ok(None),
+            metadata => metadata.map_err(failed)?,
+        };
         let modified = metadata.modified().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-        Ok(Entry {
+        Ok(Some(Entry {
             relative: relative(entry.path()),
             kind: kind_of(entry.file_type()),
             path: entry.path().to_path_buf(),
@@ -548,9 +571,10 @@ pub fn walk(
             changed: changed(&metadata),
             // It was followed to its end already, so that this finds one, too.
             link: entry.path_is_symlink().then(|| fs::canonicalize(entry.path()).unwrap_or_default()),
-        })
+        }))
     };
-    parallel::map(&found, if found.len() < PARALLEL_FROM { 1 } else { 2 }, look).into_iter().collect()
+    let looked = parallel::map(&found, if found.len() < PARALLEL_FROM { 1 } else { 2 }, look);
+    looked.into_iter().filter_map(Result::transpose).collect()
 }
 
 /// Joins an untrusted relative path to a folder.
@@ -712,6 +736,20 @@ mod tests {
         };
         assert_eq!(names(9).unwrap(), ["a", "b", "b/1", "b/2"]);
         assert!(names(3).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_not_there_fails_a_walk_or_is_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        write_atomic(&root.join("b/1"), b"", false).unwrap();
+        std::os::unix::fs::symlink("nowhere", root.join("a")).unwrap();
+        assert!(walk(root, 9, |_, _| true).is_err());
+        std::os::unix::fs::symlink("..", root.join("b/up")).unwrap();
+        let found = walk_present(root, 9, |_, _| true).unwrap();
+        assert_eq!(found.iter().map(|entry| entry.relative.as_str()).collect::<Vec<_>>(), ["b", "b/1"]);
+        assert!(walk_present(&root.join("c"), 9, |_, _| true).is_err(), "the folder itself must be there");
     }
 
     #[test]

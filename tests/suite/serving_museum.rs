@@ -134,7 +134,7 @@ fn blobs_that_one_may_not_read_are_not_mounted() {
 }
 
 #[test]
-fn counts_are_of_what_one_may_read() {
+fn counts_and_names_are_of_what_one_may_read() {
     let (outside, folder) = folder();
     for tenant in ["open", "team"] {
         std::fs::create_dir(folder.join(tenant)).unwrap();
@@ -156,6 +156,23 @@ fn counts_are_of_what_one_may_read() {
     assert_eq!(counted(&basic("ann:secret")), json!([true, true]));
     assert_eq!(counted(&basic("ben:secret")), json!([true, false]));
     assert_eq!(counted(""), json!([true, false]));
+    // Neither are the names of others told.
+    let tenants = |header: &str| server.get("/-/tenants.json", header).json()["tenants"].clone();
+    assert_eq!(tenants(&basic("ann:secret")), json!(["open", "team"]));
+    assert_eq!((tenants(&basic("ben:secret")), tenants("")), (json!(["open"]), json!(["open"])));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_nowhere_are_left_out() {
+    let (outside, folder) = folder();
+    chart(&folder, "web", "1.0.0", "");
+    std::os::unix::fs::symlink("nowhere.tgz", folder.join("lost-1.0.0.tgz")).unwrap();
+    std::os::unix::fs::symlink(".", folder.join("circle")).unwrap();
+    let server = start(outside.path(), &writable(&folder));
+    assert_eq!(server.get("/-/charts.json", "").status, 200);
+    let index = server.get("/index.yaml", "").text();
+    assert!(index.contains("web-1.0.0.tgz") && !index.contains("lost"), "{index}");
 }
 
 #[cfg(unix)]

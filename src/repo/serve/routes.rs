@@ -3,7 +3,7 @@
 //! | path | answer |
 //! |---|---|
 //! | `/` | the page; its files below `/-/` |
-//! | `/-/tenants.json` | the names of the tenants, for the page |
+//! | `/-/tenants.json` | the names of the tenants that one may read, for the page |
 //! | `/index.yaml` | the index |
 //! | `/NAME.tgz`, `/FOLDER/NAME.tgz` | an archive |
 //! | the same with `.prov` | its provenance file |
@@ -69,7 +69,8 @@ pub(super) fn answer(shared: &Shared, peer: IpAddr, head: &Head, body: &mut Body
         "/health" => json(head, &json!({ "healthy": true })),
         "/info" => json(head, &json!({ "version": concat!("v", env!("CARGO_PKG_VERSION")) })),
         "/-/tenants.json" => match shared.tenants.names() {
-            Ok(names) => {
+            Ok(mut names) => {
+                names.retain(|name| shared.access.may(&asker, &scopes::folder(name, "pull")));
                 json(head, &json!({ "name": shared.name, "depth": shared.tenants.depth(), "tenants": names }))
             }
             Err(refusal) => Reply::error(refusal.status),

@@ -88,7 +88,7 @@ impl Storage for Folder {
                 && safe
                 && !fs::leads_out(&self.root, &self.root.join(path))
         };
-        let found = fs::walk(&self.root, most.saturating_mul(depth), enter)?;
+        let found = fs::walk_present(&self.root, most.saturating_mul(depth), enter)?;
         Ok(found.into_iter().map(|folder| folder.relative).filter(|path| level(path) == depth).collect())
     }
 
