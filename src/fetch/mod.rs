@@ -13,6 +13,7 @@ mod cache;
 pub mod deps;
 mod error;
 pub mod oci;
+pub mod schema;
 mod tags;
 
 use std::path::PathBuf;

@@ -32,6 +32,7 @@ use crate::data::Map;
 use crate::diag::{Diagnostic, Location, Severity, SourceFile, Span};
 use crate::render::{Capabilities, Passed};
 use crate::sys::Host;
+use crate::values::schema::Fetch;
 use crate::values::{Compat, Provenance};
 
 /// What is wrong at one place.
@@ -96,6 +97,8 @@ pub struct Settings<'a> {
     pub provenance: &'a Provenance,
     /// Leave values.schema.json out.
     pub skip_schema: bool,
+    /// Fetches what schemas refer to.
+    pub documents: &'a Fetch<'a>,
     /// Which Helm's rules for values count.
     pub compat: Compat,
     /// Hears of demands of templates that were let pass.

@@ -104,7 +104,7 @@ fn render(
     let checked = values::process(chart, settings.values, settings.compat).and_then(|processed| {
         if !settings.skip_schema {
             let Processed { chart, values, .. } = &processed;
-            values::schema::validate(chart, values, Some(settings.provenance), None)?;
+            values::schema::validate(chart, values, Some(settings.provenance), Some(settings.documents))?;
         }
         Ok(processed)
     });

@@ -42,7 +42,7 @@ pub(super) fn check(files: &Files, settings: &Settings<'_>, findings: &mut Vec<F
     let mut alone = Chart::without_files(Metadata::default(), Value::map());
     alone.schema = Some(schema.text().as_bytes().into());
     if let Err(ValuesError::Schema { charts }) =
-        values::schema::validate(&alone, &values, Some(settings.provenance), None)
+        values::schema::validate(&alone, &values, Some(settings.provenance), Some(settings.documents))
     {
         let all: Vec<_> = charts.into_iter().flat_map(|chart| chart.findings).collect();
         // Helm's text ends each line; that of a schema that cannot be read is one line without an end.

@@ -6,6 +6,7 @@ use super::options::ValueSources;
 use super::{Context, Event, OpsError, source};
 use crate::chart::Limits;
 use crate::diag::Severity;
+use crate::fetch::schema::Documents;
 use crate::lint::{self, Files, Finding, LintError, Settings};
 use crate::render::Capabilities;
 use crate::sys::fs::{self, Kind};
@@ -58,6 +59,7 @@ pub fn lint(context: &Context<'_>, options: &LintOptions) -> Result<Vec<Linted>,
         capabilities = capabilities.with_kube_version(version)?;
     }
     let user = source::values(context, &options.values)?;
+    let documents = Documents::new(context.host);
     let settings = Settings {
         host: context.host,
         namespace: &options.namespace,
@@ -65,6 +67,7 @@ pub fn lint(context: &Context<'_>, options: &LintOptions) -> Result<Vec<Linted>,
         values: &user.values,
         provenance: &user.provenance,
         skip_schema: options.skip_schema,
+        documents: &|url| documents.load(url),
         compat: options.compat,
         passed: &|passed| context.progress.event(Event::let_pass(passed)),
         linked: &|link| context.progress.event(Event::linked(link)),

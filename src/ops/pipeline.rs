@@ -4,7 +4,8 @@
 //! chart ─► dependencies and defaults ─► schema ─► render ─► notes | manifest (ordered objects, hooks)
 //! ```
 //!
-//! Invariant: nothing here opens a store; what a template looks up comes through a callback.
+//! Invariant: nothing here opens a store; what a template looks up comes through a callback. The network is asked for what
+//! schemas refer to by URL, and for nothing else.
 
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::chart::{Chart, ChartFile};
 use crate::data::version::{Constraint, Version};
 use crate::data::{Map, Value};
 use crate::diag::{Severity, SourceFile};
+use crate::fetch::schema::Documents;
 use crate::manifest::{self, Manifest, RenderedText, Splitting};
 use crate::render::{self, Capabilities, EngineKind, Job, Lookup, ReleaseInfo, Remains, RenderedFile};
 use crate::values::{self, Compat, Processed, Provenance};
@@ -85,7 +87,9 @@ pub fn render(context: &Context<'_>, request: &Request<'_>) -> Result<Rendered, 
     }
     check_cluster_version(&chart, request.capabilities)?;
     if !request.skip_schema {
-        values::schema::validate(&chart, &values, Some(request.provenance), None)?;
+        let documents = Documents::new(context.host);
+        let fetch = |url: &str| documents.load(url);
+        values::schema::validate(&chart, &values, Some(request.provenance), Some(&fetch))?;
     }
     let values = Value::Map(values);
     let seeded = request.seed.map(|seed| context.host.seeded(seed));

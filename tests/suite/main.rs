@@ -48,6 +48,7 @@ mod repositories;
 mod repository_answers;
 mod repository_dependencies;
 mod saved_plans;
+mod schema_documents;
 mod serving;
 mod serving_bucket;
 mod serving_museum;

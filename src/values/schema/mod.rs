@@ -1,7 +1,7 @@
 //! values.schema.json: whether the values of a chart and of its subcharts are what their schemas ask for.
 //!
 //! Draft 2020-12 unless `$schema` says otherwise; formats count up to draft 7, patterns run in linear time. References to
-//! other documents go through a callback; without one they are an error, and nothing is fetched over the network.
+//! other documents go through a callback; without one they are an error.
 //!
 //! The jsonschema crate knows the drafts, and holds schemas to them. Values are looked at here: Helm's report has causes,
 //! and an order, that the crate does not tell, and stops at other places.
@@ -15,8 +15,6 @@ mod index;
 mod metaschema;
 mod numbers;
 mod report;
-
-use std::sync::Arc;
 
 use index::{Document, Index, Lost};
 
@@ -35,7 +33,7 @@ const BASE: &str = "file:///values.schema.json";
 const MOST_DOCUMENTS: usize = 64;
 
 /// Fetches the JSON text that a `$ref` to another document names; the error is a sentence.
-pub type Fetch = Arc<dyn Fn(&str) -> Result<String, String> + Send + Sync>;
+pub type Fetch<'a> = dyn Fn(&str) -> Result<Vec<u8>, String> + 'a;
 
 /// Checks coalesced values against the schemas of a chart and of each subchart that has values.
 ///
@@ -48,7 +46,7 @@ pub fn validate(
     chart: &Chart,
     values: &Map,
     provenance: Option<&Provenance>,
-    fetch: Option<&Fetch>,
+    fetch: Option<&Fetch<'_>>,
 ) -> Result<(), ValuesError> {
     let mut charts = Vec::new();
     collect(chart, &Value::Map(values.clone()), "", provenance, fetch, &mut charts, 0);
@@ -60,7 +58,7 @@ fn collect(
     values: &Value,
     prefix: &str,
     provenance: Option<&Provenance>,
-    fetch: Option<&Fetch>,
+    fetch: Option<&Fetch<'_>>,
     charts: &mut Vec<ChartFindings>,
     depth: usize,
 ) {
@@ -105,7 +103,7 @@ fn finding(line: Line, prefix: &str, provenance: Option<&Provenance>) -> Finding
 }
 
 /// All that is wrong with one chart's values, or with its schema.
-fn check(schema: &[u8], values: &Value, fetch: Option<&Fetch>) -> Vec<Line> {
+fn check(schema: &[u8], values: &Value, fetch: Option<&Fetch<'_>>) -> Vec<Line> {
     // Values are finite trees of JSON's own kinds, so this conversion always works.
     let instance = serde_json::to_value(values).unwrap_or_default();
     match findings(schema, &instance, fetch) {
@@ -121,12 +119,13 @@ fn check(schema: &[u8], values: &Value, fetch: Option<&Fetch>) -> Vec<Line> {
 fn findings(
     schema: &[u8],
     instance: &serde_json::Value,
-    fetch: Option<&Fetch>,
+    fetch: Option<&Fetch<'_>>,
 ) -> Result<Vec<report::Line>, String> {
     let mut documents = vec![Document { url: BASE.to_string(), root: read(schema)? }];
     loop {
         let index = Index::new(&documents)?;
         for document in &documents {
+            draft_is_known(&document.root, fetch)?;
             metaschema::holds(&document.root, &document.url)?;
         }
         let url = match index.references_hold() {
@@ -137,7 +136,7 @@ fn findings(
         if documents.len() >= MOST_DOCUMENTS {
             return Err(format!("the schema refers to more than {MOST_DOCUMENTS} documents"));
         }
-        let root = load(&url, fetch).map_err(|problem| format!("failing loading {url:?}: {problem}"))?;
+        let root = load(&url, fetch)?;
         documents.push(Document { url, root });
     }
 }
@@ -164,17 +163,31 @@ fn read(bytes: &[u8]) -> Result<serde_json::Value, String> {
     }
 }
 
+/// Refuses a schema in a draft of its own: in Helm's words when that draft is not there, else in ours.
+fn draft_is_known(schema: &serde_json::Value, fetch: Option<&Fetch<'_>>) -> Result<(), String> {
+    match schema.get("$schema").and_then(serde_json::Value::as_str) {
+        Some(named) if index::draft_number(named).is_none() => {
+            load(named, fetch)?;
+            Err(format!("$schema {named:?} is none of the drafts 4, 6, 7, 2019-09 and 2020-12"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Another document. A `urn:` that nobody knows allows everything, as in Helm, and so does a draft.
-fn load(url: &str, fetch: Option<&Fetch>) -> Result<serde_json::Value, String> {
+fn load(url: &str, fetch: Option<&Fetch<'_>>) -> Result<serde_json::Value, String> {
     if url.starts_with("urn:") || index::draft_number(url).is_some() {
         return Ok(serde_json::Value::Bool(true));
     }
-    let fetch = fetch.ok_or("references to other documents are not followed")?;
-    serde_json::from_str(&fetch(url)?).map_err(|error| error.to_string())
+    let none: &Fetch<'_> = &|_| Err("references to other documents are not followed".to_string());
+    let found = fetch.unwrap_or(none)(url).and_then(|bytes| read(&bytes));
+    found.map_err(|problem| format!("failing loading {url:?}: {problem}"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::super::layers::Layers;
     use super::*;
     use crate::chart::Metadata;
@@ -261,12 +274,14 @@ mod tests {
         let schema = r#"{"properties":{"a":{"$ref":"file:///shared.json#/port"}}}"#;
         let root = chart("root", schema, "a: x\n", Vec::new());
         let values = root.values.as_map().cloned().unwrap();
-        let text = |fetch: Option<&Fetch>| validate(&root, &values, None, fetch).unwrap_err().to_string();
+        let text = |fetch: Option<&Fetch<'_>>| validate(&root, &values, None, fetch).unwrap_err().to_string();
         assert!(text(None).contains("failing loading \"file:///shared.json\""), "{}", text(None));
-        let fetch: Fetch = Arc::new(|uri| match uri {
-            "file:///shared.json" => Ok(r#"{"port":{"type":"integer"}}"#.to_string()),
+        let fetch = |uri: &str| match uri {
+            "file:///shared.json" => Ok(br#"{"port":{"type":"integer"}}"#.to_vec()),
             other => Err(format!("no {other}")),
-        });
+        };
         assert!(text(Some(&fetch)).ends_with("root:\n- at '/a': got string, want integer\n"));
+        let cut = |_: &str| Ok(b"{\"a\"".to_vec());
+        assert!(text(Some(&cut)).contains("failing loading \"file:///shared.json\": unexpected EOF"));
     }
 }
