@@ -5,7 +5,7 @@
 //!
 //! Invariant: all reading is bounded by [`Limits`], which archives within archives share.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -147,13 +147,13 @@ fn load_path(
             let mut budget = Budget::new(limits);
             let bytes = fs::read(path, limits.total_bytes)?;
             let files = archive::read(&name, &bytes, &mut budget, |_| true)?;
-            assemble(name, files, &mut budget, 0, versions)
+            assemble(name, files, &mut budget, 0, versions, Order::Archive)
         }
         Kind::Folder => {
             let mut budget = Budget::new(limits);
             let later = (reading == Reading::WhenLookedAt).then(Failures::default);
             let (files, links) = read_folder(path, &mut budget, later.as_ref())?;
-            let chart = assemble(name, files, &mut budget, 0, versions)?;
+            let chart = assemble(name, files, &mut budget, 0, versions, Order::Walk)?;
             Ok(Chart { unread: later.unwrap_or_default(), links, ..chart })
         }
     }
@@ -166,7 +166,7 @@ fn load_path(
 pub fn from_archive(name: &str, bytes: &[u8], limits: &Limits) -> Result<Chart, ChartError> {
     let mut budget = Budget::new(limits);
     let files = archive::read(name, bytes, &mut budget, |_| true)?;
-    assemble(name.to_string(), files, &mut budget, 0, ApiVersions::Known)
+    assemble(name.to_string(), files, &mut budget, 0, ApiVersions::Known, Order::Archive)
 }
 
 /// Makes a chart of files in memory, routing each by its path:
@@ -191,7 +191,7 @@ pub fn from_files(name: &str, files: Vec<ChartFile>, limits: &Limits) -> Result<
     for file in &files {
         charge(name, &file.path, file.data.size(), &mut budget)?;
     }
-    assemble(name.to_string(), files, &mut budget, 0, ApiVersions::Any)
+    assemble(name.to_string(), files, &mut budget, 0, ApiVersions::Any, Order::Walk)
 }
 
 /// The files of an archive, paths below its folder.
@@ -366,16 +366,33 @@ struct Routed {
     subcharts: BTreeMap<String, Vec<ChartFile>>,
 }
 
+/// In which order a chart lists its files: definitions are installed and records written so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    /// As a walk of the folder meets them, level by level: `a/z` before `a-b`.
+    Walk,
+    /// As the archive has them.
+    Archive,
+}
+
+/// Of two files with one path the later counts, where that stands.
+fn without_doubles(files: &mut Vec<ChartFile>) {
+    let last: HashMap<Arc<str>, usize> =
+        files.iter().enumerate().map(|(at, file)| (Arc::clone(&file.path), at)).collect();
+    if last.len() < files.len() {
+        let mut at = 0..;
+        files.retain(|file| at.next() == last.get(&file.path).copied());
+    }
+}
+
 impl Routed {
-    /// Sorts files as a walk of the folder meets them, level by level: `a/z` before `a-b`. A record lists them so.
-    fn route(mut files: Vec<ChartFile>) -> Self {
-        files.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
+    fn route(mut files: Vec<ChartFile>, order: Order) -> Self {
+        without_doubles(&mut files);
+        if order == Order::Walk {
+            files.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
+        }
         let mut routed = Routed::default();
-        let mut files = files.into_iter().peekable();
-        while let Some(file) = files.next() {
-            if files.peek().is_some_and(|next| next.path == file.path) {
-                continue;
-            }
+        for file in files {
             let below = file.path.strip_prefix("charts/").filter(|below| !has_extension(below, "prov"));
             if let Some(below) = below {
                 let (name, rest) = below.split_once('/').unwrap_or((below, ""));
@@ -410,11 +427,12 @@ fn assemble(
     budget: &mut Budget,
     depth: usize,
     versions: ApiVersions,
+    order: Order,
 ) -> Result<Chart, ChartError> {
     if depth > budget.limits.subchart_depth {
         return Err(ChartError::TooDeep { chart: name, limit: budget.limits.subchart_depth });
     }
-    let mut routed = Routed::route(files);
+    let mut routed = Routed::route(files, order);
     let chart_yaml =
         routed.chart_yaml.take().ok_or_else(|| ChartError::NoChartYaml { chart: name.clone() })?;
     let (mut metadata, chart_yaml) = read_chart_yaml(&name, &chart_yaml)?;
@@ -424,10 +442,23 @@ fn assemble(
     if versions == ApiVersions::Known {
         validate::api_version(&metadata, &chart_yaml)?;
     }
-    validate::check(&mut metadata, &chart_yaml)?;
+    let valid = validate::check(&mut metadata, &chart_yaml);
+    let values_yaml =
+        routed.values.as_ref().map(|file| document::source(&name, &file.path, &file.data)).transpose()?;
+    let read_values = || {
+        let read = |file| document::values("values.yaml", file);
+        values_yaml.as_ref().map_or_else(|| Ok(Value::map()), read)
+    };
+    if let Err(invalid) = valid {
+        // Helm reads all files before it looks at what Chart.yaml says.
+        read_values()?;
+        return Err(invalid);
+    }
     if metadata.api_version == "v1" {
         routed.files.extend(routed.requirements.take());
-        routed.files.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
+        if order == Order::Walk {
+            routed.files.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
+        }
     } else {
         routed.files.retain(|file| &*file.path != lock::REQUIREMENTS_LOCK);
     }
@@ -435,18 +466,10 @@ fn assemble(
         Some(file) => Some(Lock::read(&file.path, &document::source(&name, &file.path, &file.data)?)?),
         None => None,
     };
-    let values_yaml =
-        routed.values.as_ref().map(|file| document::source(&name, &file.path, &file.data)).transpose()?;
     let is_long = values_yaml.as_ref().is_some_and(|file| file.text().len() > LONG);
-    let (values, subcharts) = parallel::both(
-        is_long,
-        || {
-            values_yaml
-                .as_ref()
-                .map_or_else(|| Ok(Value::map()), |file| document::values("values.yaml", file))
-        },
-        || subcharts(&name, &metadata.name, routed.subcharts, budget, depth),
-    );
+    let (values, subcharts) = parallel::both(is_long, read_values, || {
+        subcharts(&name, &metadata.name, routed.subcharts, budget, depth, order)
+    });
     let (values, subcharts) = (values?, subcharts?);
     Ok(Chart {
         metadata,
@@ -470,6 +493,7 @@ fn subcharts(
     found: BTreeMap<String, Vec<ChartFile>>,
     budget: &mut Budget,
     depth: usize,
+    order: Order,
 ) -> Result<Vec<Chart>, ChartError> {
     let mut charts = Vec::new();
     for (file, files) in found {
@@ -479,11 +503,12 @@ fn subcharts(
         let place = format!("{}/charts/{file}", name.trim_end_matches('/'));
         let chart = match files.as_slice() {
             [archived] if archived.path.is_empty() && has_extension(&file, "tgz") => {
-                archive::read(&place, &archived.data, budget, |_| true)
-                    .and_then(|files| assemble(place, files, budget, depth + 1, ApiVersions::Any))
+                archive::read(&place, &archived.data, budget, |_| true).and_then(|files| {
+                    assemble(place, files, budget, depth + 1, ApiVersions::Any, Order::Archive)
+                })
             }
             // A plain file is no chart; its empty path gives the same error as a folder without Chart.yaml.
-            _ => assemble(place, files, budget, depth + 1, ApiVersions::Any),
+            _ => assemble(place, files, budget, depth + 1, ApiVersions::Any, order),
         };
         let wrap = |cause| ChartError::Subchart { file, parent: parent.to_string(), cause: Box::new(cause) };
         charts.push(chart.map_err(wrap)?);

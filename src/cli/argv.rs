@@ -7,6 +7,7 @@
 //!
 //! Invariant: nothing here knows any flag by name, except the few that are deprecated.
 
+use clap::builder::ValueParser;
 use clap::{Arg, ArgAction, Command};
 
 use super::error::Failure;
@@ -122,6 +123,11 @@ pub fn takes_next(command: &Command, word: &str) -> Option<bool> {
         return Some(false);
     }
     by_short(command, first).map(|arg| takes(arg) == Takes::Value && letters.next().is_none())
+}
+
+/// Whether a flag's value is a path. An empty one counts as not given, as in Helm: scripts write `--ca-file "$CA"`.
+fn is_path(arg: &Arg) -> bool {
+    arg.get_value_parser().type_id() == ValueParser::path_buf().type_id()
 }
 
 /// How messages name a flag: `-o, --output`, or `--debug`.
@@ -284,8 +290,14 @@ impl Reader<'_> {
     }
 
     fn push(&mut self, typed: &str, arg: &Arg, value: Option<&str>) {
-        self.note(typed, arg);
         let name = long_name(arg);
+        if value == Some("") && is_path(arg) {
+            let prefix = format!("--{name}=");
+            self.read.flags.retain(|flag| !flag.starts_with(&prefix));
+            self.read.given.retain(|given| given != name);
+            return;
+        }
+        self.note(typed, arg);
         self.read.flags.push(match value {
             Some(value) => format!("--{name}={value}"),
             None => format!("--{name}"),

@@ -156,43 +156,34 @@ impl<'a> Asked<'a> {
             self.flags();
             return NO_FILES;
         }
-        let group = self.path.last().map_or(VERBS, |verb| verb.children());
-        self.add(group.iter().map(|verb| (verb.name, verb.about)));
-        let path: Vec<&str> = match self.path.last().map(|verb| &verb.body) {
-            Some(Body::Group { fallback: Some(fallback), .. }) => {
-                let names = self.path.iter().map(|verb| verb.name);
-                names.chain([fallback.name]).collect()
-            }
-            _ => self.path.iter().map(|verb| verb.name).collect(),
+        // What is neither a command nor an argument of one has no words behind it.
+        if self.positionals.is_empty() {
+            let group = self.path.last().map_or(VERBS, |verb| verb.children());
+            self.add(group.iter().map(|verb| (verb.name, verb.about)));
+        }
+        let verb = match self.path.last().map(|verb| &verb.body) {
+            Some(Body::Group { fallback: Some(fallback), .. }) => Some(*fallback),
+            _ => self.path.last().copied(),
         };
-        self.words(&path, partial)
+        verb.map_or(NO_FILES, |verb| self.words(verb, partial))
     }
 
-    /// Candidates for a positional.
-    fn words(&mut self, path: &[&str], partial: &str) -> u8 {
-        let place = self.positionals.len();
-        match (path, place) {
-            (["status" | "history" | "plan" | "upgrade" | "rollback"] | ["get", _], 0)
-            | (["uninstall"], _) => {
-                self.releases();
-                NO_FILES
-            }
-            (["rollback"], 1) => {
-                self.revisions();
-                NO_FILES
-            }
-            (["repo", "remove" | "update"], _) => {
-                self.repositories("");
-                NO_FILES
-            }
-            (["install" | "plan" | "upgrade"], 1)
-            | (["template"], 0 | 1)
-            | (["show", _], 0)
-            | (["pull"], _) => self.charts(partial),
-            (["install"], 0) if self.globals_have_name() => self.charts(partial),
-            (["lint" | "package" | "serve"] | ["dependency", _] | ["repo", "index"], _) => 0,
-            _ => NO_FILES,
+    /// Candidates for a positional, by the name that the usage line gives it.
+    fn words(&mut self, verb: &Verb, partial: &str) -> u8 {
+        let names: Vec<&str> = verb.positionals.split(' ').collect();
+        let repeats = |name: &&str| name.ends_with("...");
+        let wanted = names.get(self.positionals.len()).or_else(|| names.last().filter(|name| repeats(name)));
+        let path: Vec<&str> = self.path.iter().map(|verb| verb.name).collect();
+        match (path.as_slice(), wanted.map_or("", |name| name.trim_matches(['[', ']', '.']))) {
+            (_, "RELEASE") => self.releases(),
+            (_, "REVISION") => self.revisions(),
+            (["repo", "remove" | "update"], "NAME") => self.repositories(""),
+            (["dependency", _], "CHART") | (_, "ARCHIVE" | "FOLDER" | "PATH" | "PLANFILE") => return 0,
+            (_, "CHART") | (["template"], "NAME") => return self.charts(partial),
+            (["install"], "NAME") if self.globals_have_name() => return self.charts(partial),
+            _ => {}
         }
+        NO_FILES
     }
 
     /// Whether the name of the release is made, so that the first word is the chart.
@@ -240,6 +231,11 @@ impl<'a> Asked<'a> {
                 &[]
             }
             "repo" | "starter" => &[],
+            _ if !flag.get_possible_values().is_empty() => {
+                let possible = flag.get_possible_values();
+                self.add(possible.iter().map(|value| (value.get_name(), "")));
+                &[]
+            }
             _ => {
                 let names = flag.get_value_names().unwrap_or_default();
                 let is_path = |name: &clap::builder::Str| {

@@ -357,7 +357,11 @@ impl<'t, 'c, 'h> Run<'t, 'c, 'h> {
                 }
             }
         }
-        self.otherwise(dot, branch)
+        // A `break` there ends this loop, though it has no round; a `continue` goes on with the one around it.
+        Ok(match self.otherwise(dot, branch)? {
+            Flow::Break => Flow::Next,
+            flow => flow,
+        })
     }
 
     /// Whether there was anything to iterate over.
@@ -387,7 +391,12 @@ impl<'t, 'c, 'h> Run<'t, 'c, 'h> {
             return Err(self.fail(format!("can't use {text} to iterate over more than one variable")));
         }
         for number in 0..count {
-            if self.iteration(branch, Val::Missing, Slot::plain(same_type(value, number)))? {
+            let item = match named {
+                Val::Object(object) => object.with_number(number as i64),
+                _ => None,
+            };
+            let item = item.unwrap_or_else(|| same_type(value, number));
+            if self.iteration(branch, Val::Missing, Slot::plain(item))? {
                 break;
             }
         }

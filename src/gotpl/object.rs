@@ -87,6 +87,12 @@ pub trait Object: fmt::Debug {
         None
     }
 
+    /// Another value of a named integer type, which `range` over one goes through; `None` for other types.
+    fn with_number(&self, number: i64) -> Option<Val> {
+        let _ = number;
+        None
+    }
+
     /// Go's truth; structs and non-nil pointers are true.
     fn truth(&self) -> bool {
         self.underlying().is_none_or(|value| value.truth())

@@ -126,8 +126,16 @@ impl Manifest {
         if let Some(first) = failures.next() {
             return Err(first.and(failures));
         }
-        order::sort_for_install(&mut manifest.objects, Object::sort_kind);
-        order::sort_for_install(&mut manifest.hooks, |hook| hook.object.sort_kind());
+        match splitting {
+            Splitting::Helm4 => {
+                order::sort_for_install(&mut manifest.objects, Object::sort_kind);
+                order::sort_for_install(&mut manifest.hooks, |hook| hook.object.sort_kind());
+            }
+            Splitting::Helm3 => {
+                order::sort_for_helm3_install(&mut manifest.objects, Object::sort_kind);
+                order::sort_for_helm3_install(&mut manifest.hooks, |hook| hook.object.sort_kind());
+            }
+        }
         Ok(manifest)
     }
 

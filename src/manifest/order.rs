@@ -56,6 +56,14 @@ pub fn install_key(kind: &str) -> (usize, &str) {
     }
 }
 
+/// The same in Helm 3, to which the last two kinds are unknown.
+pub fn helm3_install_key(kind: &str) -> (usize, &str) {
+    match install_key(kind) {
+        (place, _) if place >= INSTALL.len() - 2 => (INSTALL.len(), kind),
+        known => known,
+    }
+}
+
 /// Sort key for uninstalling: the reverse, but Service right after IngressClass; unknown kinds last, by name.
 pub fn uninstall_key(kind: &str) -> (usize, &str) {
     // Places are doubled, so that there is room between two kinds.
@@ -74,6 +82,11 @@ pub fn uninstall_key(kind: &str) -> (usize, &str) {
 /// Sorts for installing; `kind` tells the kind of an item.
 pub fn sort_for_install<T, K: AsRef<str>>(items: &mut [T], kind: impl Fn(&T) -> K) {
     sort_by_key(items, kind, install_key);
+}
+
+/// Sorts as Helm 3 installs.
+pub fn sort_for_helm3_install<T, K: AsRef<str>>(items: &mut [T], kind: impl Fn(&T) -> K) {
+    sort_by_key(items, kind, helm3_install_key);
 }
 
 /// Sorts for uninstalling; `kind` tells the kind of an item.

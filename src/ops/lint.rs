@@ -57,6 +57,9 @@ pub fn lint(context: &Context<'_>, options: &LintOptions) -> Result<Vec<Linted>,
     let mut capabilities = Capabilities::default();
     if let Some(version) = &options.kube_version {
         capabilities = capabilities.with_kube_version(version)?;
+        if options.compat == Compat::Helm3 {
+            capabilities.kube_version.version = capabilities.kube_version.normalized();
+        }
     }
     let user = source::values(context, &options.values)?;
     let documents = Documents::new(context.host);

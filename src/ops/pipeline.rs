@@ -171,14 +171,16 @@ fn shown(files: &[Arc<SourceFile>]) -> String {
     text
 }
 
-/// Refuses a chart whose `kubeVersion` the cluster does not satisfy. The text is Helm's.
+/// Refuses a chart whose `kubeVersion` the cluster does not satisfy. The text is Helm's. Only the numbers of the cluster's
+/// version count: `v1.31.0-gke.1` is no pre-release of 1.31.
 fn check_cluster_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), OpsError> {
     let wanted = &chart.metadata.kube_version;
     let found = &capabilities.kube_version.version;
     if wanted.is_empty() {
         return Ok(());
     }
-    let fits = match (Constraint::parse(wanted), Version::parse(found)) {
+    let numbers = capabilities.kube_version.normalized();
+    let fits = match (Constraint::parse(wanted), Version::parse(&numbers)) {
         (Ok(constraint), Ok(version)) => constraint.check(&version),
         _ => false,
     };

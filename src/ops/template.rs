@@ -182,6 +182,9 @@ pub fn template(
     let mut capabilities = Capabilities::default();
     if let Some(version) = &options.kube_version {
         capabilities = capabilities.with_kube_version(version)?;
+        if options.apply.compat == Compat::Helm3 {
+            capabilities.kube_version.version = capabilities.kube_version.normalized();
+        }
     }
     let capabilities = capabilities.with_api_versions(&options.api_versions);
     let name = install::unchecked_name(context, &options.name, &options.chart.reference, options.apply.seed)?;
@@ -289,23 +292,30 @@ fn near(pieces: &[Piece], chart: &str, path: &str) -> Option<String> {
     crate::diag::did_you_mean(path, paths).map(str::to_string)
 }
 
-/// Writes each template's pieces into a file below a folder, and returns the files in the order of the output.
+/// Writes each template's pieces into a file below a folder, and returns the file of each piece in the order of the output:
+/// Helm tells one once for each document that it writes.
 ///
 /// # Errors
 /// A path leads out of the folder, or a file cannot be written.
 pub fn write_files(report: &TemplateReport, folder: &Path) -> Result<Vec<PathBuf>, OpsError> {
     let mut files: Vec<(PathBuf, String)> = Vec::new();
+    let mut written = Vec::new();
     for piece in &report.pieces {
         let path = fs::safe_join(folder, &piece.source)?;
         let at = files.iter().position(|(known, _)| *known == path).unwrap_or_else(|| {
             files.push((path, String::new()));
             files.len() - 1
         });
+        written.push(at);
         manifest::write_document(&mut files[at].1, &piece.source, &piece.text());
     }
     for (path, text) in &files {
         fs::write_atomic(path, text.as_bytes(), false)?;
     }
     // Each path leads into the folder, as `safe_join` made it.
-    Ok(files.iter().map(|(path, _)| path.strip_prefix(folder).unwrap_or(path).to_path_buf()).collect())
+    let below = |at: &usize| {
+        let path = &files[*at].0; // each was put there
+        path.strip_prefix(folder).unwrap_or(path).to_path_buf()
+    };
+    Ok(written.iter().map(below).collect())
 }

@@ -153,6 +153,13 @@ impl Capabilities {
 }
 
 impl KubeVersion {
+    /// What is left of the version without all that follows its numbers: `v1.33.4` of `v1.33.4-gke.1`, `v1.30` of `v1.30.x`.
+    pub fn normalized(&self) -> String {
+        let bare = self.version.trim_start_matches('v');
+        let end = bare.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(bare.len());
+        format!("v{}", bare[..end].trim_end_matches('.'))
+    }
+
     /// Reads `1.29`, `v1.29.3`, `v1.29.3-gke.1+build`.
     ///
     /// # Errors

@@ -129,7 +129,9 @@ fn decrypt_aes(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let mut data = decode_base64(text.as_bytes()).map_err(FuncError::new)?;
     let length = data.len();
     if length < BLOCK {
-        let text = format!("runtime error: slice bounds out of range [:{BLOCK}] with capacity {length}");
+        // Go makes room for what a text of that length can hold.
+        let room = text.len() / 4 * 3;
+        let text = format!("runtime error: slice bounds out of range [:{BLOCK}] with capacity {room}");
         return Err(FuncError::panic(text));
     }
     let mut vector = [0; BLOCK];

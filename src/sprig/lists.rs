@@ -162,10 +162,14 @@ fn prepend(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
 fn concat(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let mut all = Vec::new();
     for source in args {
-        all.extend(
-            elements(source)
-                .ok_or_else(|| FuncError::panic(format!("Cannot concat type {} as list", source.kind())))?,
-        );
+        // Go asks nothing for its type and dies of that.
+        let cannot = || match source {
+            Val::Nil | Val::Missing => {
+                "runtime error: invalid memory address or nil pointer dereference".to_string()
+            }
+            _ => format!("Cannot concat type {} as list", source.kind()),
+        };
+        all.extend(elements(source).ok_or_else(|| FuncError::panic(cannot()))?);
         ctx.allow_size(all.len().saturating_mul(size_of::<Val>()))?;
     }
     Ok(if all.is_empty() { nil_list() } else { list(all) })

@@ -5,7 +5,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 
-use crate::data::time::{GoDuration, RFC3339_NANO, Time, Zone};
+use crate::data::time::{GoDuration, RFC3339_NANO, Time, Zone, month_name, weekday_name};
 use crate::gotpl::{Bytes, Ctx, DataForm, FuncError, GoStr, Kind, Method, Object, Plainness, Type, Val};
 
 use super::outside::outside;
@@ -166,7 +166,7 @@ static TIME_METHODS: &[Method] = &[
     Method::new("Minute", &[], I, |_, me, _| int(receiver(me)?.civil().minute)),
     Method::new("Month", &[], Type::Object("time.Month"), |_, me, _| {
         let civil = receiver(me)?.civil();
-        Ok(Val::object(Named { ty: "time.Month", number: i64::from(civil.month), text: civil.month_name() }))
+        Ok(Val::object(Named { ty: "time.Month", number: i64::from(civil.month), name: month_name }))
     }),
     Method::new("Nanosecond", &[], I, |_, me, _| int(receiver(me)?.nanos())),
     Method::new("Round", &[DURATION], TIME, |_, me, args| Ok(time(cut(receiver(me)?, unit(args)?, true)))),
@@ -183,11 +183,7 @@ static TIME_METHODS: &[Method] = &[
     Method::new("UnixNano", &[], N, |_, me, _| Ok(Val::Int64(receiver(me)?.unix_nanos()))),
     Method::new("Weekday", &[], Type::Object("time.Weekday"), |_, me, _| {
         let civil = receiver(me)?.civil();
-        Ok(Val::object(Named {
-            ty: "time.Weekday",
-            number: i64::from(civil.weekday),
-            text: civil.weekday_name(),
-        }))
+        Ok(Val::object(Named { ty: "time.Weekday", number: i64::from(civil.weekday), name: weekday_name }))
     }),
     Method::new("Year", &[], I, |_, me, _| int(receiver(me)?.civil().year)),
     Method::new("YearDay", &[], I, |_, me, _| int(receiver(me)?.civil().year_day)),
@@ -295,11 +291,19 @@ impl Object for LocationObject {
 struct Named {
     ty: &'static str,
     number: i64,
-    text: &'static str,
+    name: fn(i64) -> Option<&'static str>,
+}
+
+impl Named {
+    /// Its name, or Go's complaint about a number that has none.
+    fn shown(&self) -> GoStr {
+        let bare = || format!("%!{}({})", self.ty.trim_start_matches("time."), self.number).into();
+        (self.name)(self.number).map_or_else(bare, GoStr::from)
+    }
 }
 
 static NAMED_METHODS: &[Method] = &[Method::new("String", &[], S, |_, me, _| {
-    Ok(Val::str(me.downcast::<Named>().map_or("", |named| named.text)))
+    Ok(Val::Str(me.downcast::<Named>().map_or(GoStr::EMPTY, Named::shown)))
 })];
 
 impl Object for Named {
@@ -320,7 +324,7 @@ impl Object for Named {
     }
 
     fn text(&self) -> Option<GoStr> {
-        Some(self.text.into())
+        Some(self.shown())
     }
 
     fn bare(&self, _: Plainness) -> String {
@@ -329,6 +333,10 @@ impl Object for Named {
 
     fn underlying(&self) -> Option<Val> {
         Some(Val::Int(self.number))
+    }
+
+    fn with_number(&self, number: i64) -> Option<Val> {
+        Some(Val::object(Named { number, ..*self }))
     }
 
     fn equals(&self, other: &dyn Object) -> bool {
@@ -400,6 +408,10 @@ impl Object for DurationObject {
 
     fn underlying(&self) -> Option<Val> {
         Some(Val::Int64(self.0.0))
+    }
+
+    fn with_number(&self, number: i64) -> Option<Val> {
+        Some(duration(GoDuration(number)))
     }
 
     fn equals(&self, other: &dyn Object) -> bool {

@@ -12,6 +12,7 @@ use crate::cli::parse::{self, Csv};
 use crate::cli::settings::Session;
 use crate::ops::options::{DryRun, ReleaseName};
 use crate::ops::template::{self as ops, TemplateOptions};
+use crate::render::KubeVersion;
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -98,6 +99,12 @@ pub struct TemplateArgs {
 impl TemplateArgs {
     /// What the flags mean, and the folder to write files below.
     pub(crate) fn resolve(self, session: &Session) -> Result<(TemplateOptions, Option<PathBuf>), Failure> {
+        // Helm looks at it first.
+        self.kube_version
+            .as_deref()
+            .filter(|version| !version.is_empty())
+            .map(KubeVersion::parse)
+            .transpose()?;
         let (name, chart) = self.name.resolve(&self.words, Some("release-name"))?;
         let inert = ["hide-notes", "render-subchart-notes"].into_iter().filter(|_| !self.notes);
         for flag in inert.filter(|flag| session.was_given(flag)) {

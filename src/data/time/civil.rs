@@ -29,6 +29,16 @@ pub(super) const MONTHS: [&str; 12] = [
 pub(super) const WEEKDAYS: [&str; 7] =
     ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
+/// The name of a month, counted from one.
+pub fn month_name(number: i64) -> Option<&'static str> {
+    usize::try_from(number.checked_sub(1)?).ok().and_then(|at| MONTHS.get(at)).copied()
+}
+
+/// The name of a day of the week, counted from zero for Sunday.
+pub fn weekday_name(number: i64) -> Option<&'static str> {
+    usize::try_from(number).ok().and_then(|at| WEEKDAYS.get(at)).copied()
+}
+
 /// A date and a clock reading, with the offset they are shown at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Civil {
@@ -85,12 +95,12 @@ impl Civil {
 
     /// Name of the month.
     pub fn month_name(&self) -> &'static str {
-        MONTHS.get(self.month.saturating_sub(1) as usize).copied().unwrap_or("")
+        month_name(i64::from(self.month)).unwrap_or("")
     }
 
     /// Name of the day of the week.
     pub fn weekday_name(&self) -> &'static str {
-        WEEKDAYS.get(self.weekday as usize).copied().unwrap_or("")
+        weekday_name(i64::from(self.weekday)).unwrap_or("")
     }
 }
 

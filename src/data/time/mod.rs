@@ -22,7 +22,7 @@ mod zone;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub use civil::Civil;
+pub use civil::{Civil, month_name, weekday_name};
 pub use duration::{DurationError, GoDuration};
 pub use parse::ParseError;
 pub use zone::Zone;

@@ -71,6 +71,8 @@ enum Anchor {
     /// Its node is not finished: an alias here would contain itself.
     Open {
         list: bool,
+        /// Where that node begins, which tells it from another one of the same name.
+        start: usize,
     },
     Done(Node),
 }
@@ -342,7 +344,7 @@ impl<'t> Composer<'t> {
         }
         if let Some(name) = frame.anchor {
             let list = matches!(frame.state, State::BlockList | State::FlatList | State::FlowList { .. });
-            self.anchors.insert(name, Anchor::Open { list });
+            self.anchors.insert(name, Anchor::Open { list, start: frame.start });
         }
         let want = self.step(&mut frame)?;
         stack.push(frame);
@@ -568,7 +570,9 @@ impl<'t> Composer<'t> {
         let end = end.map(|end| self.span(end, end)).or(last).unwrap_or(start);
         let span = Span { start: start.start, end: end.end.max(start.start) };
         let node = Node { span, kind, origin: Origin::Own };
-        self.bind(frame.anchor, &node);
+        // A name counts from the beginning of its node, so one that was given again within it stays.
+        let is_latest = |name: &&str| matches!(self.anchors.get(*name), Some(Anchor::Open { start, .. }) if *start == frame.start);
+        self.bind(frame.anchor.filter(is_latest), &node);
         Ok(node)
     }
 
@@ -581,7 +585,7 @@ impl<'t> Composer<'t> {
     fn alias(&mut self, name: &str, span: Span) -> Result<Node, YamlError> {
         match self.anchors.get(name) {
             Some(Anchor::Done(node)) => Ok(Node { span, kind: node.kind.clone(), origin: Origin::Alias }),
-            Some(Anchor::Open { list }) => {
+            Some(Anchor::Open { list, .. }) => {
                 if self.later.is_none() {
                     let text = format_args!("anchor '{name}' value contains itself");
                     self.later = Some(YamlError::yaml(text, span));
@@ -611,13 +615,14 @@ impl<'t> Composer<'t> {
                     self.merge_one(merged, &mut out, value.span)?;
                     true
                 }
-                NodeKind::List(maps) => {
+                // Only a list that is written here can be merged, not one that an alias stands for.
+                NodeKind::List(maps) if value.origin != Origin::Alias => {
                     for merged in maps.iter().rev().filter_map(Node::as_map) {
                         self.merge_one(merged, &mut out, value.span)?;
                     }
                     maps.iter().all(|map| map.as_map().is_some())
                 }
-                NodeKind::Scalar { .. } => false,
+                NodeKind::List(_) | NodeKind::Scalar { .. } => false,
             };
             if !fits {
                 // That a list cannot be merged is found before that it contains itself.

@@ -132,9 +132,7 @@ enum Holder {
 
 impl KubeVersionObject {
     fn new(version: KubeVersion) -> Self {
-        let bare = version.version.trim_start_matches('v');
-        let end = bare.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(bare.len());
-        let normalized = format!("v{}", bare[..end].trim_end_matches('.'));
+        let normalized = version.normalized();
         KubeVersionObject(version, Some(normalized), Holder::Field)
     }
 

@@ -669,7 +669,7 @@ fn misspelt(text: &str, follows: char) -> Option<String> {
         Some("0o") => ("an octal", 8),
         Some("0b") => ("a binary", 2),
         _ => {
-            let first = unsigned.chars().next().unwrap_or('\0');
+            let first = unsigned.chars().next().unwrap_or(follows);
             let special = unsigned.starts_with("inf") || unsigned.starts_with("nan");
             return match first {
                 _ if sign.is_empty() || special || first.is_ascii_digit() => None,

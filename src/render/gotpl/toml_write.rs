@@ -138,18 +138,23 @@ impl Writer {
         }
         if let Some(entries) = table(value)? {
             self.out.push('{');
-            let mut present: Vec<_> = entries.iter().filter(|(_, value)| !value.is_nil()).collect();
             // Here, too, tables come after plain keys.
-            present.sort_by_key(|(_, value)| {
-                matches!(table(value), Ok(Some(_))) || matches!(tables(value), Ok(Some(_)))
-            });
-            for (index, (key, value)) in present.into_iter().enumerate() {
-                if index > 0 {
-                    self.out.push_str(", ");
+            let is_table =
+                |value: &Val| matches!(table(value), Ok(Some(_))) || matches!(tables(value), Ok(Some(_)));
+            let (below, plain): (Vec<_>, Vec<_>) = entries.iter().partition(|(_, value)| is_table(value));
+            let groups = [(&plain, !below.is_empty()), (&below, false)];
+            for (group, goes_on) in groups {
+                for (index, (key, value)) in
+                    group.iter().enumerate().filter(|(_, (_, value))| !value.is_nil())
+                {
+                    self.key(key);
+                    self.out.push_str(" = ");
+                    self.inline(value, depth + 1)?;
+                    // What has no value is left out, but not the comma before it. Source: observed.
+                    if goes_on || index + 1 < group.len() {
+                        self.out.push_str(", ");
+                    }
                 }
-                self.key(key);
-                self.out.push_str(" = ");
-                self.inline(value, depth + 1)?;
             }
             self.out.push('}');
             return Ok(());
