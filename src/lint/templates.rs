@@ -10,7 +10,7 @@ use super::{Files, Finding, Settings, deprecated, names};
 use crate::chart::{Chart, ChartError, ChartFile};
 use crate::data::{Value, yaml};
 use crate::diag::{SourceFile, Span};
-use crate::render::{self, Job, ReleaseInfo};
+use crate::render::{self, Job, Record, ReleaseInfo, RenderError, RenderedFile, blame};
 use crate::sys::fs::Kind;
 use crate::values::{self, Processed, ValuesError};
 
@@ -76,11 +76,13 @@ pub(super) fn check(
                 Ok(document) => document,
                 Err(reason) => {
                     let found = unparsed("template-parse", path, &reason);
-                    return findings.push(found.at(&source, Span::new(offset, offset + "---".len())));
+                    let found = found.at(&source, Span::new(offset, offset + "---".len()));
+                    return findings.push(in_template(found, &output, files, chart, settings));
                 }
             };
             if !object(path, &source, offset, document, settings, findings) {
-                return;
+                let found = findings.pop().map(|found| in_template(found, &output, files, chart, settings));
+                return findings.extend(found);
             }
         }
     }
@@ -93,6 +95,57 @@ fn shown(files: &Files, file: &ChartFile, text: &str) -> Arc<SourceFile> {
         return SourceFile::new(name, text);
     }
     SourceFile::new(format!("{name} (rendered)"), text)
+}
+
+/// The finding at the line of the template that wrote the text. The chart is rendered once more for that, and whatever goes
+/// wrong then leaves the finding as it is.
+fn in_template(
+    mut found: Finding,
+    output: &str,
+    files: &Files,
+    chart: &Chart,
+    settings: &Settings<'_>,
+) -> Finding {
+    let Some(diagnostic) = &mut found.diagnostic else { return found };
+    let Ok(Processed { chart, values, .. }) = values::process(chart, settings.values, settings.compat) else {
+        return found;
+    };
+    let Ok(rendered) = render_all(&chart, &Value::Map(values), settings, true) else { return found };
+    if let Some(file) = rendered.iter().find(|file| *file.name == *output) {
+        blame::move_to_template(diagnostic, file);
+        // Templates are named by their chart, files as the user reaches them.
+        let prefix = format!("{}/", chart.name());
+        if let Some(at) = &mut diagnostic.at
+            && let Some(path) = at.file.name().strip_prefix(&prefix)
+        {
+            at.file = SourceFile::new(files.name_of(path), at.file.text());
+        }
+    }
+    found
+}
+
+/// Renders the chart with what `lint` lets pass; with `map` it is recorded where each byte comes from.
+fn render_all(
+    chart: &Chart,
+    values: &Value,
+    settings: &Settings<'_>,
+    map: bool,
+) -> Result<Vec<RenderedFile>, RenderError> {
+    let release =
+        ReleaseInfo { revision: 0, is_install: false, ..ReleaseInfo::install(RELEASE, settings.namespace) };
+    render::render(&Job {
+        chart,
+        values,
+        release: &release,
+        capabilities: settings.capabilities,
+        host: settings.host,
+        lookup: None,
+        options: render::Options {
+            lint: true,
+            record: Record { map, reads: false },
+            ..render::Options::default()
+        },
+    })
 }
 
 /// Renders the chart; `None` when that failed, which is among the findings then.
@@ -117,18 +170,7 @@ fn render(
             return None;
         }
     };
-    let release =
-        ReleaseInfo { revision: 0, is_install: false, ..ReleaseInfo::install(RELEASE, settings.namespace) };
-    let job = Job {
-        chart: &chart,
-        values: &Value::Map(values),
-        release: &release,
-        capabilities: settings.capabilities,
-        host: settings.host,
-        lookup: None,
-        options: render::Options { lint: true, ..render::Options::default() },
-    };
-    match render::render(&job) {
+    match render_all(&chart, &Value::Map(values), settings, false) {
         Ok(rendered) => {
             rendered.iter().flat_map(|file| &file.passed).for_each(|passed| (settings.passed)(passed));
             Some(rendered.into_iter().map(|file| (file.name, file.text)).collect())

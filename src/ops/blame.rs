@@ -2,13 +2,10 @@
 //!
 //! Invariant: only what is shown beside Helm's message changes; the message stays.
 
-use std::sync::Arc;
-
 use crate::chart::Chart;
 use crate::data::Value;
-use crate::diag::{Diagnostic, Location};
 use crate::manifest::ManifestError;
-use crate::render::{self, Job, Record, RenderError, SourceMap, TemplateFailure, ValueRead, language};
+use crate::render::{self, Job, Record, RenderError, TemplateFailure, ValueRead, blame, language};
 use crate::values::{Layer, Provenance};
 
 /// Moves the place of a YAML error from the rendered text to the template that wrote it. The chart is rendered once more
@@ -18,41 +15,19 @@ pub(super) fn manifest(mut error: ManifestError, job: &Job<'_>) -> ManifestError
         let options = render::Options { record: Record { map: true, reads: false }, ..job.options };
         let Ok(files) = render::render(&Job { options, ..*job }) else { return error };
         let file_of = |path: &str| files.iter().find(|file| *file.name == *path);
-        let map_of = |path: &str| file_of(path).and_then(|file| file.map.as_ref());
         let advice = file_of(path).and_then(|file| language::advice(file.engine, file.source.text()));
         diagnostic.hints.splice(0..0, advice);
-        if let Some(map) = map_of(path) {
-            move_to_template(diagnostic, map);
+        if let Some(file) = file_of(path) {
+            blame::move_to_template(diagnostic, file);
         }
         for other in others {
             let name = other.at.as_ref().map(|at| at.file.name().to_string()).unwrap_or_default();
-            if let Some(map) = map_of(&name) {
-                move_to_template(other, map);
+            if let Some(file) = file_of(&name) {
+                blame::move_to_template(other, file);
             }
         }
     }
     error
-}
-
-fn move_to_template(diagnostic: &mut Diagnostic, map: &SourceMap) {
-    let Some(at) = diagnostic.at.clone() else { return };
-    // Random parts of another length keep the lines; if they did not, nothing is known.
-    if map.line_count() != at.file.line_count() {
-        return;
-    }
-    let line = at.position().line;
-    let Some(origin) = map.position_in_line(line, at.file.byte_column(at.span.start) as usize) else {
-        return;
-    };
-    let written = origin.at.file.line_text(origin.at.position().line);
-    if written != at.file.line_text(line) {
-        let rendered = Location { file: Arc::clone(&at.file), span: at.span };
-        diagnostic
-            .related
-            .insert(0, crate::diag::Related { what: format!("rendered as line {line}"), at: rendered });
-    }
-    diagnostic.at = Some(origin.at);
-    diagnostic.trace = origin.chain;
 }
 
 /// Says for each template that failed at a value what the value is and who set it.

@@ -11,6 +11,7 @@
 //! Invariant: rendering touches neither a store nor the network nor the clock by itself: `lookup` is a callback, time and
 //! randomness come from the [`Host`].
 
+pub mod blame;
 mod capabilities;
 mod error;
 pub mod gotpl;
