@@ -301,7 +301,7 @@ fn from_repository_url(
     let client = Http::new(repository.http_options(context.host));
     let answer =
         auth::get(context.host, &client, &url, &request).map_err(|error| unusable(RepoError::Http(error)))?;
-    let loaded = Index::parse(&answer.body, &shown, Only::Chart(chart)).map_err(unusable)?;
+    let loaded = Index::parse(&answer.body, &redact_url(&url), Only::Chart(chart)).map_err(unusable)?;
     let found = loaded.index.find(chart, options.request()).map_err(|error| match error {
         RepoError::BadConstraint(error) => FetchError::BadVersion(error),
         _ => FetchError::NotInRepository {

@@ -154,7 +154,7 @@ pub fn download_index(
         return Ok(IndexDownload { unchanged: true, warnings: Vec::new() });
     }
     let shown = redact_url(&repository.url);
-    let compact = Compact::parse(&answer.body, &shown)?;
+    let compact = Compact::parse(&answer.body, &redact_url(&url))?;
     let warnings = compact.dropped().iter().map(|dropped| dropped.warning(&shown)).collect();
     let charts = format!("{}\n", compact.names().collect::<Vec<_>>().join("\n"));
     // The note about the old file must not outlive it.

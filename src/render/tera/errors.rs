@@ -109,6 +109,27 @@ fn location(run: &Run, report: &ReportError) -> Option<Location> {
     Some(Location { file: loaded.source, span: Span::new(start, end.max(start)) })
 }
 
+/// Tera's complaint about the type of a value, which it names as Rust does, in an author's words.
+fn of_types(message: &str) -> Option<String> {
+    let types = message.strip_prefix("Invalid type for the value, expected `")?;
+    let (wanted, found) = types.split_once("` but got `")?;
+    let word = |name: &str| {
+        let name = name.trim_start_matches('&');
+        match name {
+            "str" | "string" | "String" => "a text".to_string(),
+            "i64" | "u64" | "i128" | "u128" | "usize" | "isize" | "i32" | "u32" => "an integer".to_string(),
+            "f64" => "a number with a fraction".to_string(),
+            "bool" => "true or false".to_string(),
+            "none" => "no value".to_string(),
+            "map/struct" | "map" | "Map" => "a map".to_string(),
+            "array" | "Vec" => "a list".to_string(),
+            other => format!("`{other}`"),
+        }
+    };
+    let found = found.split('`').next().unwrap_or_default();
+    Some(format!("expected {}, but the value is {}", word(wanted), word(found)))
+}
+
 fn of_report(run: &Run, report: &ReportError) -> Diagnostic {
     let at = location(run, report);
     let message = without_prefixes(report.message());
@@ -124,7 +145,8 @@ fn of_report(run: &Run, report: &ReportError) -> Diagnostic {
     let root =
         |name: &str| lock(&run.current).as_ref().and_then(|current| current.context.get(name).cloned());
     if missing.is_none() && !message.contains("undefined") {
-        let mut diagnostic = Diagnostic::error(message.trim_end_matches('.').to_string());
+        let told = of_types(&message).unwrap_or_else(|| message.trim_end_matches('.').to_string());
+        let mut diagnostic = Diagnostic::error(told);
         diagnostic.at = at;
         return diagnostic;
     }

@@ -11,6 +11,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use jsonschema::uri;
 use serde_json::{Map, Value};
 
+use super::metaschema;
 use crate::gotpl::quote;
 use crate::values::pointer;
 
@@ -60,6 +61,8 @@ pub(super) struct Index<'s> {
     pub(super) resources: Vec<Resource<'s>>,
     by_root: HashMap<*const Value, usize>,
     by_url: HashMap<String, usize>,
+    /// The schemas that stand where their drafts have schemas.
+    known: HashSet<*const Value>,
 }
 
 /// How a keyword holds schemas.
@@ -122,8 +125,13 @@ impl<'s> Index<'s> {
     /// # Errors
     /// Helm's message about two things of one name.
     pub(super) fn new(documents: &'s [Document]) -> Result<Self, String> {
-        let mut index =
-            Index { documents, resources: Vec::new(), by_root: HashMap::new(), by_url: HashMap::new() };
+        let mut index = Index {
+            documents,
+            resources: Vec::new(),
+            by_root: HashMap::new(),
+            by_url: HashMap::new(),
+            known: HashSet::new(),
+        };
         for (number, document) in documents.iter().enumerate() {
             let base = Resource {
                 base: document.url.clone(),
@@ -159,6 +167,7 @@ impl<'s> Index<'s> {
 
     /// Notes the resources and anchors of a schema and of all below it.
     fn collect(&mut self, node: Node<'s>) -> Result<(), String> {
+        self.known.insert(std::ptr::from_ref(node.schema));
         let Value::Object(members) = node.schema else { return Ok(()) };
         let here = self.identify(node, members)?;
         self.anchor(here, members)?;
@@ -317,7 +326,9 @@ impl<'s> Index<'s> {
             let draft = self.draft(node);
             for (keyword, since) in [("$ref", 4), ("$recursiveRef", 2019), ("$dynamicRef", 2020)] {
                 if let Some(reference) = text(members, keyword).filter(|_| draft >= since) {
-                    ahead.push_back(self.resolve(node, reference)?);
+                    let target = self.resolve(node, reference)?;
+                    self.check_elsewhere(target)?;
+                    ahead.push_back(target);
                 }
             }
             if draft < 2019 && members.contains_key("$ref") {
@@ -328,6 +339,15 @@ impl<'s> Index<'s> {
             );
         }
         Ok(())
+    }
+
+    /// Holds a schema to its draft that stands where that knows none, so that nobody did it yet.
+    fn check_elsewhere(&self, node: Node<'s>) -> Result<(), Lost> {
+        if self.known.contains(&std::ptr::from_ref(node.schema)) {
+            return Ok(());
+        }
+        let url = self.location(node.schema);
+        metaschema::part_holds(node.schema, self.draft(node), &url).map_err(Lost::Place)
     }
 
     /// The URL of a schema: that of its document and the way there.

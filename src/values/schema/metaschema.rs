@@ -22,14 +22,34 @@ const UNCHECKED: [&str; 2] = ["uri", "uri-reference"];
 /// # Errors
 /// Helm's text about all that is wrong with it, or that nobody knows the draft.
 pub(super) fn holds(schema: &Value, url: &str) -> Result<(), String> {
+    holds_at(schema, &format!("{url}#"), draft(schema))
+}
+
+/// Holds a part of a schema to the draft of the whole; `place` is its URL with the way there.
+///
+/// # Errors
+/// As [`holds`].
+pub(super) fn part_holds(part: &Value, draft: u16, place: &str) -> Result<(), String> {
+    let mut part = part.clone();
+    if let Some(members) = part.as_object_mut() {
+        members.entry("$schema").or_insert_with(|| Value::String(name_of(draft).to_string()));
+    }
+    holds_at(&part, place, name_of(draft))
+}
+
+fn holds_at(schema: &Value, place: &str, draft: &str) -> Result<(), String> {
     let schema = &plain(schema);
+    // A boolean cannot say which draft it is of, and the oldest one has none.
+    let is_foreign = schema.is_boolean() && draft == name_of(4);
     let known = jsonschema::meta::validate(schema);
-    let good =
-        known.is_ok() && patterns_are_good(schema) && enums::findings(schema, draft(schema)).is_empty();
-    match (good, findings(schema, url), known) {
+    let good = known.is_ok()
+        && !is_foreign
+        && patterns_are_good(schema)
+        && enums::findings(schema, draft).is_empty();
+    match (good, findings(schema, place, draft), known) {
         (true, ..) | (false, None, Ok(())) => Ok(()),
         (false, Some(text), _) => Err(text),
-        (false, None, Err(error)) => Err(format!("{url:?}: {error}")),
+        (false, None, Err(error)) => Err(format!("{place:?}: {error}")),
     }
 }
 
@@ -102,8 +122,7 @@ fn name_of(draft: u16) -> &'static str {
 }
 
 /// Helm's text about a schema that does not follow its draft; `None` when it does, or when the draft is unknown.
-fn findings(schema: &Value, url: &str) -> Option<String> {
-    let draft = draft(schema);
+fn findings(schema: &Value, place: &str, draft: &str) -> Option<String> {
     let mut options = jsonschema::options()
         .should_validate_formats(true)
         .with_format("regex", |text: &str| pattern::check(text).is_ok());
@@ -123,7 +142,7 @@ fn findings(schema: &Value, url: &str) -> Option<String> {
     }
     let lines: Vec<String> = lines.iter().map(|line| line.text(0)).collect();
     Some(format!(
-        "\"{url}#\" is not valid against metaschema: jsonschema validation failed with '{draft}#'\n{}",
+        "{place:?} is not valid against metaschema: jsonschema validation failed with '{draft}#'\n{}",
         lines.join("\n")
     ))
 }
