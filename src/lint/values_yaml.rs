@@ -39,7 +39,9 @@ pub(super) fn check(files: &Files, settings: &Settings<'_>, findings: &mut Vec<F
         return;
     }
     let values = lay_over(settings.values, &defaults);
-    let mut alone = Chart::without_files(Metadata::default(), Value::map());
+    // Places are named by the chart, which is called here as the user reaches it.
+    let name = files.name_of("").trim_end_matches('/').into();
+    let mut alone = Chart::without_files(Metadata { name, ..Metadata::default() }, Value::map());
     alone.schema = Some(schema.text().as_bytes().into());
     if let Err(ValuesError::Schema { charts }) =
         values::schema::validate(&alone, &values, Some(settings.provenance), Some(settings.documents))

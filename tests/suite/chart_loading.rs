@@ -240,6 +240,24 @@ fn links_within_an_archive_are_files() {
     assert!(chart.templates.iter().all(|file| file.text() == "a: 1\n"));
 }
 
+/// Definitions are installed in this order, as Helm does it; of two files with one path the later counts.
+#[test]
+fn files_of_an_archive_keep_its_order() {
+    let entries = [
+        chart_yaml(),
+        Entry::file("c/crds/b.yaml", "b: 1\n"),
+        Entry::file("c/crds/a.yaml", "a: 1\n"),
+        Entry::file("c/crds/c.yaml", "c: 1\n"),
+        Entry::file("c/crds/b.yaml", "b: 2\n"),
+    ];
+    let bytes = gzip::deflate(&tar(&entries));
+    let chart = chart::from_archive("c.tgz", &bytes, &Limits::default()).unwrap();
+    let found: Vec<(&str, String)> =
+        chart.crds().map(|file| (&*file.path, file.text().to_string())).collect();
+    let expected = [("crds/a.yaml", "a: 1\n"), ("crds/c.yaml", "c: 1\n"), ("crds/b.yaml", "b: 2\n")];
+    assert_eq!(found, expected.map(|(path, text)| (path, text.to_string())));
+}
+
 #[test]
 fn damaged_archives_are_told_apart() {
     let good = gzip::deflate(&tar(&[chart_yaml(), Entry::file("c/a", &"x".repeat(9_000))]));

@@ -17,6 +17,7 @@ mod numbers;
 mod report;
 
 use index::{Document, Index, Lost};
+use serde::de::IgnoredAny;
 
 use super::coalesce::DEEPEST_CHART;
 use super::error::{ChartFindings, Finding, ValuesError};
@@ -25,7 +26,7 @@ use super::provenance::Provenance;
 use crate::chart::Chart;
 use crate::data::json::{self, JsonError};
 use crate::data::{Map, Value};
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Location, SourceFile, Span};
 
 /// Where a schema counts as being, which relative references start from.
 const BASE: &str = "file:///values.schema.json";
@@ -65,8 +66,11 @@ fn collect(
     if let Some(schema) = &chart.schema {
         let lines = check(schema, values, fetch);
         let unusable = lines.iter().any(|line| line.path.is_none());
-        let findings: Vec<Finding> =
+        let mut findings: Vec<Finding> =
             lines.into_iter().map(|line| finding(line, prefix, provenance)).collect();
+        if let (true, Some(at)) = (unusable, syntax_error(chart.name(), schema)) {
+            findings.iter_mut().for_each(|finding| finding.diagnostic.at = Some(at.clone()));
+        }
         if !findings.is_empty() {
             charts.push(ChartFindings { chart: chart.name().to_string(), findings, unusable });
         }
@@ -100,6 +104,18 @@ fn finding(line: Line, prefix: &str, provenance: Option<&Provenance>) -> Finding
         diagnostic = diagnostic.at(&origin.at.file, origin.at.span).note(format!("set by {}", origin.layer));
     }
     Finding { path: line.path.unwrap_or_default(), text: line.text, diagnostic: Box::new(diagnostic) }
+}
+
+/// Where a schema is no JSON.
+fn syntax_error(chart: &str, schema: &[u8]) -> Option<Location> {
+    let error = serde_json::from_slice::<IgnoredAny>(schema).err()?;
+    let file = SourceFile::from_bytes(format!("{chart}/values.schema.json"), schema);
+    // serde counts both from one, and a column of zero is the end of the line before.
+    let line = u32::try_from(error.line()).ok()?;
+    let start = file.line_start(line) as usize + error.column().saturating_sub(1);
+    let start = file.text().floor_char_boundary(start.min(file.text().len()));
+    let length = file.text()[start..].chars().next().map_or(0, char::len_utf8);
+    Some(Location { span: Span::new(start, start + length), file })
 }
 
 /// All that is wrong with one chart's values, or with its schema.
@@ -191,7 +207,6 @@ mod tests {
     use super::super::layers::Layers;
     use super::*;
     use crate::chart::Metadata;
-    use crate::diag::SourceFile;
 
     fn chart(name: &str, schema: &str, values_yaml: &str, subcharts: Vec<Chart>) -> Chart {
         let file = SourceFile::new(format!("{name}/values.yaml"), values_yaml);
