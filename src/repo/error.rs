@@ -206,7 +206,10 @@ impl Hint for RepoError {
             RepoError::Fs(error) => error.hints(),
             RepoError::Http(error) => error.hints(),
             RepoError::Tls(error) => error.hints(),
-            RepoError::NotARepository { source, .. } => source.hints(),
+            RepoError::NotARepository { source, .. } => {
+                let hints = source.hints();
+                if hints.is_empty() { no_repository(source) } else { hints }
+            }
             RepoError::Syntax(diagnostic) => diagnostic.hints.clone(),
             RepoError::NoSuchChart { name, candidates } => {
                 suggestion(name, candidates.iter().map(|candidate| &**candidate))
@@ -255,6 +258,21 @@ impl Hint for RepoError {
             _ => None,
         }
     }
+}
+
+/// What to do about an address that does not answer as a repository does.
+fn no_repository(source: &RepoError) -> Vec<String> {
+    let hint = match source {
+        RepoError::Http(HttpError::Status { status: 500.., .. }) => {
+            "the server failed: try again later, or tell those who run it"
+        }
+        RepoError::Http(HttpError::Status { .. }) => {
+            "a chart repository has an index.yaml right below its address: check the URL, the folder at its end too"
+        }
+        RepoError::Http(_) => return Vec::new(),
+        _ => "what the address answers with is no index of charts: check the URL, and whether it wants a login",
+    };
+    vec![hint.to_string()]
 }
 
 fn suggestion<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Vec<String> {

@@ -51,7 +51,7 @@ pub enum HttpError {
         reason: String,
     },
     /// A limit of time was reached.
-    #[error("Get {url:?}: timed out after {} s", after.as_secs_f32().ceil())]
+    #[error("Get {url:?}: timed out after {} s", after.as_secs_f32().max(1.0).round())]
     Timeout {
         /// The URL as shown.
         url: String,
