@@ -270,7 +270,9 @@ fn no_repository(source: &RepoError) -> Vec<String> {
             "a chart repository has an index.yaml right below its address: check the URL, the folder at its end too"
         }
         RepoError::Http(_) => return Vec::new(),
-        _ => "what the address answers with is no index of charts: check the URL, and whether it wants a login",
+        _ => {
+            "what the address answers with is no index of charts: check the URL, and whether it wants a login"
+        }
     };
     vec![hint.to_string()]
 }

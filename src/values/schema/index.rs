@@ -12,6 +12,7 @@ use jsonschema::uri;
 use serde_json::{Map, Value};
 
 use super::metaschema;
+use crate::data::pattern;
 use crate::gotpl::quote;
 use crate::values::pointer;
 
@@ -324,6 +325,9 @@ impl<'s> Index<'s> {
                 continue;
             }
             let draft = self.draft(node);
+            if draft < 7 {
+                self.check_patterns(node, members)?;
+            }
             for (keyword, since) in [("$ref", 4), ("$recursiveRef", 2019), ("$dynamicRef", 2020)] {
                 if let Some(reference) = text(members, keyword).filter(|_| draft >= since) {
                     let target = self.resolve(node, reference)?;
@@ -337,6 +341,21 @@ impl<'s> Index<'s> {
             ahead.extend(
                 schemas_below(members, draft, true).into_iter().map(|schema| self.below(node, schema)),
             );
+        }
+        Ok(())
+    }
+
+    /// The patterns of names that the older drafts do not look at: one that Go cannot read is found where it is used.
+    fn check_patterns(&self, node: Node<'s>, members: &Map<String, Value>) -> Result<(), Lost> {
+        let Some(Value::Object(named)) = members.get("patternProperties") else { return Ok(()) };
+        let mut patterns: Vec<&String> = named.keys().collect();
+        patterns.sort_unstable();
+        for text in patterns {
+            if let Err(problem) = pattern::check(text) {
+                let place = format!("{}/patternProperties", self.location(node.schema));
+                let (text, place) = (quote(text.as_bytes()), quote(place.as_bytes()));
+                return Err(Lost::Place(format!("invalid regex {text} at {place}: {problem}")));
+            }
         }
         Ok(())
     }

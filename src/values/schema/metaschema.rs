@@ -53,17 +53,22 @@ fn holds_at(schema: &Value, place: &str, draft: &str) -> Result<(), String> {
     }
 }
 
-/// The schema as the validator knows it: its draft by the one name, and in draft 4 whole numbers without a point.
+/// The schema as the validator knows it: its draft by the one name, in draft 4 whole numbers without a point, and in drafts 4
+/// and 6 without patterns of names that cannot be read.
 fn plain(schema: &Value) -> Cow<'_, Value> {
     let named = schema.get("$schema").and_then(Value::as_str);
     let other_name = named.and_then(draft_number).is_some() && named != Some(draft(schema));
     let is_old = draft(schema) == name_of(4);
-    if !other_name && !is_old {
+    let is_older = is_old || draft(schema) == name_of(6);
+    if !other_name && !is_older {
         return Cow::Borrowed(schema);
     }
     let mut plain = schema.clone();
     if is_old {
         without_points(&mut plain);
+    }
+    if is_older {
+        without_bad_names(&mut plain);
     }
     if let (true, Some(members)) = (other_name, plain.as_object_mut()) {
         members.insert("$schema".to_string(), Value::String(draft(schema).to_string()));
@@ -81,6 +86,20 @@ fn without_points(schema: &mut Value) {
             if let Some(whole) = whole.filter(|_| number.is_f64()) {
                 *schema = Value::from(whole as i64);
             }
+        }
+        _ => {}
+    }
+}
+
+/// Takes patterns of names that Go cannot read out of the way. The older drafts do not look at them, and the validator would.
+fn without_bad_names(schema: &mut Value) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(without_bad_names),
+        Value::Object(members) => {
+            if let Some(Value::Object(named)) = members.get_mut("patternProperties") {
+                named.retain(|name, _| pattern::check(name).is_ok());
+            }
+            members.values_mut().for_each(without_bad_names);
         }
         _ => {}
     }
