@@ -33,6 +33,7 @@ use super::access::Access;
 use super::credentials::Credentials;
 use super::options::DEFAULT_QPS;
 use super::shelf::Shelf;
+use super::stranger;
 use super::transport::{Transport, innermost};
 use crate::cluster::StoreError;
 use crate::data::Value;
@@ -105,6 +106,10 @@ pub(super) struct Link {
     /// The store's name in errors.
     pub(super) store: String,
     server: String,
+    /// Where its address is written down.
+    origin: String,
+    /// The proxy on the way to it.
+    via: Option<String>,
     client: Client,
     handle: Handle,
     stop: Option<oneshot::Sender<()>>,
@@ -153,10 +158,11 @@ impl Link {
         let io = |error: std::io::Error| StoreError::Internal(format!("no thread for requests: {error}"));
         let runtime = Builder::new_current_thread().enable_all().build().map_err(io)?;
         let handle = runtime.handle().clone();
-        let client = {
+        let (client, via) = {
             let _inside = handle.enter();
             let transport = Transport::new(&access, host, options.connect_timeout).map_err(unusable)?;
-            kube::Client::new(transport, "default")
+            let via = transport.via();
+            (kube::Client::new(transport, "default"), via)
         };
         let known_by = [access.server.as_bytes(), access.authorities.as_deref().unwrap_or_default()];
         let shelf = Shelf::new(host, &sha256_hex(known_by.join(&0)));
@@ -170,6 +176,8 @@ impl Link {
         Ok(Link {
             store,
             server: access.server,
+            origin: access.origin,
+            via,
             client: Client(client),
             handle,
             stop: Some(stop),
@@ -179,7 +187,7 @@ impl Link {
             shelf,
             heard: AtomicBool::new(false),
             first: First::default(),
-            warnings: Mutex::default(),
+            warnings: Mutex::new(access.warnings),
         })
     }
 
@@ -215,6 +223,9 @@ impl Link {
 
     async fn attempt(&self, ask: &Ask) -> Result<Reply, Trouble> {
         let response = self.in_time(ask, self.open(ask)).await??;
+        if let Some(what) = stranger::of_answer(response.headers()) {
+            return Err(self.stranger(what));
+        }
         let content_type = header(response.headers(), CONTENT_TYPE.as_str());
         let etag = header(response.headers(), ETAG.as_str());
         let body = self.read(response.into_body(), MOST_BYTES, ask).await?;
@@ -253,8 +264,19 @@ impl Link {
         let code = response.status().as_u16();
         let retry_after =
             header(response.headers(), RETRY_AFTER.as_str()).parse().ok().map(Duration::from_secs);
+        let headers = response.headers().clone();
         let body = self.read(response.into_body(), 4 * 1024 * 1024, ask).await.unwrap_or_default();
-        Err(Trouble::Refused(Box::new(Refusal { status: status(code, &body), retry_after })))
+        let status = status(code, &body);
+        match stranger::of_refusal(code, &headers, ask.uri().path(), &status) {
+            Some(what) => Err(self.stranger(what)),
+            None => Err(Trouble::Refused(Box::new(Refusal { status, retry_after }))),
+        }
+    }
+
+    /// Something else than an API server is at the address.
+    fn stranger(&self, what: String) -> Trouble {
+        let (server, origin) = (self.server.clone(), self.origin.clone());
+        Trouble::Failed(StoreError::Stranger { server, what, origin })
     }
 
     /// Waits no longer than the options allow.
@@ -285,7 +307,14 @@ impl Link {
             connecting |= at.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect);
             source = at.source();
         }
-        self.lost(ask, innermost(error), !connecting, false)
+        let mut reason = innermost(error);
+        if reason.contains("InvalidContentType") {
+            reason = "the server does not speak TLS: its address may have to begin with http://".to_string();
+        }
+        if let Some(via) = self.via.as_ref().filter(|_| connecting) {
+            reason = format!("through the proxy {via}: {reason}");
+        }
+        self.lost(ask, reason, !connecting, false)
     }
 
     /// No answer. `sent` tells whether the server may have seen the request.
@@ -377,7 +406,7 @@ fn warning(value: &str) -> Option<String> {
 /// The status that an error answer has, or one made of its text.
 fn status(code: u16, body: &[u8]) -> Status {
     let mut status = serde_json::from_slice::<Status>(body).unwrap_or_default();
-    if status.message.is_empty() {
+    if status.message.is_empty() && !body.trim_ascii_start().starts_with(b"<") {
         let text = String::from_utf8_lossy(body);
         status.message = text.trim().chars().take(1_000).collect();
     }
@@ -516,6 +545,7 @@ mod tests {
     fn an_answer_without_a_status_is_told_by_its_text() {
         assert_eq!(status(502, b" bad gateway\n").message, "bad gateway");
         assert_eq!(status(502, b"").message, "the server answered with code 502");
+        assert_eq!(status(502, b" <html>").message, "the server answered with code 502");
         let told = status(404, br#"{"kind":"Status","message":"no","reason":"NotFound","code":404}"#);
         assert_eq!((told.message.as_str(), told.reason.as_str()), ("no", "NotFound"));
     }
