@@ -169,6 +169,9 @@ fn serve(
             if header.to_lowercase().trim() == "accept-encoding: identity" {
                 known.push_str(" uncompressed");
             }
+            if header.to_lowercase().starts_with("authorization:") {
+                known.push_str(" authorization");
+            }
             if header.to_lowercase().starts_with("if-none-match:") {
                 known = format!(" {}", header.trim().to_lowercase());
             }
@@ -538,6 +541,29 @@ fn proxies_are_those_of_the_host_and_the_cluster() {
     let kube = Kube::new(KubeOptions { kubeconfig: vec![path], ..KubeOptions::default() }, &host());
     assert!(kube.get(&config("a")).unwrap().is_some());
     assert_eq!(fake.asked(), [asked, asked]);
+}
+
+#[test]
+fn without_tls_no_credentials_are_sent_and_that_is_told() {
+    let fake = Fake::start(|asked, number| match number {
+        1 if !asked.contains("authorization") => refused(401, "Unauthorized", "Unauthorized"),
+        _ if !asked.contains("authorization") => ok(object("a", 1)),
+        _ => refused(500, "InternalError", "credentials"),
+    });
+    let kube = fake.kube();
+    let error = kube.get(&config("a")).unwrap_err().to_string();
+    let told = format!("no credentials were sent: {} is not encrypted", fake.address);
+    assert_eq!(error, format!("kube: Unauthorized; {told}"));
+    assert!(kube.get(&config("a")).unwrap().is_some());
+    assert_eq!((kube.warnings(), kube.warnings()), (vec![told], Vec::new()));
+    let tls = Fake::start_tls(|asked, _| {
+        if asked.contains("authorization") {
+            ok(object("a", 1))
+        } else {
+            refused(401, "Unauthorized", "Unauthorized")
+        }
+    });
+    assert!(tls.kube().get(&config("a")).unwrap().is_some());
 }
 
 /// A proxy that takes `CONNECT` and SOCKS 5, and leads everything to one address; it tells what it was asked for.

@@ -267,13 +267,13 @@ fn names_that_are_no_plain_words_reach_their_own_objects() {
     let Some(place) = crate::kube_support::place() else { return };
     let names: Vec<String> =
         ["team admins", "a?b", "a#b", "a\\b", "a:b"].map(|name| format!("{}-{name}", place.namespace)).into();
-    let roles = r#"{{- range .Values.names }}
+    let roles = r"{{- range .Values.names }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata: {name: {{ . | quote }}, labels: {step: {{ $.Values.step | quote }}}}
 {{- end }}
-"#;
+";
     place.chart("roles", &format!("step: one\nnames: {}\n", serde_json::to_string(&names).unwrap()), roles);
     let step = |name: &String| {
         let id = crate::kube::id("rbac.authorization.k8s.io/v1", "ClusterRole", "", name);

@@ -185,7 +185,9 @@ fn kubeconfig(host: &Host, kube: &KubeSettings) -> Result<Option<Current>, Failu
     let mut documents = Vec::new();
     for path in &files {
         let text = fs::read_text(path, KUBECONFIG_LIMIT).map_err(|error| {
-            Failure::from(error).hint("this is the kubeconfig; `--store sqlite` works without a cluster")
+            Failure::from(error)
+                .prefix("kubeconfig: ")
+                .hint("mend it, or name another one; `--store sqlite` works without a cluster")
         })?;
         let file = SourceFile::new(path.display().to_string(), text);
         let map = yaml::to_map(&file).map_err(|error| {

@@ -30,8 +30,8 @@ pub(super) struct Access {
     pub(super) origin: String,
     /// Who is asked as: `user "u" in FILE`.
     pub(super) user: String,
-    /// What whoever set this up should know.
-    pub(super) warnings: Vec<String>,
+    /// Why credentials that there are must not be sent.
+    pub(super) withheld: Option<String>,
     /// Authorities in PEM; those of the system when `None`.
     pub(super) authorities: Option<Vec<u8>>,
     /// Take any certificate.
@@ -139,7 +139,7 @@ impl Access {
         let server = options.server.clone().or_else(|| cluster.text("server"));
         let server = address(&server.ok_or("the cluster has no server")?, has_tls)?;
         let named = cluster.text("tls-server-name").filter(|_| options.server.is_none());
-        let (mut own, mut warnings) = (None, Vec::new());
+        let (mut own, mut withheld) = (None, None);
         let mut credentials = Credentials::new(Source::None);
         if server.starts_with("https://") {
             let of_user = |reason: String| match user.called.as_str() {
@@ -154,7 +154,7 @@ impl Access {
             }
         } else if options.token.is_some() || has_credentials(user) {
             // Whoever listens on the way would have them.
-            warnings.push(format!("no credentials were sent: {server} is not encrypted"));
+            withheld = Some(format!("no credentials were sent: {server} is not encrypted"));
         }
         let origin = match &options.server {
             Some(_) => "the flag or variable that names the API server".to_string(),
@@ -163,7 +163,7 @@ impl Access {
         Ok(Access {
             origin,
             user: user.called.clone(),
-            warnings,
+            withheld,
             authorities: authorities.filter(|_| !insecure),
             insecure,
             tls_server_name: options.tls_server_name.clone().or(named),

@@ -175,14 +175,15 @@ fn without_tls_nobody_is_told_who_asks() {
         let access = find(&[("config", &of_user("http://h:1", user))], |_| ()).unwrap();
         assert!(access.credentials.header().unwrap().is_none() && access.identity.is_none(), "{user}");
         assert_eq!(access.impersonation, [("impersonate-user".to_string(), "me".to_string())], "{user}");
-        assert_eq!(access.warnings, ["no credentials were sent: http://h:1 is not encrypted"], "{user}");
+        let withheld = access.withheld.as_deref();
+        assert_eq!(withheld, Some("no credentials were sent: http://h:1 is not encrypted"), "{user}");
     }
     let flag = find(&[("config", &of_user("http://h:1", "{}"))], |options| {
         options.token = Some(Secret::new("hush"));
     });
     let flag = flag.unwrap();
-    assert!(flag.credentials.header().unwrap().is_none() && flag.warnings.len() == 1);
-    assert!(find(&[("config", &of_user("http://h:1", "{}"))], |_| ()).unwrap().warnings.is_empty());
+    assert!(flag.credentials.header().unwrap().is_none() && flag.withheld.is_some());
+    assert!(find(&[("config", &of_user("http://h:1", "{}"))], |_| ()).unwrap().withheld.is_none());
 }
 
 #[cfg(unix)]

@@ -110,6 +110,8 @@ pub(super) struct Link {
     origin: String,
     /// The proxy on the way to it.
     via: Option<String>,
+    /// Why it is not told who asks, where it could be.
+    withheld: Option<String>,
     client: Client,
     handle: Handle,
     stop: Option<oneshot::Sender<()>>,
@@ -178,6 +180,7 @@ impl Link {
             server: access.server,
             origin: access.origin,
             via,
+            withheld: access.withheld.clone(),
             client: Client(client),
             handle,
             stop: Some(stop),
@@ -187,7 +190,7 @@ impl Link {
             shelf,
             heard: AtomicBool::new(false),
             first: First::default(),
-            warnings: Mutex::new(access.warnings),
+            warnings: Mutex::new(access.withheld.into_iter().collect()),
         })
     }
 
@@ -266,7 +269,10 @@ impl Link {
             header(response.headers(), RETRY_AFTER.as_str()).parse().ok().map(Duration::from_secs);
         let headers = response.headers().clone();
         let body = self.read(response.into_body(), 4 * 1024 * 1024, ask).await.unwrap_or_default();
-        let status = status(code, &body);
+        let mut status = status(code, &body);
+        if let (401 | 403, Some(withheld)) = (code, &self.withheld) {
+            status.message.push_str(&format!("; {withheld}"));
+        }
         match stranger::of_refusal(code, &headers, ask.uri().path(), &status) {
             Some(what) => Err(self.stranger(what)),
             None => Err(Trouble::Refused(Box::new(Refusal { status, retry_after }))),
@@ -347,7 +353,7 @@ impl Link {
         &self.shelf
     }
 
-    /// What the server warned of since the last call of this.
+    /// What the server, and the way to it, warned of since the last call of this.
     pub(super) fn warnings(&self) -> Vec<String> {
         std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -45,12 +45,10 @@ fn is_page(headers: &HeaderMap) -> bool {
 
 /// Whether there is something at that path in every cluster: what serves kinds, and the objects that releases are kept as.
 fn is_always_known(path: &str) -> bool {
-    let core = path.strip_prefix("/api/v1/").unwrap_or_default();
-    let mut parts = core.split('/');
-    let plural = match (parts.next(), parts.next(), parts.next()) {
-        (Some("namespaces"), Some(_), Some(plural)) => plural,
-        (Some(plural), ..) => plural,
-        (None, ..) => "",
+    let parts: Vec<&str> = path.strip_prefix("/api/v1/").unwrap_or_default().split('/').collect();
+    let plural = match parts[..] {
+        ["namespaces", _, plural, ..] => plural,
+        _ => parts.first().copied().unwrap_or_default(),
     };
     ALWAYS.contains(&path) || matches!(plural, "secrets" | "configmaps" | "namespaces")
 }
