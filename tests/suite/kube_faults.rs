@@ -663,7 +663,10 @@ fn a_proxy_that_does_not_work_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config");
     for (proxy, want) in [
-        (format!("http://u:hush@{refusing}"), format!("through the proxy http://{refusing}: ")),
+        (
+            format!("http://u:hush@{refusing}"),
+            format!("through the proxy http://{refusing}: it refuses to lead there"),
+        ),
         (
             format!("http://127.0.0.1:{port}"),
             format!("through the proxy http://127.0.0.1:{port}: Connection refused"),

@@ -15,7 +15,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http_body_util::BodyExt;
 use http1::header::{
@@ -31,14 +31,14 @@ use tokio::task::JoinHandle;
 use super::KubeOptions;
 use super::access::Access;
 use super::credentials::Credentials;
-use super::options::DEFAULT_QPS;
 use super::shelf::Shelf;
 use super::stranger;
+use super::throttle::Throttle;
 use super::transport::{Transport, innermost};
 use crate::cluster::StoreError;
 use crate::data::Value;
 use crate::data::digest::sha256_hex;
-use crate::sys::{Host, monotonic};
+use crate::sys::Host;
 
 /// No answer is larger.
 const MOST_BYTES: usize = 512 * 1024 * 1024;
@@ -280,7 +280,10 @@ impl Link {
     }
 
     /// Something else than an API server is at the address.
-    fn stranger(&self, what: String) -> Trouble {
+    fn stranger(&self, mut what: String) -> Trouble {
+        if let Some(via) = &self.via {
+            what.push_str(&format!(" (through the proxy {via})"));
+        }
         let (server, origin) = (self.server.clone(), self.origin.clone());
         Trouble::Failed(StoreError::Stranger { server, what, origin })
     }
@@ -316,6 +319,9 @@ impl Link {
         let mut reason = innermost(error);
         if reason.contains("InvalidContentType") {
             reason = "the server does not speak TLS: its address may have to begin with http://".to_string();
+        }
+        if reason == "tunnel error: unsuccessful" {
+            reason = "it refuses to lead there".to_string();
         }
         if let Some(via) = self.via.as_ref().filter(|_| connecting) {
             reason = format!("through the proxy {via}: {reason}");
@@ -493,52 +499,9 @@ impl Tries {
     }
 }
 
-/// A token bucket: how many requests may be sent now, and how fast it fills.
-#[derive(Debug)]
-struct Throttle {
-    rate: f64,
-    size: f64,
-    /// What is in it, and when that was true.
-    level: Mutex<(f64, Instant)>,
-}
-
-impl Throttle {
-    fn new(options: &KubeOptions) -> Self {
-        let rate = if options.qps == 0.0 { DEFAULT_QPS } else { options.qps };
-        let unlimited = options.burst < 0 || rate < 0.0 || rate.is_nan();
-        let size = if unlimited { f64::INFINITY } else { options.burst.max(1) as f64 };
-        Throttle { rate: f64::from(rate).max(0.01), size, level: Mutex::new((size, monotonic())) }
-    }
-
-    /// Takes one request out and tells how long it has to wait.
-    fn take(&self) -> Duration {
-        let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = monotonic();
-        let filled = level.0 + now.duration_since(level.1).as_secs_f64() * self.rate;
-        *level = (filled.min(self.size) - 1.0, now);
-        // Below nothing, those before this one wait too.
-        if level.0 >= 0.0 {
-            Duration::ZERO
-        } else {
-            Duration::from_secs_f64((-level.0 / self.rate).min(3_600.0))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_rate_counts_after_the_burst() {
-        let throttle = Throttle::new(&KubeOptions { burst: 3, qps: 10.0, ..KubeOptions::default() });
-        let waits: Vec<Duration> = (0..5).map(|_| throttle.take()).collect();
-        assert!(waits[..3].iter().all(Duration::is_zero), "{waits:?}");
-        assert!(waits[3] > Duration::from_millis(80) && waits[3] <= Duration::from_millis(100), "{waits:?}");
-        assert!(waits[4] > Duration::from_millis(180), "{waits:?}");
-        let free = Throttle::new(&KubeOptions { burst: -1, ..KubeOptions::default() });
-        assert!((0..1000).all(|_| free.take().is_zero()));
-    }
 
     #[test]
     fn warnings_are_unquoted() {

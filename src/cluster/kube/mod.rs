@@ -28,6 +28,7 @@ mod shelf;
 mod sought;
 mod stranger;
 mod tables;
+mod throttle;
 mod transport;
 mod watch;
 
