@@ -453,7 +453,7 @@ fn an_upgrade_sends_what_changed_and_no_more() {
 #[test]
 fn lists_that_are_one_value_are_set_back_by_a_client_side_upgrade() {
     let Some(place) = place() else { return };
-    let objects = r#"apiVersion: discovery.k8s.io/v1
+    let objects = r"apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice
 metadata: {name: slice, labels: {step: {{ .Values.step | quote }}}}
 addressType: IPv4
@@ -464,7 +464,7 @@ apiVersion: v1
 kind: ServiceAccount
 metadata: {name: account, labels: {step: {{ .Values.step | quote }}}}
 imagePullSecrets: [{name: one}]
-"#;
+";
     place.chart("lists", "step: one\n", objects);
     place.run("install r lists --server-side=false").ok();
     let list = |json: &str| serde_json::from_str(json).expect("JSON");
