@@ -7,10 +7,10 @@
 //! | built into Kubernetes | [`strategic`] | what neither manifest names; drift in fields that the new one names is set back |
 //! | all others | [`json`] | what the manifests do not change between them; drift elsewhere stays, lists are whole |
 //!
-//! In the strategic merge, lists whose items have a name of their own are merged item by item ([`MERGE_KEYS`]): an item
-//! that only the live object has stays (a sidecar that somebody injected), one that only the old manifest has goes. The
-//! result has the new manifest's items in its order, then the others in theirs. Lists of any other kind, and lists whose
-//! items lack the key or repeat it, are taken whole from the new manifest.
+//! In the strategic merge, some lists of each kind (`shapes`) are merged item by item: an item that only the live object has
+//! stays (a sidecar that somebody injected), one that only the old manifest has goes. The result has the new manifest's items
+//! in its order, then the others in theirs. All other lists, and lists whose items lack the key or repeat it, are taken whole
+//! from the new manifest.
 //!
 //! Deviation from Kubernetes' strategic merge patch, on purpose: ports are told apart by number *and* protocol, as
 //! server-side apply does; with the number alone a port open for TCP and UDP loses one of them.
@@ -20,34 +20,12 @@
 
 use std::sync::Arc;
 
+use super::shapes::{self, Field, Shape};
 use crate::data::{Map, Value};
 use crate::manifest::ObjectRef;
 
 /// Deeper than any object; below it values are taken whole.
 const MOST_LEVELS: usize = 100;
-
-/// Fields whose lists are merged item by item, with what names an item. Where there are several names the first one counts
-/// that all items have (a port of a container is not called as one of a service is).
-///
-/// Source: the patch merge keys of the Kubernetes API types.
-pub const MERGE_KEYS: &[(&str, &[&[&str]])] = &[
-    ("conditions", &[&["type"]]),
-    ("containers", &[&["name"]]),
-    ("env", &[&["name"]]),
-    ("ephemeralContainers", &[&["name"]]),
-    ("hostAliases", &[&["ip"]]),
-    ("imagePullSecrets", &[&["name"]]),
-    ("initContainers", &[&["name"]]),
-    ("ownerReferences", &[&["uid"]]),
-    ("ports", &[&["containerPort", "protocol"], &["port", "protocol"]]),
-    ("resourceClaims", &[&["name"]]),
-    ("secrets", &[&["name"]]),
-    ("topologySpreadConstraints", &[&["topologyKey", "whenUnsatisfiable"]]),
-    ("volumeDevices", &[&["devicePath"]]),
-    ("volumeMounts", &[&["mountPath"]]),
-    ("volumes", &[&["name"]]),
-    ("webhooks", &[&["name"]]),
-];
 
 /// API groups whose kinds are built into Kubernetes' clients.
 const BUILT_IN_GROUPS: &[&str] = &[
@@ -85,34 +63,60 @@ pub fn is_built_in(id: &ObjectRef) -> bool {
 
 /// The merged object, by the merge that its kind asks for.
 pub fn three_way(id: &ObjectRef, old: &Value, new: &Value, live: &Value) -> Value {
-    if is_built_in(id) { strategic(old, new, live) } else { json(old, new, live) }
+    if is_built_in(id) { strategic(id, old, new, live) } else { json(old, new, live) }
 }
 
 /// Strategic three-way merge: the live object with everything the new manifest names, without what only the old one names.
-pub fn strategic(old: &Value, new: &Value, live: &Value) -> Value {
-    merge(Some(old), new, live, "", 0)
+pub fn strategic(id: &ObjectRef, old: &Value, new: &Value, live: &Value) -> Value {
+    merge(Some(old), new, live, shapes::of(id), 0)
 }
 
-fn merge(old: Option<&Value>, new: &Value, live: &Value, field: &str, level: usize) -> Value {
+/// Merges a value; one that is a map has that shape.
+fn merge(old: Option<&Value>, new: &Value, live: &Value, shape: &'static Shape, level: usize) -> Value {
     match (new, live) {
         (Value::Map(new), Value::Map(live)) if level < MOST_LEVELS => {
-            Value::Map(merge_maps(old.and_then(Value::as_map), new, live, level))
-        }
-        (Value::List(new), Value::List(live)) if level < MOST_LEVELS => {
-            let old = old.and_then(Value::as_list).unwrap_or_default();
-            match item_names(field, [old, new, live]) {
-                Some([old_names, new_names, live_names]) => {
-                    let old = (old, &old_names[..]);
-                    Value::List(merge_items(old, (new, &new_names), (live, &live_names), level))
-                }
-                None => Value::List(new.clone()),
-            }
+            Value::Map(merge_maps(old.and_then(Value::as_map), new, live, shape, level))
         }
         _ => without_nulls(new, level),
     }
 }
 
-fn merge_maps(old: Option<&Map>, new: &Map, live: &Map, level: usize) -> Map {
+fn merge_field(
+    old: Option<&Value>,
+    new: &Value,
+    live: &Value,
+    field: Option<&'static Field>,
+    level: usize,
+) -> Value {
+    let (keys, shape, is_choice) = match field {
+        None => return merge(old, new, live, &[], level),
+        Some(Field::Map(shape)) => return merge(old, new, live, shape, level),
+        Some(Field::Choice(shape)) => return choose(old, new, live, shape, level),
+        Some(Field::Whole) => return without_nulls(new, level),
+        Some(Field::Items(keys, shape)) => (*keys, *shape, false),
+        Some(Field::Choices(keys, shape)) => (*keys, *shape, true),
+    };
+    let (Value::List(new), Value::List(live)) = (new, live) else { return without_nulls(new, level) };
+    let old = old.and_then(Value::as_list).unwrap_or_default();
+    let named = if level < MOST_LEVELS { item_names(keys, [old, new, live]) } else { None };
+    let Some([old_names, new_names, live_names]) = named else { return Value::List(new.clone()) };
+    let merge = if is_choice { choose } else { merge };
+    let merge_item = |old: Option<&Value>, new: &Value, live: &Value| merge(old, new, live, shape, level + 1);
+    Value::List(merge_items((old, &old_names), (new, &new_names), (live, &live_names), level, merge_item))
+}
+
+/// Merges a map whose fields exclude each other: where something in it changes, what the new manifest does not name goes.
+fn choose(old: Option<&Value>, new: &Value, live: &Value, shape: &'static Shape, level: usize) -> Value {
+    let mut merged = merge(old, new, live, shape, level);
+    if merged != *live
+        && let (Value::Map(merged), Value::Map(new)) = (&mut merged, new)
+    {
+        merged.retain(|key, _| new.contains_key(key));
+    }
+    merged
+}
+
+fn merge_maps(old: Option<&Map>, new: &Map, live: &Map, shape: &'static Shape, level: usize) -> Map {
     let mut merged = live.clone();
     for key in old.into_iter().flat_map(Map::keys) {
         if !new.contains_key(key) {
@@ -127,7 +131,7 @@ fn merge_maps(old: Option<&Map>, new: &Map, live: &Map, level: usize) -> Map {
         }
         let old = old.and_then(|old| old.get(key));
         let value = match merged.get(key) {
-            Some(live) => merge(old, value, live, key, level + 1),
+            Some(live) => merge_field(old, value, live, shapes::field(shape, key), level + 1),
             None => without_nulls(value, level + 1),
         };
         merged.insert(Arc::clone(key), value);
@@ -151,7 +155,13 @@ fn without_nulls(value: &Value, level: usize) -> Value {
 /// Items with their names.
 type Named<'a> = (&'a [Value], &'a [Vec<Value>]);
 
-fn merge_items(old: Named<'_>, new: Named<'_>, live: Named<'_>, level: usize) -> Vec<Value> {
+fn merge_items(
+    old: Named<'_>,
+    new: Named<'_>,
+    live: Named<'_>,
+    level: usize,
+    merge: impl Fn(Option<&Value>, &Value, &Value) -> Value,
+) -> Vec<Value> {
     let find = |(items, names): Named<'_>, name: &Vec<Value>| -> Option<Value> {
         items.get(names.iter().position(|found| found == name)?).cloned()
     };
@@ -160,7 +170,7 @@ fn merge_items(old: Named<'_>, new: Named<'_>, live: Named<'_>, level: usize) ->
         .iter()
         .zip(new.1)
         .map(|(item, name)| match find(live, name) {
-            Some(live) => merge(find(old, name).as_ref(), item, &live, "", level + 1),
+            Some(live) => merge(find(old, name).as_ref(), item, &live),
             None => without_nulls(item, level + 1),
         })
         .collect();
@@ -172,25 +182,25 @@ fn merge_items(old: Named<'_>, new: Named<'_>, live: Named<'_>, level: usize) ->
     merged
 }
 
-/// The names of the items of three lists of a field, when all of them have one and none has it twice.
-fn item_names(field: &str, lists: [&[Value]; 3]) -> Option<[Vec<Vec<Value>>; 3]> {
-    let (_, candidates) = MERGE_KEYS.iter().find(|(name, _)| *name == field)?;
-    candidates.iter().find_map(|keys| {
-        let mut names = [Vec::new(), Vec::new(), Vec::new()];
-        for (list, names) in lists.iter().zip(&mut names) {
-            for item in *list {
-                let name = item_name(item, keys)?;
-                if names.contains(&name) {
-                    return None;
-                }
-                names.push(name);
+/// The names of the items of three lists, when all of them have one and none has it twice.
+fn item_names(keys: &[&str], lists: [&[Value]; 3]) -> Option<[Vec<Vec<Value>>; 3]> {
+    let mut names = [Vec::new(), Vec::new(), Vec::new()];
+    for (list, names) in lists.iter().zip(&mut names) {
+        for item in *list {
+            let name = item_name(item, keys)?;
+            if names.contains(&name) {
+                return None;
             }
+            names.push(name);
         }
-        Some(names)
-    })
+    }
+    Some(names)
 }
 
 fn item_name(item: &Value, keys: &[&str]) -> Option<Vec<Value>> {
+    if keys.is_empty() {
+        return Some(vec![item.clone()]);
+    }
     keys.iter()
         .map(|key| match item.get(key) {
             // Kubernetes fills in this one, so a manifest without it means the same port.

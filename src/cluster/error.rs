@@ -86,6 +86,12 @@ pub enum StoreError {
         /// Why.
         reason: String,
     },
+    /// What was given as a namespace cannot be the name of one.
+    #[error("{name:?} is no name of a namespace")]
+    NoNamespaceName {
+        /// What was given.
+        name: String,
+    },
     /// The store cannot be reached or opened.
     #[error("cannot open {store}: {reason}")]
     Unreachable {
@@ -99,6 +105,16 @@ pub enum StoreError {
     ClusterUnreachable {
         /// The request and what became of it: `Get "https://host/version": Connection refused`.
         reason: String,
+    },
+    /// Something answers, and it is no API server.
+    #[error("Kubernetes cluster unreachable: {server} does not answer as an API server: {what}")]
+    Stranger {
+        /// The address.
+        server: String,
+        /// What it does.
+        what: String,
+        /// Where the address is written down; empty when that is not known.
+        origin: String,
     },
     /// What says how to reach the store cannot be used: a kubeconfig, a certificate.
     #[error("cannot use {store}: {reason}")]
@@ -282,6 +298,9 @@ impl Hint for StoreError {
             StoreError::NoKind { .. } => {
                 "install the CustomResourceDefinition first, or use an API version that the cluster serves"
             }
+            StoreError::NoNamespaceName { .. } => {
+                "check --namespace: names of namespaces have lower-case letters, digits and `-` (not at either end), 63 at most"
+            }
             StoreError::NotFound { id } if id.kind == "Namespace" && id.group.is_empty() => {
                 "make the namespace first; install and `upgrade --install` make it with --create-namespace"
             }
@@ -296,6 +315,10 @@ impl Hint for StoreError {
             }
             StoreError::Configuration { .. } => {
                 "check the kubeconfig and the --kube flags; `bowline env` shows which store is chosen"
+            }
+            StoreError::Stranger { origin, .. } => {
+                let origin = if origin.is_empty() { "the kubeconfig" } else { origin };
+                return vec![format!("check the address of the server: {origin}; nothing was changed")];
             }
             StoreError::Forbidden { id, verb, .. } => return vec![forbidden(id, verb)],
             StoreError::Refused { reason, .. } => match refused(reason) {

@@ -37,6 +37,7 @@ pub mod memory;
 mod object;
 pub mod open;
 pub mod ownership;
+mod shapes;
 pub mod sqlite;
 
 use std::collections::BTreeMap;
@@ -46,6 +47,7 @@ pub use etcd::Etcd;
 pub use kube::{Kube, KubeOptions};
 pub use live::Cluster;
 pub use memory::Memory;
+pub use object::check_names;
 pub use open::{Reason, StoreChoice, choose, open};
 pub use sqlite::{Sqlite, StoreOptions};
 

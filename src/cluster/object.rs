@@ -91,12 +91,37 @@ pub(super) fn identity(body: &Value) -> Result<ObjectRef, StoreError> {
             return Err(invalid(&format!("{field} is missing or no string")));
         }
     }
-    let unusable = |part: &str| part == "." || part == ".." || part.contains(['/', '%', '\0']);
-    if unusable(&name) || unusable(&namespace) || unusable(&kind) {
-        return Err(invalid("a name may not be `.` or `..` or contain `/` or `%`"));
-    }
     let (group, version) = ObjectRef::split_api_version(&api_version);
-    Ok(ObjectRef { group: group.to_string(), version: version.to_string(), kind, namespace, name })
+    let id = ObjectRef { group: group.to_string(), version: version.to_string(), kind, namespace, name };
+    check_names(&id)?;
+    Ok(id)
+}
+
+/// Checks that an object can have such a name, in such a namespace: both become parts of paths, and must not lead to another
+/// object. Whoever writes many objects asks this of all of them before the first.
+///
+/// # Errors
+/// It cannot.
+pub fn check_names(id: &ObjectRef) -> Result<(), StoreError> {
+    if [&id.name, &id.namespace, &id.kind].into_iter().all(|part| is_path_part(part)) {
+        return Ok(());
+    }
+    let reason = "a name may not be `.` or `..` or contain `/` or `%`".to_string();
+    Err(StoreError::Invalid { what: format!("{}/{}", id.kind, id.name), reason })
+}
+
+/// Whether a text can be one part of a path. The rule is that of API servers.
+pub(super) fn is_path_part(text: &str) -> bool {
+    text != "." && text != ".." && !text.contains(['/', '%', '\0'])
+}
+
+/// Whether a namespace can be called that: a DNS label.
+pub(super) fn is_namespace(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&name.len())
+        && name.bytes().all(is_plain)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
 }
 
 /// Checks that labels and annotations are texts.

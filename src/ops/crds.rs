@@ -99,7 +99,7 @@ pub fn needed(
             continue;
         }
         let current = live.body.unwrap_or_default();
-        let merged = apply::strategic(&object.body, &object.body, &current);
+        let merged = apply::strategic(&object.id, &object.body, &object.body, &current);
         if merged == current {
             continue;
         }

@@ -261,3 +261,72 @@ fn a_namespace_that_goes_away() {
     let request = bowline::cluster::live::Request::Patch { id, patch, expected: None };
     bowline::cluster::Cluster::send(place.store(), &request, false).expect("it can be let go");
 }
+
+#[test]
+fn names_that_are_no_plain_words_reach_their_own_objects() {
+    let Some(place) = crate::kube_support::place() else { return };
+    let names: Vec<String> =
+        ["team admins", "a?b", "a#b", "a\\b", "a:b"].map(|name| format!("{}-{name}", place.namespace)).into();
+    let roles = r"{{- range .Values.names }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: {{ . | quote }}, labels: {step: {{ $.Values.step | quote }}}}
+{{- end }}
+";
+    place.chart("roles", &format!("step: one\nnames: {}\n", serde_json::to_string(&names).unwrap()), roles);
+    let step = |name: &String| {
+        let id = crate::kube::id("rbac.authorization.k8s.io/v1", "ClusterRole", "", name);
+        place.store().get(&id).expect("the cluster answers").map(|found| found.labels["step"].clone())
+    };
+    place.run("install r roles").ok();
+    assert!(names.iter().all(|name| step(name).as_deref() == Some("one")));
+    for line in ["upgrade r roles --set step=two", "upgrade r roles --set step=two --server-side=false"] {
+        place.run(line).ok();
+        assert!(names.iter().all(|name| step(name).as_deref() == Some("two")), "{line}");
+    }
+    place.run("status r").ok();
+    place.run("uninstall r").ok();
+    assert!(names.iter().all(|name| step(name).is_none()));
+}
+
+#[test]
+fn names_that_lead_elsewhere_are_refused_before_anything_is_written() {
+    let Some(place) = crate::kube_support::place() else { return };
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Values.name | quote }}{{ with .Values.at }}, namespace: {{ . | quote }}{{ end }}}\n";
+    place.chart("odd", "name: fine\n", map);
+    for values in
+        ["name: '..'", "name: '.'", "name: a/b", "name: a%b", "at: '..'", "at: other/secrets", "at: a%2Fb"]
+    {
+        place.env.write("values", &format!("{values}\n"));
+        for line in ["install r odd -f values", "upgrade r odd --install -f values"] {
+            let told = place.run(line).exits(1).stderr;
+            assert!(told.contains("a name may not be `.` or `..` or contain `/` or `%`"), "{values}: {told}");
+            assert_eq!(place.states("r"), "", "{values}");
+        }
+    }
+    // A name that only the server refuses is recorded, and no later command stumbles over it.
+    place.env.write("values", "name: BAD NAME\n");
+    place.run("install r odd -f values").exits(1);
+    assert_eq!(place.states("r"), "1 failed");
+    place.run("status r").ok();
+    place.run("upgrade r odd --reset-values").ok();
+    place.run("rollback r 1").exits(1);
+    place.run("upgrade r odd --reset-values").ok();
+    place.run("uninstall r").ok();
+}
+
+#[test]
+fn what_is_no_name_of_a_namespace() {
+    for name in ["a b", "../..", "x?y", "x/secrets", ".."] {
+        let Some(place) = crate::kube_support::no_namespace() else { return };
+        let place = place.with("BOWLINE_NAMESPACE", name);
+        place.chart("app", "", "");
+        for line in ["list", "install r app", "install r app --create-namespace", "uninstall r", "history r"]
+        {
+            let told = place.env.run(line).exits(1).stderr;
+            assert!(told.contains(&format!("{name:?} is no name of a namespace")), "{line}: {told}");
+            assert!(told.contains("hint: check --namespace"), "{line}: {told}");
+        }
+    }
+}

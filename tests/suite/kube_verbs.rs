@@ -449,3 +449,32 @@ fn an_upgrade_sends_what_changed_and_no_more() {
     assert_eq!(sent("--set color=blue --force-conflicts"), ["NetworkPolicy"]);
     assert!(place.text("networking.k8s.io/v1", "NetworkPolicy", "r", &["spec", "ingress"]).contains(":80"));
 }
+
+#[test]
+fn lists_that_are_one_value_are_set_back_by_a_client_side_upgrade() {
+    let Some(place) = place() else { return };
+    let objects = r"apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: slice, labels: {step: {{ .Values.step | quote }}}}
+addressType: IPv4
+ports: [{name: web, port: 80}]
+endpoints: []
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: account, labels: {step: {{ .Values.step | quote }}}}
+imagePullSecrets: [{name: one}]
+";
+    place.chart("lists", "step: one\n", objects);
+    place.run("install r lists --server-side=false").ok();
+    let list = |json: &str| serde_json::from_str(json).expect("JSON");
+    let ports = r#"[{"name":"web","port":80,"protocol":"TCP"},{"name":"hand","port":81,"protocol":"TCP"}]"#;
+    place.set("discovery.k8s.io/v1", "EndpointSlice", "slice", &["ports"], list(ports));
+    let secrets = r#"[{"name":"one"},{"name":"hand"}]"#;
+    place.set("v1", "ServiceAccount", "account", &["imagePullSecrets"], list(secrets));
+    place.run("upgrade r lists --server-side=false --set step=two").ok();
+    let ports = place.text("discovery.k8s.io/v1", "EndpointSlice", "slice", &["ports"]);
+    assert!(ports.contains("web") && !ports.contains("hand"), "{ports}");
+    let secrets = place.text("v1", "ServiceAccount", "account", &["imagePullSecrets"]);
+    assert_eq!(secrets, r#"[{"name":"one"}]"#);
+}

@@ -2,7 +2,7 @@
 //! SQLite file on this machine. How a store is named and which reason goes first is [`crate::cluster`]'s; here are the flags,
 //! the variables and the kubeconfig that it asks for.
 //!
-//! Invariant: a kubeconfig that exists and cannot be used is an error, never a silent step to SQLite.
+//! Invariant: a kubeconfig that exists or was named, and cannot be used, is an error, never a silent step to SQLite.
 
 use std::path::{Path, PathBuf};
 
@@ -76,7 +76,32 @@ fn find_cluster(
         *namespace = fs::read_text(&account.join("namespace"), 1024).ok();
         return Ok(Some((None, Reason::InCluster)));
     }
-    Ok(None)
+    no_context(host, kube)
+}
+
+/// Nothing names a cluster. That is in order where nobody named a kubeconfig either; whoever did wants no other store.
+fn no_context(host: &Host, kube: &KubeSettings) -> Result<Option<(Option<String>, Reason)>, Failure> {
+    let origin = match (&kube.kubeconfig, host.var("KUBECONFIG")) {
+        (Some(_), _) => "--kubeconfig",
+        (None, Some(_)) => "KUBECONFIG",
+        (None, None) => return Ok(None),
+    };
+    let told: Vec<String> = kubeconfig_files(host, kube)
+        .iter()
+        .map(|path| match fs::kind(path) {
+            fs::Kind::Missing => format!("{} does not exist", path.display()),
+            _ => format!("{} has no current context", path.display()),
+        })
+        .collect();
+    let told = if told.is_empty() { "it names no file".to_string() } else { told.join(", ") };
+    let without = match origin {
+        "KUBECONFIG" => "unset KUBECONFIG",
+        _ => "leave --kubeconfig out",
+    };
+    Err(Failure::new(format!("{origin} leads to no cluster: {told}")).hint(format!(
+        "mend the file, name a context with --kube-context, {without}, or choose the store on this machine with \
+         `--store sqlite`"
+    )))
 }
 
 /// Reads the text of a choice; for a cluster also the namespace that its context names.
@@ -127,7 +152,7 @@ fn kubeconfig_files(host: &Host, kube: &KubeSettings) -> Vec<PathBuf> {
 fn existing_files(host: &Host, kube: &KubeSettings) -> Vec<PathBuf> {
     kubeconfig_files(host, kube)
         .into_iter()
-        .filter(|path| kube.kubeconfig.is_some() || fs::kind(path) == fs::Kind::File)
+        .filter(|path| kube.kubeconfig.is_some() || fs::kind(path) != fs::Kind::Missing)
         .collect()
 }
 
@@ -159,7 +184,11 @@ fn kubeconfig(host: &Host, kube: &KubeSettings) -> Result<Option<Current>, Failu
     let files = existing_files(host, kube);
     let mut documents = Vec::new();
     for path in &files {
-        let text = fs::read_text(path, KUBECONFIG_LIMIT)?;
+        let text = fs::read_text(path, KUBECONFIG_LIMIT).map_err(|error| {
+            Failure::from(error)
+                .prefix("kubeconfig: ")
+                .hint("mend it, or name another one; `--store sqlite` works without a cluster")
+        })?;
         let file = SourceFile::new(path.display().to_string(), text);
         let map = yaml::to_map(&file).map_err(|error| {
             Failure::from(error).hint("this is the kubeconfig; --kubeconfig or KUBECONFIG names another one")
@@ -241,6 +270,35 @@ mod tests {
         assert!(choose(&host, None, &KubeSettings::default()).is_err());
         let gone = KubeSettings { kubeconfig: Some("/nowhere".into()), ..KubeSettings::default() };
         assert!(choose(&fixed::host(&[]), None, &gone).is_err());
+    }
+
+    #[test]
+    fn a_kubeconfig_that_was_named_and_leads_nowhere_is_never_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let pod = write(&folder, "pod", "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\n");
+        let empty = write(&folder, "empty", "apiVersion: v1\nkind: Config\ncontexts: {}\n");
+        let here = folder.path().display().to_string();
+        for (path, what) in [
+            ("/nowhere/kc", "KUBECONFIG leads to no cluster: /nowhere/kc does not exist"),
+            ("/nowhere/a:/nowhere/b", "/nowhere/a does not exist, /nowhere/b does not exist"),
+            (":", "it names no file"),
+            (&pod, "pod has no current context"),
+            (&empty, "empty has no current context"),
+            (&here, &here),
+        ] {
+            let failure =
+                choose(&fixed::host(&[("KUBECONFIG", path)]), None, &KubeSettings::default()).unwrap_err();
+            assert!(failure.message().contains(what), "{path}: {}", failure.message());
+            assert!(failure.hints().iter().any(|hint| hint.contains("`--store sqlite`")), "{path}");
+            let host = fixed::host(&[("KUBECONFIG", path)]);
+            assert!(choose(&host, Some(("sqlite", "--store")), &KubeSettings::default()).is_ok(), "{path}");
+        }
+        let flag = KubeSettings { kubeconfig: Some(pod), ..KubeSettings::default() };
+        let failure = choose(&fixed::host(&[]), None, &flag).unwrap_err();
+        assert!(failure.message().starts_with("--kubeconfig leads to no cluster"), "{}", failure.message());
+        let server = KubeSettings { server: Some("https://h".into()), ..KubeSettings::default() };
+        let host = fixed::host(&[("KUBECONFIG", "/nowhere/kc")]);
+        assert_eq!(choose(&host, None, &server).unwrap().why, Reason::Server);
     }
 
     #[test]

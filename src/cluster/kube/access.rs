@@ -26,6 +26,12 @@ const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 pub(super) struct Access {
     /// The address, without a slash at its end and without user information.
     pub(super) server: String,
+    /// Where the address is written down: `cluster "c" in FILE`.
+    pub(super) origin: String,
+    /// Who is asked as: `user "u" in FILE`.
+    pub(super) user: String,
+    /// Why credentials that there are must not be sent.
+    pub(super) withheld: Option<String>,
     /// Authorities in PEM; those of the system when `None`.
     pub(super) authorities: Option<Vec<u8>>,
     /// Take any certificate.
@@ -48,11 +54,13 @@ pub(super) struct Access {
 struct Entry {
     value: Value,
     folder: PathBuf,
+    /// How people find it: `user "u" in FILE`.
+    called: String,
 }
 
 impl Entry {
     fn none() -> Self {
-        Entry { value: Value::map(), folder: PathBuf::new() }
+        Entry { value: Value::map(), folder: PathBuf::new(), called: String::new() }
     }
 
     fn text(&self, field: &str) -> Option<String> {
@@ -111,9 +119,12 @@ impl Access {
             ("server", Value::str(format!("https://{address}:{port}"))),
             ("certificate-authority", Value::str(folder.join("ca.crt").display().to_string())),
         ];
-        let cluster = Entry { value: fields.into_iter().collect(), folder: folder.to_path_buf() };
+        let called = || format!("the service account in {SERVICE_ACCOUNT}");
+        let cluster =
+            Entry { value: fields.into_iter().collect(), folder: folder.to_path_buf(), called: called() };
         let token = ("tokenFile", Value::str(folder.join("token").display().to_string()));
-        let user = Entry { value: [token].into_iter().collect(), folder: folder.to_path_buf() };
+        let value = [token].into_iter().collect();
+        let user = Entry { value, folder: folder.to_path_buf(), called: called() };
         Self::of_entries(&cluster, &user, options, host)
     }
 
@@ -128,18 +139,37 @@ impl Access {
         let server = options.server.clone().or_else(|| cluster.text("server"));
         let server = address(&server.ok_or("the cluster has no server")?, has_tls)?;
         let named = cluster.text("tls-server-name").filter(|_| options.server.is_none());
-        let mut identity = identity(user)?;
-        let mut credentials = credentials(user, cluster, &server, authorities.as_deref(), options, host)?;
-        if let Some(by_plugin) = credentials.identity()? {
-            identity = Some(by_plugin);
+        let (mut own, mut withheld) = (None, None);
+        let mut credentials = Credentials::new(Source::None);
+        if server.starts_with("https://") {
+            let of_user = |reason: String| match user.called.as_str() {
+                "" => reason,
+                called => format!("{called}: {reason}"),
+            };
+            own = identity(user).map_err(of_user)?;
+            credentials = self::credentials(user, cluster, &server, authorities.as_deref(), options, host)
+                .map_err(of_user)?;
+            if let Some(by_plugin) = credentials.identity()? {
+                own = Some(by_plugin);
+            }
+        } else if options.token.is_some() || has_credentials(user) {
+            // Whoever listens on the way would have them.
+            withheld = Some(format!("no credentials were sent: {server} is not encrypted"));
         }
+        let origin = match &options.server {
+            Some(_) => "the flag or variable that names the API server".to_string(),
+            None => cluster.called.clone(),
+        };
         Ok(Access {
+            origin,
+            user: user.called.clone(),
+            withheld,
             authorities: authorities.filter(|_| !insecure),
             insecure,
             tls_server_name: options.tls_server_name.clone().or(named),
             proxy: cluster.text("proxy-url"),
             compressed: !cluster.truth("disable-compression"),
-            identity,
+            identity: own,
             credentials,
             impersonation: impersonation(user, options),
             server,
@@ -158,6 +188,20 @@ fn address(server: &str, has_tls: bool) -> Result<String, String> {
     Ok(redact_url(full.split(['?', '#']).next().unwrap_or(&full)))
 }
 
+/// Whether a user says anything by which a server would know it.
+fn has_credentials(user: &Entry) -> bool {
+    const FIELDS: [&str; 7] = [
+        "token",
+        "tokenFile",
+        "username",
+        "exec",
+        "auth-provider",
+        "client-certificate",
+        "client-certificate-data",
+    ];
+    FIELDS.iter().any(|field| user.value.get(field).is_some_and(|value| !value.is_null()))
+}
+
 fn identity(user: &Entry) -> Result<Option<Secret>, String> {
     let (certificate, key) = (user.content("client-certificate")?, user.content("client-key")?);
     match (certificate, key) {
@@ -168,8 +212,8 @@ fn identity(user: &Entry) -> Result<Option<Secret>, String> {
             Ok(Some(Secret::new(pem)))
         }
         (None, None) => Ok(None),
-        (Some(_), None) => Err("the user has a client certificate without a key".to_string()),
-        (None, Some(_)) => Err("the user has a client key without a certificate".to_string()),
+        (Some(_), None) => Err("there is a client certificate without a client key".to_string()),
+        (None, Some(_)) => Err("there is a client key without a client certificate".to_string()),
     }
 }
 
@@ -184,10 +228,10 @@ fn credentials(
     let secret = |field: &str| user.text(field).map(Secret::new);
     let source = if let Some(token) = &options.token {
         Source::Token(token.clone())
+    } else if let Some(path) = user.path("tokenFile") {
+        Source::TokenFile(path, secret("token"))
     } else if let Some(token) = secret("token") {
         Source::Token(token)
-    } else if let Some(path) = user.path("tokenFile") {
-        Source::TokenFile(path)
     } else if let Some(name) = user.text("username") {
         Source::Basic(name, secret("password").unwrap_or_default())
     } else if let Some(exec) = user.value.get("exec").filter(|exec| !exec.is_null()) {
@@ -280,7 +324,7 @@ impl Documents {
             let file = SourceFile::new(path.display().to_string(), text);
             let map = yaml::to_map(&file).map_err(|error| format!("{}: {error}", path.display()))?;
             let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-            documents.push(Entry { value: Value::Map(map), folder });
+            documents.push(Entry { value: Value::Map(map), folder, called: path.display().to_string() });
         }
         Ok(Documents(documents))
     }
@@ -296,7 +340,11 @@ impl Documents {
             Some(name) => self.entry(list, field, &name),
             None => Ok(Entry::none()),
         };
-        Ok((of("cluster", "clusters")?, of("user", "users")?))
+        let (mut cluster, user) = (of("cluster", "clusters")?, of("user", "users")?);
+        if !cluster.called.is_empty() {
+            cluster.called = format!("context {name:?}, {}", cluster.called);
+        }
+        Ok((cluster, user))
     }
 
     fn entry(&self, list: &str, field: &str, name: &str) -> Result<Entry, String> {
@@ -306,7 +354,8 @@ impl Documents {
                 let found = entry.get("name").and_then(Value::as_str).unwrap_or("");
                 if found == name {
                     let value = entry.get(field).cloned().unwrap_or_default();
-                    return Ok(Entry { value, folder: document.folder.clone() });
+                    let called = format!("{field} {name:?} in {}", document.called);
+                    return Ok(Entry { value, folder: document.folder.clone(), called });
                 }
                 names.push(found);
             }

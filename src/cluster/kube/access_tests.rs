@@ -110,7 +110,8 @@ fn what_cannot_be_used_is_told_without_secrets() {
         (ONE.to_string(), "ca.pem"),
         ("a: [".to_string(), "1.config"),
         ("{}".to_string(), "the cluster has no server"),
-        (user("{client-certificate-data: aGk=}"), "the user has a client certificate without a key"),
+        (user("{client-certificate-data: aGk=}"), "user \"u\" in "),
+        (user("{client-certificate-data: aGk=}"), "there is a client certificate without a client key"),
         (user("{client-key-data: 'hush!'}"), "client-key-data is not base64"),
         (user("{auth-provider: {name: gcp}}"), "auth-provider \"gcp\" is not supported"),
         (user("{exec: {command: x, apiVersion: v9}}"), "unknown apiVersion \"v9\""),
@@ -134,6 +135,55 @@ fn what_cannot_be_used_is_told_without_secrets() {
     }
     let error = find(&[], |_| ()).unwrap_err();
     assert_eq!(error, "cannot use kube: no kubeconfig was found");
+}
+
+/// The configuration of one user at one server.
+fn of_user(server: &str, user: &str) -> String {
+    format!(
+        "current-context: a\ncontexts: [{{name: a, context: {{cluster: c, user: u}}}}]\nclusters: [{{name: c, cluster: {{server: '{server}'}}}}]\nusers: [{{name: u, user: {user}}}]\n"
+    )
+}
+
+#[test]
+fn a_token_file_goes_over_a_token_and_is_never_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    let header = |user: &str| {
+        let user = user.replace("FILE", &file.display().to_string());
+        let access = find(&[("config", &of_user("https://h", &user))], |_| ()).unwrap();
+        access.credentials.header().map(|header| header.map(|header| header.reveal().to_string()))
+    };
+    let both = "{token: inline, tokenFile: 'FILE'}";
+    assert_eq!(header(both).unwrap().as_deref(), Some("Bearer inline"), "the file is not there");
+    std::fs::write(&file, " \n").unwrap();
+    assert_eq!(header(both).unwrap().as_deref(), Some("Bearer inline"), "the file is empty");
+    let empty = header("{tokenFile: 'FILE'}").unwrap_err();
+    assert_eq!(empty, format!("read empty token from file {:?}", file.display().to_string()));
+    std::fs::write(&file, "of-file\n").unwrap();
+    assert_eq!(header(both).unwrap().as_deref(), Some("Bearer of-file"));
+}
+
+#[test]
+fn without_tls_nobody_is_told_who_asks() {
+    for user in [
+        "{token: hush, as: me}",
+        "{username: u, password: hush, as: me}",
+        "{tokenFile: /nowhere, as: me}",
+        "{client-certificate: /nowhere, client-key: /nowhere, as: me}",
+        "{exec: {command: /nowhere, apiVersion: client.authentication.k8s.io/v1}, as: me}",
+    ] {
+        let access = find(&[("config", &of_user("http://h:1", user))], |_| ()).unwrap();
+        assert!(access.credentials.header().unwrap().is_none() && access.identity.is_none(), "{user}");
+        assert_eq!(access.impersonation, [("impersonate-user".to_string(), "me".to_string())], "{user}");
+        let withheld = access.withheld.as_deref();
+        assert_eq!(withheld, Some("no credentials were sent: http://h:1 is not encrypted"), "{user}");
+    }
+    let flag = find(&[("config", &of_user("http://h:1", "{}"))], |options| {
+        options.token = Some(Secret::new("hush"));
+    });
+    let flag = flag.unwrap();
+    assert!(flag.credentials.header().unwrap().is_none() && flag.withheld.is_some());
+    assert!(find(&[("config", &of_user("http://h:1", "{}"))], |_| ()).unwrap().withheld.is_none());
 }
 
 #[cfg(unix)]

@@ -5,13 +5,17 @@
 //! /apis ─┘ else the groups, and a request for each version ───────┴─► Root, Root ─► Catalog
 //! ```
 //!
-//! Invariant: nothing is asked here; answers are read as they are, and what one leaves out is not made up.
+//! Invariant: nothing is asked here; answers are read as they are, and what one leaves out is not made up. No name of an object
+//! or a namespace makes a path lead elsewhere.
 
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::StoreError;
+use crate::cluster::object::{is_namespace, is_path_part};
 use crate::data::Value;
+use crate::manifest::ObjectRef;
 
 /// A kind in one version of its group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,15 +40,32 @@ impl Resource {
     }
 
     /// The path of its objects, in one namespace or in all.
-    pub(super) fn path(&self, namespace: &str) -> String {
+    ///
+    /// # Errors
+    /// No namespace can be called that.
+    pub(super) fn path(&self, namespace: &str) -> Result<String, StoreError> {
         let root = if self.group.is_empty() { "api" } else { "apis" };
-        let within = if self.namespaced && !namespace.is_empty() {
-            format!("/namespaces/{namespace}")
-        } else {
-            String::new()
+        let within = match namespace {
+            _ if !self.namespaced || namespace.is_empty() => String::new(),
+            name if is_namespace(name) => format!("/namespaces/{name}"),
+            name => return Err(StoreError::NoNamespaceName { name: name.to_string() }),
         };
-        format!("/{root}/{}{within}/{}", self.api_version(), self.plural)
+        Ok(format!("/{root}/{}{within}/{}", self.api_version(), self.plural))
     }
+
+    /// Whether there can be such an object: it is in a namespace exactly when its kind lives in namespaces, and its names are
+    /// ones that an object and a namespace can have.
+    pub(super) fn can_have(&self, id: &ObjectRef) -> bool {
+        is_path_part(&id.name) && (!self.namespaced || is_namespace(&id.namespace))
+    }
+}
+
+/// A name as one part of a path. Dots stay: `.` and `..` are no names of objects ([`Resource::can_have`]).
+pub(super) fn segment(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:@".contains(&byte);
+    name.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 /// All kinds, groups and versions in the server's order of preference.

@@ -33,8 +33,8 @@ pub(super) enum Source {
     None,
     /// A bearer token.
     Token(Secret),
-    /// A file with a bearer token.
-    TokenFile(PathBuf),
+    /// A file with a bearer token, and one that counts where the file has none.
+    TokenFile(PathBuf, Option<Secret>),
     /// Name and password.
     Basic(String, Secret),
     /// A program that prints a token or a certificate.
@@ -73,7 +73,7 @@ impl Credentials {
                 let pair = base64::encode(format!("{name}:{}", password.reveal()));
                 Ok(Some(Secret::new(format!("Basic {pair}"))))
             }
-            Source::TokenFile(_) | Source::Exec(_) => Ok(self.given()?.token.as_ref().map(bearer)),
+            Source::TokenFile(..) | Source::Exec(_) => Ok(self.given()?.token.as_ref().map(bearer)),
         }
     }
 
@@ -87,7 +87,7 @@ impl Credentials {
 
     /// Forgets what was given, when asking again can give something else.
     pub(super) fn renew(&self) -> bool {
-        let can = matches!(self.source, Source::TokenFile(_) | Source::Exec(_));
+        let can = matches!(self.source, Source::TokenFile(..) | Source::Exec(_));
         if can {
             *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
         }
@@ -101,17 +101,16 @@ impl Credentials {
         }
         let given = match &self.source {
             Source::Exec(exec) => exec.run()?,
-            Source::TokenFile(path) => match (fs::read_text(path, TOKEN_LIMIT), last.take()) {
-                (Ok(text), _) => Given {
-                    token: Some(Secret::new(text.trim())),
-                    identity: None,
-                    read: monotonic(),
-                    expires: None,
-                },
-                // The file may be away for a moment while it is replaced; the server says whether the old one counts.
-                (Err(_), Some(old)) => old,
-                (Err(error), None) => return Err(error.to_string()),
-            },
+            Source::TokenFile(path, instead) => {
+                let of =
+                    |token| Given { token: Some(token), identity: None, read: monotonic(), expires: None };
+                match (read_token(path), last.take()) {
+                    (Ok(token), _) => of(token),
+                    // The file may be away for a moment while it is replaced; the server says whether the old one counts.
+                    (Err(_), Some(old)) => old,
+                    (Err(error), None) => of(instead.clone().ok_or(error)?),
+                }
+            }
             _ => return Err("there is nothing to ask for".into()),
         };
         *last = Some(given.clone());
@@ -123,6 +122,15 @@ impl Credentials {
             Source::Exec(exec) => given.expires.is_none_or(|end| exec.seconds() + MARGIN < end),
             _ => given.read.elapsed() < FILE_TOKEN_LIFE,
         }
+    }
+}
+
+/// The token that a file has. One without is no reason to ask as nobody.
+fn read_token(path: &Path) -> Result<Secret, String> {
+    let text = Secret::new(fs::read_text(path, TOKEN_LIMIT).map_err(|error| error.to_string())?);
+    match text.reveal().trim() {
+        "" => Err(format!("read empty token from file {:?}", path.display().to_string())),
+        token => Ok(Secret::new(token)),
     }
 }
 

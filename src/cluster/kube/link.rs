@@ -15,7 +15,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http_body_util::BodyExt;
 use http1::header::{
@@ -31,13 +31,14 @@ use tokio::task::JoinHandle;
 use super::KubeOptions;
 use super::access::Access;
 use super::credentials::Credentials;
-use super::options::DEFAULT_QPS;
 use super::shelf::Shelf;
+use super::stranger;
+use super::throttle::Throttle;
 use super::transport::{Transport, innermost};
 use crate::cluster::StoreError;
 use crate::data::Value;
 use crate::data::digest::sha256_hex;
-use crate::sys::{Host, monotonic};
+use crate::sys::Host;
 
 /// No answer is larger.
 const MOST_BYTES: usize = 512 * 1024 * 1024;
@@ -105,6 +106,12 @@ pub(super) struct Link {
     /// The store's name in errors.
     pub(super) store: String,
     server: String,
+    /// Where its address is written down.
+    origin: String,
+    /// The proxy on the way to it.
+    via: Option<String>,
+    /// Why it is not told who asks, where it could be.
+    withheld: Option<String>,
     client: Client,
     handle: Handle,
     stop: Option<oneshot::Sender<()>>,
@@ -153,10 +160,11 @@ impl Link {
         let io = |error: std::io::Error| StoreError::Internal(format!("no thread for requests: {error}"));
         let runtime = Builder::new_current_thread().enable_all().build().map_err(io)?;
         let handle = runtime.handle().clone();
-        let client = {
+        let (client, via) = {
             let _inside = handle.enter();
             let transport = Transport::new(&access, host, options.connect_timeout).map_err(unusable)?;
-            kube::Client::new(transport, "default")
+            let via = transport.via();
+            (kube::Client::new(transport, "default"), via)
         };
         let known_by = [access.server.as_bytes(), access.authorities.as_deref().unwrap_or_default()];
         let shelf = Shelf::new(host, &sha256_hex(known_by.join(&0)));
@@ -170,6 +178,9 @@ impl Link {
         Ok(Link {
             store,
             server: access.server,
+            origin: access.origin,
+            via,
+            withheld: access.withheld.clone(),
             client: Client(client),
             handle,
             stop: Some(stop),
@@ -179,7 +190,7 @@ impl Link {
             shelf,
             heard: AtomicBool::new(false),
             first: First::default(),
-            warnings: Mutex::default(),
+            warnings: Mutex::new(access.withheld.into_iter().collect()),
         })
     }
 
@@ -215,6 +226,9 @@ impl Link {
 
     async fn attempt(&self, ask: &Ask) -> Result<Reply, Trouble> {
         let response = self.in_time(ask, self.open(ask)).await??;
+        if let Some(what) = stranger::of_answer(response.headers()) {
+            return Err(self.stranger(what));
+        }
         let content_type = header(response.headers(), CONTENT_TYPE.as_str());
         let etag = header(response.headers(), ETAG.as_str());
         let body = self.read(response.into_body(), MOST_BYTES, ask).await?;
@@ -253,8 +267,25 @@ impl Link {
         let code = response.status().as_u16();
         let retry_after =
             header(response.headers(), RETRY_AFTER.as_str()).parse().ok().map(Duration::from_secs);
+        let headers = response.headers().clone();
         let body = self.read(response.into_body(), 4 * 1024 * 1024, ask).await.unwrap_or_default();
-        Err(Trouble::Refused(Box::new(Refusal { status: status(code, &body), retry_after })))
+        let mut status = status(code, &body);
+        if let (401 | 403, Some(withheld)) = (code, &self.withheld) {
+            status.message.push_str(&format!("; {withheld}"));
+        }
+        match stranger::of_refusal(code, &headers, ask.uri().path(), &status) {
+            Some(what) => Err(self.stranger(what)),
+            None => Err(Trouble::Refused(Box::new(Refusal { status, retry_after }))),
+        }
+    }
+
+    /// Something else than an API server is at the address.
+    fn stranger(&self, mut what: String) -> Trouble {
+        if let Some(via) = &self.via {
+            what.push_str(&format!(" (through the proxy {via})"));
+        }
+        let (server, origin) = (self.server.clone(), self.origin.clone());
+        Trouble::Failed(StoreError::Stranger { server, what, origin })
     }
 
     /// Waits no longer than the options allow.
@@ -285,7 +316,17 @@ impl Link {
             connecting |= at.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect);
             source = at.source();
         }
-        self.lost(ask, innermost(error), !connecting, false)
+        let mut reason = innermost(error);
+        if reason.contains("InvalidContentType") {
+            reason = "the server does not speak TLS: its address may have to begin with http://".to_string();
+        }
+        if reason == "tunnel error: unsuccessful" {
+            reason = "it refuses to lead there".to_string();
+        }
+        if let Some(via) = self.via.as_ref().filter(|_| connecting) {
+            reason = format!("through the proxy {via}: {reason}");
+        }
+        self.lost(ask, reason, !connecting, false)
     }
 
     /// No answer. `sent` tells whether the server may have seen the request.
@@ -318,7 +359,7 @@ impl Link {
         &self.shelf
     }
 
-    /// What the server warned of since the last call of this.
+    /// What the server, and the way to it, warned of since the last call of this.
     pub(super) fn warnings(&self) -> Vec<String> {
         std::mem::take(&mut *self.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -377,7 +418,7 @@ fn warning(value: &str) -> Option<String> {
 /// The status that an error answer has, or one made of its text.
 fn status(code: u16, body: &[u8]) -> Status {
     let mut status = serde_json::from_slice::<Status>(body).unwrap_or_default();
-    if status.message.is_empty() {
+    if status.message.is_empty() && !body.trim_ascii_start().starts_with(b"<") {
         let text = String::from_utf8_lossy(body);
         status.message = text.trim().chars().take(1_000).collect();
     }
@@ -458,52 +499,9 @@ impl Tries {
     }
 }
 
-/// A token bucket: how many requests may be sent now, and how fast it fills.
-#[derive(Debug)]
-struct Throttle {
-    rate: f64,
-    size: f64,
-    /// What is in it, and when that was true.
-    level: Mutex<(f64, Instant)>,
-}
-
-impl Throttle {
-    fn new(options: &KubeOptions) -> Self {
-        let rate = if options.qps == 0.0 { DEFAULT_QPS } else { options.qps };
-        let unlimited = options.burst < 0 || rate < 0.0 || rate.is_nan();
-        let size = if unlimited { f64::INFINITY } else { options.burst.max(1) as f64 };
-        Throttle { rate: f64::from(rate).max(0.01), size, level: Mutex::new((size, monotonic())) }
-    }
-
-    /// Takes one request out and tells how long it has to wait.
-    fn take(&self) -> Duration {
-        let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = monotonic();
-        let filled = level.0 + now.duration_since(level.1).as_secs_f64() * self.rate;
-        *level = (filled.min(self.size) - 1.0, now);
-        // Below nothing, those before this one wait too.
-        if level.0 >= 0.0 {
-            Duration::ZERO
-        } else {
-            Duration::from_secs_f64((-level.0 / self.rate).min(3_600.0))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_rate_counts_after_the_burst() {
-        let throttle = Throttle::new(&KubeOptions { burst: 3, qps: 10.0, ..KubeOptions::default() });
-        let waits: Vec<Duration> = (0..5).map(|_| throttle.take()).collect();
-        assert!(waits[..3].iter().all(Duration::is_zero), "{waits:?}");
-        assert!(waits[3] > Duration::from_millis(80) && waits[3] <= Duration::from_millis(100), "{waits:?}");
-        assert!(waits[4] > Duration::from_millis(180), "{waits:?}");
-        let free = Throttle::new(&KubeOptions { burst: -1, ..KubeOptions::default() });
-        assert!((0..1000).all(|_| free.take().is_zero()));
-    }
 
     #[test]
     fn warnings_are_unquoted() {
@@ -516,6 +514,7 @@ mod tests {
     fn an_answer_without_a_status_is_told_by_its_text() {
         assert_eq!(status(502, b" bad gateway\n").message, "bad gateway");
         assert_eq!(status(502, b"").message, "the server answered with code 502");
+        assert_eq!(status(502, b" <html>").message, "the server answered with code 502");
         let told = status(404, br#"{"kind":"Status","message":"no","reason":"NotFound","code":404}"#);
         assert_eq!((told.message.as_str(), told.reason.as_str()), ("no", "NotFound"));
     }

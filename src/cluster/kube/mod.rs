@@ -21,11 +21,14 @@ mod link;
 mod objects;
 mod options;
 mod protobuf;
+mod proxy;
 mod refusals;
 mod requests;
 mod shelf;
 mod sought;
+mod stranger;
 mod tables;
+mod throttle;
 mod transport;
 mod watch;
 
@@ -231,8 +234,12 @@ impl Cluster for Kube {
             previous: options.previous,
             ..LogParams::default()
         };
-        let path = format!("/api/v1/namespaces/{}/pods", pod.namespace);
-        let ask = kube::core::Request::new(path).logs(&pod.name, &params);
+        let pods = self.discovery.of(&link, pod)?;
+        if !pods.can_have(pod) {
+            return Err(StoreError::NotFound { id: Box::new(pod.clone()) });
+        }
+        let ask =
+            kube::core::Request::new(pods.path(&pod.namespace)?).logs(&catalog::segment(&pod.name), &params);
         let ask =
             ask.map_err(|error| StoreError::Invalid { what: pod.to_string(), reason: error.to_string() })?;
         let reply = link.call(&ask).map_err(|trouble| requests::error_of(&link, pod, "log", trouble))?;

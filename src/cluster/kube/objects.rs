@@ -12,7 +12,7 @@ use kube::core::params::ListParams;
 use tokio::sync::mpsc::channel;
 
 use super::Kube;
-use super::catalog::Resource;
+use super::catalog::{Resource, segment};
 use super::link::{AT_ONCE, Link, Reply, Trouble};
 use super::protobuf;
 use super::refusals::Asked;
@@ -309,7 +309,7 @@ pub(super) fn ask_for(
         continue_token,
         ..ListParams::default()
     };
-    kube::core::Request::new(resource.path(&selection.namespace))
+    kube::core::Request::new(resource.path(&selection.namespace)?)
         .list(&params)
         .map_err(|error| StoreError::Internal(error.to_string()))
 }
@@ -490,7 +490,7 @@ fn key(object: &Stored) -> (&str, &str, &str, &str) {
 
 /// A request for one object.
 pub(super) fn get(resource: &Resource, id: &ObjectRef) -> Result<Request<Vec<u8>>, StoreError> {
-    kube::core::Request::new(resource.path(&id.namespace))
-        .get(&id.name, &kube::core::params::GetParams::default())
+    kube::core::Request::new(resource.path(&id.namespace)?)
+        .get(&segment(&id.name), &kube::core::params::GetParams::default())
         .map_err(|error| StoreError::Invalid { what: id.to_string(), reason: error.to_string() })
 }

@@ -10,13 +10,13 @@ use http1::header::{ACCEPT, CONTENT_TYPE, HeaderValue};
 use kube::core::params::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, ValidationDirective};
 
 use super::Kube;
-use super::catalog::Resource;
+use super::catalog::{Resource, segment};
 use super::fields;
 use super::link::{APPLY, Ask, Link, Trouble};
 use super::objects::{get, stored};
 use super::refusals::Asked;
 use crate::cluster::live::{FIELD_MANAGER, Propagation, Request};
-use crate::cluster::object::{check_texts, identity, plain, without_given};
+use crate::cluster::object::{check_names, check_texts, identity, plain, without_given};
 use crate::cluster::{StoreError, Stored, Write};
 use crate::data::{Map, Value};
 use crate::manifest::ObjectRef;
@@ -100,8 +100,13 @@ struct Place {
 }
 
 impl Place {
-    fn request(&self) -> kube::core::Request {
-        kube::core::Request::new(self.resource.path(&self.id.namespace))
+    fn request(&self) -> Result<kube::core::Request, StoreError> {
+        Ok(kube::core::Request::new(self.resource.path(&self.id.namespace)?))
+    }
+
+    /// Its name in a path.
+    fn name(&self) -> String {
+        segment(&self.id.name)
     }
 }
 
@@ -113,6 +118,7 @@ impl Kube {
             let reason = "its kind lives in namespaces, and it names none".to_string();
             return Err(StoreError::Invalid { what: id.to_string(), reason });
         }
+        check_names(&id)?;
         Ok(Place { resource, id })
     }
 
@@ -125,14 +131,15 @@ impl Kube {
         }
     }
 
-    /// Where an object would be, in the version that the server likes best when its own is not served any more.
+    /// Where an object would be, in the version that the server likes best when its own is not served any more. `None` too for
+    /// a name that no object can have: old manifests may have such ones.
     pub(super) fn resource_of(&self, link: &Link, id: &ObjectRef) -> Result<Option<Resource>, StoreError> {
         let exact = self.discovery.find(link, &id.group, &id.version, &id.kind)?;
         let resource = match exact {
             Some(resource) => Some(resource),
             None => self.discovery.preferred(link, &id.group, &id.kind)?,
         };
-        Ok(resource.filter(|resource| !resource.namespaced || !id.namespace.is_empty()))
+        Ok(resource.filter(|resource| resource.can_have(id)))
     }
 
     /// One write of a batch.
@@ -167,7 +174,7 @@ impl Kube {
         check_texts(body, &id)?;
         let place = self.place(&link, id)?;
         let params = PostParams { dry_run: how.dry_run, field_manager: Some(FIELD_MANAGER.into()) };
-        let ask = built(place.request().create(&params, bytes(body, &place.id, None)?), &place.id)?;
+        let ask = built(place.request()?.create(&params, bytes(body, &place.id, None)?), &place.id)?;
         self.change(&link, &place, "create", with(ask, how)?)
     }
 
@@ -179,7 +186,7 @@ impl Kube {
         let params = PostParams { dry_run: how.dry_run, field_manager: Some(FIELD_MANAGER.into()) };
         let send = |version: u64| {
             let body = bytes(body, &place.id, Some(version))?;
-            let ask = built(place.request().replace(&place.id.name, &params, body), &place.id)?;
+            let ask = built(place.request()?.replace(&place.name(), &params, body), &place.id)?;
             self.change(&link, &place, "update", with(ask, how)?)
         };
         if let Some(expected) = expected {
@@ -209,6 +216,8 @@ impl Kube {
         let link = self.link()?;
         let place = match self.place(&link, id.clone()) {
             Err(StoreError::NoKind { .. }) => return Err(StoreError::NotFound { id: id.clone().into() }),
+            // No object can have that name.
+            Err(_) if check_names(id).is_err() => return Err(StoreError::NotFound { id: id.clone().into() }),
             place => place?,
         };
         let mut params = match propagation {
@@ -219,7 +228,10 @@ impl Kube {
         params.dry_run = dry_run;
         params.preconditions =
             expected.map(|version| Preconditions { resource_version: Some(version.to_string()), uid: None });
-        let ask = built(place.request().delete(&id.name, &params), id)?;
+        if !place.resource.can_have(id) {
+            return Err(StoreError::NotFound { id: id.clone().into() });
+        }
+        let ask = built(place.request()?.delete(&place.name(), &params), id)?;
         let answer = link.call(&ask);
         self.note_definition(id);
         let answer = answer
@@ -242,7 +254,7 @@ impl Kube {
             field_manager: Some(FIELD_MANAGER.into()),
             field_validation: Some(ValidationDirective::Strict),
         };
-        let ask = built(place.request().patch(&place.id.name, &params, &Patch::Apply(body)), &place.id)?;
+        let ask = built(place.request()?.patch(&place.name(), &params, &Patch::Apply(body)), &place.id)?;
         debug_assert!(ask.headers().get(CONTENT_TYPE).is_some_and(|value| value == APPLY));
         match self.change(&link, &place, "patch", ask) {
             // Values of secrets are told to nobody.
@@ -275,7 +287,7 @@ impl Kube {
         if let Some(expected) = expected {
             expect(&mut patch, expected);
         }
-        let ask = built(place.request().patch(&id.name, &params, &Patch::Merge(patch)), id)?;
+        let ask = built(place.request()?.patch(&place.name(), &params, &Patch::Merge(patch)), id)?;
         let answer = self.change(&link, &place, "patch", ask);
         match expected {
             Some(expected) => with_versions(&link, &place, expected, answer),
@@ -369,11 +381,8 @@ fn with_versions<T>(
 
 fn json_patch(place: &Place, patch: &[Value]) -> Result<Ask, StoreError> {
     let failed = |error: String| StoreError::Internal(error);
-    let path = format!(
-        "{}/{}?fieldManager={FIELD_MANAGER}",
-        place.resource.path(&place.id.namespace),
-        place.id.name
-    );
+    let within = place.resource.path(&place.id.namespace)?;
+    let path = format!("{within}/{}?fieldManager={FIELD_MANAGER}", place.name());
     let body = serde_json::to_vec(patch).map_err(|error| failed(error.to_string()))?;
     http1::Request::builder()
         .method(Method::PATCH)

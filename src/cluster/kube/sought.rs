@@ -15,6 +15,7 @@ use super::catalog::Resource;
 use super::link::{AT_ONCE, Link, Trouble};
 use super::objects::{Selection, kind_as_id, list, selector};
 use super::refusals::Asked;
+use crate::cluster::object::is_namespace;
 use crate::cluster::{Sought, StoreError, Stored};
 use crate::manifest::ObjectRef;
 use crate::sys::parallel;
@@ -117,7 +118,10 @@ impl Kube {
             };
             let resource = if is_many { self.discovery.find(link, group, version, kind)? } else { None };
             match resource.filter(|resource| resource.can("list")) {
-                Some(resource) if resource.namespaced != namespace.is_empty() => {
+                Some(resource)
+                    if resource.namespaced != namespace.is_empty()
+                        && (namespace.is_empty() || is_namespace(namespace)) =>
+                {
                     let places = places.into_iter().map(|at| (sought[at].id.name.clone(), at)).collect();
                     let namespace = namespace.to_string();
                     questions.push(Question::Group(Group { resource, namespace, selector, places }));

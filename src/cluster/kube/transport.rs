@@ -15,9 +15,15 @@ use std::time::Duration;
 use kube::client::Body;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HOST, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Certificate, Client, ClientBuilder, Identity, NoProxy, Proxy, Url};
+use reqwest::{Certificate, Client, ClientBuilder, Identity, Proxy, Url};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::access::Access;
+use super::proxy::Way;
 use crate::sys::Host;
 
 /// How the program calls itself.
@@ -36,6 +42,8 @@ pub(super) struct Transport {
     base: String,
     /// Sent with every request; a name may occur several times.
     headers: Arc<HeaderMap>,
+    /// The proxy on the way.
+    via: Option<String>,
 }
 
 impl Transport {
@@ -61,20 +69,49 @@ impl Transport {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| unusable())?;
             headers.append(name, HeaderValue::from_str(value).map_err(|_| unusable())?);
         }
-        builder = proxies(builder, access, host, &url)?;
+        let way = Way::to(&url, access, host)?;
+        if let Some(way) = &way {
+            let proxy = Proxy::all(way.address()).map_err(|_| "the proxy's address is none".to_string())?;
+            builder = builder.proxy(proxy);
+        }
+        let via = way.map(|way| way.shown());
         let mut base = access.server.clone();
-        if let Some(name) = access.tls_server_name.as_deref().filter(|name| url.host_str() != Some(name)) {
-            (builder, base) = with_server_name(builder, access, &url, name, &mut headers)?;
+        let name = access.tls_server_name.as_deref().filter(|name| url.host_str() != Some(name));
+        match name {
+            Some(name) if via.is_none() => {
+                (builder, base) = with_server_name(builder, &url, name, &mut headers)?;
+            }
+            // A proxy is told the server's own name, so that only the check can have the other one.
+            Some(name) if !access.insecure => {
+                let config = checking_for(name, access)?;
+                let client = builder.tls_backend_preconfigured(config).build();
+                let client = client.map_err(|error| innermost(&error))?;
+                return Ok(Transport { client, base, headers: Arc::new(headers), via });
+            }
+            _ => {}
         }
         if let Some(identity) = &access.identity {
             let identity = Identity::from_pem(identity.reveal().as_bytes())
-                .map_err(|error| format!("the client certificate is unusable: {}", innermost(&error)))?;
+                .map_err(|error| unusable_identity(access, &innermost(&error)))?;
             builder = builder.identity(identity);
         }
         builder = trust(builder, access, url.scheme() == "https")?;
-        let client = builder.build().map_err(|error| innermost(&error))?;
-        Ok(Transport { client, base, headers: Arc::new(headers) })
+        let client = builder.build().map_err(|error| match innermost(&error) {
+            reason if access.identity.is_some() => unusable_identity(access, &reason),
+            reason => reason,
+        })?;
+        Ok(Transport { client, base, headers: Arc::new(headers), via })
     }
+
+    /// The proxy on the way to the server, without credentials.
+    pub(super) fn via(&self) -> Option<String> {
+        self.via.clone()
+    }
+}
+
+fn unusable_identity(access: &Access, reason: &str) -> String {
+    let whose = if access.user.is_empty() { "the user" } else { &access.user };
+    format!("{whose}: client certificate and key cannot be used together: {reason}")
 }
 
 fn trust(builder: ClientBuilder, access: &Access, tls: bool) -> Result<ClientBuilder, String> {
@@ -93,39 +130,93 @@ fn trust(builder: ClientBuilder, access: &Access, tls: bool) -> Result<ClientBui
     Ok(builder.tls_certs_only(roots))
 }
 
-/// The cluster's own proxy, else those of the environment.
-fn proxies(
-    mut builder: ClientBuilder,
-    access: &Access,
-    host: &Host,
-    url: &Url,
-) -> Result<ClientBuilder, String> {
-    if let Some(address) = &access.proxy {
-        let proxy = Proxy::all(address.as_str());
-        return proxy.map(|proxy| builder.proxy(proxy)).map_err(|_| "proxy-url is no address".to_string());
+/// TLS that checks the server's certificate for another name than that of its address.
+fn checking_for(name: &str, access: &Access) -> Result<ClientConfig, String> {
+    let name = ServerName::try_from(name.to_string());
+    let name = name.map_err(|_| "tls-server-name is no name".to_string())?;
+    let Some(pem) = &access.authorities else {
+        return Err("tls-server-name with a proxy needs the cluster's certificate-authority here".into());
+    };
+    let unusable = |reason: String| format!("the certificate authority is unusable: {reason}");
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
+        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
     }
-    let variable = |name: &str| host.var(name).or_else(|| host.var(&name.to_lowercase()));
-    let name = if url.scheme() == "https" { "HTTPS_PROXY" } else { "HTTP_PROXY" };
-    if let Some(address) = variable(name) {
-        let direct = format!("localhost,127.0.0.0/8,::1,{}", variable("NO_PROXY").unwrap_or_default());
-        let proxy = Proxy::all(address).map_err(|_| format!("{name} is no address"))?;
-        builder = builder.proxy(proxy.no_proxy(NoProxy::from_string(&direct)));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let inner = verifier.build().map_err(|error| unusable(error.to_string()))?;
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(ForName { name, inner }));
+    let mut config = match &access.identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let bytes = identity.reveal().as_bytes();
+            let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(bytes).collect();
+            let key = PrivateKeyDer::from_pem_slice(bytes);
+            let failed = |reason: String| unusable_identity(access, &reason);
+            let chain = chain.map_err(|error| failed(error.to_string()))?;
+            let key = key.map_err(|error| failed(error.to_string()))?;
+            builder.with_client_auth_cert(chain, key).map_err(|error| failed(error.to_string()))?
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// Checks a certificate as ever, but for its name, which is not that of the address.
+#[derive(Debug)]
+struct ForName {
+    name: ServerName<'static>,
+    inner: Arc<WebPkiServerVerifier>,
+}
+
+impl ServerCertVerifier for ForName {
+    fn verify_server_cert(
+        &self,
+        end: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        status: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.inner.verify_server_cert(end, between, &self.name, status, now)
     }
-    Ok(builder)
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.inner.verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.inner.supported_verify_schemes()
+    }
 }
 
 /// Makes the certificate be checked against another name: the address gets that name, which leads to the server's own
 /// machine, and the `Host` header keeps the server's.
 fn with_server_name(
     builder: ClientBuilder,
-    access: &Access,
     url: &Url,
     name: &str,
     headers: &mut HeaderMap,
 ) -> Result<(ClientBuilder, String), String> {
-    if access.proxy.is_some() {
-        return Err("tls-server-name and proxy-url cannot be used together here".into());
-    }
     if name.parse::<std::net::IpAddr>().is_ok() {
         return Err(format!("tls-server-name {name} is an address and no name"));
     }
@@ -166,7 +257,7 @@ impl tower_service::Service<http1::Request<Body>> for Transport {
     }
 
     fn call(&mut self, request: http1::Request<Body>) -> Self::Future {
-        let Transport { client, base, headers } = self.clone();
+        let Transport { client, base, headers, .. } = self.clone();
         Box::pin(async move {
             let (mut parts, body) = request.into_parts();
             for (name, value) in headers.iter() {

@@ -63,7 +63,7 @@ impl Kube {
         for id in objects {
             let resource = self.discovery.of(&link, id)?;
             let namespace = if resource.namespaced { id.namespace.clone() } else { String::new() };
-            let key = (resource.path(""), namespace.clone());
+            let key = (resource.path("")?, namespace.clone());
             let group = groups.entry(key).or_insert_with(|| Group {
                 link: Arc::clone(&link),
                 resource,
@@ -169,7 +169,14 @@ impl Group {
     /// A selector, when there is one object only.
     fn fields(&self) -> Option<String> {
         let name = self.wanted.keys().next().filter(|_| self.wanted.len() == 1)?;
-        Some(format!("metadata.name={name}"))
+        let mut value = String::new();
+        for character in name.chars() {
+            if matches!(character, '\\' | ',' | '=') {
+                value.push('\\');
+            }
+            value.push(character);
+        }
+        Some(format!("metadata.name={value}"))
     }
 
     /// Tells how each object is now; the version to go on from, or `None` when nobody listens.
@@ -203,10 +210,13 @@ impl Group {
             bookmarks: true,
             ..WatchParams::default()
         };
-        let request = kube::core::Request::new(self.resource.path(&self.namespace)).watch(&params, version);
+        let request = self.resource.path(&self.namespace).and_then(|path| {
+            let ask = kube::core::Request::new(path).watch(&params, version);
+            ask.map_err(|error| StoreError::Internal(error.to_string()))
+        });
         let ask = match request {
             Ok(ask) => ask,
-            Err(error) => return End::Broken(Trouble::Failed(StoreError::Internal(error.to_string()))),
+            Err(error) => return End::Broken(Trouble::Failed(error)),
         };
         let broken = |reason: String| End::Broken(self.link.lost(&ask, reason, false, false));
         let mut body = match tokio::time::timeout(SILENCE, self.link.open(&ask)).await {
