@@ -52,8 +52,7 @@ fn looks_like_go(text: &str) -> bool {
     actions(text).any(|rest| {
         let (word, after) = name(rest);
         match rest.as_bytes() {
-            [b'/', b'*', ..] => true,
-            [b'$', ..] => true,
+            [b'/', b'*', ..] | [b'$', ..] => true,
             [b'.', next, ..] => next.is_ascii_alphabetic() || matches!(next, b' ' | b'}'),
             _ => GO_WORDS.contains(&word) && after.starts_with([' ', '}', '-']),
         }

@@ -302,7 +302,7 @@ pub fn render_each(job: &Job, out: &mut dyn FnMut(RenderedFile)) -> Result<Remai
         match result {
             Ok(more) => remains.parts.extend(more.parts),
             Err(RenderError::Templates(more)) => {
-                failures.extend(more.into_iter().map(|one| one.read_as(kind)))
+                failures.extend(more.into_iter().map(|one| one.read_as(kind)));
             }
             Err(other) => return Err(other),
         }
