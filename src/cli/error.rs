@@ -144,7 +144,7 @@ impl Failure {
     /// The failure of a verb, with the exit code that its kind has.
     pub fn of_verb(error: OpsError) -> Self {
         let exit = match &error {
-            OpsError::Release(ReleaseError::Held { .. }) => Exit::Locked,
+            OpsError::Release(ReleaseError::Held { .. } | ReleaseError::Outrun { .. }) => Exit::Locked,
             OpsError::Interrupted { .. } => Exit::Interrupted,
             error if error.is_unverified() => Exit::Unverified,
             _ => Exit::Failed,

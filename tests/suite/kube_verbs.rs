@@ -235,7 +235,7 @@ fn what_the_server_refuses_is_told() {
     assert!(failed.contains("Kubernetes cluster unreachable"), "{failed}");
 }
 
-fn definition(group: &str, kind: &str, fields: &str) -> String {
+pub(crate) fn definition(group: &str, kind: &str, fields: &str) -> String {
     let plural = format!("{}s", kind.to_lowercase());
     format!(
         r"apiVersion: apiextensions.k8s.io/v1
