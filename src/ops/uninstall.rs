@@ -91,6 +91,10 @@ fn uninstall_once(
     if options.dry_run {
         return Ok(UninstallReport { name: name.to_string(), release: Some(last.release), plan });
     }
+    let unlabelled = look.history().check_labelled(name, look.next_revision());
+    if let Err(error @ ReleaseError::Unlabelled { .. }) = unlabelled {
+        context.warn(format!("{error}: it stays, and so does what only that revision has"));
+    }
     remove(context, target, look.history(), last, plan, options)
 }
 

@@ -217,12 +217,10 @@ impl Hint for ReleaseError {
                     id.namespace
                 )]
             }
-            ReleaseError::AlreadyExists { .. } | ReleaseError::Outrun { .. } => {
-                vec![
-                    "somebody else was faster; run the command again: it starts from the current state"
-                        .to_string(),
-                ]
-            }
+            ReleaseError::AlreadyExists { .. } | ReleaseError::Outrun { .. } => vec![
+                "run the command again: it starts from the current state; with --wait-lock 5m it waits for its turn"
+                    .to_string(),
+            ],
             ReleaseError::NotFound { revision: None, .. } => vec![
                 "`bowline list --all-namespaces` shows every release; a release is looked for in one namespace (-n)"
                     .to_string(),

@@ -252,7 +252,7 @@ impl History<'_> {
     ///
     /// # Errors
     /// [`ReleaseError::Unlabelled`]; the store cannot be read.
-    pub(super) fn check_labelled(&self, name: &str, revision: u64) -> Result<(), ReleaseError> {
+    pub fn check_labelled(&self, name: &str, revision: u64) -> Result<(), ReleaseError> {
         let id = self.driver.id(self.namespace, &record::object_name(name, revision));
         let Some(stored) = self.store.get(&id)? else { return Ok(()) };
         let label = |key: &str| stored.labels.get(key).map(String::as_str);

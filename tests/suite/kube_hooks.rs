@@ -269,13 +269,23 @@ fn an_interrupted_upgrade_is_rolled_back() {
     ] {
         let release = &line[8..9];
         let words = crate::support::split(&format!("{line} -n {}", place.namespace));
-        let mut child = place.env.command(words.iter().map(String::as_str)).spawn().unwrap();
+        let child = place
+            .env
+            .command(words.iter().map(String::as_str))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
         let name = format!("{release}-pod-{}", if release == "r" { 2 } else { 3 });
         wait_until(|| place.get("v1", "Pod", &name).is_some());
         std::thread::sleep(std::time::Duration::from_millis(500));
         let number = child.id().to_string();
         assert!(std::process::Command::new("kill").args(["-INT", &number]).status().unwrap().success());
-        assert_eq!(child.wait().unwrap().code(), Some(130), "{line}");
+        let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{told}");
+        assert!(told.contains("a second Ctrl-C ends that, too"), "{told}");
+        assert!(told.contains("due to rollback-on-failure being set: "), "{told}");
         assert_eq!(place.states(release), states, "{line}");
         wait_until(|| place.get("v1", "Pod", &name).is_none());
     }

@@ -299,7 +299,7 @@ spec: {ports: [{port: 80}], clusterIP: {{ .Values.ip }}}
 #[test]
 fn a_field_that_nobody_may_change_is_explained() {
     let Some(place) = place() else { return };
-    place.chart("app", "app: a\nsize: 1Gi\nimage: 1\nip: None\n", FIXED);
+    place.chart("app", "app: a\nsize: 1Gi\nimage: 1\nip: 10.96.200.50\n", FIXED);
     for how in ["", "--server-side=false"] {
         place.run(&format!("install r app {how}")).ok();
         let namespace = &place.namespace;
@@ -322,8 +322,8 @@ fn a_field_that_nobody_may_change_is_explained() {
                 "give it a name with the revision",
             ),
             (
-                "ip=10.96.0.77",
-                "change spec.clusterIP of Service/NS/web: it is \"None\", and the chart wants",
+                "ip=10.96.200.77",
+                "change spec.clusterIP of Service/NS/web: it is \"10.96.200.50\", and the chart wants \"10.96.200.77\"",
                 "leave the field out of the chart",
             ),
         ] {

@@ -323,9 +323,11 @@ fn a_null_is_sent_as_it_stands_and_is_no_change() {
     assert_eq!(place.text(&format!("{group}/v1"), "Foo", "f", &["spec"]), r#"{"free":{"port":null}}"#);
     let again = place.run("upgrade r cr").ok().stderr;
     assert!(!again.contains("configured"), "{again}");
+    place.run("upgrade r cr --force-replace --server-side=false").ok();
+    assert_eq!(place.text(&format!("{group}/v1"), "Foo", "f", &["spec"]), r#"{"free":{"port":null}}"#);
     // What has a schema must fit it.
     custom("{rules: null}");
-    let refused = place.run("upgrade r cr").exits(1).stderr;
+    let refused = place.run("upgrade r cr --server-side=true").exits(1).stderr;
     assert!(refused.contains("spec.rules") && refused.contains("null"), "{refused}");
     let name = format!("foos.{group}");
     place.run("uninstall r").ok();

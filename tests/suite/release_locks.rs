@@ -248,7 +248,10 @@ fn an_uninstall_locks_the_record_that_is_there() {
     record.release.info.status = Status::Uninstalling;
     lock::acquire_existing(&history, &mut record, &terms(&ann, 0, &pause)).unwrap();
     other.release.info.status = Status::Uninstalling;
-    assert!(lock::acquire_existing(&history, &mut other, &Terms::new(&bob)).unwrap_err().is_race());
+    assert!(matches!(
+        lock::acquire_existing(&history, &mut other, &Terms::new(&bob)),
+        Err(ReleaseError::Held { .. })
+    ));
     let mut seen = history.last("r").unwrap().unwrap();
     assert!(matches!(
         lock::acquire_existing(&history, &mut seen, &Terms::new(&bob)),

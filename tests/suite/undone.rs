@@ -265,4 +265,7 @@ fn a_record_without_its_labels_is_named() {
         told.contains("`kubectl label secret sh.helm.release.v1.r.v2 -n team name=r owner=helm version=2 status=deployed`"),
         "{told}"
     );
+    world.uninstall(&store, false).unwrap();
+    let told = world.warnings().pop().unwrap();
+    assert!(told.contains("sh.helm.release.v1.r.v2 is there without its labels"), "{told}");
 }
