@@ -231,14 +231,14 @@ fn no_time_limit_is_none_for_a_hook_that_takes_its_time() {
 #[test]
 fn a_hook_that_cannot_be_made_does_not_say_that_nothing_was_changed() {
     let Some(place) = place() else { return };
-    let templates = r#"apiVersion: v1
+    let templates = r"apiVersion: v1
 kind: ConfigMap
 metadata: {name: {{ .Release.Name }}-one}
 ---
 {{ .Values.api }}
 kind: {{ .Values.kind }}
 metadata: { {{ .Values.name }}: late-, annotations: {helm.sh/hook: {{ .Values.event }}}}
-"#;
+";
     place.chart(
         "app",
         "api: 'apiVersion: v1'\nkind: ConfigMap\nname: generateName\nevent: post-install\n",

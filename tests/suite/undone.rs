@@ -3,6 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
+use bowline::cluster::memory::{Failure, When};
 use bowline::cluster::{Memory, Store, Write};
 use bowline::data::Value;
 use bowline::manifest::ObjectRef;
@@ -100,11 +101,13 @@ fn an_interrupt_before_the_record_undoes_nothing() {
     let chart = app(&world);
     let store = world.store();
     world.install(&store, &chart, |_| {}).unwrap();
-    store.fail_writes(bowline::cluster::memory::When::Nth(3), bowline::cluster::memory::Failure::Full, false);
-    fails(world.upgrade(&store, &chart, |_| {}));
+    let failing = store.reopen();
+    failing.fail_writes(When::Nth(2), Failure::Full, false);
+    fails(world.upgrade(&failing, &chart, |_| {}));
     world.interrupted.store(true, Ordering::SeqCst);
     let error = fails(world.upgrade(&store, &chart, |options| options.apply.rollback_on_failure = true));
     assert_eq!(error, "nothing was changed: interrupted");
+    assert_eq!(world.states(&store), [(1, Status::Deployed), (2, Status::Failed)]);
 }
 
 /// A revision as Helm leaves it when it is killed.
