@@ -33,7 +33,7 @@ pub const EXIT_CODES: &[(Exit, u8, &str)] = &[
     (Exit::Done, 0, "What was asked for is done."),
     (Exit::Failed, 1, "It is not: every error that has no number of its own."),
     (Exit::Differences, 2, "Commands that compare found differences."),
-    (Exit::Locked, 5, "Another process that is alive holds the release."),
+    (Exit::Locked, 5, "Another process that is alive holds the release, or was faster."),
     (Exit::Unverified, 7, "The signature of an archive is missing, or no trusted and valid key made it."),
     (Exit::Interrupted, 130, "Interrupted by Ctrl-C or SIGTERM."),
 ];
@@ -144,7 +144,7 @@ impl Failure {
     /// The failure of a verb, with the exit code that its kind has.
     pub fn of_verb(error: OpsError) -> Self {
         let exit = match &error {
-            OpsError::Release(ReleaseError::Held { .. }) => Exit::Locked,
+            OpsError::Release(ReleaseError::Held { .. } | ReleaseError::Outrun { .. }) => Exit::Locked,
             OpsError::Interrupted { .. } => Exit::Interrupted,
             error if error.is_unverified() => Exit::Unverified,
             _ => Exit::Failed,

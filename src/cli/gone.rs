@@ -45,6 +45,17 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("test", "hide-notes", "tests print no notes: leave the flag out"),
 ];
 
+/// Words that are looked for below a command and stand elsewhere: the command, the word, and where it is.
+const BELOW: &[(&str, &str, &str)] = &[
+    ("diff", "install", "`diff upgrade NAME CHART --install` compares an install with nothing"),
+    ("plan", "install", "`plan upgrade NAME CHART --install` plans an install"),
+];
+
+/// What to run instead of a word below a command.
+pub fn below(command: &str, word: &str) -> Option<&'static str> {
+    BELOW.iter().find(|(of, what, _)| *of == command && *what == word).map(|(.., advice)| *advice)
+}
+
 /// What to do instead of a command that is gone.
 pub fn command(name: &str) -> Option<&'static str> {
     COMMANDS.iter().find(|(gone, _)| *gone == name).map(|(_, advice)| *advice)

@@ -312,8 +312,11 @@ fn unknown_command(
         parse::quote(word)
     ));
     let advice = || nearest(group, word).map(|best| format!("did you mean `{best}`?"));
-    let gone = gone::command(word).filter(|_| path.is_empty()).map(str::to_string);
-    match gone.or_else(advice) {
+    let gone = match path {
+        [] => gone::command(word),
+        [.., group] => gone::below(group.name, word),
+    };
+    match gone.map(str::to_string).or_else(advice) {
         Some(advice) => failure.hint(advice),
         None => failure,
     }

@@ -177,6 +177,11 @@ fn what_helm_2_had_is_remembered() {
 #[test]
 fn a_mistyped_subcommand_is_no_release() {
     assert_eq!(
+        err("plan install web ./web"),
+        "Error: unknown command \"install\" for \"bowline plan\"\nRun 'bowline plan --help' for usage.\n\
+         hint: `plan upgrade NAME CHART --install` plans an install\n"
+    );
+    assert_eq!(
         err("get vlues web"),
         "Error: unknown command \"vlues\" for \"bowline get\"\nRun 'bowline get --help' for usage.\n\
          hint: did you mean `values`?\n"

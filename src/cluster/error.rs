@@ -320,7 +320,7 @@ impl Hint for StoreError {
                 let origin = if origin.is_empty() { "the kubeconfig" } else { origin };
                 return vec![format!("check the address of the server: {origin}; nothing was changed")];
             }
-            StoreError::Forbidden { id, verb, .. } => return vec![forbidden(id, verb)],
+            StoreError::Forbidden { id, verb, reason } => return vec![forbidden(id, verb, reason)],
             StoreError::Refused { reason, .. } => match refused(reason) {
                 Some(hint) => hint,
                 None => return Vec::new(),
@@ -332,8 +332,24 @@ impl Hint for StoreError {
 }
 
 /// Which right is missing. Releases are recorded in Secrets, which who asks for other objects may not know.
-fn forbidden(id: &ObjectRef, verb: &str) -> String {
+fn forbidden(id: &ObjectRef, verb: &str, reason: &str) -> String {
+    if reason.contains("cannot impersonate resource") {
+        return "acting as somebody else needs a ClusterRole with the verb impersonate on users, groups or serviceaccounts; \
+                leave --kube-as-user and --kube-as-group out to act as yourself"
+            .to_string();
+    }
     let record = id.kind == "Secret" && (id.name == "*" || id.name.starts_with("sh.helm.release."));
+    if record && verb == "list" && id.namespace.is_empty() {
+        return "looking at every namespace needs a ClusterRole with list on secrets; name a namespace (-n) instead of \
+                --all-namespaces"
+            .to_string();
+    }
+    if record && !matches!(verb, "get" | "list" | "create") {
+        return format!(
+            "releases are recorded in Secrets: whoever runs this needs a role that may {verb} secrets in that namespace; then \
+             run the command again"
+        );
+    }
     if record && matches!(verb, "get" | "list" | "create") {
         return "releases are recorded in Secrets: whoever runs this needs a role with get, list, create, patch, update and \
                 delete on secrets in that namespace; nothing was changed"

@@ -65,7 +65,7 @@ impl<'a> Target<'a> {
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Waits until nothing is under way on a release, and tells what was taken over. Returns the look at the release that showed
-/// so.
+/// so. `over_unheld` is of [`Terms`].
 ///
 /// # Errors
 /// Somebody holds it when the wait is over, or the user interrupts the wait.
@@ -74,13 +74,14 @@ pub fn clear_the_way<'h>(
     history: &History<'h>,
     name: &str,
     wait: Option<Duration>,
+    over_unheld: bool,
 ) -> Result<Look<'h>, OpsError> {
     let holder = Holder::of(context.host);
     let start = crate::sys::monotonic();
     let (taken, look) = loop {
         context.check_interrupt("nothing was changed")?;
         let left = wait.unwrap_or_default().saturating_sub(start.elapsed());
-        let terms = Terms { wait: left.min(LOOK), ..Terms::new(&holder) };
+        let terms = Terms { wait: left.min(LOOK), over_unheld, ..Terms::new(&holder) };
         match lock::clear_and_look(history, name, &terms) {
             Ok(cleared) => break cleared,
             Err(ReleaseError::Held { .. } | ReleaseError::InProgress { .. }) if !left.is_zero() => {}
@@ -93,7 +94,27 @@ pub fn clear_the_way<'h>(
             taken.revision, taken.status, taken.description
         ));
     }
+    if let Some(newest) = look.newest().filter(|newest| newest.status.is_pending() && newest.lease.is_none())
+    {
+        context.warn(format!(
+            "revision {} of {name} is {}, and its record names no holder (Helm made it): going on over it",
+            newest.revision, newest.status
+        ));
+    }
     Ok(look)
+}
+
+/// The newest revision that can be read, to go on from; `None` when there is no revision. Newer ones that cannot be read are
+/// told.
+///
+/// # Errors
+/// There are revisions, and none can be read; the store cannot be read.
+pub fn last(context: &Context<'_>, look: &mut Look<'_>) -> Result<Option<Record>, OpsError> {
+    let Some((record, damaged)) = look.last_readable()? else { return Ok(None) };
+    for error in damaged {
+        context.warn(format!("{error}; going on from revision {}", record.release.version));
+    }
+    Ok(Some(record))
 }
 
 /// Looks at a release before an operation on it. One that is going to be carried out waits until nothing else is under way; a dry run
@@ -107,10 +128,25 @@ pub fn look<'a>(
     name: &str,
     dry: bool,
     wait: Option<Duration>,
+    over_unheld: bool,
 ) -> Result<Look<'a>, OpsError> {
     target.store.prepare();
     let history = target.history(context);
-    if dry { Ok(history.look(name)?) } else { clear_the_way(context, &history, name, wait) }
+    if dry { Ok(history.look(name)?) } else { clear_the_way(context, &history, name, wait, over_unheld) }
+}
+
+/// Does some work, and tells what the cluster warned of meanwhile.
+pub fn telling<T>(context: &Context<'_>, target: Target<'_>, work: impl FnOnce() -> T) -> T {
+    let done = work();
+    tell_warnings(context, target);
+    done
+}
+
+/// Tells what the cluster warned of since this was last asked.
+pub(super) fn tell_warnings(context: &Context<'_>, target: Target<'_>) {
+    for warning in target.store.cluster().map(crate::cluster::Cluster::warnings).unwrap_or_default() {
+        context.warn(warning);
+    }
 }
 
 /// Decides on an operation by a look at its release. Nothing is written.
@@ -124,7 +160,7 @@ pub fn decided<'a, T>(
     decide: impl FnOnce(&mut Look<'a>) -> Result<T, OpsError>,
 ) -> Result<T, OpsError> {
     manifest::check_release(name)?;
-    decide(&mut look(context, target, name, true, None)?)
+    telling(context, target, || decide(&mut look(context, target, name, true, None, false)?))
 }
 
 /// Runs an operation, again when somebody else was faster, until the time to wait is over. The operation gets what is left
@@ -581,7 +617,7 @@ pub(super) fn finish(
     let saved = history.save(&mut records, writes);
     if let Err(error) = saved {
         *record = before;
-        return Err(error.into());
+        return Err(lock::told_race(history, &record.release.name, error).into());
     }
     Ok(())
 }

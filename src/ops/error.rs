@@ -9,7 +9,8 @@ use crate::diag::{Diagnostic, Hint};
 use crate::manifest::{ManifestError, ObjectRef};
 use crate::package::PackageError;
 use crate::package::provenance::ProvenanceError;
-use crate::plan::PlanError;
+use crate::plan::immutable::{self, Immutable};
+use crate::plan::{PlanError, Step};
 use crate::release::ReleaseError;
 use crate::render::RenderError;
 use crate::sys::fs::FsError;
@@ -165,15 +166,27 @@ pub struct NotWritten {
     applied: Option<ObjectRef>,
     /// Why.
     source: StoreError,
+    /// The same in terms of the chart, when it is a field that nobody may change.
+    immutable: Option<Immutable>,
 }
 
 impl NotWritten {
-    pub(super) fn new(request: &Request, id: &ObjectRef, source: StoreError) -> Self {
-        let applied = matches!(request, Request::Apply { .. }).then(|| id.clone());
-        NotWritten { applied, source }
+    pub(super) fn new(request: &Request, step: &Step, source: StoreError) -> Self {
+        let applied = matches!(request, Request::Apply { .. }).then(|| step.id.clone());
+        let immutable = immutable::explain(step, &source);
+        NotWritten { applied, source: immutable::shortened(source), immutable }
+    }
+
+    fn hints(&self) -> Vec<String> {
+        self.immutable.as_ref().map_or_else(|| self.source.hints(), |immutable| immutable.hints.clone())
     }
 
     fn text(&self) -> String {
+        let said = self.said();
+        self.immutable.as_ref().map_or(said.clone(), |immutable| format!("{said} ({})", immutable.what))
+    }
+
+    fn said(&self) -> String {
         let Some((id, (is_conflict, reason))) = self.applied.as_ref().zip(self.source.about_its_object())
         else {
             return self.source.to_string();
@@ -197,6 +210,12 @@ impl From<crate::registry::RegistryError> for OpsError {
 
 /// Where more is told about objects that were not ready.
 const WHY: &str = "`bowline why RELEASE` shows conditions, events and logs of what was not ready";
+
+/// Advice that says that nothing was changed, for a moment in which that does not hold any more.
+fn some_changed(hint: &str) -> String {
+    let rest = hint.strip_prefix("nothing was changed; ").unwrap_or(hint);
+    rest.strip_suffix("; nothing was changed").unwrap_or(rest).to_string()
+}
 
 fn joined(errors: &[OpsError]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
@@ -231,6 +250,15 @@ impl OpsError {
     /// A refusal with advice.
     pub(crate) fn refused_with(message: impl Into<String>, hint: impl Into<String>) -> Self {
         OpsError::Refused { message: message.into(), hint: Some(hint.into()) }
+    }
+
+    /// Whether it is the user who ended it.
+    pub(super) fn is_interrupted(&self) -> bool {
+        match self {
+            OpsError::Interrupted { .. } => true,
+            OpsError::Hook { source, .. } => source.is_interrupted(),
+            _ => false,
+        }
     }
 
     fn inner(&self) -> Option<&dyn Hint> {
@@ -276,7 +304,7 @@ impl Hint for OpsError {
                     format!("{done} of {total} objects are as the chart wants them")
                 };
                 let mut hints = vec![format!("{so_far}; the revision is recorded as failed")];
-                for hint in errors.iter().flat_map(|error| error.source.hints()) {
+                for hint in errors.iter().flat_map(NotWritten::hints).map(|hint| some_changed(&hint)) {
                     if !hints.contains(&hint) {
                         hints.push(hint);
                     }
@@ -290,14 +318,26 @@ impl Hint for OpsError {
                 let mut hints = vec![format!(
                     "{done} of {total} objects were deleted; the next uninstall goes on from here"
                 )];
-                hints.extend(errors.iter().flat_map(Hint::hints));
+                hints.extend(errors.iter().flat_map(Hint::hints).map(|hint| some_changed(&hint)));
                 hints.dedup();
                 hints
             }
             OpsError::Afterwards { release, errors } => {
                 let hints = errors.iter().flat_map(Hint::hints).filter(|hint| hint != WHY);
-                hints.chain(std::iter::once(format!("the objects of {release} were deleted"))).collect()
+                let hints = hints.map(|hint| some_changed(&hint));
+                let left = errors.iter().any(|error| matches!(error, OpsError::NotReady { .. }));
+                let done = if left {
+                    format!(
+                        "every object of {release} was told to go; what still exists waits for its finalizers or its \
+                         dependents: `kubectl get KIND NAME -o yaml` shows them in metadata.finalizers"
+                    )
+                } else {
+                    format!("the objects of {release} were deleted")
+                };
+                hints.chain(std::iter::once(done)).collect()
             }
+            // It runs in the middle of an operation.
+            OpsError::Hook { source, .. } => source.hints().iter().map(|hint| some_changed(hint)).collect(),
             // Its records are gone.
             OpsError::Undone { undone: "uninstalled", source, .. } => {
                 source.hints().into_iter().filter(|hint| hint != WHY).collect()

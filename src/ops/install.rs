@@ -157,15 +157,18 @@ pub fn install(
 ) -> Result<ReleaseReport, OpsError> {
     let name = release_name(context, &options.name, &options.chart.reference, options.apply.seed)?;
     let dry = options.apply.dry_run != DryRun::None;
-    let mut look = change::look(context, target, &name, dry, options.apply.wait_lock)?;
-    let operation = decide(context, target, options, &name, look.last()?)?;
-    if dry {
-        return Ok(dry_run(operation));
-    }
-    operation.carry_out(context, target, &look)
+    change::telling(context, target, || {
+        let mut look = change::look(context, target, &name, dry, options.apply.wait_lock, false)?;
+        let last = change::last(context, &mut look)?;
+        let operation = decide(context, target, options, &name, (look.next_revision(), last))?;
+        if dry {
+            return Ok(dry_run(operation));
+        }
+        operation.carry_out(context, target, &look)
+    })
 }
 
-/// Decides on an install under a name whose last revision is `previous`. Nothing is written.
+/// Decides on an install as some revision of a name whose last one is `previous`. Nothing is written.
 ///
 /// # Errors
 /// As [`install`], up to the first change.
@@ -174,13 +177,12 @@ pub(super) fn decide(
     target: Target<'_>,
     options: &InstallOptions,
     name: &str,
-    previous: Option<Record>,
+    (revision, previous): (u64, Option<Record>),
 ) -> Result<Operation, OpsError> {
     check_name(previous.as_ref(), options.replace)?;
     let update = options.apply.dependency_update;
     let (chart, user) =
         source::chart_and_values(context, &options.chart, &options.values, update, Reading::AtOnce)?;
-    let revision = previous.as_ref().map_or(1, |record| record.release.version + 1);
     let info = ReleaseInfo {
         revision: u32::try_from(revision).unwrap_or(u32::MAX),
         ..ReleaseInfo::install(name, target.namespace)
@@ -236,14 +238,19 @@ pub(super) fn giving_way(previous: Option<Record>) -> Vec<Record> {
 pub(super) fn undo(
     context: &Context<'_>,
     target: Target<'_>,
-    name: &str,
+    (name, revision): (&str, u64),
     execution: &Execution,
     error: OpsError,
 ) -> OpsError {
     let look = target.history(context).look(name).ok();
     let newest = look.as_ref().and_then(Look::newest);
-    if newest.is_none_or(|newest| newest.status != Status::Failed) {
+    if newest.is_none_or(|newest| newest.revision != revision || newest.status != Status::Failed) {
         return error;
+    }
+    if error.is_interrupted() {
+        context.warn(format!(
+            "interrupted: {name} is uninstalled again; a second Ctrl-C ends that, too, and leaves the release as it is then"
+        ));
     }
     let removal = UninstallOptions {
         no_hooks: execution.no_hooks,
@@ -277,7 +284,10 @@ fn check_name(previous: Option<&Record>, replace: bool) -> Result<(), OpsError> 
             )
         }
         Status::Uninstalling => {
-            format!("an uninstall of {name} did not end: `bowline uninstall {name}` finishes it")
+            format!(
+                "an uninstall of {name} did not end: `bowline uninstall {name}` finishes it, `bowline delete {name}` does and \
+                 keeps the history, `bowline rollback {name}` brings the release back"
+            )
         }
         _ => format!("{name} is {status}: run `bowline upgrade {name} …`, or choose another name"),
     };

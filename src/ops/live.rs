@@ -232,8 +232,9 @@ impl<'a> Live<'a> {
                     done += 1;
                 }
                 Err(error) => {
+                    let error = NotWritten::new(request, step, error);
                     self.told(&step.id, "failed", error.to_string());
-                    errors.push(NotWritten::new(request, &step.id, error));
+                    errors.push(error);
                 }
             }
         }
@@ -328,7 +329,7 @@ impl<'a> Live<'a> {
                     continue;
                 };
                 while self.cluster.kind(group, version, kind)?.is_none() && monotonic() < end {
-                    self.context.check_interrupt("it was waited for a new kind")?;
+                    self.context.check_interrupt("the wait for a new kind was cut short")?;
                     std::thread::sleep(ASK_AGAIN);
                 }
             }
@@ -387,7 +388,8 @@ impl<'a> Live<'a> {
                 Some(change) => self.context.progress.event(Event::Object(ObjectEvent::of(&change))),
                 None => self.context.progress.beat(),
             }
-            let fine = self.context.check_interrupt("it was waited for objects").and_then(|()| beat());
+            let fine =
+                self.context.check_interrupt("the wait for the objects was cut short").and_then(|()| beat());
             broken = fine.err();
             broken.is_none()
         });
@@ -464,7 +466,9 @@ impl<'a> Run<'a> {
             hooks::run(self, *before, hook_failure)?;
         }
         self.begins(Phase::Apply);
-        self.live.apply(plan)?;
+        let applied = self.live.apply(plan);
+        change::tell_warnings(self.live.context, self.live.target);
+        applied?;
         self.wait_for(plan)?;
         if !no_hooks {
             hooks::run(self, *after, hook_failure)?;

@@ -9,6 +9,8 @@
 //!
 //! Invariant: deciding writes nothing. What is shown, saved and carried out is the same value.
 
+use std::sync::atomic::AtomicBool;
+
 use super::change::{self, Change, GivesWay, Target};
 use super::crds::Definition;
 use super::install::{self, ReleaseReport};
@@ -173,6 +175,7 @@ impl Operation {
         look: &Look<'_>,
     ) -> Result<ReleaseReport, OpsError> {
         let (kind, execution, name) = (self.kind, self.execution, self.release.name.clone());
+        let revision = self.release.version;
         if kind == Kind::Uninstall {
             let options = removal_options(execution);
             let (newest, mark) = (self.superseded.into_iter().next(), self.release.plan.clone());
@@ -230,10 +233,16 @@ impl Operation {
         match change::carry_out(context, target, change) {
             Ok(done) => Ok(ReleaseReport { computed, ..ReleaseReport::of(done, kind == Kind::Install) }),
             Err(error) if !execution.rollback_on_failure => Err(error),
-            Err(error) => Err(match kind {
-                Kind::Install => install::undo(context, target, &name, &execution, error),
-                _ => upgrade::undo(context, target, &name, &execution, error),
-            }),
+            Err(error) => {
+                // The undoing is what the user asked for in case of an end before the end: it runs through. A second signal
+                // ends the process.
+                let unasked = AtomicBool::new(false);
+                let context = Context { interrupted: &unasked, ..*context };
+                Err(match kind {
+                    Kind::Install => install::undo(&context, target, (&name, revision), &execution, error),
+                    _ => upgrade::undo(&context, target, (&name, revision), &execution, error),
+                })
+            }
         }
     }
 

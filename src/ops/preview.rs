@@ -15,6 +15,7 @@ use crate::cluster::{Cluster, StoreError};
 use crate::data::Value;
 use crate::manifest::{self, Event, Object, ObjectRef};
 use crate::plan::diff::{self, ObjectDiff, Role};
+use crate::plan::immutable;
 use crate::plan::{self, Action, KeepReason, Method, Plan, Scopes, Step};
 use crate::release::{Hook, Release};
 
@@ -78,18 +79,33 @@ impl Preview {
     /// # Errors
     /// The cluster cannot be asked.
     pub fn of(context: &Context<'_>, target: Target<'_>, operation: &Operation) -> Result<Self, OpsError> {
+        change::telling(context, target, || Self::worked_out(context, target, operation))
+    }
+
+    fn worked_out(
+        context: &Context<'_>,
+        target: Target<'_>,
+        operation: &Operation,
+    ) -> Result<Self, OpsError> {
         let method = operation.execution.method;
         let definitions: Vec<Step> =
             operation.definitions.iter().map(super::crds::Definition::step).collect();
         let mut first: Vec<Planned> = operation.namespace.as_ref().map(new_namespace).into_iter().collect();
-        for mut planned in steps(context, target, &definitions, method, "")? {
+        for mut planned in steps(context, target, &definitions, method, ("", &[]))? {
             planned.diff = planned.diff.map(|diff| diff.with_role(Role::Definition));
             first.push(planned);
         }
         let old = operation.current().map_or(&[][..], |current| &current.hooks);
+        let defined: Vec<(String, String)> = definitions.iter().filter_map(defined_kind).collect();
         Ok(Preview {
             first,
-            objects: steps(context, target, &operation.plan.steps, method, why_deleted(operation.kind))?,
+            objects: steps(
+                context,
+                target,
+                &operation.plan.steps,
+                method,
+                (why_deleted(operation.kind), &defined),
+            )?,
             hooks: due_hooks(operation),
             hooks_only_recorded: !target.store.capabilities().runs_workloads,
             hook_changes: hook_changes(target, old, &operation.release.hooks)?,
@@ -126,7 +142,7 @@ pub fn objects(
     plan: &Plan,
     method: Method,
 ) -> Result<Vec<Planned>, OpsError> {
-    steps(context, target, &plan.steps, method, why_deleted(Kind::Upgrade))
+    steps(context, target, &plan.steps, method, (why_deleted(Kind::Upgrade), &[]))
 }
 
 /// Why an operation deletes objects; empty when that goes without saying.
@@ -143,13 +159,15 @@ fn steps(
     target: Target<'_>,
     steps: &[Step],
     method: Method,
-    why_deleted: &str,
+    (why_deleted, defined): (&str, &[(String, String)]),
 ) -> Result<Vec<Planned>, OpsError> {
     let mut found = Vec::new();
     for (step, told) in steps.iter().zip(becomes(target, steps, method)?) {
         let (after, refused) = match told {
             Told::Becomes(body) => (Some(body), None),
             Told::Unknown => (step.body.clone(), None),
+            // By the definition that it will have then, which nobody can be asked about yet.
+            Told::Refused(..) if is_of(defined, step) => (step.body.clone(), None),
             Told::Refused(reason, body) => (body.or_else(|| step.body.clone()), Some(reason)),
         };
         if let Some(reason) = &refused {
@@ -167,6 +185,17 @@ fn steps(
         }
     }
     Ok(found)
+}
+
+/// Group and kind that a definition defines.
+fn defined_kind(definition: &Step) -> Option<(String, String)> {
+    let text =
+        |path: &[&str]| definition.body.as_ref()?.path(path.iter().copied())?.as_str().map(str::to_string);
+    Some((text(&["spec", "group"])?, text(&["spec", "names", "kind"])?))
+}
+
+fn is_of(defined: &[(String, String)], step: &Step) -> bool {
+    defined.iter().any(|(group, kind)| *group == step.id.group && *kind == step.id.kind)
 }
 
 /// The word for a step, and why it is taken.
@@ -215,7 +244,7 @@ fn becomes(target: Target<'_>, steps: &[Step], method: Method) -> Result<Vec<Tol
                 | StoreError::Forbidden { .. }
                 | StoreError::Invalid { .. }
                 | StoreError::Conflict { .. }),
-            ) => Told::Refused(error.to_string(), None),
+            ) => refused(steps.get(at), error),
             Err(error) => return Err(error.into()),
         };
         if let Some(place) = told.get_mut(at) {
@@ -223,6 +252,19 @@ fn becomes(target: Target<'_>, steps: &[Step], method: Method) -> Result<Vec<Tol
         }
     }
     Ok(told)
+}
+
+/// In the terms of the chart where it is a field that nobody may change.
+fn refused(step: Option<&Step>, error: StoreError) -> Told {
+    let known = step.and_then(|step| immutable::explain(step, &error));
+    let error = immutable::shortened(error);
+    Told::Refused(
+        match known {
+            Some(known) => format!("{error} ({}); {}", known.what, known.hints.join("; ")),
+            None => error.to_string(),
+        },
+        None,
+    )
 }
 
 /// What becomes of an object some of whose fields others manage. Those that client-side apply left under our own name are no

@@ -25,7 +25,8 @@ pub fn recover(
 ) -> Result<Option<Takeover>, OpsError> {
     manifest::check_release(name)?;
     let history = target.history(context);
-    if history.look(name)?.newest().is_none() {
+    // What cannot be read cannot be marked; the error tells the ways on.
+    if history.look(name)?.last()?.is_none() {
         return Err(ReleaseError::NotFound { name: name.to_string(), revision: None }.into());
     }
     let holder = Holder::of(context.host);

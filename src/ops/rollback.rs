@@ -52,8 +52,10 @@ pub fn rollback(
     options: &RollbackOptions,
 ) -> Result<ReleaseReport, OpsError> {
     manifest::check_release(&options.release)?;
-    change::in_turn(context, options.wait_lock, |wait_lock| {
-        rollback_once(context, target, options, wait_lock)
+    change::telling(context, target, || {
+        change::in_turn(context, options.wait_lock, |wait_lock| {
+            rollback_once(context, target, options, wait_lock)
+        })
     })
 }
 
@@ -64,7 +66,7 @@ fn rollback_once(
     wait_lock: Option<Duration>,
 ) -> Result<ReleaseReport, OpsError> {
     let dry = options.dry_run != DryRun::None;
-    let mut look = change::look(context, target, &options.release, dry, wait_lock)?;
+    let mut look = change::look(context, target, &options.release, dry, wait_lock, true)?;
     let operation = decide_on(context, target, options, &mut look)?;
     if dry {
         return Ok(ReleaseReport {
@@ -97,8 +99,8 @@ fn decide_on(
     options: &RollbackOptions,
     look: &mut Look<'_>,
 ) -> Result<Operation, OpsError> {
-    let (last, old) = revisions(look, options)?;
-    let release = pending(context, &last.release, &old.release, options);
+    let (last, old) = revisions(context, look, options)?;
+    let release = pending(context, look.next_revision(), &last.release, &old.release, options);
     let wanted_objects =
         manifest::parse_stored(&format!("manifest of {}", options.release), &release.manifest)?;
     let live = match last.release.info.status {
@@ -148,11 +150,16 @@ fn decide_on(
 }
 
 /// The last revision, and the one to go back to.
-fn revisions(look: &mut Look<'_>, options: &RollbackOptions) -> Result<(Record, Record), OpsError> {
+fn revisions(
+    context: &Context<'_>,
+    look: &mut Look<'_>,
+    options: &RollbackOptions,
+) -> Result<(Record, Record), OpsError> {
     let name = &options.release;
     let missing = || ReleaseError::NotFound { name: name.clone(), revision: None };
-    let last = look.last()?.ok_or_else(missing)?;
-    let revision = options.revision.unwrap_or_else(|| last.release.version.saturating_sub(1));
+    let last = change::last(context, look)?.ok_or_else(missing)?;
+    // The one before the newest, which may be one that cannot be read.
+    let revision = options.revision.unwrap_or_else(|| look.next_revision().saturating_sub(2));
     if !look.states().any(|row| row.revision == revision) {
         let revisions: Vec<String> = look.states().map(|row| row.revision.to_string()).collect();
         return Err(OpsError::refused_with(
@@ -164,10 +171,16 @@ fn revisions(look: &mut Look<'_>, options: &RollbackOptions) -> Result<(Record, 
     Ok((last, old))
 }
 
-fn pending(context: &Context<'_>, last: &Release, old: &Release, options: &RollbackOptions) -> Release {
+fn pending(
+    context: &Context<'_>,
+    revision: u64,
+    last: &Release,
+    old: &Release,
+    options: &RollbackOptions,
+) -> Release {
     let mut release = old.clone();
     let now = record::now(context.host);
-    release.version = last.version + 1;
+    release.version = revision;
     release.info.first_deployed.clone_from(&last.info.first_deployed);
     release.info.last_deployed = Some(now);
     release.info.deleted = None;

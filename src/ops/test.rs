@@ -61,8 +61,16 @@ pub fn test(
     options: &TestOptions,
 ) -> Result<TestReport, OpsError> {
     manifest::check_release(&options.release)?;
+    change::telling(context, target, || run_tests(context, target, options))
+}
+
+fn run_tests(
+    context: &Context<'_>,
+    target: Target<'_>,
+    options: &TestOptions,
+) -> Result<TestReport, OpsError> {
     let history = target.history(context);
-    let mut look = change::clear_the_way(context, &history, &options.release, None)?;
+    let mut look = change::clear_the_way(context, &history, &options.release, None, false)?;
     let missing = || ReleaseError::NotFound { name: options.release.clone(), revision: None };
     let record = look.last()?.ok_or_else(missing)?;
     let Some(cluster) = target.store.cluster() else {

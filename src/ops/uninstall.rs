@@ -63,8 +63,10 @@ pub fn uninstall(
     options: &UninstallOptions,
 ) -> Result<UninstallReport, OpsError> {
     manifest::check_release(name)?;
-    change::in_turn(context, options.wait_lock, |wait_lock| {
-        uninstall_once(context, target, name, options, wait_lock)
+    change::telling(context, target, || {
+        change::in_turn(context, options.wait_lock, |wait_lock| {
+            uninstall_once(context, target, name, options, wait_lock)
+        })
     })
 }
 
@@ -75,8 +77,8 @@ fn uninstall_once(
     options: &UninstallOptions,
     wait_lock: Option<Duration>,
 ) -> Result<UninstallReport, OpsError> {
-    let mut look = change::look(context, target, name, options.dry_run, wait_lock)?;
-    let Some(last) = look.last()? else {
+    let mut look = change::look(context, target, name, options.dry_run, wait_lock, true)?;
+    let Some(last) = change::last(context, &mut look)? else {
         if options.ignore_not_found {
             return Ok(UninstallReport { name: name.to_string(), release: None, plan: Plan::default() });
         }
@@ -88,6 +90,10 @@ fn uninstall_once(
     let plan = plan_removal(context, target, &look, &last.release)?;
     if options.dry_run {
         return Ok(UninstallReport { name: name.to_string(), release: Some(last.release), plan });
+    }
+    let unlabelled = look.history().check_labelled(name, look.next_revision());
+    if let Err(error @ ReleaseError::Unlabelled { .. }) = unlabelled {
+        context.warn(format!("{error}: it stays, and so does what only that revision has"));
     }
     remove(context, target, look.history(), last, plan, options)
 }
@@ -119,7 +125,7 @@ fn decide_on(
     options: &UninstallOptions,
     look: &mut Look<'_>,
 ) -> Result<Operation, OpsError> {
-    let last = look.last()?.ok_or_else(|| not_there(look.name()))?;
+    let last = change::last(context, look)?.ok_or_else(|| not_there(look.name()))?;
     let plan = match last.release.info.status {
         Status::Uninstalled if options.keep_history => return Err(deleted_already(look.name())),
         Status::Uninstalled => Plan::default(),

@@ -59,8 +59,10 @@ pub fn upgrade(
     options: &UpgradeOptions,
 ) -> Result<ReleaseReport, OpsError> {
     manifest::check_release(&options.release)?;
-    change::in_turn(context, options.apply.wait_lock, |wait_lock| {
-        upgrade_once(context, target, options, wait_lock)
+    change::telling(context, target, || {
+        change::in_turn(context, options.apply.wait_lock, |wait_lock| {
+            upgrade_once(context, target, options, wait_lock)
+        })
     })
 }
 
@@ -71,7 +73,7 @@ fn upgrade_once(
     wait_lock: Option<Duration>,
 ) -> Result<ReleaseReport, OpsError> {
     let dry = options.apply.dry_run != DryRun::None;
-    let mut look = change::look(context, target, &options.release, dry, wait_lock)?;
+    let mut look = change::look(context, target, &options.release, dry, wait_lock, false)?;
     let operation = decide_on(context, target, options, &mut look)?;
     if dry {
         return Ok(install::dry_run(operation));
@@ -103,18 +105,19 @@ fn decide_on(
     options: &UpgradeOptions,
     look: &mut Look<'_>,
 ) -> Result<Operation, OpsError> {
-    let last = look.last()?;
+    let last = change::last(context, look)?;
+    let revision = look.next_revision();
     let gone = last.as_ref().is_none_or(|record| record.release.info.status == Status::Uninstalled);
     if options.install && gone {
         context.progress.event(super::Event::InstallsInstead);
-        return install::decide(context, target, &as_install(options), &options.release, last);
+        return install::decide(context, target, &as_install(options), &options.release, (revision, last));
     }
     let Some(last) = last else { return Err(not_deployed(&options.release, None)) };
     // What a failed or killed operation made is there too, and goes when nobody wants it.
     let live = change::live_manifest(look, &last.release)?;
     let newest = Newest::of(&last);
     let current = current(look, last)?;
-    let work = || prepare(context, target, newest.revision + 1, options, &current);
+    let work = || prepare(context, target, revision, options, &current);
     let (prepared, ahead) = match options.apply.dry_run {
         DryRun::Client => (work()?, None),
         _ => ahead::beside(target, &options.release, &live, work)?,
@@ -185,7 +188,10 @@ fn not_deployed(name: &str, last: Option<Status>) -> OpsError {
     let hint = match last {
         None => format!("install it first, or run `bowline upgrade --install {name} …`"),
         Some(Status::Uninstalling) => {
-            format!("an uninstall of {name} did not end: `bowline uninstall {name}` finishes it")
+            format!(
+                "an uninstall of {name} did not end: `bowline uninstall {name}` finishes it, `bowline delete {name}` does and \
+                 keeps the history, `bowline rollback {name}` brings the release back"
+            )
         }
         Some(Status::Uninstalled) => format!(
             "{name} is uninstalled: `bowline upgrade --install {name} …` installs it again, `bowline rollback {name} \
@@ -323,20 +329,17 @@ pub(super) fn recorded_as_chart(release: &Release) -> Chart {
     Chart::without_files(release.chart.metadata.clone(), release.chart.values.clone())
 }
 
-fn is_failed(revision: &Summary) -> bool {
-    revision.status == Status::Failed
-}
-
 /// Rolls back after a failed upgrade.
 pub(super) fn undo(
     context: &Context<'_>,
     target: Target<'_>,
-    name: &str,
+    (name, revision): (&str, u64),
     execution: &Execution,
     error: OpsError,
 ) -> OpsError {
     let history = target.history(context);
-    let Some(look) = history.look(name).ok().filter(|look| look.newest().is_some_and(is_failed)) else {
+    let failed = |newest: &Summary| newest.revision == revision && newest.status == Status::Failed;
+    let Some(look) = history.look(name).ok().filter(|look| look.newest().is_some_and(failed)) else {
         return error;
     };
     let good = look.states().rev().find(|row| matches!(row.status, Status::Deployed | Status::Superseded));
@@ -350,6 +353,12 @@ pub(super) fn undo(
         force_replace: execution.method == Method::Replace,
         ..RollbackOptions::default()
     };
+    if let Some(good) = good.filter(|_| error.is_interrupted()) {
+        context.warn(format!(
+            "interrupted: {name} is rolled back to revision {good}; a second Ctrl-C ends that, too, and leaves the release \
+             as it is then"
+        ));
+    }
     match good.map(|_| rollback::rollback(context, target, &back)) {
         Some(Ok(_)) => {
             OpsError::Undone { release: name.to_string(), undone: "rolled back", source: Box::new(error) }

@@ -12,6 +12,7 @@
 mod applied;
 pub mod definition;
 pub mod diff;
+pub mod immutable;
 pub mod renew;
 mod request;
 mod scope;

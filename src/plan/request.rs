@@ -40,8 +40,8 @@ pub fn request(step: &Step, method: Method) -> Option<Request> {
 fn changed(step: &Step, method: Method) -> Option<Request> {
     Some(match method {
         Method::Server { force } => Request::Apply { body: step.wanted.clone()?, force },
-        // It takes the place of whatever is there.
-        Method::Replace => Request::Replace { body: step.body.clone()?, expected: None },
+        // It takes the place of whatever is there, with the nulls of the manifest: where a kind has no schema they are values.
+        Method::Replace => Request::Replace { body: step.wanted.clone()?, expected: None },
         Method::Client => {
             let patch = apply::merge_patch(step.live.as_ref()?, step.body.as_ref()?)?;
             Request::Patch { id: step.id.clone(), patch, expected: step.expected }

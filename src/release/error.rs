@@ -5,8 +5,9 @@
 use crate::cluster::StoreError;
 use crate::data::time::Time;
 use crate::diag::{Diagnostic, Hint, did_you_mean, list};
+use crate::manifest::ObjectRef;
 
-use super::{Driver, Status};
+use super::{Driver, Status, record};
 
 /// Where a driver is named.
 const DRIVER_VARIABLES: &str = "named by BOWLINE_DRIVER or HELM_DRIVER";
@@ -15,6 +16,12 @@ const DRIVER_VARIABLES: &str = "named by BOWLINE_DRIVER or HELM_DRIVER";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReleaseError {
+    /// Two looks at a release contradict each other, however often.
+    #[error("the records of {name} contradict each other at every look")]
+    Unsteady {
+        /// The release.
+        name: String,
+    },
     /// There is no such release, or no such revision of it.
     #[error("release: not found")]
     NotFound {
@@ -26,6 +33,24 @@ pub enum ReleaseError {
     /// There is a record of that revision already.
     #[error("release: already exists")]
     AlreadyExists {
+        /// The release.
+        name: String,
+        /// The revision.
+        revision: u64,
+    },
+    /// Somebody was faster, and is done.
+    #[error("another operation (install/upgrade/rollback) was faster: {}", told_now(name, *now))]
+    Outrun {
+        /// The release.
+        name: String,
+        /// Its newest revision now; `None` when the release is gone.
+        now: Option<(u64, Status)>,
+    },
+    /// The record of a revision is there, and no list finds it: its labels are gone.
+    #[error("record {} is there without its labels name={name} and owner=helm, so that no list finds it", id.name)]
+    Unlabelled {
+        /// Its object.
+        id: Box<ObjectRef>,
         /// The release.
         name: String,
         /// The revision.
@@ -97,6 +122,8 @@ pub enum ReleaseError {
         status: Status,
         /// Since when, when the record says so.
         since: Option<Box<Time>>,
+        /// The revision that is deployed beside it.
+        good: Option<u64>,
     },
     /// The lease is no longer ours.
     #[error("revision {revision} of {name} was taken over by {by}")]
@@ -133,10 +160,36 @@ pub enum ReleaseError {
     Store(#[from] StoreError),
 }
 
+fn told_now(name: &str, now: Option<(u64, Status)>) -> String {
+    match now {
+        Some((revision, status)) => format!("revision {revision} of {name} is {status} now"),
+        None => format!("{name} is gone now"),
+    }
+}
+
+/// The ways on from a record that cannot be read.
+fn damaged(name: &str, revision: u64, record: &str) -> Vec<String> {
+    vec![
+        format!(
+            "`bowline history {name}` shows the revisions that can be read: `bowline rollback {name} REVISION`, `bowline \
+             upgrade` and `bowline uninstall` go on from the last of them; `bowline recover` cannot mend a record"
+        ),
+        format!(
+            "where none can be read, delete {record} (revision {revision}) and whatever its chart made; objects of a release \
+             have the annotation meta.helm.sh/release-name: {name}"
+        ),
+    ]
+}
+
 impl ReleaseError {
     /// Whether the cause is that somebody else was faster, so that starting again may help.
     pub fn is_race(&self) -> bool {
-        matches!(self, ReleaseError::AlreadyExists { .. } | ReleaseError::Store(StoreError::Conflict { .. }))
+        matches!(
+            self,
+            ReleaseError::AlreadyExists { .. }
+                | ReleaseError::Outrun { .. }
+                | ReleaseError::Store(StoreError::Conflict { .. })
+        )
     }
 }
 
@@ -146,20 +199,38 @@ impl Hint for ReleaseError {
             ReleaseError::Held { until, .. } => {
                 vec![format!("wait for it with --wait-lock 5m; if it died, its lease ends at {until}")]
             }
-            ReleaseError::InProgress { name, revision, status, since } => {
+            ReleaseError::InProgress { name, revision, status, since, good } => {
                 let since = since.as_ref().map(|at| format!(" since {at}")).unwrap_or_default();
+                let back = match good {
+                    Some(good) => format!("`bowline rollback {name} {good}` goes back to what is deployed"),
+                    None => format!("`bowline uninstall {name}` removes the release"),
+                };
                 vec![format!(
                     "revision {revision} of {name} is {status}{since}, and its record names no holder (Helm made it); if \
-                     no Helm is running, roll back or uninstall the release, or say after how long such a record counts \
-                     as abandoned"
+                     no Helm is running, {back}, and `bowline recover {name} --older-than 0s` marks the revision as \
+                     failed, so that upgrades go on"
                 )]
             }
-            ReleaseError::AlreadyExists { .. } => {
-                vec![
-                    "somebody else was faster; run the command again: it starts from the current state"
-                        .to_string(),
-                ]
+            ReleaseError::Unsteady { name } => vec![format!(
+                "nothing was changed; the store is damaged, if nobody else works on {name}: `bowline history {name}` shows what \
+                 can be read, and a copy of the store from before is the way back"
+            )],
+            ReleaseError::Undecodable { record, .. } => match record::release_of(record) {
+                Some((name, revision)) => damaged(name, revision, record),
+                None => Vec::new(),
+            },
+            ReleaseError::Unlabelled { id, name, revision } => {
+                let (kind, record) = (id.kind.to_lowercase(), &id.name);
+                vec![format!(
+                    "nothing was changed; `kubectl label {kind} {record} -n {} name={name} owner=helm \
+                     version={revision} status=deployed` mends it, or delete it",
+                    id.namespace
+                )]
             }
+            ReleaseError::AlreadyExists { .. } | ReleaseError::Outrun { .. } => vec![
+                "run the command again: it starts from the current state; with --wait-lock 5m it waits for its turn"
+                    .to_string(),
+            ],
             ReleaseError::NotFound { revision: None, .. } => vec![
                 "`bowline list --all-namespaces` shows every release; a release is looked for in one namespace (-n)"
                     .to_string(),

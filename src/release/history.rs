@@ -248,6 +248,20 @@ impl History<'_> {
         self.load(&stored)?.ok_or(ReleaseError::Undecodable { record: id.name, reason })
     }
 
+    /// Refuses to go on when the record of a revision is there without the labels by which it is found.
+    ///
+    /// # Errors
+    /// [`ReleaseError::Unlabelled`]; the store cannot be read.
+    pub fn check_labelled(&self, name: &str, revision: u64) -> Result<(), ReleaseError> {
+        let id = self.driver.id(self.namespace, &record::object_name(name, revision));
+        let Some(stored) = self.store.get(&id)? else { return Ok(()) };
+        let label = |key: &str| stored.labels.get(key).map(String::as_str);
+        if label("name") == Some(name) && label("owner") == Some(OWNER) {
+            return Ok(());
+        }
+        Err(ReleaseError::Unlabelled { id: Box::new(id), name: name.to_string(), revision })
+    }
+
     /// The newest revision; `None` when there is none.
     ///
     /// # Errors

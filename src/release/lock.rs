@@ -9,7 +9,7 @@
 //! | lease that runs | waits, or is told who holds it ([`ReleaseError::Held`]) |
 //! | lease that ran out | takes over: a pending revision becomes `failed`, with the holder named in its description |
 //! | lease of a dead process | takes over at once, see below |
-//! | pending without a lease | waits, or is told ([`ReleaseError::InProgress`]): Helm made it, and nobody knows whether it runs. Only [`Terms::abandoned_after`] lets it be taken over |
+//! | pending without a lease | waits, or is told ([`ReleaseError::InProgress`]): Helm made it, and nobody knows whether it runs. Only [`Terms::abandoned_after`] lets it be taken over; rollback and uninstall go on over it ([`Terms::over_unheld`]), as Helm's do |
 //!
 //! A process counts as dead only when lease and client name the same scope (same start of the machine, same process
 //! namespace, same user; see [`crate::sys::process::scope`]) and no process has its number. A number that was given to
@@ -41,6 +41,8 @@ const UNTIL: &str = "bowline.dev/lease-until";
 const TERM: Duration = Duration::from_secs(300);
 /// How often a takeover is tried again after somebody else was faster.
 const MOST_RACES: u32 = 10;
+/// How often two looks at a release may contradict each other before that is no race any more.
+const MOST_VAIN: u32 = 100;
 /// Longest pause between two looks while waiting.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -113,6 +115,8 @@ pub struct Terms<'a> {
     pub wait: Duration,
     /// After how long a pending record without a lease counts as abandoned; `None` for never.
     pub abandoned_after: Option<Duration>,
+    /// Whether a pending record without a lease stops nobody: for rollback and uninstall, the way out of it.
+    pub over_unheld: bool,
     /// How it waits between two looks; a test passes something quicker than sleep.
     pub pause: &'a dyn Fn(Duration),
 }
@@ -120,7 +124,14 @@ pub struct Terms<'a> {
 impl<'a> Terms<'a> {
     /// Five minutes per lease, no waiting, records without a lease are never taken over.
     pub fn new(holder: &'a Holder) -> Self {
-        Terms { holder, term: TERM, wait: Duration::ZERO, abandoned_after: None, pause: &std::thread::sleep }
+        Terms {
+            holder,
+            term: TERM,
+            wait: Duration::ZERO,
+            abandoned_after: None,
+            over_unheld: false,
+            pause: &std::thread::sleep,
+        }
     }
 
     fn lease(&self, now: &Time) -> Lease {
@@ -159,14 +170,29 @@ pub fn clear_and_look<'h>(
     terms: &Terms<'_>,
 ) -> Result<(Option<Takeover>, Look<'h>), ReleaseError> {
     let start = now(history);
-    let (mut taken, mut races) = (None, 0);
+    let (mut taken, mut races, mut vain) = (None, 0, 0);
     loop {
         let seen = history.look(name)?;
         if !seen.newest().is_some_and(is_under_way) {
             return Ok((taken, seen));
         }
         // What is under way is looked at with its payload, which tells since when where nothing beside it does.
-        let Some(newest) = history.head(name)? else { continue };
+        let newest = match history.head(name) {
+            Ok(Some(newest)) => newest,
+            Ok(None) => {
+                looked_in_vain(name, &mut vain)?;
+                continue;
+            }
+            // Its labels and its lease tell enough.
+            Err(ReleaseError::Undecodable { .. }) => match seen.newest() {
+                Some(newest) => newest.clone(),
+                None => {
+                    looked_in_vain(name, &mut vain)?;
+                    continue;
+                }
+            },
+            Err(error) => return Err(error),
+        };
         let now = now(history);
         let error = match standing(&newest, terms, &now) {
             Standing::Free
@@ -174,7 +200,10 @@ pub fn clear_and_look<'h>(
             {
                 return Ok((taken, seen));
             }
-            Standing::Free => continue,
+            Standing::Free => {
+                looked_in_vain(name, &mut vain)?;
+                continue;
+            }
             Standing::Abandoned(description) => {
                 match take_over(history, &newest, description) {
                     Ok(takeover) => taken = Some(takeover),
@@ -184,11 +213,22 @@ pub fn clear_and_look<'h>(
                     {
                         races += 1;
                     }
+                    // What cannot be read cannot be closed either; nobody is at it, and operations go on over it.
+                    Err(ReleaseError::Undecodable { .. }) => return Ok((taken, seen)),
                     Err(error) => return Err(error),
                 }
                 continue;
             }
-            Standing::Busy(error) => error,
+            Standing::Busy(mut error) => {
+                if let ReleaseError::InProgress { good, .. } = &mut error {
+                    *good = seen
+                        .states()
+                        .rev()
+                        .find(|row| row.status == Status::Deployed)
+                        .map(|row| row.revision);
+                }
+                error
+            }
         };
         let left = terms.wait.saturating_sub(now.since(&start).to_std());
         if left.is_zero() {
@@ -196,6 +236,13 @@ pub fn clear_and_look<'h>(
         }
         (terms.pause)(left.min(PAUSE));
     }
+}
+
+/// Counts a pair of looks that do not fit together: the record went meanwhile, or a damaged store tells of one in a list and
+/// has none.
+fn looked_in_vain(name: &str, vain: &mut u32) -> Result<(), ReleaseError> {
+    *vain += 1;
+    if *vain < MOST_VAIN { Ok(()) } else { Err(ReleaseError::Unsteady { name: name.to_string() }) }
 }
 
 /// Begins an operation that makes a revision: clears the way without waiting, and writes the record with a lease.
@@ -216,18 +263,29 @@ pub fn acquire_with(
     middle: Middle,
     terms: &Terms<'_>,
 ) -> Result<Record, ReleaseError> {
-    let at_once = Terms { wait: Duration::ZERO, ..*terms };
-    let name = release.name.clone();
+    let over_unheld = terms.over_unheld || release.info.status == Status::PendingRollback;
+    let at_once = Terms { wait: Duration::ZERO, over_unheld, ..*terms };
+    let (name, revision) = (release.name.clone(), release.version);
     clear(history, &name, &at_once)?;
     let mut record = Record::new(release, Some(terms.lease(&now(history)))).with_middle(middle);
     match history.save(&mut [&mut record], Vec::new()) {
         Ok(_) => Ok(record),
-        Err(error @ ReleaseError::AlreadyExists { .. }) => {
-            // Says who was faster, if they are still at it.
-            clear(history, &name, &at_once)?;
-            Err(error)
+        Err(ReleaseError::AlreadyExists { .. }) => {
+            history.check_labelled(&name, revision)?;
+            Err(outrun(history, &name, &at_once))
         }
         Err(error) => Err(error),
+    }
+}
+
+/// What to say when somebody was faster: who they are while they are at it, else what they made of the release.
+fn outrun(history: &History<'_>, name: &str, terms: &Terms<'_>) -> ReleaseError {
+    match clear_and_look(history, name, &Terms { wait: Duration::ZERO, ..*terms }) {
+        Err(error) => error,
+        Ok((_, look)) => ReleaseError::Outrun {
+            name: name.to_string(),
+            now: look.newest().map(|newest| (newest.revision, newest.status)),
+        },
     }
 }
 
@@ -247,7 +305,30 @@ pub fn acquire_existing(
         return Err(held(&release.name, release.version, release.info.status, lease));
     }
     let before = record.lease.replace(terms.lease(&now));
-    history.update(record).inspect_err(|_| record.lease = before)
+    let name = record.release.name.clone();
+    match history.update(record) {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            record.lease = before;
+            let gone = matches!(error, ReleaseError::NotFound { .. });
+            Err(if gone || error.is_race() { outrun(history, &name, terms) } else { error })
+        }
+    }
+}
+
+/// An error in the words of releases when it is a record that somebody else changed meanwhile.
+pub fn told_race(history: &History<'_>, name: &str, error: ReleaseError) -> ReleaseError {
+    match &error {
+        ReleaseError::Store(StoreError::Conflict { id, .. }) if record::is_record_name(&id.name) => {}
+        _ => return error,
+    }
+    match history.look(name) {
+        Ok(look) => {
+            let now = look.newest().map(|newest| (newest.revision, newest.status));
+            ReleaseError::Outrun { name: name.to_string(), now }
+        }
+        Err(_) => error,
+    }
 }
 
 /// Prolongs the lease of a record. Its release is not written.
@@ -315,8 +396,9 @@ fn standing(newest: &Summary, terms: &Terms<'_>, now: &Time) -> Standing {
             lease.holder.identity, lease.since, terms.holder.identity
         ));
     }
-    if newest.status == Status::Uninstalling {
-        // Helm leaves this state behind when an uninstall fails; the next one goes on from it.
+    if newest.status == Status::Uninstalling || terms.over_unheld {
+        // Helm leaves `uninstalling` behind when an uninstall fails; the next one goes on from it. What it left pending is
+        // left by a rollback or an uninstall, and by nothing else.
         return Standing::Free;
     }
     let age = newest.updated.as_ref().map(|updated| now.since(updated).to_std());
@@ -331,6 +413,7 @@ fn standing(newest: &Summary, terms: &Terms<'_>, now: &Time) -> Standing {
             revision: newest.revision,
             status: doing,
             since: newest.updated.clone().map(Box::new),
+            good: None,
         }),
     }
 }

@@ -77,12 +77,49 @@ impl<'a> Look<'a> {
         self.newest_that(|_| true)
     }
 
-    /// The newest deployed revision; `None` when there is none. Looks again when it went away in the meantime.
+    /// The newest revision that can be read, and why newer ones cannot be; `None` when there is no revision at all.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// None of them can be read, or the store cannot be.
+    pub fn last_readable(&mut self) -> Result<Option<(Record, Vec<ReleaseError>)>, ReleaseError> {
+        let mut damaged = Vec::new();
+        let mut below = u64::MAX;
+        loop {
+            match self.newest_that(|state| state.revision < below) {
+                Ok(Some(record)) => return Ok(Some((record, damaged))),
+                Ok(None) => return damaged.into_iter().next().map_or(Ok(None), Err),
+                Err(error @ ReleaseError::Undecodable { .. }) => {
+                    let unread = self.states().rev().find(|state| state.revision < below);
+                    below = unread.map_or(0, |state| state.revision);
+                    damaged.push(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The number of the next revision: above all that there are, whether they can be read or not.
+    pub fn next_revision(&self) -> u64 {
+        self.newest().map_or(1, |newest| newest.revision.saturating_add(1))
+    }
+
+    /// The newest deployed revision that can be read; `None` when there is none. Looks again when it went away in the
+    /// meantime.
+    ///
+    /// # Errors
+    /// The store cannot be read.
     pub fn deployed(&mut self) -> Result<Option<Record>, ReleaseError> {
-        self.newest_that(|state| state.status == Status::Deployed)
+        let mut below = u64::MAX;
+        loop {
+            let wanted = |state: State| state.status == Status::Deployed && state.revision < below;
+            match self.newest_that(wanted) {
+                Err(ReleaseError::Undecodable { .. }) => {
+                    let unread = self.states().rev().find(|state| wanted(*state));
+                    below = unread.map_or(0, |state| state.revision);
+                }
+                found => return found,
+            }
+        }
     }
 
     fn newest_that(&mut self, wanted: impl Fn(State) -> bool) -> Result<Option<Record>, ReleaseError> {

@@ -2,7 +2,7 @@
 
 use bowline::cluster::{Query, Store};
 
-use crate::kube_support::{Place, place};
+use crate::kube_support::{Place, place, wait_until};
 
 /// A chart with a Job for each event; the one of `.Values.fail` fails.
 fn with_jobs() -> Option<Place> {
@@ -226,4 +226,67 @@ fn no_time_limit_is_none_for_a_hook_that_takes_its_time() {
     place.chart("h", "", &pod("a", "helm.sh/hook: pre-install", "slow"));
     place.run("install r h --wait=legacy --timeout 0").ok();
     assert_eq!(place.states("r"), "1 deployed");
+}
+
+#[test]
+fn a_hook_that_cannot_be_made_does_not_say_that_nothing_was_changed() {
+    let Some(place) = place() else { return };
+    let templates = r"apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}-one}
+---
+{{ .Values.api }}
+kind: {{ .Values.kind }}
+metadata: { {{ .Values.name }}: late-, annotations: {helm.sh/hook: {{ .Values.event }}}}
+";
+    place.chart(
+        "app",
+        "api: 'apiVersion: v1'\nkind: ConfigMap\nname: generateName\nevent: post-install\n",
+        templates,
+    );
+    for more in ["", "--set api='apiVersion: none.test/v1' --set kind=None --set name=name"] {
+        let failed = place.run(&format!("install r app {more}")).exits(1).stderr;
+        assert!(!failed.contains("nothing was changed"), "{failed}");
+        assert_eq!(place.states("r"), "1 failed");
+        place.run("uninstall r --no-hooks").ok();
+    }
+}
+
+#[test]
+fn an_interrupted_upgrade_is_rolled_back() {
+    let Some(place) = place() else { return };
+    let pod = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}-{{ .Values.x }}}\n---\n\
+               apiVersion: v1\nkind: Pod\nmetadata: {name: {{ .Release.Name }}-pod-{{ .Values.x }}, annotations: \
+               {bowline.test/pod: {{ .Values.pod }}}}\nspec: {containers: [{name: c, image: nginx}]}\n";
+    place.chart("app", "x: 1\npod: ok\n", pod);
+    place.run("install r app").ok();
+    for (line, states) in [
+        (
+            "upgrade r app --set x=2,pod=pending --wait --rollback-on-failure",
+            "1 superseded, 2 failed, 3 deployed",
+        ),
+        ("install q app --set x=3,pod=pending --wait --rollback-on-failure", ""),
+    ] {
+        let release = &line[8..9];
+        let words = crate::support::split(&format!("{line} -n {}", place.namespace));
+        let child = place
+            .env
+            .command(words.iter().map(String::as_str))
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let name = format!("{release}-pod-{}", if release == "r" { 2 } else { 3 });
+        wait_until(|| place.get("v1", "Pod", &name).is_some());
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        let number = child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-INT", &number]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{told}");
+        assert!(told.contains("a second Ctrl-C ends that, too"), "{told}");
+        assert!(told.contains("due to rollback-on-failure being set: "), "{told}");
+        assert_eq!(place.states(release), states, "{line}");
+        wait_until(|| place.get("v1", "Pod", &name).is_none());
+    }
 }

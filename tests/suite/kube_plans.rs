@@ -311,3 +311,28 @@ fn secrets_are_told_nobody() {
     place.store().replace(body, None).unwrap();
     wait_until(|| place.run("upgrade r key --force-conflicts").code == Some(0));
 }
+
+#[test]
+fn a_field_that_the_same_change_defines_is_not_refused_in_the_plan() {
+    let Some(place) = place() else { return };
+    let group = format!("{}.example.com", place.namespace);
+    let crd = |fields: &str| {
+        place.env.write("cr/crds/foo.yaml", &crate::kube_verbs::definition(&group, "Foo", fields))
+    };
+    let templates =
+        format!("apiVersion: {group}/v1\nkind: Foo\nmetadata: {{name: f}}\nspec: {{{{ .Values.spec }}}}\n");
+    place.chart("cr", "spec: '{size: 1}'\n", &templates);
+    crd("size: {type: integer}");
+    place.run("install r cr").ok();
+    crd("size: {type: integer}, color: {type: string}");
+    place.env.write("cr/values.yaml", "spec: '{size: 1, color: red}'\n");
+    let planned = place.run("plan upgrade r cr --crds=safe").exits(2);
+    assert!(!planned.stdout.contains("would refuse"), "{}", planned.stdout);
+    assert!(planned.stdout.contains("color: red"), "{}", planned.stdout);
+    assert!(place.run("plan upgrade r cr").exits(2).stdout.contains("would refuse"));
+    place.run("upgrade r cr --crds=safe").ok();
+    place.run("uninstall r").ok();
+    let id =
+        crate::kube::id("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", &format!("foos.{group}"));
+    place.store().delete(&id, None).unwrap();
+}

@@ -330,3 +330,104 @@ fn what_is_no_name_of_a_namespace() {
         }
     }
 }
+
+/// Objects with a field each that nobody may change.
+const FIXED: &str = r#"apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: {{ .Values.app }}}}
+  template: {metadata: {labels: {app: {{ .Values.app }}}}, spec: {containers: [{name: c, image: nginx:1}]}}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: db}
+spec:
+  replicas: 0
+  serviceName: db
+  selector: {matchLabels: {app: db}}
+  template: {metadata: {labels: {app: db}}, spec: {containers: [{name: c, image: nginx:1}]}}
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: {{ .Values.size }}}}}
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: once}
+spec:
+  suspend: true
+  template: {spec: {restartPolicy: Never, containers: [{name: c, image: "nginx:{{ .Values.image }}"}]}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {ports: [{port: 80}], clusterIP: {{ .Values.ip }}}
+"#;
+
+#[test]
+fn a_field_that_nobody_may_change_is_explained() {
+    let Some(place) = place() else { return };
+    place.chart("app", "app: a\nsize: 1Gi\nimage: 1\nip: 10.96.200.50\n", FIXED);
+    for how in ["", "--server-side=false"] {
+        place.run(&format!("install r app {how}")).ok();
+        let namespace = &place.namespace;
+        for (set, what, way) in [
+            (
+                "app=b",
+                "change spec.selector.matchLabels.app of Deployment/NS/web: it is \"a\", and the chart wants \"b\"",
+                "`kubectl delete deployment web -n NS`",
+            ),
+            (
+                "size=2Gi",
+                "change spec.volumeClaimTemplates[0].spec.resources.requests.storage of StatefulSet/NS/db: it is \"1Gi\", \
+                 and the chart wants \"2Gi\"",
+                "`kubectl delete statefulset db -n NS --cascade=orphan`",
+            ),
+            (
+                "image=2",
+                "change spec.template.spec.containers[0].image of Job/NS/once: it is \"nginx:1\", and the chart wants \
+                 \"nginx:2\"",
+                "give it a name with the revision",
+            ),
+            (
+                "ip=10.96.200.77",
+                "change spec.clusterIP of Service/NS/web: it is \"10.96.200.50\", and the chart wants \"10.96.200.77\"",
+                "leave the field out of the chart",
+            ),
+        ] {
+            let (what, way) = (what.replace("NS", namespace), way.replace("NS", namespace));
+            let planned = place.run(&format!("plan r app --set {set}")).exits(2);
+            assert!(planned.stdout.contains(&what), "{set}: {}", planned.stdout);
+            let failed = place.run(&format!("upgrade r app --set {set}")).exits(1).stderr;
+            assert!(failed.contains(&what) && failed.contains(&way), "{set}: {failed}");
+            assert!(failed.contains("--force-replace does not help"), "{set}: {failed}");
+            let said = failed.lines().find(|line| line.starts_with("Error: ")).unwrap_or_default();
+            assert!(said.chars().count() < 900, "{said}");
+            let why = place.run("why r").ok().stdout;
+            assert!(why.contains(&what), "{set}: {why}");
+        }
+        place.run("uninstall r --wait").ok();
+    }
+}
+
+#[test]
+fn warnings_of_the_server_are_told_once() {
+    let Some(place) = place() else { return };
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: {{ .Release.Name }}, labels: {x: {{ .Values.x | quote }}}}\n\
+               spec: {containers: [{name: c, image: nginx}]}\n";
+    place.chart("app", "x: 1\n", pod);
+    let namespace = crate::kube::id("v1", "Namespace", "", &place.namespace);
+    let mut body = place.store().get(&namespace).unwrap().unwrap().body.unwrap();
+    crate::kube::set(
+        &mut body,
+        &["metadata", "labels", "pod-security.kubernetes.io/warn"],
+        bowline::data::Value::str("restricted"),
+    );
+    place.store().replace(body, None).unwrap();
+    wait_until(|| place.run("plan upgrade w app --install").stderr.contains("would violate PodSecurity"));
+    for line in ["plan upgrade r app --install", "install r app"] {
+        let told = place.run(line).stderr;
+        assert_eq!(told.matches("would violate PodSecurity").count(), 1, "{line}: {told}");
+    }
+}

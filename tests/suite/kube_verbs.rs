@@ -235,7 +235,7 @@ fn what_the_server_refuses_is_told() {
     assert!(failed.contains("Kubernetes cluster unreachable"), "{failed}");
 }
 
-fn definition(group: &str, kind: &str, fields: &str) -> String {
+pub(crate) fn definition(group: &str, kind: &str, fields: &str) -> String {
     let plural = format!("{}s", kind.to_lowercase());
     format!(
         r"apiVersion: apiextensions.k8s.io/v1
@@ -323,9 +323,11 @@ fn a_null_is_sent_as_it_stands_and_is_no_change() {
     assert_eq!(place.text(&format!("{group}/v1"), "Foo", "f", &["spec"]), r#"{"free":{"port":null}}"#);
     let again = place.run("upgrade r cr").ok().stderr;
     assert!(!again.contains("configured"), "{again}");
+    place.run("upgrade r cr --force-replace --server-side=false").ok();
+    assert_eq!(place.text(&format!("{group}/v1"), "Foo", "f", &["spec"]), r#"{"free":{"port":null}}"#);
     // What has a schema must fit it.
     custom("{rules: null}");
-    let refused = place.run("upgrade r cr").exits(1).stderr;
+    let refused = place.run("upgrade r cr --server-side=true").exits(1).stderr;
     assert!(refused.contains("spec.rules") && refused.contains("null"), "{refused}");
     let name = format!("foos.{group}");
     place.run("uninstall r").ok();

@@ -67,6 +67,7 @@ mod support;
 mod tera_cases;
 mod tidy;
 mod transfers;
+mod undone;
 mod values_cases;
 mod vectors;
 mod yaml_cases;

@@ -248,7 +248,10 @@ fn an_uninstall_locks_the_record_that_is_there() {
     record.release.info.status = Status::Uninstalling;
     lock::acquire_existing(&history, &mut record, &terms(&ann, 0, &pause)).unwrap();
     other.release.info.status = Status::Uninstalling;
-    assert!(lock::acquire_existing(&history, &mut other, &Terms::new(&bob)).unwrap_err().is_race());
+    assert!(matches!(
+        lock::acquire_existing(&history, &mut other, &Terms::new(&bob)),
+        Err(ReleaseError::Held { .. })
+    ));
     let mut seen = history.last("r").unwrap().unwrap();
     assert!(matches!(
         lock::acquire_existing(&history, &mut seen, &Terms::new(&bob)),
@@ -295,4 +298,32 @@ fn of_racing_clients_one_wins() {
     for error in results.into_iter().filter_map(Result::err) {
         assert!(matches!(error, ReleaseError::Held { .. }), "{error}");
     }
+}
+
+#[test]
+fn who_was_faster_is_told() {
+    let world = World::new();
+    let (ann, bob) = (holder("ann"), holder("bob"));
+    let mut record =
+        lock::acquire(&world.history(), release("r", 1, Status::PendingInstall), &Terms::new(&ann)).unwrap();
+    record.release.info.status = Status::Deployed;
+    lock::release(&world.history(), &mut record).unwrap();
+    // A second client that saw no release before Ann began.
+    let late = lock::acquire(&world.history(), release("r", 1, Status::PendingInstall), &Terms::new(&bob));
+    let late = late.unwrap_err();
+    assert_eq!(
+        late.to_string(),
+        "another operation (install/upgrade/rollback) was faster: revision 1 of r is deployed now"
+    );
+    assert!(late.is_race() && late.hints()[0].contains("run the command again"));
+
+    // Two that change the same record: an uninstall beside an upgrade.
+    let mut seen = world.history().get("r", 1).unwrap();
+    let mut also = seen.clone();
+    also.release.info.status = Status::Uninstalling;
+    lock::acquire_existing(&world.history(), &mut also, &Terms::new(&ann)).unwrap();
+    seen.release.info.status = Status::Uninstalling;
+    let error = lock::acquire_existing(&world.history(), &mut seen, &Terms::new(&bob)).unwrap_err();
+    assert!(matches!(error, ReleaseError::Held { .. }), "{error}");
+    assert!(error.to_string().contains("ann@host pid 1 holds revision 1 of r (uninstalling)"), "{error}");
 }

@@ -41,11 +41,21 @@ pub fn apply(
     options: ApplyOptions,
 ) -> Result<ReleaseReport, OpsError> {
     check_store(target, saved)?;
+    change::telling(context, target, || carry_out(context, target, saved, options))
+}
+
+fn carry_out(
+    context: &Context<'_>,
+    target: Target<'_>,
+    saved: &SavedPlan,
+    options: ApplyOptions,
+) -> Result<ReleaseReport, OpsError> {
     change::in_turn(context, options.wait_lock, |wait_lock| {
         let name = &saved.operation.release.name;
         let history = target.history(context);
-        let mut look = change::clear_the_way(context, &history, name, wait_lock)?;
-        let last = look.last()?;
+        let over_unheld = matches!(saved.operation.kind, Kind::Rollback | Kind::Uninstall);
+        let mut look = change::clear_the_way(context, &history, name, wait_lock, over_unheld)?;
+        let last = change::last(context, &mut look)?;
         check_newest(saved, last.as_ref())?;
         let mut operation = saved.operation.clone();
         renew_objects(target, &mut operation)?;

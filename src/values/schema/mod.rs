@@ -69,7 +69,9 @@ fn collect(
         let mut findings: Vec<Finding> =
             lines.into_iter().map(|line| finding(line, prefix, provenance)).collect();
         if let (true, Some(at)) = (unusable, syntax_error(chart.name(), schema)) {
-            findings.iter_mut().for_each(|finding| finding.diagnostic.at = Some(at.clone()));
+            for finding in &mut findings {
+                finding.diagnostic.at = Some(at.clone());
+            }
         }
         if !findings.is_empty() {
             charts.push(ChartFindings { chart: chart.name().to_string(), findings, unusable });
@@ -113,8 +115,10 @@ fn syntax_error(chart: &str, schema: &[u8]) -> Option<Location> {
     // serde counts both from one, and a column of zero is the end of the line before.
     let line = u32::try_from(error.line()).ok()?;
     let start = file.line_start(line) as usize + error.column().saturating_sub(1);
-    let start = file.text().floor_char_boundary(start.min(file.text().len()));
-    let length = file.text()[start..].chars().next().map_or(0, char::len_utf8);
+    let text = file.text();
+    let borders = (0..=start.min(text.len())).rev();
+    let start = borders.into_iter().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let length = text[start..].chars().next().map_or(0, char::len_utf8); // a border was found
     Some(Location { span: Span::new(start, start + length), file })
 }
 
