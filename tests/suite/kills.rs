@@ -202,7 +202,8 @@ fn a_release_whose_uninstall_was_killed_says_how_to_go_on() {
     dying.kill_at_write(2, false);
     let _ = world.uninstall(&dying, false);
     world.pass(1000);
-    let hint = "an uninstall of r did not end: `bowline uninstall r` finishes it";
+    let hint = "an uninstall of r did not end: `bowline uninstall r` finishes it, `bowline delete r` does and keeps the \
+                history, `bowline rollback r` brings the release back";
     assert_eq!(world.install(&store, &chart, |_| {}).unwrap_err().hints(), [hint]);
     assert_eq!(world.upgrade(&store, &chart, |_| {}).unwrap_err().hints(), [hint]);
     assert_eq!(world.upgrade(&store, &chart, |options| options.install = true).unwrap_err().hints(), [hint]);

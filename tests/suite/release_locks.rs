@@ -157,6 +157,55 @@ fn a_holder_that_renews_in_time_keeps_its_lease() {
     assert_eq!(world.history().head("r").unwrap().unwrap().lease.unwrap().holder, ann);
 }
 
+/// A store that has what it lists at every other look only, as a damaged file may.
+struct Wavering<'a> {
+    inner: &'a Memory,
+    looks: std::sync::atomic::AtomicUsize,
+}
+
+impl Store for Wavering<'_> {
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+
+    fn capabilities(&self) -> bowline::cluster::Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn identity(&self) -> Result<Option<String>, StoreError> {
+        self.inner.identity()
+    }
+
+    fn get(&self, id: &bowline::manifest::ObjectRef) -> Result<Option<bowline::cluster::Stored>, StoreError> {
+        self.inner.get(id)
+    }
+
+    fn list(&self, query: &Query) -> Result<Vec<bowline::cluster::Stored>, StoreError> {
+        let look = self.looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if look % 2 == 0 { self.inner.list(query) } else { Ok(Vec::new()) }
+    }
+
+    fn batch(&self, writes: &[Write]) -> Result<Vec<Option<bowline::cluster::Stored>>, StoreError> {
+        self.inner.batch(writes)
+    }
+}
+
+#[test]
+fn a_store_that_contradicts_itself_keeps_nobody_for_ever() {
+    let world = World::new();
+    let pause = |_| {};
+    lock::acquire(
+        &world.history(),
+        release("r", 1, Status::PendingInstall),
+        &terms(&holder("ann"), 0, &pause),
+    )
+    .unwrap();
+    let store = Wavering { inner: &world.store, looks: 0.into() };
+    let history = History { store: &store, ..world.history() };
+    let error = lock::clear(&history, "r", &Terms::new(&holder("bob"))).unwrap_err();
+    assert_eq!(error.to_string(), "the records of r contradict each other at every look");
+}
+
 #[test]
 fn a_renewed_lease_keeps_its_start_and_its_payload() {
     let world = World::new();
