@@ -250,6 +250,17 @@ fn told_fields(fields: &[FieldConflict]) -> String {
 }
 
 impl StoreError {
+    /// The same with the template that made the object, for an object that no store takes.
+    #[must_use]
+    pub fn made_by(self, template: &str) -> Self {
+        match self {
+            StoreError::Invalid { what, reason } => {
+                StoreError::Invalid { what, reason: format!("{reason} (made by {template})") }
+            }
+            other => other,
+        }
+    }
+
     /// What a cluster says about the object of a change, without its name, and whether that is a conflict with the managers of
     /// fields; `None` for an error that is about something else: the connection, the namespace, the kind.
     pub fn about_its_object(&self) -> Option<(bool, String)> {
@@ -271,14 +282,20 @@ impl Hint for StoreError {
                 "run the command again: it starts from the current state"
             }
             StoreError::Corrupt { .. } => {
-                "the file was not changed; restore it from a copy, or move it away to start with an empty store"
+                "restore the file from a copy, or move it away to start with an empty store"
             }
             StoreError::TooNew { .. } => "install a newer bowline; nothing was changed",
             StoreError::Full { .. } => {
-                "free some space on the disk and run the command again; nothing was changed"
+                "free some space on the disk and run the command again: it goes on from what was written"
             }
             StoreError::ReadOnly { .. } => {
                 "check owner and mode of the file and its folder, or choose another --store"
+            }
+            StoreError::Invalid { reason, .. } if reason.contains("not a string") => {
+                "labels and annotations are texts: put the value in quotes, or through the filter or function `quote`"
+            }
+            StoreError::Io { .. } => {
+                "the disk cannot be read or written, or is full: look at its space and its health, then run the command again"
             }
             StoreError::Busy { .. } => "wait for the other process, then run the command again",
             StoreError::Foreign { .. } => {

@@ -47,7 +47,7 @@ pub use etcd::Etcd;
 pub use kube::{Kube, KubeOptions};
 pub use live::Cluster;
 pub use memory::Memory;
-pub use object::check_names;
+pub use object::check_possible;
 pub use open::{Reason, StoreChoice, choose, open};
 pub use sqlite::{Sqlite, StoreOptions};
 

@@ -98,16 +98,29 @@ pub(super) fn identity(body: &Value) -> Result<ObjectRef, StoreError> {
 }
 
 /// Checks that an object can have such a name, in such a namespace: both become parts of paths, and must not lead to another
-/// object. Whoever writes many objects asks this of all of them before the first.
+/// object.
 ///
 /// # Errors
 /// It cannot.
-pub fn check_names(id: &ObjectRef) -> Result<(), StoreError> {
-    if [&id.name, &id.namespace, &id.kind].into_iter().all(|part| is_path_part(part)) {
+pub(super) fn check_names(id: &ObjectRef) -> Result<(), StoreError> {
+    if !id.namespace.is_empty() && !is_namespace(&id.namespace) {
+        return Err(StoreError::NoNamespaceName { name: id.namespace.clone() });
+    }
+    if [&id.name, &id.kind].into_iter().all(|part| is_path_part(part)) {
         return Ok(());
     }
     let reason = "a name may not be `.` or `..` or contain `/` or `%`".to_string();
     Err(StoreError::Invalid { what: format!("{}/{}", id.kind, id.name), reason })
+}
+
+/// Checks what no store takes: names that lead elsewhere, labels and annotations that are no texts. Whoever writes many objects
+/// asks this of all of them before the first.
+///
+/// # Errors
+/// It is such an object.
+pub fn check_possible(id: &ObjectRef, body: &Value) -> Result<(), StoreError> {
+    check_names(id)?;
+    check_texts(body, id)
 }
 
 /// Whether a text can be one part of a path. The rule is that of API servers.

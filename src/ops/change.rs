@@ -21,7 +21,7 @@ use super::live::{self, Live};
 use super::options::{Wait, WaitStrategy};
 use super::pipeline::Crd;
 use super::{Context, OpsError};
-use crate::cluster::{Query, Sought, Store, Stored, Write, check_names, ownership};
+use crate::cluster::{Query, Sought, Store, Stored, Write, check_possible, ownership};
 use crate::data::Value;
 use crate::diag::SourceFile;
 use crate::manifest::{self, Event, Object, ObjectRef};
@@ -280,7 +280,11 @@ pub(super) fn make(
 ) -> Result<Plan, Broken> {
     let at = |object: &Object| plan::located(&object.id, input.namespace, input.scopes);
     // Nothing is begun that is known to fail.
-    input.new.iter().try_for_each(|object| check_names(&at(object))).map_err(Broken::Store)?;
+    let possible = |object: &Object| {
+        let checked = check_possible(&at(object), &object.body);
+        checked.map_err(|error| error.made_by(&object.source))
+    };
+    input.new.iter().try_for_each(possible).map_err(Broken::Store)?;
     // What the old manifests gave is there as they gave it; of what only the new one has nothing is known.
     let old = input.old.iter().map(|object| Sought { id: at(object), labels: labels_given(&object.body) });
     let new = input.new.iter().map(|object| Sought { id: at(object), labels: BTreeMap::new() });

@@ -121,7 +121,7 @@ fn a_damaged_store_is_told_and_not_made_worse() {
         page[..64].fill(0xa5);
     }
     fs::write(&path, bytes).unwrap();
-    refuses(&env, "is damaged", "the file was not changed; restore it from a copy");
+    refuses(&env, "is damaged", "restore the file from a copy");
 }
 
 #[cfg(unix)]

@@ -182,7 +182,7 @@ impl Store for Wavering<'_> {
 
     fn list(&self, query: &Query) -> Result<Vec<bowline::cluster::Stored>, StoreError> {
         let look = self.looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if look % 2 == 0 { self.inner.list(query) } else { Ok(Vec::new()) }
+        if look.is_multiple_of(2) { self.inner.list(query) } else { Ok(Vec::new()) }
     }
 
     fn batch(&self, writes: &[Write]) -> Result<Vec<Option<bowline::cluster::Stored>>, StoreError> {

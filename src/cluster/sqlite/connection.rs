@@ -162,7 +162,10 @@ pub(super) fn told(owner: &Sqlite, error: &rusqlite::Error) -> StoreError {
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
             StoreError::ReadOnly { store, reason: "the file or its folder may only be read".to_string() }
         }
-        Some(ErrorCode::DatabaseCorrupt) => StoreError::Corrupt { store, reason },
+        // Every key is looked for before it is written, so that only a damaged file breaks a rule.
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::ConstraintViolation) => {
+            StoreError::Corrupt { store, reason }
+        }
         Some(ErrorCode::NotADatabase) => {
             StoreError::Foreign { store, reason: "it is no SQLite file, or its start is damaged".to_string() }
         }
