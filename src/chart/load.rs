@@ -466,7 +466,9 @@ fn assemble(
         Some(file) => Some(Lock::read(&file.path, &document::source(&name, &file.path, &file.data)?)?),
         None => None,
     };
-    let is_long = values_yaml.as_ref().is_some_and(|file| file.text().len() > LONG);
+    // A thread more is worth its while only beside other work.
+    let beside = !routed.subcharts.is_empty();
+    let is_long = beside && values_yaml.as_ref().is_some_and(|file| file.text().len() > LONG);
     let (values, subcharts) = parallel::both(is_long, read_values, || {
         subcharts(&name, &metadata.name, routed.subcharts, budget, depth, order)
     });

@@ -164,7 +164,10 @@ fn revisions(
         let revisions: Vec<String> = look.states().map(|row| row.revision.to_string()).collect();
         return Err(OpsError::refused_with(
             format!("release has no {revision} version"),
-            format!("{name} has the revisions {}", crate::diag::list(&revisions, "and")),
+            match revisions.as_slice() {
+                [only] => format!("{name} has revision {only} only"),
+                _ => format!("{name} has the revisions {}", crate::diag::list(&revisions, "and")),
+            },
         ));
     }
     let old = look.history().get(name, revision)?;

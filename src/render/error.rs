@@ -67,7 +67,7 @@ pub enum RenderError {
     Unsupported {
         /// The engine's name in Chart.yaml.
         engine: String,
-        /// The first such template.
+        /// The Chart.yaml that asks for it.
         file: Arc<str>,
     },
     /// `--kube-version` is not a version.

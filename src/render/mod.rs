@@ -317,7 +317,8 @@ fn template_files(job: &Job) -> Result<Vec<(EngineKind, TemplateFile)>, RenderEr
         for template in &scope.chart.templates {
             let name: Arc<str> = format!("{}/{}", scope.path, template.path).into();
             let kind = EngineKind::of(scope.chart, &template.path).map_err(|engine| {
-                RenderError::Unsupported { engine: engine.to_string(), file: Arc::clone(&name) }
+                let file = format!("{}/Chart.yaml", scope.path).into();
+                RenderError::Unsupported { engine: engine.to_string(), file }
             })?;
             let base = template.path.rsplit('/').next().unwrap_or(&template.path);
             let emitted = !base.starts_with('_') && !scope.chart.is_library();

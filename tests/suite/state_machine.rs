@@ -311,7 +311,7 @@ fn rollback_needs_a_revision_that_is_there() {
     world.install(&store, &chart, |_| {}).unwrap();
     assert_eq!(fails(world.rollback(&store, None)), "release has no 0 version");
     let missing = world.rollback(&store, Some(99));
-    assert_eq!(hint(missing), "r has the revisions 1");
+    assert_eq!(hint(missing), "r has revision 1 only");
     assert_eq!(world.states(&store), [(1, Status::Deployed)]);
 }
 

@@ -219,7 +219,7 @@ fn the_engine_is_chosen_by_chart_and_by_file() {
     assert_eq!((&*files[0].name, files[0].engine), ("c/templates/x.yaml", EngineKind::Tera));
     let unknown = chart("c", "jinja", &[("templates/x.yaml", "")]);
     let error = run(&unknown, &values("{}"), Options::default(), None).unwrap_err();
-    assert_eq!(error.to_string(), "c/templates/x.yaml: templates of engine \"jinja\" cannot be rendered");
+    assert_eq!(error.to_string(), "c/Chart.yaml: templates of engine \"jinja\" cannot be rendered");
 }
 
 #[test]
