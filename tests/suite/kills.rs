@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bowline::cluster::{Capabilities, Memory, Query, Sqlite, Store, StoreError, StoreOptions, Stored, Write};
+use bowline::cluster::{Memory, Sqlite, Store, StoreOptions, Stored};
 use bowline::data::Value;
-use bowline::manifest::ObjectRef;
 use bowline::ops::OpsError;
 use bowline::release::{Driver, Holder, Record, Status, Terms, lock};
 
 use crate::support::world::{World, objects, set};
+use crate::support::wrapped::Wrapped;
 use crate::support::{Env, split};
 
 /// Two ConfigMaps that say of each other what they must be; the second one only when `values.second` is set.
@@ -228,38 +228,6 @@ fn objects_of_the_deployed_revision_go_even_when_a_later_one_failed() {
     }
 }
 
-/// A store that interrupts after its n-th batch.
-struct Interrupting<'a> {
-    inner: &'a Memory,
-    flag: &'a AtomicBool,
-    after: u64,
-}
-
-impl Store for Interrupting<'_> {
-    fn describe(&self) -> String {
-        self.inner.describe()
-    }
-    fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
-    }
-    fn identity(&self) -> Result<Option<String>, StoreError> {
-        self.inner.identity()
-    }
-    fn get(&self, id: &ObjectRef) -> Result<Option<Stored>, StoreError> {
-        self.inner.get(id)
-    }
-    fn list(&self, query: &Query) -> Result<Vec<Stored>, StoreError> {
-        self.inner.list(query)
-    }
-    fn batch(&self, writes: &[Write]) -> Result<Vec<Option<Stored>>, StoreError> {
-        let result = self.inner.batch(writes);
-        if self.inner.writes() >= self.after {
-            self.flag.store(true, Ordering::Relaxed);
-        }
-        result
-    }
-}
-
 #[test]
 fn an_interrupt_leaves_a_closed_record() {
     for (verb, done, state) in [
@@ -279,7 +247,8 @@ fn an_interrupt_leaves_a_closed_record() {
 
         world.interrupted.store(false, Ordering::Relaxed);
         let inner = store.reopen();
-        let interrupting = Interrupting { inner: &inner, flag: &world.interrupted, after: 1 };
+        let interrupting =
+            Wrapped::new(&inner).after_batch(|| world.interrupted.store(true, Ordering::Relaxed));
         let error = verb.run(&world, &interrupting, &chart).unwrap_err();
         assert_eq!(error.to_string(), format!("{done}: interrupted"));
         assert_eq!(contents(&store), before.0, "{verb:?}");

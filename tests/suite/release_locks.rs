@@ -1,15 +1,17 @@
 //! Who holds a release: leases, takeovers, waits and races.
 
 use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bowline::cluster::{Memory, Query, Sqlite, Store, StoreError, StoreOptions, Write};
+use bowline::cluster::{Sqlite, StoreOptions};
 use bowline::diag::Hint;
 use bowline::release::{Driver, History, Holder, Record, ReleaseError, Status, Terms, lock};
 use bowline::sys::Clock;
 
 use crate::releases::{World, put_as_helm, release};
 use crate::stores::host;
+use crate::support::wrapped::Wrapped;
 
 pub fn holder(name: &str) -> Holder {
     Holder { identity: format!("{name}@host pid 1"), process: 0, scope: None }
@@ -96,41 +98,6 @@ fn an_expired_lease_is_taken_over_once() {
     assert!(lost.lease.is_some());
 }
 
-/// A store in which something happens between the first listing and the first look at an object.
-struct Between<'a> {
-    inner: &'a Memory,
-    act: std::sync::Mutex<Option<Box<dyn FnOnce() + Send + 'a>>>,
-}
-
-impl Store for Between<'_> {
-    fn describe(&self) -> String {
-        self.inner.describe()
-    }
-
-    fn capabilities(&self) -> bowline::cluster::Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn identity(&self) -> Result<Option<String>, StoreError> {
-        self.inner.identity()
-    }
-
-    fn get(&self, id: &bowline::manifest::ObjectRef) -> Result<Option<bowline::cluster::Stored>, StoreError> {
-        if let Some(act) = self.act.lock().unwrap().take() {
-            act();
-        }
-        self.inner.get(id)
-    }
-
-    fn list(&self, query: &Query) -> Result<Vec<bowline::cluster::Stored>, StoreError> {
-        self.inner.list(query)
-    }
-
-    fn batch(&self, writes: &[Write]) -> Result<Vec<Option<bowline::cluster::Stored>>, StoreError> {
-        self.inner.batch(writes)
-    }
-}
-
 #[test]
 fn a_holder_that_renews_in_time_keeps_its_lease() {
     let world = World::new();
@@ -143,51 +110,17 @@ fn a_holder_that_renews_in_time_keeps_its_lease() {
         world.clock.now();
     }
     // Bob sees that the lease ran out, but before he takes over Ann renews it.
-    let store = Between { inner: &world.store, act: std::sync::Mutex::new(None) };
-    let clock = world.clock.clone();
-    let inner = &world.store;
-    let ann_copy = ann.clone();
-    *store.act.lock().unwrap() = Some(Box::new(move || {
-        let history = History { store: inner, driver: Driver::default(), namespace: "ns", clock: &clock };
-        lock::renew(&history, &mut record, &Terms::new(&ann_copy)).unwrap();
-    }));
+    let mut renewed = Some(&mut record);
+    let renew = std::sync::Mutex::new(|| {
+        if let Some(record) = renewed.take() {
+            lock::renew(&world.history(), record, &Terms::new(&ann)).unwrap();
+        }
+    });
+    let store = Wrapped::new(&world.store).before_get(|| renew.lock().unwrap()());
     let history = History { store: &store, ..world.history() };
     let error = lock::clear(&history, "r", &Terms::new(&bob)).unwrap_err();
     assert!(matches!(error, ReleaseError::Held { .. }), "{error}");
     assert_eq!(world.history().head("r").unwrap().unwrap().lease.unwrap().holder, ann);
-}
-
-/// A store that has what it lists at every other look only, as a damaged file may.
-struct Wavering<'a> {
-    inner: &'a Memory,
-    looks: std::sync::atomic::AtomicUsize,
-}
-
-impl Store for Wavering<'_> {
-    fn describe(&self) -> String {
-        self.inner.describe()
-    }
-
-    fn capabilities(&self) -> bowline::cluster::Capabilities {
-        self.inner.capabilities()
-    }
-
-    fn identity(&self) -> Result<Option<String>, StoreError> {
-        self.inner.identity()
-    }
-
-    fn get(&self, id: &bowline::manifest::ObjectRef) -> Result<Option<bowline::cluster::Stored>, StoreError> {
-        self.inner.get(id)
-    }
-
-    fn list(&self, query: &Query) -> Result<Vec<bowline::cluster::Stored>, StoreError> {
-        let look = self.looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if look.is_multiple_of(2) { self.inner.list(query) } else { Ok(Vec::new()) }
-    }
-
-    fn batch(&self, writes: &[Write]) -> Result<Vec<Option<bowline::cluster::Stored>>, StoreError> {
-        self.inner.batch(writes)
-    }
 }
 
 #[test]
@@ -200,7 +133,9 @@ fn a_store_that_contradicts_itself_keeps_nobody_for_ever() {
         &terms(&holder("ann"), 0, &pause),
     )
     .unwrap();
-    let store = Wavering { inner: &world.store, looks: 0.into() };
+    // What it lists is there at every other look only, as in a damaged file.
+    let looks = AtomicUsize::new(0);
+    let store = Wrapped::new(&world.store).lists(|| looks.fetch_add(1, Ordering::Relaxed).is_multiple_of(2));
     let history = History { store: &store, ..world.history() };
     let error = lock::clear(&history, "r", &Terms::new(&holder("bob"))).unwrap_err();
     assert_eq!(error.to_string(), "the records of r contradict each other at every look");

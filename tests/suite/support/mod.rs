@@ -15,6 +15,7 @@ pub mod registry;
 pub mod render;
 pub mod skip;
 pub mod world;
+pub mod wrapped;
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
