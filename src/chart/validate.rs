@@ -67,7 +67,9 @@ pub(super) fn check(metadata: &mut Metadata, file: &Arc<SourceFile>) -> Result<(
     match &*metadata.name {
         "" => return invalid("chart.metadata.name is required".into(), &[]),
         own @ ("." | "..") => return invalid(format!("chart.metadata.name {own:?} is not allowed"), &name),
-        own if own.contains('/') => return invalid(format!("chart.metadata.name {own:?} is invalid"), &name),
+        own if own.contains(['/', '\\']) => {
+            return invalid(format!("chart.metadata.name {own:?} is invalid"), &name);
+        }
         _ => {}
     }
     let version = &metadata.version;
