@@ -30,6 +30,7 @@ mod kube_refusals;
 mod kube_round_trip;
 mod kube_support;
 mod kube_verbs;
+mod kube_way;
 mod lint_cases;
 mod manifest_cases;
 mod packaging;
