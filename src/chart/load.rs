@@ -387,9 +387,19 @@ fn without_doubles(files: &mut Vec<ChartFile>) {
 
 impl Routed {
     fn route(mut files: Vec<ChartFile>, order: Order) -> Self {
-        without_doubles(&mut files);
-        if order == Order::Walk {
-            files.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
+        match order {
+            Order::Walk => {
+                files.sort_by(|a, b| a.path.split('/').cmp(b.path.split('/')));
+                // Equal ones are neighbours now; of those the later takes the place of the earlier.
+                files.dedup_by(|later, kept| {
+                    let same = later.path == kept.path;
+                    if same {
+                        std::mem::swap(later, kept);
+                    }
+                    same
+                });
+            }
+            Order::Archive => without_doubles(&mut files),
         }
         let mut routed = Routed::default();
         for file in files {
