@@ -22,7 +22,7 @@ use super::load::Budget;
 use super::sparse::Sparse;
 use super::{ChartError, ChartFile, Looks};
 use crate::data::gzip::{self, GzipError, Inflater, is_gzip};
-use crate::sys::content::without_byte_order_mark;
+use crate::sys::content::Content;
 
 /// Bytes of headers and padding that an entry may cost beside its content: its own header, a long name, a pax header.
 const HEADER_ALLOWANCE: u64 = 4 * 1024;
@@ -188,7 +188,7 @@ impl Reading<'_> {
         let path = chart_path(&raw)?;
         let data = self.content(entry, sparse, &raw)?;
         let modified = modified(entry);
-        self.files.push(ChartFile { path: path.into(), data: data.into(), modified });
+        self.files.push(ChartFile { path: path.into(), data, modified });
         Ok(true)
     }
 
@@ -197,7 +197,7 @@ impl Reading<'_> {
         entry: &mut tar::Entry<'_, R>,
         sparse: Option<Sparse>,
         raw: &str,
-    ) -> Result<Arc<[u8]>, ArchiveProblem> {
+    ) -> Result<Content, ArchiveProblem> {
         let size = entry.size();
         self.take(size, raw)?;
         // `size` is the archive's claim and within the budget now; memory is taken only as bytes arrive.
@@ -210,7 +210,7 @@ impl Reading<'_> {
             self.take(sparse.size, raw)?;
             data = sparse.expand(&data, raw)?;
         }
-        Ok(without_byte_order_mark(data.into()))
+        Ok(Content::read(&data))
     }
 
     /// Takes the bytes of a file from the budget.

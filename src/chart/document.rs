@@ -7,17 +7,18 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::ChartError;
+use super::{ChartError, ChartFile};
 use crate::data::{Value, to_value, yaml};
 use crate::diag::{Diagnostic, Hint, SourceFile, Span};
 
 /// The text of a chart's file under a name that leads the user to it.
-pub(super) fn source(chart: &str, path: &str, data: &[u8]) -> Result<Arc<SourceFile>, ChartError> {
+pub(super) fn source(chart: &str, file: &ChartFile) -> Result<Arc<SourceFile>, ChartError> {
+    let ChartFile { path, data, .. } = file;
     let name = format!("{}/{path}", chart.trim_end_matches('/'));
     match std::str::from_utf8(data) {
-        Ok(text) => Ok(SourceFile::new(name, text)),
+        Ok(_) => Ok(file.source(name)),
         Err(error) => {
-            let file = SourceFile::new(name, String::from_utf8_lossy(data).as_ref());
+            let file = file.source(name);
             let diagnostic = Diagnostic::error("the file is not UTF-8 text");
             Err(ChartError::Document {
                 file: path.to_string(),

@@ -13,7 +13,7 @@ use super::document;
 use super::{Chart, ChartError, ChartFile, IgnoreRules, Link, Lock, Metadata, archive, lock, validate};
 use crate::data::Value;
 use crate::diag::SourceFile;
-use crate::sys::content::{Content, Failures, without_byte_order_mark};
+use crate::sys::content::{Content, Failures};
 use crate::sys::fs::{self, FsError, Kind};
 use crate::sys::parallel;
 
@@ -317,7 +317,7 @@ fn read_folder(
     }
     let read = |entry: &fs::Entry| -> Result<ChartFile, ChartError> {
         // A file that has grown since it was counted is refused.
-        let data = without_byte_order_mark(fs::read_shared(&entry.path, entry.size)?).into();
+        let data = fs::read_sized(&entry.path, entry.size, Content::read)?;
         Ok(ChartFile { path: entry.relative.as_str().into(), data, modified: entry.modified })
     };
     for file in parallel::map(&wanted, if wanted.len() > MANY { 2 } else { 1 }, read) {
@@ -328,7 +328,7 @@ fn read_folder(
 
 /// Reads Chart.yaml without checking what it says.
 fn read_chart_yaml(chart: &str, file: &ChartFile) -> Result<(Metadata, Arc<SourceFile>), ChartError> {
-    let source = document::source(chart, &file.path, &file.data)?;
+    let source = document::source(chart, file)?;
     let mut metadata: Metadata = document::typed(&file.path, &source)?;
     if metadata.api_version.is_empty() {
         metadata.api_version = "v1".to_string();
@@ -338,7 +338,7 @@ fn read_chart_yaml(chart: &str, file: &ChartFile) -> Result<(Metadata, Arc<Sourc
 
 /// Puts the dependencies of a requirements.yaml in the place of those of Chart.yaml.
 fn merge_requirements(chart: &str, file: &ChartFile, metadata: &mut Metadata) -> Result<(), ChartError> {
-    let source = document::source(chart, &file.path, &file.data)?;
+    let source = document::source(chart, file)?;
     let requirements: Metadata = document::typed(&file.path, &source)?;
     if !requirements.dependencies.is_empty() {
         metadata.dependencies = requirements.dependencies;
@@ -453,8 +453,7 @@ fn assemble(
         validate::api_version(&metadata, &chart_yaml)?;
     }
     let valid = validate::check(&mut metadata, &chart_yaml);
-    let values_yaml =
-        routed.values.as_ref().map(|file| document::source(&name, &file.path, &file.data)).transpose()?;
+    let values_yaml = routed.values.as_ref().map(|file| document::source(&name, file)).transpose()?;
     let read_values = || {
         let read = |file| document::values("values.yaml", file);
         values_yaml.as_ref().map_or_else(|| Ok(Value::map()), read)
@@ -473,7 +472,7 @@ fn assemble(
         routed.files.retain(|file| &*file.path != lock::REQUIREMENTS_LOCK);
     }
     let lock = match &routed.lock {
-        Some(file) => Some(Lock::read(&file.path, &document::source(&name, &file.path, &file.data)?)?),
+        Some(file) => Some(Lock::read(&file.path, &document::source(&name, file)?)?),
         None => None,
     };
     // A thread more is worth its while only beside other work.

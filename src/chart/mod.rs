@@ -57,6 +57,14 @@ impl ChartFile {
             Err(_) => String::from_utf8_lossy(&self.data),
         }
     }
+
+    /// The text under the name that the user knows it by. What is no UTF-8 becomes U+FFFD.
+    pub fn source(&self, name: impl Into<Arc<str>>) -> Arc<SourceFile> {
+        match self.data.known_text() {
+            Some(text) => SourceFile::new(name, Arc::clone(text)),
+            None => SourceFile::from_bytes(name, &self.data),
+        }
+    }
 }
 
 /// The versions that were chosen for dependencies: `Chart.lock` or `requirements.lock`.

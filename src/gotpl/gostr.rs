@@ -166,6 +166,7 @@ impl From<&Content> for GoStr {
     fn from(content: &Content) -> Self {
         GoStr(match content {
             Content::Read(bytes) => Storage::Bytes(Arc::clone(bytes)),
+            Content::Text(text) => Storage::Text(Arc::clone(text)),
             Content::Later(later) => Storage::Later(Arc::clone(later)),
         })
     }

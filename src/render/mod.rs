@@ -322,7 +322,7 @@ fn template_files(job: &Job) -> Result<Vec<(EngineKind, TemplateFile)>, RenderEr
             })?;
             let base = template.path.rsplit('/').next().unwrap_or(&template.path);
             let emitted = !base.starts_with('_') && !scope.chart.is_library();
-            let source = SourceFile::from_bytes(Arc::clone(&name), &template.data);
+            let source = template.source(Arc::clone(&name));
             files.push((kind, TemplateFile { name, source, scope: index, emitted }));
         }
     }

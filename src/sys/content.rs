@@ -18,6 +18,8 @@ use super::fs::{self, FsError};
 pub enum Content {
     /// In memory.
     Read(Arc<[u8]>),
+    /// In memory, and known to be UTF-8: whoever reads it as a text shares it.
+    Text(Arc<str>),
     /// Still in the file, unless somebody looked.
     Later(Arc<Later>),
 }
@@ -55,10 +57,26 @@ impl Content {
         Content::Later(Arc::new(Later { path, size, bytes: OnceLock::new(), failures: failures.clone() }))
     }
 
+    /// Bytes in memory, as a text if they are one, without a byte order mark.
+    pub fn read(bytes: &[u8]) -> Self {
+        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
+        std::str::from_utf8(bytes)
+            .map_or_else(|_| Content::Read(bytes.into()), |text| Content::Text(text.into()))
+    }
+
+    /// The text that this is known to be. Nothing is read or checked for it.
+    pub fn known_text(&self) -> Option<&Arc<str>> {
+        match self {
+            Content::Text(text) => Some(text),
+            Content::Read(_) | Content::Later(_) => None,
+        }
+    }
+
     /// The bytes, shared.
     pub fn shared(&self) -> Arc<[u8]> {
         match self {
             Content::Read(bytes) => Arc::clone(bytes),
+            Content::Text(text) => Arc::clone(text).into(),
             Content::Later(later) => Arc::clone(later.bytes()),
         }
     }
@@ -72,6 +90,7 @@ impl Content {
     pub fn size(&self) -> u64 {
         match self {
             Content::Read(bytes) => bytes.len() as u64,
+            Content::Text(text) => text.len() as u64,
             Content::Later(later) => later.bytes.get().map_or(later.size, |bytes| bytes.len() as u64),
         }
     }
@@ -90,9 +109,11 @@ impl Later {
     }
 }
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Bytes of a file without a byte order mark; hardly any has one, and then they are not copied.
-pub fn without_byte_order_mark(bytes: Arc<[u8]>) -> Arc<[u8]> {
-    match bytes.strip_prefix(b"\xef\xbb\xbf") {
+fn without_byte_order_mark(bytes: Arc<[u8]>) -> Arc<[u8]> {
+    match bytes.strip_prefix(BYTE_ORDER_MARK) {
         Some(rest) => rest.into(),
         None => bytes,
     }
@@ -104,6 +125,7 @@ impl Deref for Content {
     fn deref(&self) -> &[u8] {
         match self {
             Content::Read(bytes) => bytes,
+            Content::Text(text) => text.as_bytes(),
             Content::Later(later) => later.bytes(),
         }
     }

@@ -64,8 +64,22 @@ impl FsError {
 
     /// Whether the cause is that the path does not exist.
     pub fn is_not_found(&self) -> bool {
-        matches!(self, FsError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+        self.is_of(io::ErrorKind::NotFound)
     }
+
+    /// Whether the cause is that the path is a folder where a file is needed.
+    pub fn is_folder(&self) -> bool {
+        self.is_of(io::ErrorKind::IsADirectory)
+    }
+
+    fn is_of(&self, kind: io::ErrorKind) -> bool {
+        matches!(self, FsError::Io { source, .. } if source.kind() == kind)
+    }
+}
+
+/// The path, or the lowest folder above it that is there.
+fn standing(path: &Path) -> &Path {
+    path.ancestors().find(|path| path.symlink_metadata().is_ok()).unwrap_or(path)
 }
 
 impl crate::diag::Hint for FsError {
@@ -79,10 +93,13 @@ impl crate::diag::Hint for FsError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 vec!["free some space on the disk, then run the command again".to_string()]
             }
-            io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-                let refusing = path.ancestors().find(|path| path.symlink_metadata().is_ok()).unwrap_or(path);
-                vec![format!("check the owner and mode of {}", refusing.display())]
+            io::ErrorKind::PermissionDenied => {
+                vec![format!("check the owner and mode of {}", standing(path).display())]
             }
+            io::ErrorKind::ReadOnlyFilesystem => vec![format!(
+                "the file system of {} is mounted for reading only; name a place that can be written to",
+                standing(path).display()
+            )],
             io::ErrorKind::IsADirectory => vec!["give the path of a file".to_string()],
             _ => Vec::new(),
         }
@@ -138,29 +155,50 @@ const PARALLEL_FROM: usize = 1_000;
 /// Files below this many bytes are read over the stack, so that one call of the system finds both their bytes and their end.
 const SMALL: usize = 4 << 10;
 
-/// Reads a regular file of `size` bytes, as a [`walk`] found it, into memory that can be shared. The system is not asked
-/// for the size again, which counts for a chart of hundreds of files, and what is read is copied at most once, which
-/// counts for files of megabytes. A file that has become smaller is read as it is.
+/// Reads a regular file of `size` bytes, as a [`walk`] found it, and makes something of them. The system is not asked for
+/// the size again, which counts for a chart of hundreds of files. A file that has become smaller is read as it is.
 ///
 /// # Errors
 /// The file cannot be read, or has become larger.
-pub fn read_shared(path: &Path, size: u64) -> Result<Arc<[u8]>, FsError> {
+pub fn read_sized<T>(path: &Path, size: u64, make: impl FnOnce(&[u8]) -> T) -> Result<T, FsError> {
     let failed = || FsError::io("read", path);
     let mut file = File::open(path).map_err(failed())?;
-    let mut small = [0; SMALL];
     let wanted = size as usize;
-    let (bytes, grew): (Arc<[u8]>, bool) = if let Some(buffer) = small.get_mut(..=wanted) {
+    let (mut small, mut large) = ([0; SMALL], Vec::new());
+    let bytes = if let Some(buffer) = small.get_mut(..=wanted) {
         let filled = fill_short(&mut file, buffer).map_err(failed())?;
-        (buffer[..filled.min(wanted)].into(), filled > wanted)
+        &buffer[..filled]
     } else {
-        let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, wanted).collect();
-        // Nobody else can have it yet.
-        let buffer = Arc::get_mut(&mut bytes).unwrap_or_default();
-        let filled = fill(&mut file, buffer).map_err(failed())?;
-        let grew = filled == wanted && fill(&mut file, &mut [0]).map_err(failed())? > 0;
-        (if filled == wanted { bytes } else { bytes[..filled].into() }, grew)
+        large.reserve_exact(wanted + 1);
+        file.take(size + 1).read_to_end(&mut large).map_err(failed())?;
+        &large
     };
-    if grew { Err(FsError::TooLarge { path: path.to_path_buf(), limit: size }) } else { Ok(bytes) }
+    if bytes.len() > wanted {
+        return Err(FsError::TooLarge { path: path.to_path_buf(), limit: size });
+    }
+    Ok(make(bytes))
+}
+
+/// As [`read_sized`], into memory that can be shared: what is read is copied at most once, which counts for files of
+/// megabytes.
+///
+/// # Errors
+/// Those of [`read_sized`].
+pub fn read_shared(path: &Path, size: u64) -> Result<Arc<[u8]>, FsError> {
+    let wanted = size as usize;
+    if wanted < SMALL {
+        return read_sized(path, size, |bytes| bytes.into());
+    }
+    let failed = || FsError::io("read", path);
+    let mut file = File::open(path).map_err(failed())?;
+    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, wanted).collect();
+    // Nobody else can have it yet.
+    let buffer = Arc::get_mut(&mut bytes).unwrap_or_default();
+    let filled = fill(&mut file, buffer).map_err(failed())?;
+    if filled == wanted && fill(&mut file, &mut [0]).map_err(failed())? > 0 {
+        return Err(FsError::TooLarge { path: path.to_path_buf(), limit: size });
+    }
+    Ok(if filled == wanted { bytes } else { bytes[..filled].into() })
 }
 
 /// Fills a buffer that is one byte longer than the file should be. What falls short of its end by that byte is the whole
@@ -693,11 +731,14 @@ mod tests {
         for size in [0, 1, SMALL - 2, SMALL - 1, SMALL, SMALL + 1, 100_000] {
             let bytes: Vec<u8> = (0..size).map(|at| at as u8).collect();
             fs::write(&path, &bytes).unwrap();
-            assert_eq!(*read_shared(&path, size as u64).unwrap(), bytes);
-            assert_eq!(*read_shared(&path, size as u64 + 7).unwrap(), bytes, "it shrank");
-            if size > 0 {
-                let grown = read_shared(&path, size as u64 - 1).unwrap_err();
-                assert!(matches!(grown, FsError::TooLarge { limit, .. } if limit == size as u64 - 1));
+            let copied = |path: &Path, size| read_sized(path, size, |bytes| Arc::<[u8]>::from(bytes));
+            for read in [read_shared, copied] {
+                assert_eq!(*read(&path, size as u64).unwrap(), bytes);
+                assert_eq!(*read(&path, size as u64 + 7).unwrap(), bytes, "it shrank");
+                if size > 0 {
+                    let grown = read(&path, size as u64 - 1).unwrap_err();
+                    assert!(matches!(grown, FsError::TooLarge { limit, .. } if limit == size as u64 - 1));
+                }
             }
         }
     }

@@ -79,8 +79,11 @@ fn document(file: &Arc<SourceFile>, start: usize, end: usize) -> Result<Option<M
         return Ok(None);
     }
     // Helm ends the last line before it reads, which a block scalar there shows.
-    let end = if text.ends_with('\n') { "" } else { "\n" };
-    let text = SourceFile::new(file.name(), format!("{text}{end}"));
+    let text = match text.ends_with('\n') {
+        true if text.len() == file.text().len() => Arc::clone(file),
+        true => SourceFile::new(file.name(), text),
+        false => SourceFile::new(file.name(), format!("{text}\n")),
+    };
     let values = to_map(&text).map_err(|error| {
         let mut diagnostic = match error.stage() {
             Stage::Unmarshal => {
