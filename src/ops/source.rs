@@ -186,8 +186,8 @@ pub fn values(context: &Context<'_>, sources: &ValueSources) -> Result<UserValue
 /// Most files that are looked at for a name that is close.
 const MOST_NEIGHBOURS: usize = 1_000;
 
-/// A file that is not there, in Helm's words, with the name as given.
-fn missing_file(context: &Context<'_>, name: &str, error: FetchError) -> OpsError {
+/// A file that is not there, or is none, in Helm's words, with the name as given.
+fn not_a_file(context: &Context<'_>, name: &str, error: FetchError) -> OpsError {
     match &error {
         FetchError::Fs(cause) if cause.is_not_found() => {
             let message = format!("open {name}: no such file or directory");
@@ -199,6 +199,10 @@ fn missing_file(context: &Context<'_>, name: &str, error: FetchError) -> OpsErro
                 ),
             }
         }
+        FetchError::Fs(cause) if cause.is_folder() => OpsError::refused_with(
+            format!("read {name}: is a directory"),
+            "name a file: what is in a folder is not read, and each file needs a flag of its own",
+        ),
         _ => error.into(),
     }
 }
@@ -216,7 +220,7 @@ fn near_file(context: &Context<'_>, name: &str) -> Option<String> {
 /// Reads a values file: a path, a URL, or `-`.
 fn read_source(context: &Context<'_>, name: &str) -> Result<Arc<SourceFile>, OpsError> {
     let (name, bytes) = fetch::read_values_source(name, &FetchOptions::default(), &context.fetch())
-        .map_err(|error| missing_file(context, name, error))?;
+        .map_err(|error| not_a_file(context, name, error))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         OpsError::File(FsError::NotText { path: name.clone().into(), offset })
