@@ -56,6 +56,12 @@ pub enum StoreError {
         /// Its API version.
         api_version: String,
     },
+    /// The cluster serves the group, and cannot tell now what is in it.
+    #[error("the kinds of \"{api_version}\" are not known: the server behind that API group does not answer")]
+    GroupDown {
+        /// The group and version.
+        api_version: String,
+    },
     /// The cluster refuses an object for a reason of its own: validation, an immutable field, a quota, a webhook.
     #[error("{id}: {reason}")]
     Refused {
@@ -314,6 +320,10 @@ impl Hint for StoreError {
             }
             StoreError::NoKind { .. } => {
                 "install the CustomResourceDefinition first, or use an API version that the cluster serves"
+            }
+            StoreError::GroupDown { .. } => {
+                "look at the APIService of that group and version: its status says which server should answer, and why it \
+                 does not; run the command again when it does"
             }
             StoreError::NoNamespaceName { .. } => {
                 "check --namespace: names of namespaces have lower-case letters, digits and `-` (not at either end), 63 at most"

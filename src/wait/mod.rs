@@ -317,7 +317,9 @@ pub fn until_gone(
         // With its definition every object of a kind is gone, and the kind cannot be asked for any more.
         let mut served = Vec::with_capacity(left.len());
         for id in left {
-            if cluster.kind(&id.group, &id.version, &id.kind)?.is_some() {
+            // While the group's server is down, nobody knows.
+            let known = cluster.kind(&id.group, &id.version, &id.kind);
+            if matches!(known, Err(StoreError::GroupDown { .. })) || known?.is_some() {
                 served.push(id);
             } else if let Some(at) = track.at(&id) {
                 stopped |= !heard(track.take(at, Readiness::NotFound, None, is_gone));

@@ -845,3 +845,44 @@ fn what_a_server_serves_is_kept_on_disk_until_it_serves_something_else() {
     assert!(served(&kube()));
     assert!(asked_since(before).iter().all(|asked| !asked.contains("if-none-match")), "{:?}", fake.asked());
 }
+
+#[test]
+fn kinds_of_a_group_that_is_down_are_not_missing() {
+    let stale = |name: &'static str| {
+        let item = |version: &str, freshness: &str| {
+            format!(r#"{{"version":"{version}","resources":[],"freshness":"{freshness}"}}"#)
+        };
+        let versions = [item("v1", "Stale"), item("v2", "Current")].join(",");
+        let text = format!(
+            r#"{{"kind":"APIGroupDiscoveryList","items":[{{"metadata":{{"name":"x.io"}},"versions":[{versions}]}}]}}"#
+        );
+        Reaction::Answer(200, name, text)
+    };
+    let aggregated = Fake::start(
+        move |asked, _| if asked.starts_with("GET /apis") { stale(ONE) } else { kinds(TWO, &[]) },
+    );
+    let listed = Fake::start(|asked, _| match asked {
+        "GET /apis" => ok(
+            r#"{"groups":[{"name":"x.io","versions":[{"version":"v1"},{"version":"v2"}],"preferredVersion":{"version":"v2"}}]}"#,
+        ),
+        "GET /apis/x.io/v1" => {
+            refused(503, "ServiceUnavailable", "the server is currently unable to handle the request")
+        }
+        "GET /apis/x.io/v2" => refused(404, "NotFound", "the server could not find the requested resource"),
+        _ => ok(r#"{"versions":[]}"#),
+    });
+    for fake in [aggregated, listed] {
+        let kube = fake.kube();
+        let error = kube.kind("x.io", "v1", "Thing").unwrap_err();
+        assert!(
+            matches!(&error, StoreError::GroupDown { api_version } if api_version == "x.io/v1"),
+            "{error}"
+        );
+        let of_any = Query { group_kind: Some(("x.io".into(), "Thing".into())), ..Query::default() };
+        assert!(matches!(kube.list(&of_any), Err(StoreError::GroupDown { .. })));
+        assert!(
+            kube.kind("x.io", "v2", "Thing").unwrap().is_none()
+                && kube.kind("y.io", "v1", "Thing").unwrap().is_none()
+        );
+    }
+}

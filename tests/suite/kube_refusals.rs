@@ -436,3 +436,53 @@ fn warnings_of_the_server_are_told_once() {
         assert_eq!(told.matches("would violate PodSecurity").count(), 1, "{line}: {told}");
     }
 }
+
+#[test]
+fn a_group_whose_server_is_down_is_no_group_that_is_gone() {
+    let Some(place) = place() else { return };
+    let group = format!("{}.example.com", place.namespace);
+    let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("foos.{group}")},
+        "spec": {"group": group, "scope": "Namespaced", "names": {"kind": "Foo", "plural": "foos"},
+            "versions": [{"name": "v1", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}});
+    make(&place, &definition);
+    let foo = format!(
+        "{{{{ if .Values.foo }}}}\napiVersion: {group}/v1\nkind: Foo\nmetadata: {{name: r}}\n{{{{ end }}}}"
+    );
+    place.chart("app", "foo: true\n", &foo);
+    wait_until(|| place.run("install r app").code == Some(0));
+    let service = crate::kube::id("apiregistration.k8s.io/v1", "APIService", "", &format!("v1.{group}"));
+    let body = json!({"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
+        "metadata": {"name": format!("v1.{group}")},
+        "spec": {"group": group, "version": "v1", "groupPriorityMinimum": 1000, "versionPriority": 100,
+            "insecureSkipTLSVerify": true,
+            "service": {"name": "nowhere", "namespace": place.namespace, "port": 443}}});
+    place.store().replace(crate::stores::body(&body.to_string()), None).unwrap();
+    let asked = format!(
+        "the kinds of \"{group}/v1\" are not known: the server behind that API group does not answer"
+    );
+    wait_until(|| place.run("upgrade r app --set foo=false").stderr.contains(&asked));
+    for line in ["upgrade r app --set foo=false", "rollback r 1", "uninstall r"] {
+        let told = place.run(line).exits(1).stderr;
+        assert!(told.contains(&asked) && told.contains("hint: look at the APIService"), "{line}: {told}");
+    }
+    assert_eq!(place.states("r"), "1 deployed");
+    // The server makes its own one anew.
+    place.store().delete(&service, None).unwrap();
+    wait_until(|| place.run("uninstall r").code == Some(0));
+    let left = crate::kube::id(&format!("{group}/v1"), "Foo", &place.namespace, "r");
+    wait_until(|| place.store().get(&left).is_ok_and(|found| found.is_none()));
+    place
+        .store()
+        .delete(
+            &crate::kube::id(
+                "apiextensions.k8s.io/v1",
+                "CustomResourceDefinition",
+                "",
+                &format!("foos.{group}"),
+            ),
+            None,
+        )
+        .unwrap();
+}

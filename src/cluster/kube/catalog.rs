@@ -74,20 +74,30 @@ pub(super) struct Catalog {
     pub(super) resources: Vec<Resource>,
     /// `v1`, `apps/v1`, `apps/v1/Deployment`.
     pub(super) api_versions: Vec<String>,
+    silent: Vec<GroupVersion>,
     pub(super) read: Instant,
 }
 
 impl Catalog {
     /// What several answers tell together.
     pub(super) fn of(roots: impl IntoIterator<Item = Root>, read: Instant) -> Self {
-        let mut catalog = Catalog { resources: Vec::new(), api_versions: Vec::new(), read };
+        let mut catalog =
+            Catalog { resources: Vec::new(), api_versions: Vec::new(), silent: Vec::new(), read };
         for root in roots {
             catalog.resources.extend(root.resources);
+            catalog.silent.extend(root.silent);
             catalog.api_versions.extend(root.api_versions);
         }
         catalog.api_versions.sort();
         catalog.api_versions.dedup();
         catalog
+    }
+
+    /// Whether it may be that kinds of a group are missing here, of one version or of any: its server is down.
+    pub(super) fn is_silent(&self, group: &str, version: Option<&str>) -> Option<&GroupVersion> {
+        self.silent
+            .iter()
+            .find(|silent| silent.group == group && version.is_none_or(|version| silent.version == version))
     }
 
     /// A kind in one version.
@@ -106,11 +116,22 @@ impl Catalog {
     }
 }
 
+/// A version of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct GroupVersion {
+    pub(super) group: String,
+    pub(super) version: String,
+}
+
 /// What one answer tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Root {
     pub(super) resources: Vec<Resource>,
     pub(super) api_versions: Vec<String>,
+    /// Versions of groups whose servers are down: what is told of their kinds is old, or nothing. Such an answer is never
+    /// kept, so this is not written.
+    #[serde(skip)]
+    pub(super) silent: Vec<GroupVersion>,
 }
 
 fn text<'a>(value: &'a Value, path: &[&'a str]) -> &'a str {
@@ -137,6 +158,9 @@ impl Root {
             for served in list(item, "versions") {
                 let version = text(served, &["version"]);
                 let api_version = group_version(group, version);
+                if text(served, &["freshness"]) == "Stale" {
+                    self.add_silent(group, version);
+                }
                 for resource in list(served, "resources") {
                     let kind = text(resource, &["responseKind", "kind"]);
                     for part in list(resource, "subresources") {
@@ -159,6 +183,11 @@ impl Root {
                 self.api_versions.push(api_version);
             }
         }
+    }
+
+    /// A version of a group whose server is down.
+    pub(super) fn add_silent(&mut self, group: &str, version: &str) {
+        self.silent.push(GroupVersion { group: group.to_string(), version: version.to_string() });
     }
 
     /// Groups and versions of an answer that is not aggregated, in the server's order of preference.

@@ -88,7 +88,9 @@ impl Discovery {
         let always = (group.is_empty() && version == "v1").then(|| always(kind)).flatten();
         match always {
             Some(resource) => Ok(Some(resource)),
-            None => self.search(link, |catalog| catalog.find(group, version, kind).cloned()),
+            None => {
+                self.search(link, group, Some(version), |catalog| catalog.find(group, version, kind).cloned())
+            }
         }
     }
 
@@ -101,7 +103,7 @@ impl Discovery {
     ) -> Result<Option<Resource>, StoreError> {
         match group.is_empty().then(|| always(kind)).flatten() {
             Some(resource) => Ok(Some(resource)),
-            None => self.search(link, |catalog| catalog.preferred(group, kind).cloned()),
+            None => self.search(link, group, None, |catalog| catalog.preferred(group, kind).cloned()),
         }
     }
 
@@ -116,21 +118,29 @@ impl Discovery {
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
+    /// A kind of a group, in one version or in any. That there is none is said only of groups that the server can tell about:
+    /// what is passed over because its kind is not served would be forgotten for good.
     fn search(
         &self,
         link: &Link,
+        group: &str,
+        version: Option<&str>,
         find: impl Fn(&Catalog) -> Option<Resource>,
     ) -> Result<Option<Resource>, StoreError> {
-        let catalog = self.catalog(link)?;
-        if let Some(found) = find(&catalog) {
-            return Ok(Some(found));
+        let mut catalog = self.catalog(link)?;
+        let mut found = find(&catalog);
+        if found.is_none() && catalog.read.elapsed() >= FRESH {
+            drop(catalog);
+            self.forget();
+            catalog = self.catalog(link)?;
+            found = find(&catalog);
         }
-        if catalog.read.elapsed() < FRESH {
-            return Ok(None);
+        match catalog.is_silent(group, version) {
+            Some(silent) if found.is_none() => {
+                Err(StoreError::GroupDown { api_version: group_version(&silent.group, &silent.version) })
+            }
+            _ => Ok(found),
         }
-        drop(catalog);
-        self.forget();
-        Ok(find(&*self.catalog(link)?))
     }
 }
 
@@ -230,7 +240,8 @@ fn tell(link: &Link, path: &str, kept: Option<&Kept>) -> Result<Told, StoreError
     let mut root = Root::default();
     if reply.content_type.contains("APIGroupDiscoveryList") {
         root.add_aggregated(&reply.value()?);
-        return Ok(Told::Root(root, Some(reply.etag).filter(|etag| !etag.is_empty())));
+        let may_be_kept = root.silent.is_empty() && !reply.etag.is_empty();
+        return Ok(Told::Root(root, Some(reply.etag).filter(|_| may_be_kept)));
     }
     add_each(&mut root, link, &reply)?;
     Ok(Told::Root(root, None))
@@ -245,14 +256,18 @@ fn add_each(root: &mut Root, link: &Link, reply: &Reply) -> Result<(), StoreErro
         let asked = link.call(&ask(&path, "application/json")?);
         match asked {
             Ok(reply) => reply.value().map(Some),
+            Err(Trouble::Refused(refusal)) if refusal.status.code == 404 => Ok(Some(Value::Null)),
             // A group behind a server that is down hides its kinds, not those of the others.
-            Err(Trouble::Refused(refusal)) if refusal.status.code >= 404 => Ok(None),
+            Err(Trouble::Refused(refusal)) if refusal.status.code > 404 => Ok(None),
             Err(trouble) => Err(general(link, trouble)),
         }
     });
     for ((group, version), answer) in served.iter().zip(answers) {
-        let Some(answer) = answer? else { continue };
-        root.add_listed(group, version, &answer);
+        match answer? {
+            Some(Value::Null) => {}
+            Some(answer) => root.add_listed(group, version, &answer),
+            None => root.add_silent(group, version),
+        }
     }
     Ok(())
 }
