@@ -23,8 +23,12 @@ pub struct MemoryOptions {
 
 impl Default for MemoryOptions {
     fn default() -> Self {
-        let capabilities =
-            Capabilities { atomic_batches: true, runs_workloads: false, largest_object: 256 << 20 };
+        let capabilities = Capabilities {
+            atomic_batches: true,
+            runs_workloads: false,
+            largest_object: 256 << 20,
+            largest_data: 256 << 20,
+        };
         MemoryOptions { capabilities }
     }
 }

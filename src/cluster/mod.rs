@@ -130,6 +130,8 @@ pub struct Capabilities {
     pub runs_workloads: bool,
     /// Largest object in bytes (as JSON); a revision above it is split.
     pub largest_object: usize,
+    /// Most bytes in `data` of a Secret or ConfigMap, those of a Secret decoded; a revision above it is split.
+    pub largest_data: usize,
 }
 
 /// A place where objects live. See the module for the contract.

@@ -342,14 +342,13 @@ impl History<'_> {
         if record.stored_status.is_some() {
             stamps.push(("modifiedAt", now));
         }
-        let limit = self.store.capabilities().largest_object;
         let layout = record::lay_out(
             self.driver,
             (release, &record.middle),
             record.lease.as_ref(),
             record.evidence.as_deref(),
             &stamps,
-            limit,
+            self.store.capabilities(),
         )?;
         let parts: Vec<String> = layout.parts.iter().filter_map(name_of).collect();
         if parts != record.parts {

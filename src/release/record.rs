@@ -25,7 +25,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::codec::{self, Middle};
 use super::lock::Lease;
 use super::{Driver, Release, ReleaseError, Status};
-use crate::cluster::Stored;
+use crate::cluster::{Capabilities, Stored};
 use crate::data::digest::sha256_hex;
 use crate::data::{Map, Value};
 
@@ -99,20 +99,20 @@ pub(super) fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), Rele
     }
 }
 
-/// Writes a revision as objects of at most `limit` bytes of JSON each.
+/// Writes a revision as objects that a store with such capabilities takes.
 ///
 /// `stamps` are the labels `createdAt` and `modifiedAt` that are to be written; `kept` is of an earlier writing of the
 /// revision. Evidence that is too large for an annotation is left out.
 ///
 /// # Errors
-/// The payload cannot be written, or the limit is too small even for a part.
+/// The payload cannot be written, or the limits are too small even for a part.
 pub(super) fn lay_out(
     driver: Driver,
     (release, kept): (&Release, &Middle),
     lease: Option<&Lease>,
     evidence: Option<&str>,
     stamps: &[(&str, String)],
-    limit: usize,
+    limits: Capabilities,
 ) -> Result<Layout, ReleaseError> {
     let unencodable = |reason: String| ReleaseError::Unencodable {
         name: release.name.clone(),
@@ -127,7 +127,8 @@ pub(super) fn lay_out(
     }
     let name = object_name(&release.name, release.version);
     let record = build(driver, &name, release, &labels, &annotations, RECORD_TYPE, Some(&text));
-    if json_size(&record) <= limit {
+    let limit = limits.largest_object;
+    if text.len() <= limits.largest_data && json_size(&record) <= limit {
         return Ok(Layout { record, parts: Vec::new(), middle });
     }
     let digest = sha256_hex(&text);
@@ -142,6 +143,7 @@ pub(super) fn lay_out(
     };
     // What the store adds (uid, version, times) must fit as well; a Secret's base64 turns three bytes into four.
     let room = limit.saturating_sub(json_size(&part(MOST_PARTS, "")) + 256) / 4 * 3;
+    let room = room.min(limits.largest_data);
     let too_small =
         || unencodable(format!("its {} bytes do not fit into objects of {limit} bytes", text.len()));
     if room == 0 || text.len() / room >= MOST_PARTS {

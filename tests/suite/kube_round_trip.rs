@@ -315,3 +315,35 @@ fn releases_of_helm_3_go_on_in_config_maps() {
 fn helm_3_goes_on_with_ours_in_config_maps() {
     in_turns("helm3", false, "configmap");
 }
+
+#[test]
+fn large_records_are_whole_up_to_what_a_secret_takes() {
+    let Some(place) = place() else { return };
+    // Text that hardly becomes smaller: a record of about 800 KiB, which is more than 1 MiB as JSON.
+    let mut state = 7_u64;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'!' + (state >> 33) as u8 % 90)
+    };
+    let noise: String = (0..640_000).map(|_| next()).collect();
+    place.chart(
+        "app",
+        "x: 1\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {x: '{{ .Values.x }}'}\n",
+    );
+    place.env.write("app/noise.txt", &noise);
+    place.run("install r app").ok();
+    place.run("upgrade r app --set x=2").ok();
+    let record = |revision: u64| {
+        place.text("v1", "Secret", &format!("sh.helm.release.v1.r.v{revision}"), &["data", "release"])
+    };
+    assert!((1 << 20..3 << 19).contains(&record(2).len()), "{}", record(2).len());
+    let Some(helm) = helm("helm4") else { return };
+    let two = Two { place: &place, helm, driver: "secret" };
+    assert!(two.helm("history r").contains("superseded"));
+    // And what Helm wrote stays as it can read it.
+    two.helm("upgrade r app --set x=3");
+    place.run("upgrade r app --set x=4").ok();
+    assert!(!record(3).is_empty());
+    assert_eq!(two.helm("history r").lines().count(), 5);
+}

@@ -177,7 +177,12 @@ impl Store for Etcd {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { atomic_batches: true, runs_workloads: false, largest_object: LARGEST_OBJECT }
+        Capabilities {
+            atomic_batches: true,
+            runs_workloads: false,
+            largest_object: LARGEST_OBJECT,
+            largest_data: LARGEST_OBJECT,
+        }
     }
 
     fn identity(&self) -> Result<Option<String>, StoreError> {

@@ -47,8 +47,11 @@ use requests::How;
 
 pub use options::{DEFAULT_BURST, DEFAULT_QPS, KubeOptions};
 
-/// Largest object: what Kubernetes takes as the data of one Secret.
-const LARGEST: usize = 1024 * 1024;
+/// Most data of one Secret or ConfigMap, decoded: `MaxSecretSize` of the API server, which Helm's records may reach.
+const LARGEST_DATA: usize = 1 << 20;
+/// Largest object as JSON: what an API server reads of a request. etcd's own limit of 1.5 MiB is for what the server makes of
+/// it, where a Secret's data are decoded.
+const LARGEST_OBJECT: usize = 3 << 20;
 
 /// A Kubernetes cluster.
 #[derive(Debug)]
@@ -86,7 +89,12 @@ impl Store for Kube {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { atomic_batches: false, runs_workloads: true, largest_object: LARGEST }
+        Capabilities {
+            atomic_batches: false,
+            runs_workloads: true,
+            largest_object: LARGEST_OBJECT,
+            largest_data: LARGEST_DATA,
+        }
     }
 
     fn identity(&self) -> Result<Option<String>, StoreError> {
