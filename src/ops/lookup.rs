@@ -46,19 +46,28 @@ impl Lookup for StoreLookup<'_> {
 impl StoreLookup<'_> {
     fn ask(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Value, String> {
         let (group, version) = ObjectRef::split_api_version(api_version);
+        // For a kind of the whole cluster the namespace says nothing, as in Helm.
+        let namespace = if self.is_namespaced(group, version, kind)? { namespace } else { "" };
         if name.is_empty() {
             return self.list(group, kind, namespace, api_version);
         }
-        let namespaced = Scopes::built_in().is_namespaced(group, kind);
         let id = ObjectRef {
             group: group.to_string(),
             version: version.to_string(),
             kind: kind.to_string(),
-            namespace: if namespaced { namespace.to_string() } else { String::new() },
+            namespace: namespace.to_string(),
             name: name.to_string(),
         };
         let found = self.store.get(&id).map_err(|error| error.to_string())?;
         Ok(found.and_then(|stored| stored.body).unwrap_or_else(Value::map))
+    }
+
+    fn is_namespaced(&self, group: &str, version: &str, kind: &str) -> Result<bool, String> {
+        let served = match self.store.cluster() {
+            Some(cluster) => cluster.kind(group, version, kind).map_err(|error| error.to_string())?,
+            None => None,
+        };
+        Ok(served.map_or_else(|| Scopes::built_in().is_namespaced(group, kind), |kind| kind.namespaced))
     }
 
     fn list(&self, group: &str, kind: &str, namespace: &str, api_version: &str) -> Result<Value, String> {
@@ -100,6 +109,12 @@ mod tests {
         assert_eq!(lookup.lookup("v1", "ConfigMap", "n", "c").unwrap(), Value::map());
         let all = lookup.lookup("v1", "ConfigMap", "", "").unwrap();
         assert_eq!(all.get("items").and_then(Value::as_list).map(<[Value]>::len), Some(2));
+        // Kinds of the whole cluster are in no namespace, whatever is asked for.
+        let space = r#"{"apiVersion":"v1","kind":"Namespace","metadata":{"name":"n"}}"#;
+        store.create(serde_json::from_str(space).unwrap()).unwrap();
+        let spaces = lookup.lookup("v1", "Namespace", "m", "").unwrap();
+        assert_eq!(spaces.get("items").and_then(Value::as_list).map(<[Value]>::len), Some(1));
+        assert_ne!(lookup.lookup("v1", "Namespace", "m", "n").unwrap(), Value::map());
         let none = lookup.lookup("v1", "ConfigMap", "m", "").unwrap();
         assert_eq!(none.get("items").and_then(Value::as_list).map(<[Value]>::len), Some(0));
         // One rendering sees one state.

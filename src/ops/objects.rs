@@ -3,6 +3,7 @@
 //! Invariant: nothing is written. An exported object has no field that its store gave it, so that another cluster takes
 //! it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::query::{self, ObjectSelection};
@@ -10,7 +11,7 @@ use super::{Context, OpsError};
 use crate::cluster::{Store, Stored};
 use crate::data::{Value, yaml};
 use crate::diag::did_you_mean;
-use crate::manifest::order;
+use crate::manifest::{ObjectRef, order};
 use crate::release::Selector;
 use crate::sys::fs;
 
@@ -121,7 +122,8 @@ fn is_kind(typed: &str, kind: &str, group: &str) -> bool {
 /// An object that can be applied elsewhere.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exported {
-    /// `NAMESPACE/KIND-NAME.yaml`, the namespace `_cluster` for objects without one.
+    /// `NAMESPACE/KIND-NAME.yaml`, the namespace `_cluster` for objects without one; `KIND.GROUP-NAME.yaml` where several groups
+    /// have such a kind and object.
     pub file: String,
     /// The manifest as YAML.
     pub text: String,
@@ -134,17 +136,30 @@ pub struct Exported {
 pub fn export(store: &dyn Store, selection: &Selection) -> Result<Vec<Exported>, OpsError> {
     let mut found = list(store, selection)?;
     order::sort_for_install(&mut found, |stored| stored.id.kind.clone());
+    let mut bearers: BTreeMap<String, usize> = BTreeMap::new();
+    for stored in &found {
+        *bearers.entry(file_of(&stored.id, "")).or_default() += 1;
+    }
     let mut exported = Vec::with_capacity(found.len());
     for stored in found {
         let Some(body) = &stored.body else { continue };
         let id = &stored.id;
-        let folder = if id.namespace.is_empty() { "_cluster" } else { &id.namespace };
         let text = yaml::try_to_string(&plain(body.clone()))
             .map_err(|error| OpsError::refused(format!("{id} cannot be written as YAML: {error}")))?;
-        exported
-            .push(Exported { file: format!("{folder}/{}-{}.yaml", id.kind.to_lowercase(), id.name), text });
+        let mut file = file_of(id, "");
+        if bearers.get(&file).is_some_and(|count| *count > 1) && !id.group.is_empty() {
+            file = file_of(id, &id.group);
+        }
+        exported.push(Exported { file, text });
     }
     Ok(exported)
+}
+
+/// The file of an object, with the group where one is given.
+fn file_of(id: &ObjectRef, group: &str) -> String {
+    let folder = if id.namespace.is_empty() { "_cluster" } else { &id.namespace };
+    let dot = if group.is_empty() { "" } else { "." };
+    format!("{folder}/{}{dot}{group}-{}.yaml", id.kind.to_lowercase(), id.name)
 }
 
 /// A body without the fields that a store gives.

@@ -5,6 +5,8 @@
 //! Invariant: bounded. No more objects, events, lines and bytes than the limits here, whatever a cluster says, and at most
 //! [`LARGEST`] bytes as a whole; values of secrets are never looked at.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::ready::{Look, Readiness};
@@ -126,10 +128,11 @@ fn tail(text: &str, most: usize) -> String {
 /// Collects what can be known about objects that are not as they should be. What cannot be asked for is left out. The error
 /// is still to be said, by [`Evidence::of`].
 pub fn collect(store: &dyn Store, cluster: &dyn Cluster, missing: &[(ObjectRef, Readiness)]) -> Evidence {
+    let mut warnings = Warnings { store, read: BTreeMap::new() };
     let objects = missing
         .iter()
         .take(MOST_OBJECTS)
-        .map(|(id, readiness)| of_object(store, cluster, id, readiness))
+        .map(|(id, readiness)| of_object((store, &mut warnings), cluster, id, readiness))
         .collect();
     Evidence { error: String::new(), objects, left_out: missing.len().saturating_sub(MOST_OBJECTS) }
 }
@@ -143,7 +146,7 @@ fn shortened(text: &str) -> String {
 }
 
 fn of_object(
-    store: &dyn Store,
+    (store, warnings): (&dyn Store, &mut Warnings<'_>),
     cluster: &dyn Cluster,
     id: &ObjectRef,
     readiness: &Readiness,
@@ -164,7 +167,7 @@ fn of_object(
     let mut about = replica_sets(store, id, &body, &stored.uid);
     about.push(stored.uid);
     about.extend(pods.iter().map(|pod| pod.uid.clone()));
-    found.events = events(store, &id.namespace, &about);
+    found.events = warnings.about(&id.namespace, &about);
     for pod in &pods {
         let look = Look(pod.body.as_ref().unwrap_or(&Value::Null));
         for container in look.list(&["spec", "containers"]).iter().map(Look) {
@@ -224,20 +227,44 @@ fn conditions(body: &Value) -> Vec<String> {
         .collect()
 }
 
-/// The newest warnings about some objects.
-fn events(store: &dyn Store, namespace: &str, about: &[String]) -> Vec<String> {
+/// The warnings of namespaces, each read once, however many objects are asked about: a namespace can hold many.
+struct Warnings<'a> {
+    store: &'a dyn Store,
+    read: BTreeMap<String, Vec<Warning>>,
+}
+
+/// An event of type Warning.
+struct Warning {
+    /// Uid of the object that it is about.
+    about: String,
+    /// When it was seen last, as written; empty when not told.
+    last: String,
+    text: String,
+}
+
+impl Warnings<'_> {
+    /// The newest warnings about some objects of a namespace, the oldest of them first.
+    fn about(&mut self, namespace: &str, uids: &[String]) -> Vec<String> {
+        let all = self.read.entry(namespace.to_string()).or_insert_with(|| warnings(self.store, namespace));
+        let mut found: Vec<&Warning> = all.iter().filter(|warning| uids.contains(&warning.about)).collect();
+        found.sort_by_key(|warning| (&warning.last, &warning.text));
+        let newest = found.len().saturating_sub(MOST_EVENTS);
+        found.into_iter().skip(newest).map(|warning| warning.text.clone()).collect()
+    }
+}
+
+/// The warnings of a namespace; those that cannot be read are left out.
+fn warnings(store: &dyn Store, namespace: &str) -> Vec<Warning> {
     let query = Query {
         group_kind: Some((String::new(), "Event".to_string())),
         namespace: Some(namespace.to_string()),
         ..Query::default()
     };
-    let mut found: Vec<(String, String)> = Vec::new();
-    for event in store.list(&query).unwrap_or_default() {
-        let Some(body) = &event.body else { continue };
-        let look = Look(body);
-        let concerns = look.text(&["involvedObject", "uid"]);
-        if look.text(&["type"]) != "Warning" || !about.iter().any(|uid| uid == concerns) {
-            continue;
+    let mut found = BTreeMap::new();
+    let read = store.visit(&query, &mut |event| {
+        let Some(look) = event.body.as_ref().map(Look) else { return Ok(()) };
+        if look.text(&["type"]) != "Warning" {
+            return Ok(());
         }
         let last = ["lastTimestamp", "eventTime", "firstTimestamp"]
             .iter()
@@ -246,10 +273,18 @@ fn events(store: &dyn Store, namespace: &str, about: &[String]) -> Vec<String> {
             .unwrap_or("");
         let (kind, name) = (look.text(&["involvedObject", "kind"]), look.text(&["involvedObject", "name"]));
         let text = format!("{last} {kind}/{name} {}: {}", look.text(&["reason"]), look.text(&["message"]));
-        found.push((last.to_string(), shortened(text.trim_start())));
-    }
-    found.sort();
-    found.into_iter().rev().take(MOST_EVENTS).map(|(_, text)| text).rev().collect()
+        let warning = Warning {
+            about: look.text(&["involvedObject", "uid"]).to_string(),
+            last: last.to_string(),
+            text: shortened(text.trim_start()),
+        };
+        // One may come a second time.
+        found.insert(event.id.name, warning);
+        Ok(())
+    });
+    // What was read until then is better than nothing.
+    let _ = read;
+    found.into_values().collect()
 }
 
 /// The end of a container's log; of its last run when this one has said nothing yet.
