@@ -105,6 +105,19 @@ impl FetchOptions {
         }
     }
 
+    /// Without what says who asks. The credentials of the command line are for what it names, and not for whatever servers a
+    /// chart names.
+    fn as_nobody(&self) -> Self {
+        FetchOptions {
+            username: String::new(),
+            password: Secret::default(),
+            cert_file: String::new(),
+            key_file: String::new(),
+            pass_credentials: false,
+            ..self.clone()
+        }
+    }
+
     /// A configured repository, with what the command line says over it.
     fn over(&self, configured: &Repository) -> Repository {
         let pick =

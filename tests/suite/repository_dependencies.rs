@@ -4,13 +4,15 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bowline::fetch::FetchError;
 use bowline::fetch::deps::{self, DepsEvent, DepsOptions, Refresh};
+use bowline::fetch::{FetchError, FetchOptions};
 use bowline::repo::config::RepoPaths;
+use bowline::sys::Secret;
 
 use crate::repositories::{Place, run_helm, without_times};
 use crate::serving::{Running, chart};
 use crate::support::helm::helm;
+use crate::support::hostile::Hostile;
 
 /// A chart's folder with dependencies.
 fn parent(place: &Place, api: &str, dependencies: &str) -> PathBuf {
@@ -234,4 +236,29 @@ fn the_states_of_dependencies_are_helms() {
     );
     assert_eq!(listing.extra, ["par/charts/exd", "par/charts/extra-1.0.0.tgz", "par/charts/misn-1.0.0.tgz"]);
     assert!(deps::list("none", &place.context()).is_err());
+}
+
+#[test]
+fn the_password_of_the_command_line_is_for_no_server_that_a_chart_names() {
+    let stranger = Hostile::start(|request| {
+        let index =
+            "apiVersion: v1\nentries:\n  web:\n  - {name: web, version: 1.0.0, urls: [web-1.0.0.tgz]}\n";
+        if request.starts_with("GET /index.yaml") {
+            Hostile::page("200 OK", index)
+        } else {
+            Hostile::page("404 Not Found", "")
+        }
+    });
+    let place = Place::new();
+    parent(&place, "v2", &format!("- {{name: web, version: '*', repository: '{}'}}\n", stranger.url));
+    let fetch = FetchOptions {
+        username: "ann".to_string(),
+        password: Secret::new("hunter2"),
+        pass_credentials: true,
+        ..FetchOptions::default()
+    };
+    update_deps(&place, &DepsOptions { fetch, ..DepsOptions::default() }).1.unwrap_err();
+    let heads = stranger.heads();
+    assert!(heads.iter().any(|head| head.starts_with("GET /web-1.0.0.tgz")), "{heads:?}");
+    assert!(heads.iter().all(|head| !head.to_lowercase().contains("authorization")), "{heads:?}");
 }

@@ -50,6 +50,7 @@ pub(super) fn save(
     on_event: &mut dyn FnMut(&DepsEvent<'_>),
 ) -> Result<DepsReport, FetchError> {
     on_event(&DepsEvent::Saving(resolved.len()));
+    let to_repositories = options.fetch.as_nobody();
     let mut tasks: BTreeMap<String, Task> = BTreeMap::new();
     let mut archives = Vec::new();
     for chosen in resolved {
@@ -57,7 +58,7 @@ pub(super) fn save(
         let (name, repository) = (dependency.name.as_str(), dependency.repository.as_str());
         match (&chosen.source.place, &chosen.entry) {
             (Place::Repository { repository: known, .. }, Some(entry)) => {
-                let merged = options.fetch.over(known);
+                let merged = to_repositories.over(known);
                 let url = url_of(entry, &merged, name)?;
                 if tasks.contains_key(&url) {
                     on_event(&DepsEvent::AlreadyDownloaded { name, repository });
@@ -109,7 +110,7 @@ fn fetch(
     };
     let located = match &task.from {
         From::Repository { repository, digest } => {
-            let options = FetchOptions { provenance: wanted, ..options.fetch.clone() };
+            let options = FetchOptions { provenance: wanted, ..options.fetch.as_nobody() };
             of_entry(&task.url, repository, digest.clone(), &options, context)?
         }
         From::Registry { place, locked: true } if wanted == Provenance::No => {
