@@ -125,12 +125,12 @@ impl TokenService<'_> {
     ) -> Result<Response, AuthError> {
         let mut url = bearer.realm.clone();
         let mut separator = if url.contains('?') { '&' } else { '?' };
-        for (name, value) in [("service", bearer.service.as_str()), ("scope", scope)] {
-            // A scope may be a list.
-            for value in value.split(' ').filter(|value| !value.is_empty()) {
-                url.push_str(&format!("{separator}{name}={}", percent_encode(value)));
-                separator = '&';
-            }
+        // A scope may be a list; the name of a service may have spaces.
+        let service = Some(bearer.service.as_str()).map(|service| ("service", service));
+        let scopes = scope.split(' ').map(|scope| ("scope", scope));
+        for (name, value) in service.into_iter().chain(scopes).filter(|(_, value)| !value.is_empty()) {
+            url.push_str(&format!("{separator}{name}={}", percent_encode(value)));
+            separator = '&';
         }
         self.ask(&Call { authorization, ..Call::new(CallMethod::Get, &url, TOKEN_LIMIT) })
     }
@@ -159,7 +159,7 @@ impl TokenService<'_> {
                 Err(error) => passing(error).then_some(Duration::ZERO),
             };
             match (wait.filter(|wait| *wait <= LONGEST_PAUSE), pauses.next()) {
-                (Some(wait), Some(pause)) => std::thread::sleep(wait.max(*pause)),
+                (Some(wait), Some(pause)) => self.http.pause(wait.max(*pause), &redact_url(call.url))?,
                 _ => return Ok(answer?),
             }
         }

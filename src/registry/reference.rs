@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::RegistryError;
 use crate::data::digest::{Digest, PREFIX};
+use crate::sys::secret::redact_url;
 
 /// The scheme of charts in registries.
 pub const SCHEME: &str = "oci://";
@@ -41,8 +42,10 @@ impl Reference {
     /// # Ok::<(), bowline::registry::RegistryError>(())
     /// ```
     pub fn parse(text: &str) -> Result<Self, RegistryError> {
-        let invalid =
-            |reason: &str| RegistryError::Reference { reference: shown(text), reason: reason.to_string() };
+        let invalid = |reason: &str| RegistryError::Reference {
+            reference: redact_url(text),
+            reason: reason.to_string(),
+        };
         let rest = text.strip_prefix(SCHEME).unwrap_or(text);
         let (host, rest) = rest.split_once('/').ok_or_else(|| invalid("missing repository"))?;
         if !is_host(host) {
@@ -111,16 +114,6 @@ pub fn tag_of(version: &str) -> String {
 /// The version that a tag stands for: versions have no `_`.
 pub fn version_of(tag: &str) -> String {
     tag.replace('_', "+")
-}
-
-/// A reference as it may be shown: somebody may have written a password into it.
-fn shown(text: &str) -> String {
-    let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
-    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    let separator = if scheme.is_empty() { "" } else { "://" };
-    let slash = if path.is_empty() { "" } else { "/" };
-    format!("{scheme}{separator}{host}{slash}{path}")
 }
 
 /// Whether a text is `NAME`, `NAME:PORT`, `[ADDRESS]` or `[ADDRESS]:PORT`.

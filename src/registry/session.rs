@@ -18,6 +18,7 @@ use super::error::LOG_IN;
 use crate::auth::challenge::{self, Bearer, Challenge};
 use crate::auth::{AuthError, Login, PAUSES, TokenService, basic, details, passing, retry_after};
 use crate::sys::http::{Call, CallMethod, Http, Response, same_origin};
+use crate::sys::secret::redact_url;
 use crate::sys::{Host, Secret};
 
 /// Longest wait that a registry can ask for.
@@ -144,7 +145,7 @@ impl<'a> Session<'a> {
             if wait > LONGEST_PAUSE {
                 return Ok(answer?);
             }
-            std::thread::sleep(wait.max(*pause));
+            self.http.pause(wait.max(*pause), &redact_url(ask.url))?;
         }
     }
 

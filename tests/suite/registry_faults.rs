@@ -244,7 +244,7 @@ fn blobs_of_other_repositories_are_mounted() {
 fn challenge(realm: &str) -> Reply {
     let scope = "repository:charts/web:pull";
     Reply::new(401, "{}")
-        .with("www-authenticate", format!("Bearer realm=\"{realm}\",service=\"reg\",scope=\"{scope}\""))
+        .with("www-authenticate", format!("Bearer realm=\"{realm}\",service=\"My reg\",scope=\"{scope}\""))
 }
 
 #[test]
@@ -269,12 +269,15 @@ fn secrets_stay_with_the_registry_and_its_token_service() {
     assert_eq!(storage.seen()[0].header("authorization"), "", "a redirect leads to somebody else");
     assert_eq!(tokens.seen().len(), 1, "one token is enough");
     let asked = tokens.seen()[0].path.clone();
-    assert_eq!(asked, "/token?service=reg&scope=repository%3Acharts%2Fweb%3Apull");
+    assert_eq!(asked, "/token?service=My%20reg&scope=repository%3Acharts%2Fweb%3Apull");
     assert!(fake.seen().iter().all(|asked| !asked.header("authorization").starts_with("Basic")));
 
     // Writing needs more than the first challenge asks for.
     push_bytes(&client, &fake.host, b"new").unwrap();
-    assert_eq!(tokens.seen()[1].path, "/token?service=reg&scope=repository%3Acharts%2Fweb%3Apull%2Cpush");
+    assert_eq!(
+        tokens.seen()[1].path,
+        "/token?service=My%20reg&scope=repository%3Acharts%2Fweb%3Apull%2Cpush"
+    );
 
     let error = pull_tag(&home.client("", Some(("ann", "wrong-secret"))), &fake.host).unwrap_err();
     assert_eq!(error.to_string(), format!("{} does not let \"ann\" read charts/web: 401", fake.host));
@@ -342,7 +345,7 @@ fn a_refresh_token_is_posted() {
         let body = String::from_utf8_lossy(&asked.body).into_owned();
         let right = asked.method == "POST"
             && body.starts_with(
-                "grant_type=refresh_token&refresh_token=re%2Ffresh&service=reg&client_id=bowline&scope=",
+                "grant_type=refresh_token&refresh_token=re%2Ffresh&service=My%20reg&client_id=bowline&scope=",
             );
         if right { Reply::new(200, "{\"access_token\":\"tok\"}") } else { Reply::new(401, body) }
     });

@@ -4,9 +4,10 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::Env;
+use crate::support::registry::{Fake, Reply};
 
 const INDEX: &str = "apiVersion: v1\nentries: {}\n";
 
@@ -121,6 +122,20 @@ fn ctrl_c_ends_a_transfer_and_leaves_nothing_behind() {
     assert!(left.iter().all(|name| name.to_string_lossy().starts_with("store.sqlite")), "{left:?}");
     assert!(!env.run("repo list").stdout.contains("slow"));
     env.run("list --store sqlite:store.sqlite -q --all").ok().prints("");
+}
+
+#[test]
+fn ctrl_c_ends_the_wait_for_a_busy_registry() {
+    let (told, heads) = channel();
+    let told = std::sync::Mutex::new(told);
+    let busy = Fake::start(move |asked| {
+        told.lock().unwrap().send(asked.path.clone()).unwrap();
+        Reply::new(429, "").with("retry-after", "50")
+    });
+    let reference = format!("oci://{}/charts/web", busy.host);
+    let began = Instant::now();
+    interrupted(&Env::new(), &["pull", &reference, "--version", "1.0.0", "--plain-http"], &heads);
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
 }
 
 #[test]

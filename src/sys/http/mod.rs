@@ -238,8 +238,11 @@ impl Http {
         }
     }
 
-    /// Waits before the next attempt, unless the user asks to stop.
-    fn pause(&self, wait: Duration, shown: &str) -> Result<(), HttpError> {
+    /// Waits before the next attempt, unless the user asks to stop. `shown` is the URL as it may be shown.
+    ///
+    /// # Errors
+    /// [`HttpError::Interrupted`].
+    pub fn pause(&self, wait: Duration, shown: &str) -> Result<(), HttpError> {
         const BEAT: Duration = Duration::from_millis(100);
         let began = Instant::now();
         while let Some(left) = wait.checked_sub(began.elapsed()) {
