@@ -8,9 +8,10 @@
 //! | all others | [`json`] | what the manifests do not change between them; drift elsewhere stays, lists are whole |
 //!
 //! In the strategic merge, some lists of each kind (`shapes`) are merged item by item: an item that only the live object has
-//! stays (a sidecar that somebody injected), one that only the old manifest has goes. The result has the new manifest's items
-//! in its order, then the others in theirs. All other lists, and lists whose items lack the key or repeat it, are taken whole
-//! from the new manifest.
+//! stays (a sidecar that somebody injected), one that only the old manifest has goes. Where nothing in the list changes, the
+//! live order stays; else the new manifest's items are in its order, and an item that only the live object has is in front of
+//! the first of them that it stood in front of. All other lists, and lists whose items lack the key or repeat it, are taken
+//! whole from the new manifest.
 //!
 //! Deviation from Kubernetes' strategic merge patch, on purpose: ports are told apart by number *and* protocol, as
 //! server-side apply does; with the number alone a port open for TCP and UDP loses one of them.
@@ -162,24 +163,36 @@ fn merge_items(
     level: usize,
     merge: impl Fn(Option<&Value>, &Value, &Value) -> Value,
 ) -> Vec<Value> {
-    let find = |(items, names): Named<'_>, name: &Vec<Value>| -> Option<Value> {
-        items.get(names.iter().position(|found| found == name)?).cloned()
-    };
-    let mut merged: Vec<Value> = new
+    let place = |(_, names): Named<'_>, name: &Vec<Value>| names.iter().position(|found| found == name);
+    let item = |list: Named<'_>, name: &Vec<Value>| Some(list.0.get(place(list, name)?)?.clone());
+    let merged: Vec<Value> = new
         .0
         .iter()
         .zip(new.1)
-        .map(|(item, name)| match find(live, name) {
-            Some(live) => merge(find(old, name).as_ref(), item, &live),
-            None => without_nulls(item, level + 1),
+        .map(|(one, name)| match item(live, name) {
+            Some(live) => merge(item(old, name).as_ref(), one, &live),
+            None => without_nulls(one, level + 1),
         })
         .collect();
-    for (item, name) in live.0.iter().zip(live.1) {
-        if !new.1.contains(name) && !old.1.contains(name) {
-            merged.push(item.clone());
-        }
+    let is_there = |(one, name): (&Value, &Vec<Value>)| item(live, name).as_ref() == Some(one);
+    if old.1 == new.1 && merged.iter().zip(new.1).all(is_there) {
+        return live.0.to_vec();
     }
-    merged
+    // Items of others keep their places: in front of the first of ours that follows them.
+    let is_foreign = |name: &Vec<Value>| place(new, name).is_none() && place(old, name).is_none();
+    let foreign = live.1.iter().enumerate().filter(|(_, name)| is_foreign(name));
+    let mut foreign = foreign.map(|(at, _)| at).peekable();
+    let mut placed = Vec::with_capacity(merged.len());
+    for (one, name) in merged.into_iter().zip(new.1) {
+        if let Some(end) = place(live, name) {
+            while let Some(at) = foreign.next_if(|at| *at < end) {
+                placed.extend(live.0.get(at).cloned());
+            }
+        }
+        placed.push(one);
+    }
+    placed.extend(foreign.filter_map(|at| live.0.get(at).cloned()));
+    placed
 }
 
 /// The names of the items of three lists, when all of them have one and none has it twice.

@@ -49,6 +49,27 @@ fn strategic_examples() {
             r#"{"containers":[{"name":"a","env":[{"name":"Y","value":"2"},{"name":"Z","value":"3"}]}]}"#,
         ),
         (
+            "where nothing changes the live order stays",
+            r#"{"containers":[{"name":"log"},{"name":"app"}]}"#,
+            r#"{"containers":[{"name":"log"},{"name":"app"}]}"#,
+            r#"{"containers":[{"name":"injected"},{"name":"app","x":1},{"name":"log"}]}"#,
+            r#"{"containers":[{"name":"injected"},{"name":"app","x":1},{"name":"log"}]}"#,
+        ),
+        (
+            "items of others keep their places among ours",
+            r#"{"containers":[{"name":"log"},{"name":"app","image":"1"}]}"#,
+            r#"{"containers":[{"name":"log"},{"name":"app","image":"2"}]}"#,
+            r#"{"containers":[{"name":"first"},{"name":"log"},{"name":"between"},{"name":"app","image":"1"},{"name":"last"}]}"#,
+            r#"{"containers":[{"name":"first"},{"name":"log"},{"name":"between"},{"name":"app","image":"2"},{"name":"last"}]}"#,
+        ),
+        (
+            "another order in the manifest counts",
+            r#"{"containers":[{"name":"a"},{"name":"b"}]}"#,
+            r#"{"containers":[{"name":"b"},{"name":"a"}]}"#,
+            r#"{"containers":[{"name":"a"},{"name":"x"},{"name":"b"}]}"#,
+            r#"{"containers":[{"name":"x"},{"name":"b"},{"name":"a"}]}"#,
+        ),
+        (
             "items that repeat their name make the list whole",
             "{}",
             r#"{"containers":[{"name":"X"},{"name":"X","value":"1"}]}"#,

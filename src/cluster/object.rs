@@ -146,7 +146,8 @@ pub(super) fn check_texts(body: &Value, id: &ObjectRef) -> Result<(), StoreError
     checked.map(drop).map_err(|reason| StoreError::Invalid { what: id.to_string(), reason })
 }
 
-/// A map of strings below `metadata`.
+/// A map of strings below `metadata`. Null is the empty text, as API servers read it: templates write one for a value that is
+/// not set.
 fn strings(body: &Value, field: &str) -> Result<BTreeMap<String, String>, String> {
     match body.path(["metadata", field]) {
         None | Some(Value::Null) => Ok(BTreeMap::new()),
@@ -154,6 +155,7 @@ fn strings(body: &Value, field: &str) -> Result<BTreeMap<String, String>, String
             .iter()
             .map(|(key, value)| match value {
                 Value::Str(text) => Ok((key.to_string(), text.to_string())),
+                Value::Null => Ok((key.to_string(), String::new())),
                 other => Err(format!("metadata.{field}.{key} is a {}, not a string", other.kind())),
             })
             .collect(),

@@ -102,14 +102,14 @@ pub enum Policy {
     Delete,
     /// It stays, and is listed as kept.
     Keep,
-    /// It stays without a word: any value of the annotation that is neither empty nor `keep`, as in Helm.
+    /// It stays without a word: any value of the annotation that is not `keep`, the empty one too, as in Helm.
     Ignore,
 }
 
 /// The policy at uninstall: the value is trimmed and its case does not count.
 pub fn uninstall_policy(annotations: &BTreeMap<String, String>) -> Policy {
     match annotations.get(RESOURCE_POLICY).map(|value| value.trim().to_lowercase()).as_deref() {
-        None | Some("") => Policy::Delete,
+        None => Policy::Delete,
         Some("keep") => Policy::Keep,
         Some(_) => Policy::Ignore,
     }
@@ -175,7 +175,7 @@ mod tests {
             ("keep", Policy::Keep, true),
             (" Keep ", Policy::Keep, false),
             ("delete", Policy::Ignore, false),
-            ("", Policy::Delete, false),
+            ("", Policy::Ignore, false),
         ] {
             let annotations = strings(&[(RESOURCE_POLICY, value)]);
             assert_eq!(uninstall_policy(&annotations), uninstall, "{value}");

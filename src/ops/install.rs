@@ -18,8 +18,8 @@ use super::{Context, OpsError};
 use crate::chart::{Chart, Reading};
 use crate::data::{Map, Value};
 use crate::manifest;
-use crate::plan::{self, Plan};
-use crate::release::{ApplyMethod, Look, Record, Release, Status};
+use crate::plan::{self, Action, Plan};
+use crate::release::{ApplyMethod, Look, Record, Release, Status, check_labels};
 use crate::render::{self, Capabilities, KubeVersion, ReleaseInfo};
 
 /// What to install.
@@ -180,6 +180,7 @@ pub(super) fn decide(
     (revision, previous): (u64, Option<Record>),
 ) -> Result<Operation, OpsError> {
     check_name(previous.as_ref(), options.replace)?;
+    check_labels(&options.apply.labels)?;
     let update = options.apply.dependency_update;
     let (chart, user) =
         source::chart_and_values(context, &options.chart, &options.values, update, Reading::AtOnce)?;
@@ -188,8 +189,13 @@ pub(super) fn decide(
         ..ReleaseInfo::install(name, target.namespace)
     };
     let rendered = render_chart(context, target, &chart, &user, &info, &options.apply)?;
-    let method =
-        change::method(options.server_side, options.apply.force_replace, options.apply.force_conflicts)?;
+    // How objects that are there are changed says nothing about those that are made; `upgrade --install` passes such flags on.
+    let apply = &options.apply;
+    let asked = change::method(options.server_side, apply.force_replace, apply.force_conflicts);
+    let method = match asked {
+        Ok(method) => method,
+        Err(_) => change::method(options.server_side, false, options.server_side && apply.force_conflicts)?,
+    };
     let definitions = match options.apply.crds {
         Crds::Skip => Vec::new(),
         _ => change::crd_objects(&rendered.crds)?,
@@ -223,6 +229,9 @@ pub(super) fn decide(
         verb: "install",
     };
     operation.plan = change::plan(context, target, wanted)?;
+    if operation.plan.writes().any(|step| matches!(step.action, Action::Update | Action::Adopt)) {
+        asked?;
+    }
     operation.namespace = if options.create_namespace { new_namespace(target)? } else { None };
     operation.definitions =
         crds::needed(target.store, &definitions, options.apply.crds, true, options.server_side)?;

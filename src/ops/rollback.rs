@@ -8,7 +8,7 @@ use super::change::{self, Target, Wanted};
 use super::install::ReleaseReport;
 use super::operation::{Execution, Kind, Newest, Operation, Removal};
 use super::options::{DryRun, Wait};
-use super::{Context, OpsError, record};
+use super::{Context, OpsError, record, upgrade};
 use crate::manifest;
 use crate::release::{ApplyMethod, Look, Record, Release, ReleaseError, Status};
 
@@ -108,11 +108,7 @@ fn decide_on(
         _ => change::live_manifest(look, &last.release)?,
     };
     let server_side = release.apply_method == Some(ApplyMethod::ServerSide);
-    let method = change::method(
-        server_side && !(options.server_side.is_none() && options.force_replace),
-        options.force_replace,
-        options.force_conflicts,
-    )?;
+    let method = change::method(server_side, options.force_replace, options.force_conflicts)?;
     let wanted = Wanted {
         name: &options.release,
         old: &live,
@@ -192,9 +188,8 @@ fn pending(
     release.info.rollback_revision = old.version;
     release.plan = None;
     release.apply_method = match options.server_side {
-        Some(true) => Some(ApplyMethod::ServerSide),
-        Some(false) => Some(ApplyMethod::ClientSide),
-        None => old.apply_method,
+        None if !options.force_replace => old.apply_method,
+        told => Some(upgrade::recorded_method(told, options.force_replace, old.apply_method)),
     };
     // Hooks keep when they ran last, as in Helm's records: a rollback runs few of them again.
     release

@@ -19,7 +19,7 @@ use crate::data::{Map, Value};
 use crate::manifest;
 use crate::plan::{Method, Plan};
 use crate::release::codec::Middle;
-use crate::release::{ApplyMethod, Look, Record, Release, Status, Summary};
+use crate::release::{ApplyMethod, Look, Record, Release, Status, Summary, check_labels};
 use crate::render::ReleaseInfo;
 use crate::values::{self, Compat, Reuse};
 
@@ -115,20 +115,17 @@ fn decide_on(
     let Some(last) = last else { return Err(not_deployed(&options.release, None)) };
     // What a failed or killed operation made is there too, and goes when nobody wants it.
     let live = change::live_manifest(look, &last.release)?;
+    check_labels(&options.apply.labels)?;
     let newest = Newest::of(&last);
+    let method = recorded_method(options.server_side, options.apply.force_replace, last.release.apply_method);
     let current = current(look, last)?;
-    let work = || prepare(context, target, revision, options, &current);
+    let work = || prepare(context, target, (revision, method), options, &current);
     let (prepared, ahead) = match options.apply.dry_run {
         DryRun::Client => (work()?, None),
         _ => ahead::beside(target, &options.release, &live, work)?,
     };
-    let server_side = prepared.release.apply_method == Some(ApplyMethod::ServerSide);
-    let method = change::method(
-        // Helm's rule for an upgrade that inherits its method: replacing is a client's way.
-        server_side && !(options.server_side.is_none() && options.apply.force_replace),
-        options.apply.force_replace,
-        options.apply.force_conflicts,
-    )?;
+    let server_side = method == ApplyMethod::ServerSide;
+    let method = change::method(server_side, options.apply.force_replace, options.apply.force_conflicts)?;
     let mut operation = Operation {
         kind: Kind::Upgrade,
         newest: Some(newest),
@@ -226,6 +223,21 @@ fn superseded(look: &Look<'_>, current: Record) -> Result<Vec<Record>, OpsError>
     Ok(all)
 }
 
+/// How the objects of a revision are applied, as its record says: as told, or as for the revision that it follows. Replacing is
+/// a client's way, and what it leaves behind is what the next revision has to go on from.
+pub(super) fn recorded_method(
+    told: Option<bool>,
+    replaces: bool,
+    inherited: Option<ApplyMethod>,
+) -> ApplyMethod {
+    match told {
+        Some(true) => ApplyMethod::ServerSide,
+        Some(false) => ApplyMethod::ClientSide,
+        None if replaces => ApplyMethod::ClientSide,
+        None => inherited.unwrap_or(ApplyMethod::ClientSide),
+    }
+}
+
 /// The new revision and the objects that it wants.
 struct Prepared {
     release: Release,
@@ -239,7 +251,7 @@ struct Prepared {
 fn prepare(
     context: &Context<'_>,
     target: Target<'_>,
-    revision: u64,
+    (revision, method): (u64, ApplyMethod),
     options: &UpgradeOptions,
     current: &Record,
 ) -> Result<Prepared, OpsError> {
@@ -251,11 +263,6 @@ fn prepare(
         u32::try_from(revision).unwrap_or(u32::MAX),
     );
     let rendered = install::render_chart(context, target, &chart, &config, &info, &options.apply)?;
-    let method = match options.server_side {
-        Some(true) => ApplyMethod::ServerSide,
-        Some(false) => ApplyMethod::ClientSide,
-        None => current.release.apply_method.unwrap_or(ApplyMethod::ClientSide),
-    };
     let mut release = record::new_revision(
         context.host,
         NewRevision {

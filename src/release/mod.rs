@@ -42,7 +42,7 @@ pub use error::ReleaseError;
 pub use history::{Filter, History, Listing, Record, Sort, State};
 pub use lock::{Holder, Lease, Terms};
 pub use look::Look;
-pub use record::{RESERVED_LABELS, is_record_name, object_name};
+pub use record::{RESERVED_LABELS, check_labels, is_record_name, object_name};
 pub use selector::Selector;
 pub use status::{Status, Statuses};
 pub use summary::Summary;

@@ -92,7 +92,7 @@ pub(super) struct Layout {
 ///
 /// # Errors
 /// [`ReleaseError::ReservedLabel`].
-pub(super) fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), ReleaseError> {
+pub fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), ReleaseError> {
     match labels.keys().find(|label| RESERVED_LABELS.contains(&label.as_str())) {
         Some(label) => Err(ReleaseError::ReservedLabel { label: label.clone() }),
         None => Ok(()),

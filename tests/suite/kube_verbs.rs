@@ -480,3 +480,17 @@ imagePullSecrets: [{name: one}]
     let secrets = place.text("v1", "ServiceAccount", "account", &["imagePullSecrets"]);
     assert_eq!(secrets, r#"[{"name":"one"}]"#);
 }
+
+#[test]
+fn labels_without_a_value_are_no_reason_to_stop() {
+    let Some(place) = place() else { return };
+    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}, labels: {gone: {{ .Values.none }}}, \
+                    annotations: {also: null}}\ndata: {x: '{{ .Values.x }}'}\n";
+    place.chart("app", "x: 1\n", template);
+    for (name, flag) in [("r", "--server-side=true"), ("s", "--server-side=false")] {
+        place.run(&format!("install {name} app {flag}")).ok();
+        place.run(&format!("upgrade {name} app --set x=2")).ok();
+        place.run(&format!("rollback {name} 1")).ok();
+        assert_eq!(place.text("v1", "ConfigMap", name, &["data", "x"]), "1");
+    }
+}

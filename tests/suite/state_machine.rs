@@ -588,6 +588,49 @@ fn labels_are_merged() {
          modifiedAt]"
     );
     assert_eq!(world.states(&store).len(), 2);
+    // A dry run says what the real one would say.
+    for dry in [DryRun::Client, DryRun::Server] {
+        let error = fails(world.upgrade(&store, &chart, |options| {
+            options.apply.labels = [label("owner", "x")].into();
+            options.apply.dry_run = dry;
+        }));
+        assert!(error.contains("reserved label name"), "{error}");
+    }
+}
+
+#[test]
+fn how_objects_are_applied_is_inherited_from_the_last_revision() {
+    let world = World::new();
+    let chart = app(&world);
+    let store = world.store();
+    let recorded = |revision: u64| world.record(&store, revision).release.apply_method.unwrap();
+    // What says how objects are changed is no reason against making them.
+    for (server_side, replace, force) in [(true, true, false), (false, false, true)] {
+        let asked = world.install(&store, &chart, |options| {
+            options.server_side = server_side;
+            options.apply.force_replace = replace;
+            options.apply.force_conflicts = force;
+        });
+        asked.unwrap();
+        assert_eq!(recorded(1) == ApplyMethod::ServerSide, server_side);
+        world.uninstall(&store, false).unwrap();
+    }
+    world.install(&store, &chart, |_| {}).unwrap();
+    let failing = world.upgrade(&store, &chart, |options| {
+        options.server_side = Some(false);
+        options.apply.labels = [("a".to_string(), "1".to_string())].into();
+    });
+    failing.unwrap();
+    world.upgrade(&store, &chart, |_| {}).unwrap();
+    assert_eq!(recorded(3), ApplyMethod::ClientSide);
+    world.upgrade(&store, &chart, |options| options.server_side = Some(true)).unwrap();
+    // Replacing is a client's way, and the next revision goes on from what it left.
+    world.upgrade(&store, &chart, |options| options.apply.force_replace = true).unwrap();
+    world.upgrade(&store, &chart, |_| {}).unwrap();
+    assert_eq!(
+        [4, 5, 6].map(recorded),
+        [ApplyMethod::ServerSide, ApplyMethod::ClientSide, ApplyMethod::ClientSide]
+    );
 }
 
 #[test]

@@ -132,6 +132,19 @@ fn create_gives_identity_and_metadata() {
     });
 }
 
+#[test]
+fn labels_that_are_null_are_empty() {
+    each_store(|store| {
+        let given = body(
+            r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c","namespace":"n","labels":{"a":null}}}"#,
+        );
+        let made = store.create(given).unwrap();
+        assert_eq!(made.labels.get("a").map(String::as_str), Some(""));
+        let labels = BTreeMap::from([("a".to_string(), String::new())]);
+        assert_eq!(store.list(&Query { labels, ..Query::default() }).unwrap().len(), 1);
+    });
+}
+
 fn rfc3339(seconds: i64) -> String {
     use bowline::data::time::{RFC3339, Time, Zone};
     Time::from_unix(seconds, 0, Zone::Utc).format(RFC3339)
