@@ -283,14 +283,11 @@ fn from_name(
 }
 
 fn not_in_index(chart: &str, options: &FetchOptions, repository: &str, source: RepoError) -> FetchError {
-    match source {
-        RepoError::BadConstraint(error) => FetchError::BadVersion(error),
-        source => FetchError::NotInIndex {
-            chart: chart.to_string(),
-            version: options.request().to_string(),
-            repository: repository.to_string(),
-            source: Box::new(source),
-        },
+    FetchError::NotInIndex {
+        chart: chart.to_string(),
+        version: options.request().to_string(),
+        repository: repository.to_string(),
+        source: Box::new(source),
     }
 }
 
@@ -356,8 +353,8 @@ fn from_url(url: &str, options: &FetchOptions, context: &FetchContext<'_>) -> Re
     archive::download(url, &repository, None, options.provenance, context)
 }
 
-/// The configured repository that an archive belongs to: the URL lies below the repository's, or the repository passes
-/// its credentials on and its cached index names the URL.
+/// The configured repository that an archive belongs to: the URL lies below the repository's, or its cached index names the
+/// URL and its credentials may go there: it is the same server, or the repository passes them on.
 fn owner<'a>(url: &str, file: &'a RepoFile, context: &FetchContext<'_>) -> Option<&'a Repository> {
     let below = |repository: &&Repository| {
         let folder = repository.url.split('?').next().unwrap_or("").trim_end_matches('/');
@@ -365,7 +362,7 @@ fn owner<'a>(url: &str, file: &'a RepoFile, context: &FetchContext<'_>) -> Optio
             && url.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
     };
     let named = |repository: &&Repository| {
-        repository.pass_credentials_all
+        (repository.pass_credentials_all || http::same_origin(url, &repository.url))
             && fs::read(&context.paths.index(&repository.name), INDEX_LIMIT)
                 .is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(url))
     };

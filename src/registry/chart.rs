@@ -81,7 +81,7 @@ pub fn push(client: &Client<'_>, below: &str, chart: &ChartUpload<'_>) -> Result
     let metadata = chart.metadata;
     let below = below.trim_end_matches('/');
     let reference = Reference::parse(&format!("{below}/{}:{}", metadata.name, metadata.version))?;
-    let session = client.home(&reference)?;
+    let session = client.home(&reference);
     let mut layers = vec![upload::blob(&session, media::CHART, chart.archive)?];
     if let Some(provenance) = chart.provenance {
         layers.push(upload::blob(&session, media::PROVENANCE, provenance)?);

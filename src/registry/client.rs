@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::credentials::CredentialFiles;
 use super::manifest::{Descriptor, Document};
 use super::reference::is_host;
-use super::session::{Action, Ask, Session, status};
+use super::session::{Action, Ask, Session, Who, status};
 use super::{Reference, Registries, RegistryError};
 use crate::auth::Login;
 use crate::data::digest::Digest;
@@ -88,8 +88,8 @@ impl<'a> Client<'a> {
     /// The registry does not take them or cannot be reached, or they cannot be kept.
     pub fn login(&self, registry: &str, credentials: Credentials) -> Result<(), RegistryError> {
         check_host(registry)?;
-        let login = Some(login_of(credentials.clone()));
-        let session = self.open(self.access.plain_http, registry, "", login);
+        let who = Who::Is(Some(login_of(credentials.clone())));
+        let session = self.open(self.access.plain_http, registry, "", who);
         let url = format!("{}/v2/", session.base);
         let answer = session.send(Action::Login, &Ask::get(&url, 0))?;
         if answer.status != 200 {
@@ -107,12 +107,12 @@ impl<'a> Client<'a> {
         self.files().erase(registry)
     }
 
-    fn files(&self) -> CredentialFiles<'_> {
+    fn files(&self) -> CredentialFiles<'a> {
         CredentialFiles { host: self.host, config: self.config }
     }
 
-    fn open(&self, plain_http: bool, registry: &str, repository: &str, login: Option<Login>) -> Session<'a> {
-        Session::new(self.host, Arc::clone(&self.http), plain_http, registry, repository, login)
+    fn open(&self, plain_http: bool, registry: &str, repository: &str, who: Who<'a>) -> Session<'a> {
+        Session::new(self.host, Arc::clone(&self.http), plain_http, registry, repository, who)
     }
 
     /// The conversation about a repository; what was learned about it before is still known.
@@ -122,24 +122,24 @@ impl<'a> Client<'a> {
         registry: &str,
         repository: &str,
         own: Option<Credentials>,
-    ) -> Result<Arc<Session<'a>>, RegistryError> {
+    ) -> Arc<Session<'a>> {
         let key = (registry.to_string(), repository.to_string());
         let known = |session: &Session<'_>| session.base.starts_with("http://") == plain_http;
         let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(session) = sessions.get(&key).filter(|session| known(session)) {
-            return Ok(Arc::clone(session));
+            return Arc::clone(session);
         }
-        let login = match own {
-            Some(credentials) => Some(login_of(credentials)),
-            None => self.files().find(registry)?,
+        let who = match own {
+            Some(credentials) => Who::Is(Some(login_of(credentials))),
+            None => Who::Kept(self.files()),
         };
-        let session = Arc::new(self.open(plain_http, registry, repository, login));
+        let session = Arc::new(self.open(plain_http, registry, repository, who));
         sessions.insert(key, Arc::clone(&session));
-        Ok(session)
+        session
     }
 
     /// The conversation with the registry of a reference itself.
-    pub(super) fn home(&self, reference: &Reference) -> Result<Arc<Session<'a>>, RegistryError> {
+    pub(super) fn home(&self, reference: &Reference) -> Arc<Session<'a>> {
         let own = self.access.credentials.clone();
         self.session(self.access.plain_http, &reference.host, &reference.repository, own)
     }
@@ -154,7 +154,7 @@ impl<'a> Client<'a> {
             let path = [mirror.path.as_str(), reference.repository.as_str()];
             let repository = if mirror.path.is_empty() { path[1].to_string() } else { path.join("/") };
             let session = self.session(mirror.plain_http, &mirror.host, &repository, None);
-            match session.and_then(|session| read(&session)) {
+            match read(&session) {
                 Ok(found) => return Ok(found),
                 Err(error) => self.note(format!(
                     "the mirror {} of {} was passed over: {error}",
@@ -162,7 +162,7 @@ impl<'a> Client<'a> {
                 )),
             }
         }
-        read(&*self.home(reference)?)
+        read(&self.home(reference))
     }
 
     fn note(&self, text: String) {

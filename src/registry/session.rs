@@ -10,10 +10,11 @@
 //! token service that it names, and there only as safely as to the registry.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::RegistryError;
+use super::credentials::CredentialFiles;
 use super::error::LOG_IN;
 use crate::auth::challenge::{self, Bearer, Challenge};
 use crate::auth::{AuthError, Login, PAUSES, TokenService, basic, details, passing, retry_after};
@@ -75,6 +76,15 @@ impl<'a> Ask<'a> {
     }
 }
 
+/// Who we are to a registry.
+pub(super) enum Who<'a> {
+    /// This one, or nobody.
+    Is(Option<Login>),
+    /// Whom the files with credentials name. They are read, and helpers asked, only when the registry wants to know: most
+    /// let anybody read, and a helper may be missing or broken.
+    Kept(CredentialFiles<'a>),
+}
+
 /// One repository of one registry.
 pub(super) struct Session<'a> {
     host: &'a Host,
@@ -84,7 +94,9 @@ pub(super) struct Session<'a> {
     /// `HOST` or `HOST:PORT`.
     pub(super) registry: String,
     pub(super) repository: String,
-    login: Option<Login>,
+    login: OnceLock<Option<Login>>,
+    /// Where the login is looked for while it is not known.
+    files: Option<CredentialFiles<'a>>,
     /// `Authorization` headers by action.
     known: Mutex<BTreeMap<Action, Secret>>,
 }
@@ -96,12 +108,26 @@ impl<'a> Session<'a> {
         plain_http: bool,
         registry: &str,
         repository: &str,
-        login: Option<Login>,
+        who: Who<'a>,
     ) -> Self {
         let scheme = if plain_http { "http" } else { "https" };
         let base = format!("{scheme}://{}", domain(registry));
         let (registry, repository) = (registry.to_string(), repository.to_string());
-        Session { host, http, base, registry, repository, login, known: Mutex::default() }
+        let (login, files) = match who {
+            Who::Is(login) => (OnceLock::from(login), None),
+            Who::Kept(files) => (OnceLock::new(), Some(files)),
+        };
+        Session { host, http, base, registry, repository, login, files, known: Mutex::default() }
+    }
+
+    /// Who we are to the registry, now that it asks.
+    fn login(&self) -> Result<Option<&Login>, RegistryError> {
+        if let (None, Some(files)) = (self.login.get(), &self.files) {
+            let found = files.find(&self.registry)?;
+            // Another thread may have found it, too.
+            let _ = self.login.set(found);
+        }
+        Ok(self.login.get().and_then(Option::as_ref))
     }
 
     /// A URL of the repository: `manifests/1.0`, `blobs/sha256:…`.
@@ -160,7 +186,11 @@ impl<'a> Session<'a> {
     fn refusal(&self, action: Action, status: u16, details: String) -> RegistryError {
         RegistryError::Refused {
             host: self.registry.clone(),
-            who: self.login.as_ref().map_or_else(|| "anonymous users".to_string(), Login::who),
+            who: self
+                .login
+                .get()
+                .and_then(Option::as_ref)
+                .map_or_else(|| "anonymous users".to_string(), Login::who),
             what: action.what(&self.repository),
             status,
             details,
@@ -171,7 +201,7 @@ impl<'a> Session<'a> {
     fn authenticate(&self, action: Action, answer: &Response, exactly: bool) -> Result<(), RegistryError> {
         let header = match challenge::of(answer).map_err(|error| self.failed(error))? {
             Challenge::Bearer(bearer) => self.token(action, &bearer, exactly)?,
-            Challenge::Basic => match &self.login {
+            Challenge::Basic => match self.login()? {
                 Some(Login::Password(credentials)) if self.known(action).is_none() => {
                     basic(&credentials.username, &credentials.password)
                 }
@@ -187,7 +217,7 @@ impl<'a> Session<'a> {
         let scope = if exactly { bearer.scope.clone() } else { self.scope(action, &bearer.scope) };
         let service = TokenService { host: self.host, http: &self.http };
         let is_protected = self.base.starts_with("https://");
-        let token = service.token(bearer, &scope, self.login.as_ref(), is_protected);
+        let token = service.token(bearer, &scope, self.login()?, is_protected);
         token.map_err(|error| match error {
             AuthError::Refused { details, .. } => self.refusal(action, 401, details),
             other => self.failed(other),
@@ -246,7 +276,7 @@ mod tests {
         let credentials = Credentials { username: "ann".into(), password: Secret::new("hunter2") };
         for login in [Login::Password(credentials), Login::Refresh(Secret::new("hunter2"))] {
             let (host, http, plain, login) = session(false, Some(login));
-            let session = Session::new(&host, http, plain, "r.test", "a", login);
+            let session = Session::new(&host, http, plain, "r.test", "a", Who::Is(login));
             let realm = "http://t.test/token?x=hunter2".to_string();
             let bearer = Bearer { realm, ..Bearer::default() };
             let error = session.token(Action::Pull, &bearer, false).unwrap_err();
@@ -258,7 +288,7 @@ mod tests {
     #[test]
     fn the_scope_is_what_is_needed() {
         let (host, http, plain, login) = session(true, None);
-        let session = Session::new(&host, http, plain, "docker.io", "a/b", login);
+        let session = Session::new(&host, http, plain, "docker.io", "a/b", Who::Is(login));
         assert_eq!(session.url("x"), "http://registry-1.docker.io/v2/a/b/x");
         for (action, asked, scope) in [
             (Action::Push, "repository:a/b:pull", "repository:a/b:pull,push"),

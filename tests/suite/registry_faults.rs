@@ -559,3 +559,28 @@ fn mirrors_are_read_in_order_and_never_written() {
     let settings = format!("mirrors:\n  {}: ['http://{}']\n", home_registry.host, broken.host);
     assert!(pull_tag(&home.client(&settings, None), &home_registry.host).is_ok(), "the registry comes last");
 }
+
+#[test]
+fn credentials_are_looked_for_when_a_registry_asks() {
+    let (open, _) = stocked(|_, _| None);
+    let (closed, _) = stocked(|asked, _| {
+        asked
+            .header("authorization")
+            .is_empty()
+            .then(|| Reply::new(401, "{}").with("www-authenticate", "Basic realm=\"r\""))
+    });
+    let mut home = Home::new();
+    let docker = home.keep.path().join("docker");
+    home.host.env = Arc::new([("DOCKER_CONFIG".to_string(), docker.display().to_string())].into());
+    std::fs::create_dir_all(&docker).unwrap();
+    for config in ["{\"credsStore\": \"nowhere\"}", "{ broken"] {
+        std::fs::write(docker.join("config.json"), config).unwrap();
+        let client = home.client("", None);
+        assert_eq!(pull_tag(&client, &open.host).unwrap().archive, b"archive", "anybody may read there");
+        let error = pull_tag(&client, &closed.host).unwrap_err().to_string();
+        assert!(
+            error.contains("docker-credential-nowhere failed") || error.contains("config.json"),
+            "{error}"
+        );
+    }
+}

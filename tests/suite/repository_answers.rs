@@ -246,9 +246,31 @@ fn credentials_of_a_repository_go_to_it_alone() {
     // A URL below the repository's borrows its credentials; one beside it does not.
     fetch(&format!("{}/c/x.tgz", server.url));
     fetch(&format!("{}/other/x.tgz", server.url));
-    let heads = server.heads();
     let with = |path: &str| {
-        heads.iter().find(|head| head.contains(path)).unwrap().to_lowercase().contains("authorization")
+        let heads = server.heads();
+        heads.iter().rfind(|head| head.contains(path)).unwrap().to_lowercase().contains("authorization")
     };
     assert!(with("GET /c/x.tgz") && !with("GET /other/x.tgz"));
+    // One that the index names does, on the same server.
+    let index = place.paths.index("private");
+    let named = format!(
+        "{}\n# {}/other/x.tgz {}/x.tgz\n",
+        std::fs::read_to_string(&index).unwrap(),
+        server.url,
+        elsewhere.url
+    );
+    std::fs::write(&index, named).unwrap();
+    fetch(&format!("{}/other/x.tgz", server.url));
+    fetch(&format!("{}/x.tgz", elsewhere.url));
+    assert!(with("GET /other/x.tgz") && !elsewhere.saw("authorization"));
+}
+
+#[test]
+fn a_success_without_all_of_the_archive_is_none() {
+    for status in ["204 No Content", "206 Partial Content", "202 Accepted"] {
+        let server = Hostile::start(move |_| Hostile::page(status, ""));
+        let error =
+            Place::new().fetch(&format!("{}/a-1.0.0.tgz", server.url), &FetchOptions::default()).unwrap_err();
+        assert!(error.to_string().ends_with(&format!("/a-1.0.0.tgz : {status}")), "{error}");
+    }
 }

@@ -262,3 +262,35 @@ fn the_password_of_the_command_line_is_for_no_server_that_a_chart_names() {
     assert!(heads.iter().any(|head| head.starts_with("GET /web-1.0.0.tgz")), "{heads:?}");
     assert!(heads.iter().all(|head| !head.to_lowercase().contains("authorization")), "{heads:?}");
 }
+
+#[test]
+fn charts_are_there_under_whatever_name_their_archives_have() {
+    let place = Place::new();
+    let folder =
+        parent(&place, "v2", "- {name: web, version: '>=1.0.0', repository: 'https://charts.test'}\n");
+    std::fs::create_dir_all(folder.join("charts")).unwrap();
+    let archive = std::fs::read(place.charts.join("web-1.0.0.tgz")).unwrap();
+    let status_with = |names: &[&str]| {
+        for name in names {
+            std::fs::write(folder.join("charts").join(name), &archive).unwrap();
+        }
+        let listed = deps::list("par", &place.context()).unwrap();
+        let tree = deps::tree("par", &place.context()).unwrap();
+        assert_eq!(tree.dependencies[0].status, listed.rows[0].status);
+        for name in names {
+            std::fs::remove_file(folder.join("charts").join(name)).unwrap();
+        }
+        listed.rows[0].status.to_string()
+    };
+    for (names, want) in [
+        (&["web_3.tgz"][..], "unpacked"),
+        (&["web-latest.tgz"], "ok"),
+        (&["web-1.0.0.tgz", "web-latest.tgz"], "ok"),
+        (&["web-latest.tgz", "web-old.tgz"], "unpacked"),
+        (&["web-1.0.0.tgz", "web-1.0.1.tgz"], "too many matches"),
+        (&["other.tgz"], "unpacked"),
+        (&[], "missing"),
+    ] {
+        assert_eq!(status_with(names), want, "{names:?}");
+    }
+}

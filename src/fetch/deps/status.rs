@@ -144,40 +144,46 @@ pub(super) fn status<'a>(dependency: &Dependency, present: &'a [Present]) -> (St
     if name.contains('[') && !name.contains(']') {
         return (Status::BadPattern, None);
     }
-    let mut candidates = candidates(name, present);
-    match (candidates.next(), candidates.next()) {
-        (Some(_), Some(_)) => (Status::TooManyMatches, None),
-        (Some(only), None) => match &only.metadata {
-            None => (Status::Corrupt, None),
-            Some(metadata) if *metadata.name != **name => (Status::Misnamed, None),
-            Some(metadata) => (version_status(dependency, metadata, Status::Ok), Some(only)),
-        },
-        (None, _) => {
-            let folder = present.iter().find(|found| {
-                found.is_folder && found.metadata.as_ref().is_some_and(|metadata| *metadata.name == **name)
-            });
-            match folder.and_then(|found| Some((found, found.metadata.as_ref()?))) {
-                Some((found, metadata)) => {
-                    (version_status(dependency, metadata, Status::Unpacked), Some(found))
-                }
-                None => (Status::Missing, None),
-            }
+    let archives = candidates(name, present);
+    match archives.as_slice() {
+        [only] => {
+            return match &only.metadata {
+                None => (Status::Corrupt, None),
+                Some(metadata) if *metadata.name != **name => (Status::Misnamed, None),
+                Some(metadata) => (version_status(dependency, metadata, Status::Ok), Some(only)),
+            };
         }
+        [] => {}
+        _ => return (Status::TooManyMatches, None),
+    }
+    // Under whatever name it lies there; of several the last one counts.
+    let loaded = present.iter().rev().find_map(|found| {
+        let metadata = found.metadata.as_ref().filter(|metadata| *metadata.name == **name)?;
+        Some((found, metadata))
+    });
+    match loaded {
+        Some((found, metadata)) => (version_status(dependency, metadata, Status::Unpacked), Some(found)),
+        None => (Status::Missing, None),
     }
 }
 
-/// The archives that go by a chart's name.
-pub(super) fn candidates<'a>(name: &str, present: &'a [Present]) -> impl Iterator<Item = &'a Present> {
-    present.iter().filter(move |found| {
-        let rest = found.file_name.strip_suffix(".tgz").and_then(|stem| stem.strip_prefix(name));
-        !found.is_folder && rest.and_then(|rest| rest.strip_prefix('-')).is_some_and(looks_like_version)
-    })
-}
-
-/// `NAME-*.tgz` also matches the archives of a chart whose name goes on after a hyphen (`db` and `db-admin`); what
-/// follows the hyphen must be a version.
-fn looks_like_version(text: &str) -> bool {
-    Version::parse(text).is_ok()
+/// The archives that go by a chart's name: the only `NAME-….tgz`, or of several those in which a version follows.
+/// `NAME-*.tgz` also matches the archives of a chart whose name goes on after a hyphen (`db` and `db-admin`).
+pub(super) fn candidates<'a>(name: &str, present: &'a [Present]) -> Vec<&'a Present> {
+    let rest_of = |found: &'a Present| {
+        found
+            .file_name
+            .strip_suffix(".tgz")?
+            .strip_prefix(name)?
+            .strip_prefix('-')
+            .filter(|_| !found.is_folder)
+    };
+    let mut archives: Vec<(&Present, &str)> =
+        present.iter().filter_map(|found| Some((found, rest_of(found)?))).collect();
+    if archives.len() > 1 {
+        archives.retain(|(_, rest)| Version::parse_strict(rest).is_ok());
+    }
+    archives.into_iter().map(|(found, _)| found).collect()
 }
 
 pub(super) fn version_status(dependency: &Dependency, metadata: &Metadata, good: Status) -> Status {

@@ -72,7 +72,7 @@ fn stands<'a>(
     let (known, found) = status(dependency, present);
     let name = &dependency.name;
     let needed = all.iter().filter(|other| other.name == *name).count();
-    if known != Status::TooManyMatches || candidates(name, present).count() > needed {
+    if known != Status::TooManyMatches || candidates(name, present).len() > needed {
         return (known, found);
     }
     let will_do = |found: &&Present| {
@@ -80,7 +80,7 @@ fn stands<'a>(
             *metadata.name == **name && version_status(dependency, metadata, Status::Ok) == Status::Ok
         })
     };
-    match candidates(name, present).find(will_do) {
+    match candidates(name, present).into_iter().find(will_do) {
         Some(found) => (Status::Ok, Some(found)),
         None => (Status::WrongVersion, None),
     }

@@ -118,7 +118,8 @@ impl Exchange {
     /// Checks the status and reads the body up to the request's limit.
     pub(super) fn finish(self, head: AnswerHead, request: &Request) -> Result<Response, HttpError> {
         let status = head.status;
-        if !(status.is_success() || (status.as_u16() == 304 && request.etag.is_some())) {
+        // Another success than 200 has no content, or not all of it.
+        if !(status == StatusCode::OK || (status.as_u16() == 304 && request.etag.is_some())) {
             let reason = status.canonical_reason().unwrap_or("").to_string();
             let texts = head.texts();
             let retry_after = texts.iter().find(|(name, _)| name == "retry-after");
