@@ -170,7 +170,7 @@ impl Default for RepoFile {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "a list of repositories (a map)")]
 struct RawFile {
     api_version: Option<String>,
     generated: Option<String>,
@@ -178,7 +178,7 @@ struct RawFile {
 }
 
 #[derive(Deserialize, Default)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "a repository (a map)")]
 struct RawRepository {
     name: Option<String>,
     url: Option<String>,

@@ -85,7 +85,7 @@ fn scalar_as_text(value: &mut Value) {
 
 /// An entry as written: everything may be missing or null.
 #[derive(Debug, Deserialize, Default)]
-#[serde(default, rename_all = "camelCase")]
+#[serde(default, rename_all = "camelCase", expecting = "a chart version (a map)")]
 pub(super) struct Raw {
     pub(super) name: Option<String>,
     pub(super) home: Option<String>,
@@ -113,7 +113,7 @@ pub(super) struct Raw {
 }
 
 #[derive(Debug, Deserialize, Default)]
-#[serde(default)]
+#[serde(default, expecting = "a maintainer (a map)")]
 pub(super) struct RawMaintainer {
     pub(super) name: Option<String>,
     pub(super) email: Option<String>,

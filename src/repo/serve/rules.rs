@@ -79,7 +79,7 @@ impl Rules {
 
     fn parse(text: &str) -> Result<Self, String> {
         #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
+        #[serde(deny_unknown_fields, expecting = "rules (a map)")]
         struct RawFile {
             rules: Vec<RawRule>,
         }
@@ -141,7 +141,7 @@ impl Pattern {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a rule (a map)")]
 struct RawRule {
     #[serde(default)]
     users: Vec<String>,
