@@ -162,6 +162,57 @@ fn counts_and_names_are_of_what_one_may_read() {
     assert_eq!((tenants(&basic("ben:secret")), tenants("")), (json!(["open"]), json!(["open"])));
 }
 
+#[test]
+fn a_tenant_named_charts_is_no_way_to_the_others() {
+    let (outside, folder) = folder();
+    for tenant in ["charts", "secret"] {
+        std::fs::create_dir(folder.join(tenant)).unwrap();
+        chart(&folder.join(tenant), "demo", "0.1.0", "");
+    }
+    let rules = "- {users: [ann], repositories: ['charts/**'], actions: ['*']}\n";
+    let options = ServeOptions { depth: 1, ..ruled(outside.path(), &folder, rules) };
+    let server = start(outside.path(), &options);
+    let ann = basic("ann:secret");
+    let layer = Digest::of(std::fs::read(folder.join("secret/demo-0.1.0.tgz")).unwrap()).prefixed();
+    for (method, path, status) in [
+        ("GET", "/charts/index.yaml".to_string(), 200),
+        ("GET", "/v2/charts/demo/tags/list".to_string(), 200),
+        ("GET", "/v2/charts/charts/demo/tags/list".to_string(), 200),
+        ("GET", "/secret/index.yaml".to_string(), 403),
+        ("GET", "/api/secret/charts".to_string(), 403),
+        ("GET", "/v2/secret/demo/tags/list".to_string(), 403),
+        ("GET", "/v2/charts/secret/demo/tags/list".to_string(), 403),
+        ("GET", format!("/v2/secret/demo/blobs/{layer}"), 403),
+        ("POST", "/v2/charts/secret/demo/blobs/uploads/".to_string(), 403),
+        ("DELETE", "/v2/secret/demo/manifests/0.1.0".to_string(), 403),
+        ("DELETE", "/v2/charts/demo/manifests/0.1.0".to_string(), 202),
+    ] {
+        assert_eq!(server.ask(method, &path, &ann).status, status, "{method} {path}");
+    }
+}
+
+#[test]
+fn a_chart_named_as_the_folder_is_not_the_folder() {
+    let (outside, folder) = folder();
+    chart(&folder, "demo", "0.1.0", "");
+    chart(&folder, "repo", "0.1.0", "");
+    let rules = "- {users: [ann], repositories: ['[r]epo'], actions: ['*']}\n\
+                 - {users: [ben], repositories: [repo], actions: ['*']}\n";
+    let server = start(outside.path(), &ruled(outside.path(), &folder, rules));
+    for (user, method, path, status) in [
+        ("ann", "DELETE", "/api/charts/demo/0.1.0", 403),
+        ("ann", "GET", "/index.yaml", 403),
+        ("ann", "DELETE", "/v2/demo/manifests/0.1.0", 403),
+        ("ann", "GET", "/v2/charts/repo/tags/list", 200),
+        ("ben", "GET", "/v2/repo/tags/list", 403),
+        ("ben", "GET", "/index.yaml", 200),
+        ("ben", "DELETE", "/api/charts/demo/0.1.0", 200),
+    ] {
+        let header = basic(&format!("{user}:secret"));
+        assert_eq!(server.ask(method, path, &header).status, status, "{user} {method} {path}");
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn links_that_lead_nowhere_are_left_out() {
