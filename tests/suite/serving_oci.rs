@@ -104,6 +104,63 @@ fn charts_of_the_folder_can_be_pulled() {
 }
 
 #[test]
+fn equal_pushes_at_the_same_time_all_succeed() {
+    let (outside, folder) = folder();
+    let server = start(outside.path(), &writable(&folder));
+    let config = br#"{"name":"web"}"#;
+    for number in 0..10 {
+        let version = format!("1.0.{number}");
+        let (web, other) = (archive("web", &version), {
+            let place = tempfile::tempdir().unwrap();
+            let name = chart(place.path(), "web", &version, "home: https://h/\n");
+            std::fs::read(place.path().join(name)).unwrap()
+        });
+        for bytes in [&config[..], &web] {
+            blob(&server, "web", bytes);
+        }
+        let path = format!("/v2/web/manifests/{version}");
+        let barrier = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    barrier.wait();
+                    let answer = send(&server, "PUT", &path, "", &manifest(config, &web));
+                    assert_eq!(answer.status, 201, "{}", answer.text());
+                });
+            }
+        });
+        assert_eq!(server.get(&format!("/web-{version}.tgz"), "").body, web);
+        // Other content is refused as before.
+        blob(&server, "web", &other);
+        assert_eq!(
+            code(&send(&server, "PUT", &path, "", &manifest(config, &other))),
+            (409, "DENIED".to_string())
+        );
+    }
+}
+
+#[test]
+fn what_is_not_allowed_is_told_with_what_is() {
+    let (outside, folder) = folder();
+    chart(&folder, "web", "1.0.0", "");
+    let server = start(outside.path(), &writable(&folder));
+    let reading = start(outside.path(), &ServeOptions { writable: false, ..writable(&folder) });
+    for (server, method, path, allowed) in [
+        (&server, "POST", "/v2/web/manifests/1.0.0", "DELETE, GET, HEAD, PUT"),
+        (&server, "PUT", "/v2/web/tags/list", "GET, HEAD"),
+        (&reading, "DELETE", "/v2/web/manifests/1.0.0", "GET, HEAD"),
+        (&reading, "POST", "/v2/web/blobs/uploads/", ""),
+    ] {
+        let answer = server.ask(method, path, "");
+        assert_eq!(
+            (answer.status, answer.header("allow").unwrap_or_default()),
+            (405, allowed),
+            "{method} {path}"
+        );
+    }
+}
+
+#[test]
 fn what_is_pushed_is_in_the_index() {
     let (outside, folder) = folder();
     let server = start(outside.path(), &writable(&folder));

@@ -14,12 +14,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::digests::Digests;
 use super::known;
 use super::snapshot::{Snapshot, Written};
 use super::storage::{Listing, Shelf, Stamp, StorageError, WRITTEN, as_entry};
+use super::upload::Refusal;
 use crate::repo::RepoError;
 use crate::repo::generate::{ARCHIVE_LIMIT, Archive, Created, Generated, Reading, index_of, newest};
-use crate::repo::index::{INDEX_LIMIT, Index};
+use crate::repo::index::{INDEX_LIMIT, Index, Only};
+use crate::sys::staged::Staged;
 use crate::sys::{fs, monotonic};
 
 /// How long a folder that nobody asks for is still watched.
@@ -35,6 +38,7 @@ pub(super) struct Catalog {
     url: String,
     /// Where what was read is kept.
     cache: PathBuf,
+    digests: Digests,
     current: Mutex<Arc<Snapshot>>,
     /// Held by whoever makes the next picture.
     changing: Mutex<()>,
@@ -60,18 +64,21 @@ impl Catalog {
     pub(super) fn open(shelf: Shelf, url: String, cache: PathBuf) -> Result<Self, RepoError> {
         let start = monotonic();
         let kept = known::load(&cache, &url);
-        let seen = shelf.list()?;
+        let (seen, signed) = shelf.list()?;
         let written = shelf.written()?.and_then(|stamp| read_written(&shelf, stamp));
         let read_anew = seen
             .iter()
             .any(|(path, stamp)| kept.get(path).is_none_or(|archive| Stamp::of(archive) != *stamp));
         let snapshot = picture(&shelf, &url, seen, written, &kept, None)?;
         snapshot.warm(None);
+        let digests = Digests::default();
+        digests.renew(signed, &snapshot.archives);
         let watch = Watch { asked: start, listed: monotonic(), took: start.elapsed() };
         Ok(Catalog {
             shelf,
             url,
             cache,
+            digests,
             current: Mutex::new(Arc::new(snapshot)),
             changing: Mutex::new(()),
             watch: Mutex::new(watch),
@@ -108,6 +115,36 @@ impl Catalog {
         &self.shelf
     }
 
+    /// Digests of what belongs to its archives.
+    pub(super) fn digests(&self) -> &Digests {
+        &self.digests
+    }
+
+    /// Writes the provenance file of an archive; false when there is one that may not be replaced.
+    ///
+    /// # Errors
+    /// The storage refuses or does not answer.
+    pub(super) fn vouch(
+        &self,
+        _changing: &MutexGuard<'_, ()>,
+        archive: &str,
+        file: Staged,
+        replace: bool,
+    ) -> Result<bool, StorageError> {
+        let done = self.shelf.put(&format!("{archive}.prov"), file, replace)?;
+        self.digests.changed(&self.shelf, archive)?;
+        Ok(done)
+    }
+
+    /// Removes the provenance file of an archive, if it has one.
+    ///
+    /// # Errors
+    /// The storage refuses or does not answer.
+    pub(super) fn disown(&self, _changing: &MutexGuard<'_, ()>, archive: &str) -> Result<(), StorageError> {
+        self.shelf.remove(&format!("{archive}.prov"))?;
+        self.digests.changed(&self.shelf, archive)
+    }
+
     /// What the keeper does from time to time: lists the folder when it is due, and prepares texts.
     pub(super) fn tend(&self) {
         let (due, forget) = {
@@ -134,6 +171,32 @@ impl Catalog {
     /// The right to change the folder and its picture.
     pub(super) fn change(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the folder can be changed: not while somebody's own `index.yaml` cannot be read, since what is in it would be
+    /// lost with the next one.
+    ///
+    /// # Errors
+    /// It cannot be changed now.
+    pub(super) fn may_change(&self, _changing: &MutexGuard<'_, ()>) -> Result<(), Refusal> {
+        let Some(stamp) = self.shelf.written()? else { return Ok(()) };
+        let last = self.last();
+        let unreadable = if last.written == Some(stamp) {
+            last.unreadable.clone()
+        } else {
+            let bytes = self.shelf.read(WRITTEN, INDEX_LIMIT).map_err(|error| error.to_string());
+            let parsed = bytes.and_then(|bytes| {
+                Index::parse(&bytes, WRITTEN, Only::All).map_err(|error| error.to_string())
+            });
+            parsed.err()
+        };
+        match unreadable {
+            None => Ok(()),
+            Some(why) => {
+                let text = format!("nothing is changed while {WRITTEN} of the folder cannot be read: {why}");
+                Err(Refusal::new(409, text))
+            }
+        }
     }
 
     /// Takes up an archive that was just put into the folder.
@@ -190,7 +253,7 @@ impl Catalog {
             return Ok(());
         }
         let mut next = picture(&self.shelf, &self.url, seen, written.clone(), &last.archives, Some(&last))?;
-        if written.is_some() {
+        if written.is_some() && next.unreadable.is_none() {
             let mut index = next.index.clone();
             change(&mut index, &next.archives);
             let text = index.to_yaml()?;
@@ -207,7 +270,8 @@ impl Catalog {
         let start = monotonic();
         let looked = (|| {
             let last = self.last();
-            let (seen, written) = (self.shelf.list()?, self.shelf.written()?);
+            let ((seen, signed), written) = (self.shelf.list()?, self.shelf.written()?);
+            self.digests.renew(signed, &last.archives);
             if (&seen, written) == (&last.seen, last.written) {
                 return Ok(());
             }
@@ -243,7 +307,7 @@ fn remove(index: &mut Index, name: &str, version: &str) {
     index.entries.retain(|_, versions| !versions.is_empty());
 }
 
-/// The folder's own `index.yaml`; one that cannot be read is as good as none.
+/// The folder's own `index.yaml`; for those who only ask, one that cannot be read is as good as none.
 fn read_written(shelf: &Shelf, stamp: Stamp) -> Option<Written> {
     shelf.read(WRITTEN, INDEX_LIMIT).ok().map(|bytes| Written { stamp, bytes })
 }

@@ -62,7 +62,7 @@ impl Storage for Folder {
         }
     }
 
-    fn list(&self, folder: &str) -> Result<Listing, RepoError> {
+    fn list(&self, folder: &str) -> Result<(Listing, Option<Listing>), RepoError> {
         let path = self.folder(folder)?;
         if fs::kind(&path) != fs::Kind::Folder {
             return Err(RepoError::NotAFolder { path: path.display().to_string() });
@@ -72,7 +72,7 @@ impl Storage for Folder {
             let modified = (file.modified, file.modified_nanos);
             (file.relative, Stamp { size: file.size, modified, mark: UNTOLD })
         });
-        Ok(found.collect())
+        Ok((found.collect(), None))
     }
 
     fn written(&self, folder: &str) -> Result<Option<Stamp>, StorageError> {
@@ -239,7 +239,7 @@ mod tests {
         let folder = Folder::new(root.clone());
         assert_eq!(folder.folders(1, 9).unwrap(), ["same", "team"]);
         assert_eq!(folder.folders(2, 9).unwrap(), [""; 0]);
-        assert_eq!(folder.list("team").unwrap().into_keys().collect::<Vec<_>>(), ["a.tgz", "x.tgz"]);
+        assert_eq!(folder.list("team").unwrap().0.into_keys().collect::<Vec<_>>(), ["a.tgz", "x.tgz"]);
         for out in ["out", "out/sub", "team/out"] {
             assert!(!folder.has_folder(out).unwrap() && folder.list(out).is_err(), "{out}");
             assert!(folder.make_folder(&format!("{out}/new")).is_err());

@@ -73,7 +73,7 @@ impl Stamp {
 /// The mark of what has none.
 pub(super) const UNTOLD: (i64, u32) = (0, 0);
 
-/// The archives of a folder, by their path below it.
+/// Files of a folder, by their path below it.
 pub(super) type Listing = BTreeMap<String, Stamp>;
 
 /// The index that somebody may have put into a folder.
@@ -172,11 +172,12 @@ pub(super) trait Storage: Send + Sync {
     /// It is not, or the storage does not answer.
     fn check(&self) -> Result<(), RepoError>;
 
-    /// The archives of a folder and one level below.
+    /// The archives of a folder and one level below, and in the same way the provenance files, where the look that finds
+    /// the archives finds those as well.
     ///
     /// # Errors
     /// The root is not there, there are too many, or the storage does not answer.
-    fn list(&self, folder: &str) -> Result<Listing, RepoError>;
+    fn list(&self, folder: &str) -> Result<(Listing, Option<Listing>), RepoError>;
 
     /// The `index.yaml` that somebody put into a folder, where such a one counts.
     ///
@@ -317,7 +318,7 @@ impl Shelf {
     }
 
     /// As [`Storage::list`].
-    pub(super) fn list(&self) -> Result<Listing, RepoError> {
+    pub(super) fn list(&self) -> Result<(Listing, Option<Listing>), RepoError> {
         self.storage.list(&self.folder)
     }
 

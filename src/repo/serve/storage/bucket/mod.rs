@@ -270,21 +270,24 @@ impl Storage for Bucket {
         page.map(|_| ()).map_err(|error| self.refused(&error))
     }
 
-    fn list(&self, folder: &str) -> Result<Listing, RepoError> {
+    fn list(&self, folder: &str) -> Result<(Listing, Option<Listing>), RepoError> {
         let refused = |error: Error| self.refused(&error);
         let top = self.below(folder, MOST_FILES).map_err(refused)?;
-        let mut archives: Listing = top.objects.into_iter().collect();
+        let mut found: Listing = top.objects.into_iter().collect();
         for name in top.folders.iter().filter(|name| *name != WORK_FOLDER) {
             let below = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
-            let inner = match self.below(&below, MOST_FILES.saturating_sub(archives.len())) {
+            let inner = match self.below(&below, MOST_FILES.saturating_sub(found.len())) {
                 // Keys such as `a//b` are no paths, and so no charts; the rest is served all the same.
                 Err(Error::InvalidPath { .. }) => continue,
-                found => found.map_err(refused)?,
+                level => level.map_err(refused)?,
             };
-            archives.extend(inner.objects.into_iter().map(|(file, stamp)| (format!("{name}/{file}"), stamp)));
+            found.extend(inner.objects.into_iter().map(|(file, stamp)| (format!("{name}/{file}"), stamp)));
         }
-        archives.retain(|path, _| is_archive(path));
-        Ok(archives)
+        let is_signature = |path: &str| path.strip_suffix(".prov").is_some_and(is_archive);
+        let signed = found.iter().filter(|(path, _)| is_signature(path));
+        let signed = signed.map(|(path, stamp)| (path.clone(), *stamp)).collect();
+        found.retain(|path, _| is_archive(path));
+        Ok((found, Some(signed)))
     }
 
     fn written(&self, _: &str) -> Result<Option<Stamp>, StorageError> {
