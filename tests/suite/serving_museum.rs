@@ -3,8 +3,10 @@
 
 use std::path::Path;
 
+use bowline::chart::{ChartFile, Limits, from_files};
 use bowline::data::base64;
 use bowline::data::digest::Digest;
+use bowline::package::{PackOptions, pack};
 use bowline::repo::serve::{ServeOptions, Server};
 use serde_json::json;
 
@@ -160,6 +162,33 @@ fn counts_and_names_are_of_what_one_may_read() {
     let tenants = |header: &str| server.get("/-/tenants.json", header).json()["tenants"].clone();
     assert_eq!(tenants(&basic("ann:secret")), json!(["open", "team"]));
     assert_eq!((tenants(&basic("ben:secret")), tenants("")), (json!(["open"]), json!(["open"])));
+}
+
+#[test]
+fn what_is_large_inside_is_not_shown() {
+    let (outside, folder) = folder();
+    for (name, size) in [("large", 9 << 20), ("huge", 40 << 20)] {
+        let file =
+            |path: &str, data: Vec<u8>| ChartFile { path: path.into(), data: data.into(), modified: 1 };
+        let files = vec![
+            file("Chart.yaml", format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n").into_bytes()),
+            file("README.md", b"# Read me\n".to_vec()),
+            file("templates/a.txt", vec![b'#'; size]),
+        ];
+        let chart = from_files(name, files, &Limits::default()).unwrap();
+        pack(&chart, &PackOptions::default()).unwrap().save(&folder).unwrap();
+    }
+    let server = start(outside.path(), &writable(&folder));
+    for (name, limit, readme) in [("large", 8 << 20, true), ("huge", 32 << 20, false)] {
+        let answer = server.get(&format!("/api/charts/{name}/1.0.0/templates"), "");
+        let told = answer.json()["error"].as_str().unwrap().to_string();
+        let wanted = format!("this is more than {limit} bytes, too large to be shown; pull the archive");
+        assert_eq!((answer.status, told), (413, wanted));
+        let page = server.get(&format!("/api/charts/{name}/1.0.0"), "");
+        assert_eq!((page.status, page.json()["readme"].is_string()), (200, readme), "{name}");
+        assert_eq!(server.get(&format!("/{name}-1.0.0.tgz"), "").status, 200);
+    }
+    assert_eq!(server.get("/api/charts/huge/1.0.0/values", "").status, 413);
 }
 
 #[test]

@@ -8,10 +8,10 @@
 //! Invariant: pictures follow one another in one order, under one lock, so no upload is lost to a listing that began
 //! before it. Who only asks never waits for that lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use super::digests::Digests;
@@ -32,6 +32,9 @@ const SHARE: u32 = 10;
 /// Shortest pauses after which a listing is so old that a request makes the next one, should the keeper be late.
 const LATE: u32 = 2;
 
+/// Most that is noted of what clients asked for.
+const MOST_WANTED: usize = 10_000;
+
 /// A folder and the last look at it.
 pub(super) struct Catalog {
     shelf: Shelf,
@@ -42,6 +45,10 @@ pub(super) struct Catalog {
     current: Mutex<Arc<Snapshot>>,
     /// Held by whoever makes the next picture.
     changing: Mutex<()>,
+    /// Held alone by whoever removes what nothing names, and together by those who are about to name something.
+    sweeping: RwLock<()>,
+    /// What clients asked for of what nothing names yet, and when.
+    wanted: Mutex<HashMap<String, Instant>>,
     watch: Mutex<Watch>,
     /// Whether the keeper lists the folder by itself.
     watched: AtomicBool,
@@ -81,6 +88,8 @@ impl Catalog {
             digests,
             current: Mutex::new(Arc::new(snapshot)),
             changing: Mutex::new(()),
+            sweeping: RwLock::new(()),
+            wanted: Mutex::default(),
             watch: Mutex::new(watch),
             watched: AtomicBool::new(false),
             dirty: AtomicBool::new(read_anew),
@@ -113,6 +122,38 @@ impl Catalog {
     /// The folder.
     pub(super) fn shelf(&self) -> &Shelf {
         &self.shelf
+    }
+
+    /// The right to remove what nothing names.
+    pub(super) fn sweeping(&self) -> RwLockWriteGuard<'_, ()> {
+        self.sweeping.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// While this is held, nothing is removed because nothing names it.
+    pub(super) fn pushing(&self) -> RwLockReadGuard<'_, ()> {
+        self.sweeping.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a client, now that it knows that something is there, may name it.
+    pub(super) fn want(&self, path: &str) {
+        let mut wanted = self.wanted();
+        if wanted.len() >= MOST_WANTED {
+            // The older half; who asked for it an hour ago does not come back to it.
+            let mut times: Vec<Instant> = wanted.values().copied().collect();
+            let (_, middle, _) = times.select_nth_unstable(MOST_WANTED / 2);
+            let middle = *middle;
+            wanted.retain(|_, at| *at > middle);
+        }
+        wanted.insert(path.to_string(), monotonic());
+    }
+
+    /// Whether a client asked for something within some time.
+    pub(super) fn was_wanted(&self, path: &str, within: Duration) -> bool {
+        self.wanted().get(path).is_some_and(|at| at.elapsed() < within)
+    }
+
+    fn wanted(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Digests of what belongs to its archives.

@@ -221,6 +221,7 @@ impl Server {
                 }
             });
             scope.spawn(|| self.keep());
+            scope.spawn(|| self.sweep());
             while !stop.load(Ordering::Relaxed) && !self.shared.stopping() {
                 std::thread::sleep(TICK);
             }
@@ -264,6 +265,22 @@ impl Server {
     fn clean(&self) {
         if let Some(common) = self.shared.tenants.common().filter(|_| self.shared.writable) {
             oci::clean(&self.shared, common, self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default());
+        }
+    }
+
+    /// Removes what was pushed and nothing names, beside all else: over a bucket that may take long.
+    fn sweep(&self) {
+        let mut sweeper = oci::Sweeper::default();
+        let mut swept: Option<Instant> = None;
+        while self.shared.writable && !self.shared.stopping() {
+            if swept.is_none_or(|at| at.elapsed() >= oci::SWEEPING) {
+                let now = self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                for (tenant, catalog) in self.shared.tenants.all() {
+                    sweeper.sweep(&tenant, &catalog, now, || self.shared.stopping());
+                }
+                swept = Some(monotonic());
+            }
+            std::thread::sleep(TICK);
         }
     }
 

@@ -81,6 +81,7 @@ mod tests {
             assert!(waiting.join().unwrap());
         });
         drop(two);
-        assert_eq!((turns.lock().taken, turns.lock().waiting), (0, 0));
+        let state = turns.lock();
+        assert_eq!((state.taken, state.waiting), (0, 0));
     }
 }

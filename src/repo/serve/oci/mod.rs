@@ -12,6 +12,7 @@ mod parts;
 mod pull;
 mod push;
 mod store;
+mod sweep;
 
 use std::net::IpAddr;
 
@@ -28,6 +29,7 @@ use super::upload::Refusal;
 
 pub(super) use parts::{PAUSE as CLEANING, clean};
 pub(super) use push::Sessions;
+pub(super) use sweep::{PAUSE as SWEEPING, Sweeper};
 
 /// A repository: the tenant and the name of a chart.
 #[derive(Debug, Clone, PartialEq, Eq)]

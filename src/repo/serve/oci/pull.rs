@@ -152,6 +152,7 @@ pub(super) fn find(catalog: &Catalog, repository: &Repository, wanted: &str) -> 
     }
     let pushed = store::path(repository, "blobs", wanted);
     if let Some(stamp) = catalog.shelf().stamp(&pushed)? {
+        catalog.want(&pushed);
         return Ok(Some(Found::Object(pushed, stamp)));
     }
     // Between the two looks a push may have put it in place.

@@ -303,6 +303,8 @@ pub(super) fn manifest(
     }
     let parts = Parts::read(&bytes)?;
     let catalog = make(shared, repository)?;
+    // What it names stays until it is there to name it.
+    let _unswept = catalog.pushing();
     for digits in [&parts.config, &parts.archive].into_iter().chain(&parts.provenance) {
         if find(&catalog, repository, digits)?.is_none() {
             let text = format!("the blob sha256:{digits} of the manifest was not uploaded");
@@ -387,14 +389,14 @@ fn place(
 }
 
 /// The blobs of a chart's manifest, by their digits.
-struct Parts {
-    config: String,
-    archive: String,
-    provenance: Option<String>,
+pub(super) struct Parts {
+    pub(super) config: String,
+    pub(super) archive: String,
+    pub(super) provenance: Option<String>,
 }
 
 impl Parts {
-    fn read(bytes: &[u8]) -> Result<Self, Fault> {
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Fault> {
         let invalid = |text: String| Fault(400, "MANIFEST_INVALID", text);
         let manifest: Json = serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))?;
         let config = &manifest["config"];

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Common, Listing, Stamp, Storage, StorageError, Stream, UNTOLD, WRITTEN};
+use super::{Level, Listing, Stamp, Storage, StorageError, Stream, UNTOLD, WRITTEN};
 use crate::repo::RepoError;
 use crate::repo::generate::archives_within;
 use crate::repo::serve::tenants::is_safe;
@@ -145,8 +145,27 @@ impl Storage for Folder {
         Ok(file)
     }
 
-    fn common(&self) -> Option<&dyn Common> {
-        None
+    fn level(&self, folder: &str, most: usize) -> Result<Level, StorageError> {
+        let path = self.folder(folder)?;
+        let mut level = Level::default();
+        if fs::kind(&path) != fs::Kind::Folder {
+            return Ok(level);
+        }
+        for found in fs::walk_present(&path, most, |below, _| !below.contains('/'))? {
+            match found.kind {
+                fs::Kind::Folder => level.folders.push(found.relative),
+                _ => {
+                    let modified = (found.modified, found.modified_nanos);
+                    let stamp = Stamp { size: found.size, modified, mark: UNTOLD };
+                    level.objects.push((found.relative, stamp));
+                }
+            }
+        }
+        Ok(level)
+    }
+
+    fn is_common(&self) -> bool {
+        false
     }
 
     fn identity(&self, folder: &str) -> Vec<u8> {

@@ -37,7 +37,7 @@ use options::builder;
 use trouble::{is_passing, reason};
 
 use super::folder::Exact;
-use super::{Common, Level, Listing, Stamp, Storage, StorageError, Stream, UNTOLD};
+use super::{Level, Listing, Stamp, Storage, StorageError, Stream, UNTOLD};
 use crate::data::digest::Digest;
 use crate::repo::RepoError;
 use crate::repo::generate::{ARCHIVE_LIMIT, MOST_FILES, WORK_FOLDER, is_archive};
@@ -403,8 +403,12 @@ impl Storage for Bucket {
         }
     }
 
-    fn common(&self) -> Option<&dyn Common> {
-        Some(self)
+    fn level(&self, folder: &str, most: usize) -> Result<Level, StorageError> {
+        self.below(folder, most).map_err(|error| self.trouble(folder, &error))
+    }
+
+    fn is_common(&self) -> bool {
+        true
     }
 
     fn identity(&self, folder: &str) -> Vec<u8> {
@@ -418,12 +422,6 @@ impl Storage for Bucket {
 
     fn threads(&self) -> usize {
         THREADS
-    }
-}
-
-impl Common for Bucket {
-    fn level(&self, folder: &str, most: usize) -> Result<Level, StorageError> {
-        self.below(folder, most).map_err(|error| self.trouble(folder, &error))
     }
 }
 
