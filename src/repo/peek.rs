@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is inflated is bounded; an archive that is no chart is told so in one sentence.
 
-use crate::chart::{Chart, Limits, from_archive, read_archive};
+use crate::chart::{Chart, ChartFile, Limits, from_archive};
 
 /// The texts of a chart that people read.
 #[derive(Debug, Clone, Default)]
@@ -28,10 +28,10 @@ pub(super) fn chart(name: &str, bytes: &[u8]) -> Result<Chart, String> {
     Ok(chart)
 }
 
-/// The texts of an archive.
-pub(super) fn texts(bytes: &[u8]) -> Result<Texts, String> {
+/// The texts among the files of an archive.
+pub(super) fn texts_of(files: Vec<ChartFile>) -> Texts {
     let mut texts = Texts::default();
-    for file in read_archive(bytes, &Limits::default()).map_err(|error| error.to_string())? {
+    for file in files {
         let text = || Some(file.text().into_owned());
         match file.path.to_ascii_lowercase().as_str() {
             "readme.md" => texts.readme = text(),
@@ -41,5 +41,5 @@ pub(super) fn texts(bytes: &[u8]) -> Result<Texts, String> {
             _ => {}
         }
     }
-    Ok(texts)
+    texts
 }

@@ -298,15 +298,35 @@ pub fn read_stdin(limit: u64) -> Result<Vec<u8>, FsError> {
 pub fn write_atomic(path: &Path, bytes: &[u8], private: bool) -> Result<(), FsError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_dir_all(folder)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-    let written = write_new(&temporary, bytes, private).and_then(|()| fs::rename(&temporary, path));
-    if let Err(source) = written {
+    let failed = || FsError::io("write", path);
+    let (temporary, mut file) = create_beside(folder, path, private).map_err(failed())?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if let Err(source) = written.and_then(|()| fs::rename(&temporary, path)) {
         // The write failed; what is left of it must not stay, and failing to remove it changes nothing for the caller.
         let _ = fs::remove_file(&temporary);
-        return Err(FsError::Io { attempt: "write", path: path.to_path_buf(), source });
+        return Err(failed()(source));
     }
     flush_folder(folder)
+}
+
+/// Makes an empty file with a name that nobody can know before: not another thread, not a process with the same number in
+/// another container, and not whoever would like to have a link of theirs written through.
+fn create_beside(folder: &Path, path: &Path, private: bool) -> io::Result<(PathBuf, File)> {
+    /// Most characters of the file's own name, so that the whole is not too long for a name.
+    const MOST: usize = 50;
+    let name: String = path.file_name().unwrap_or_default().to_string_lossy().chars().take(MOST).collect();
+    let mut drawn = [0; 8];
+    getrandom::fill(&mut drawn).map_err(io::Error::other)?;
+    let temporary = folder.join(format!(".{name}.{:016x}.tmp", u64::from_ne_bytes(drawn)));
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(if private { 0o600 } else { 0o644 });
+    }
+    let file = options.open(&temporary)?;
+    Ok((temporary, file))
 }
 
 /// Makes an empty file that only its owner can read (mode 0600), with its missing folders, and flushes the folder.
@@ -342,19 +362,6 @@ pub fn owner(path: &Path) -> Option<u32> {
 #[cfg(not(unix))]
 pub fn owner(_: &Path) -> Option<u32> {
     None
-}
-
-fn write_new(path: &Path, bytes: &[u8], private: bool) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(if private { 0o600 } else { 0o644 });
-    }
-    let mut file = options.open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 /// Flushes a folder, so that a rename in it survives a power cut.
@@ -754,6 +761,47 @@ mod tests {
         fs::create_dir(folder.path().join("d")).unwrap();
         assert!(write_atomic(&folder.path().join("d"), b"x", false).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn writers_at_the_same_time_do_not_meet() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x".repeat(255));
+        let texts = ["a".repeat(300_000), "b".repeat(10)];
+        write_atomic(&path, texts[0].as_bytes(), false).unwrap();
+        std::thread::scope(|scope| {
+            for worker in 0..4 {
+                let (path, text) = (&path, &texts[worker % 2]);
+                scope.spawn(move || {
+                    for _ in 0..20 {
+                        write_atomic(path, text.as_bytes(), false).unwrap();
+                    }
+                });
+            }
+            for _ in 0..100 {
+                let found = fs::read_to_string(&path).unwrap();
+                assert!(texts.contains(&found), "torn: {} bytes", found.len());
+            }
+        });
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn planted_links_are_not_written_through_and_modes_are_ours() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (path, victim) = (folder.path().join("key"), folder.path().join("victim"));
+        fs::write(&victim, b"mine").unwrap();
+        let planted = folder.path().join(format!(".key.{}.tmp", std::process::id()));
+        std::os::unix::fs::symlink(&victim, planted).unwrap();
+        write_atomic(&path, b"public", false).unwrap();
+        write_atomic(&path, b"secret", true).unwrap();
+        assert_eq!(
+            (fs::read(&victim).unwrap(), fs::read(&path).unwrap()),
+            (b"mine".to_vec(), b"secret".to_vec())
+        );
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! is dropped before it was put in place leaves nothing behind.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::fs::{FsError, create_dir_all, flush_folder};
@@ -46,6 +46,11 @@ impl Staged {
         let file = OpenOptions::new().append(true).open(&path).map_err(FsError::io("open", &path))?;
         let size = file.metadata().map_err(FsError::io("open", &path))?.len();
         Ok(Staged { path, file, size })
+    }
+
+    /// Lays the file aside without keeping it open, for when more of it comes much later.
+    pub fn rest(mut self) -> Resting {
+        Resting { path: std::mem::take(&mut self.path), size: self.size }
     }
 
     /// Adds bytes at the end.
@@ -95,8 +100,51 @@ impl Staged {
 
 impl Drop for Staged {
     fn drop(&mut self) {
+        // One that rests goes on under another owner.
+        if self.path.as_os_str().is_empty() {
+            return;
+        }
         // After `place` the name is gone or one of two; what cannot be removed is removed at the next start.
         let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// A file that is not complete and not open. As a [`Staged`] it leaves nothing behind when it is dropped.
+#[derive(Debug)]
+pub struct Resting {
+    path: PathBuf,
+    size: u64,
+}
+
+impl Resting {
+    /// Size so far in bytes.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Opens it again, to go on where it was left. What else was written to it meanwhile, as by a writer that failed in the
+    /// middle, is cut off.
+    ///
+    /// # Errors
+    /// It is gone or shorter, or the system refuses.
+    pub fn go_on(mut self) -> Result<Staged, FsError> {
+        let failed = || FsError::io("open", &self.path);
+        let mut file = OpenOptions::new().write(true).open(&self.path).map_err(failed())?;
+        if file.seek(SeekFrom::End(0)).map_err(failed())? < self.size {
+            return Err(failed()(io::ErrorKind::UnexpectedEof.into()));
+        }
+        file.set_len(self.size).map_err(failed())?;
+        file.seek(SeekFrom::Start(self.size)).map_err(failed())?;
+        Ok(Staged { path: std::mem::take(&mut self.path), file, size: self.size })
+    }
+}
+
+impl Drop for Resting {
+    fn drop(&mut self) {
+        if !self.path.as_os_str().is_empty() {
+            // As for a staged one.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -128,5 +176,19 @@ mod tests {
         assert_eq!(fs::read(&target).unwrap(), b"third");
         assert_eq!(fs::read_dir(&stage).unwrap().count(), 0);
         assert!(Staged::link(&stage.join("none"), &stage, "copy").is_err());
+        // What rests is there, and goes on where it was left.
+        let resting = staged("12345").rest();
+        assert_eq!((resting.size(), fs::read(stage.join("one")).unwrap()), (5, b"12345".to_vec()));
+        fs::write(stage.join("one"), b"12345 and half a piece").unwrap();
+        let mut again = resting.go_on().unwrap();
+        again.append(b"67").unwrap();
+        assert_eq!(again.size(), 7);
+        assert!(again.rest().go_on().unwrap().place(&target, true).unwrap());
+        assert_eq!(fs::read(&target).unwrap(), b"1234567");
+        let short = staged("12345").rest();
+        fs::write(stage.join("one"), b"1").unwrap();
+        assert!(short.go_on().is_err());
+        drop(staged("12345").rest());
+        assert_eq!(fs::read_dir(&stage).unwrap().count(), 0);
     }
 }

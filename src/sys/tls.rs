@@ -189,6 +189,14 @@ impl TlsStream {
         Ok(!self.connection.is_handshaking())
     }
 
+    /// As [`TcpStream::set_nonblocking`].
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn set_nonblocking(&self, on: bool) -> io::Result<()> {
+        self.stream.set_nonblocking(on)
+    }
+
     /// Reads once from the socket; the number of bytes, 0 at its end.
     fn fill(&mut self) -> io::Result<usize> {
         let count = self.connection.read_tls(&mut self.stream)?;

@@ -246,6 +246,8 @@ fn parts_of_archives_can_be_asked_for() {
     assert_eq!(part.header("content-range").unwrap(), format!("bytes 5-9/{}", whole.len()));
     let tail = server.get("/web-1.0.0.tgz", "Range: bytes=-4\r\n");
     assert_eq!(tail.body, &whole[whole.len() - 4..]);
+    let head = server.ask("HEAD", "/web-1.0.0.tgz", "Range: bytes=5-9\r\n");
+    assert_eq!((head.status, head.header("content-length").unwrap()), (200, &*whole.len().to_string()));
     let past = server.get("/web-1.0.0.tgz", "Range: bytes=999999-\r\n");
     assert_eq!(
         (past.status, past.header("content-range").unwrap()),
@@ -362,6 +364,64 @@ fn slow_clients_do_not_keep_others_waiting() {
     slow[0].set_read_timeout(Some(HANG)).unwrap();
     let _ = slow[0].read_to_string(&mut answer);
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+}
+
+#[test]
+fn half_heads_do_not_keep_others_waiting() {
+    let (_keep, folder) = folder();
+    let options = ServeOptions {
+        address: "127.0.0.1:0".to_string(),
+        workers: 2,
+        request_time: Duration::from_secs(60),
+        ..ServeOptions::new(&folder)
+    };
+    let server = Running::start(&host(&folder), &options);
+    let mut halves: Vec<TcpStream> = (0..20).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+    // Some say the first byte, the others nothing.
+    for stream in halves.iter_mut().step_by(2) {
+        stream.write_all(b"G").unwrap();
+    }
+    let start = Instant::now();
+    assert_eq!(server.get("/health", "").status, 200);
+    assert!(start.elapsed() < HANG, "{:?}", start.elapsed());
+    // They are heard when they go on.
+    for (at, stream) in halves.iter_mut().enumerate() {
+        let rest = if at % 2 == 0 { "ET" } else { "GET" };
+        stream
+            .write_all(format!("{rest} /health HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").as_bytes())
+            .unwrap();
+        stream.set_read_timeout(Some(HANG)).unwrap();
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{at}: {answer}");
+    }
+}
+
+#[test]
+fn readers_that_do_not_read_do_not_keep_others_waiting() {
+    let (_keep, folder) = folder();
+    // More than the system keeps for a connection.
+    let large: Vec<u8> = (0..40_u32 << 20).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let file = ChartFile {
+        path: "Chart.yaml".into(),
+        data: b"apiVersion: v2\nname: big\nversion: 1.0.0\n".as_slice().into(),
+        modified: 1,
+    };
+    let more = ChartFile { path: "files/noise".into(), data: large.into(), modified: 1 };
+    let chart = from_files("big", vec![file, more], &Limits::default()).unwrap();
+    pack(&chart, &PackOptions::default()).unwrap().save(&folder).unwrap();
+    let options =
+        ServeOptions { address: "127.0.0.1:0".to_string(), workers: 3, ..ServeOptions::new(&folder) };
+    let server = Running::start(&host(&folder), &options);
+    assert!(server.get("/index.yaml", "").text().contains("big-1.0.0.tgz"));
+    let mut idle: Vec<TcpStream> = (0..3).map(|_| TcpStream::connect(server.address).unwrap()).collect();
+    for stream in &mut idle {
+        stream.write_all(b"GET /big-1.0.0.tgz HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let start = Instant::now();
+    assert_eq!(server.get("/health", "").status, 200);
+    assert!(start.elapsed() < HANG, "{:?}", start.elapsed());
 }
 
 #[test]

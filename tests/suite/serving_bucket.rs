@@ -512,6 +512,34 @@ fn charts_pushed_to_one_server_are_pulled_from_another() {
 }
 
 #[test]
+fn what_is_not_there_costs_no_look_at_what_is() {
+    let Some(bucket) = Bucket::new() else { return };
+    for number in 0..20 {
+        bucket.put(&format!("stable/web-1.0.{number}.tgz"), archive("web", &format!("1.0.{number}")));
+    }
+    bucket.put("stable/web-1.0.7.tgz.prov", b"signed".to_vec());
+    let tap = Tap::open(&bucket.service);
+    let server = bucket.start_at("a", &tap);
+    let unknown = Digest::of("nowhere").prefixed();
+    for path in [format!("/v2/web/blobs/{unknown}"), format!("/v2/web/manifests/{unknown}")] {
+        assert_eq!(get(&server, &path).status, 404);
+    }
+    assert_eq!(tap.asked_for("1.0.7.tgz.prov"), 1, "read once, for its digest");
+    assert_eq!(tap.asked_for(".prov"), 1, "of the others the listing tells that there is none");
+    let signed = Digest::of("signed").prefixed();
+    assert!(get(&server, "/v2/web/manifests/1.0.7").text().contains(&signed));
+    assert_eq!(get(&server, &format!("/v2/web/blobs/{signed}")).text(), "signed");
+    // What this server takes in it knows without a listing.
+    let provenance =
+        "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\nname: web\nversion: 1.0.3\n\n...\nx\n";
+    assert_eq!(post(&server, "/api/prov", provenance.as_bytes()).status, 201);
+    let taken = Digest::of(provenance).prefixed();
+    assert!(get(&server, "/v2/web/manifests/1.0.3").text().contains(&taken));
+    assert_eq!(ask(&server, "DELETE", "/api/charts/web/1.0.3", "", b"").status, 200);
+    assert_eq!(get(&server, &format!("/v2/web/blobs/{taken}")).status, 404);
+}
+
+#[test]
 fn a_service_without_conditions_still_replaces_nothing() {
     let Some(bucket) = Bucket::new() else { return };
     assert_eq!(CONDITION.len(), PASSED.len());

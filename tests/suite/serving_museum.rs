@@ -3,8 +3,10 @@
 
 use std::path::Path;
 
+use bowline::chart::{ChartFile, Limits, from_files};
 use bowline::data::base64;
 use bowline::data::digest::Digest;
+use bowline::package::{PackOptions, pack};
 use bowline::repo::serve::{ServeOptions, Server};
 use serde_json::json;
 
@@ -160,6 +162,84 @@ fn counts_and_names_are_of_what_one_may_read() {
     let tenants = |header: &str| server.get("/-/tenants.json", header).json()["tenants"].clone();
     assert_eq!(tenants(&basic("ann:secret")), json!(["open", "team"]));
     assert_eq!((tenants(&basic("ben:secret")), tenants("")), (json!(["open"]), json!(["open"])));
+}
+
+#[test]
+fn what_is_large_inside_is_not_shown() {
+    let (outside, folder) = folder();
+    for (name, size) in [("large", 9 << 20), ("huge", 40 << 20)] {
+        let file =
+            |path: &str, data: Vec<u8>| ChartFile { path: path.into(), data: data.into(), modified: 1 };
+        let files = vec![
+            file("Chart.yaml", format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n").into_bytes()),
+            file("README.md", b"# Read me\n".to_vec()),
+            file("templates/a.txt", vec![b'#'; size]),
+        ];
+        let chart = from_files(name, files, &Limits::default()).unwrap();
+        pack(&chart, &PackOptions::default()).unwrap().save(&folder).unwrap();
+    }
+    let server = start(outside.path(), &writable(&folder));
+    for (name, limit, readme) in [("large", 8 << 20, true), ("huge", 32 << 20, false)] {
+        let answer = server.get(&format!("/api/charts/{name}/1.0.0/templates"), "");
+        let told = answer.json()["error"].as_str().unwrap().to_string();
+        let wanted = format!("this is more than {limit} bytes, too large to be shown; pull the archive");
+        assert_eq!((answer.status, told), (413, wanted));
+        let page = server.get(&format!("/api/charts/{name}/1.0.0"), "");
+        assert_eq!((page.status, page.json()["readme"].is_string()), (200, readme), "{name}");
+        assert_eq!(server.get(&format!("/{name}-1.0.0.tgz"), "").status, 200);
+    }
+    assert_eq!(server.get("/api/charts/huge/1.0.0/values", "").status, 413);
+}
+
+#[test]
+fn a_tenant_named_charts_is_no_way_to_the_others() {
+    let (outside, folder) = folder();
+    for tenant in ["charts", "secret"] {
+        std::fs::create_dir(folder.join(tenant)).unwrap();
+        chart(&folder.join(tenant), "demo", "0.1.0", "");
+    }
+    let rules = "- {users: [ann], repositories: ['charts/**'], actions: ['*']}\n";
+    let options = ServeOptions { depth: 1, ..ruled(outside.path(), &folder, rules) };
+    let server = start(outside.path(), &options);
+    let ann = basic("ann:secret");
+    let layer = Digest::of(std::fs::read(folder.join("secret/demo-0.1.0.tgz")).unwrap()).prefixed();
+    for (method, path, status) in [
+        ("GET", "/charts/index.yaml".to_string(), 200),
+        ("GET", "/v2/charts/demo/tags/list".to_string(), 200),
+        ("GET", "/v2/charts/charts/demo/tags/list".to_string(), 200),
+        ("GET", "/secret/index.yaml".to_string(), 403),
+        ("GET", "/api/secret/charts".to_string(), 403),
+        ("GET", "/v2/secret/demo/tags/list".to_string(), 403),
+        ("GET", "/v2/charts/secret/demo/tags/list".to_string(), 403),
+        ("GET", format!("/v2/secret/demo/blobs/{layer}"), 403),
+        ("POST", "/v2/charts/secret/demo/blobs/uploads/".to_string(), 403),
+        ("DELETE", "/v2/secret/demo/manifests/0.1.0".to_string(), 403),
+        ("DELETE", "/v2/charts/demo/manifests/0.1.0".to_string(), 202),
+    ] {
+        assert_eq!(server.ask(method, &path, &ann).status, status, "{method} {path}");
+    }
+}
+
+#[test]
+fn a_chart_named_as_the_folder_is_not_the_folder() {
+    let (outside, folder) = folder();
+    chart(&folder, "demo", "0.1.0", "");
+    chart(&folder, "repo", "0.1.0", "");
+    let rules = "- {users: [ann], repositories: ['[r]epo'], actions: ['*']}\n\
+                 - {users: [ben], repositories: [repo], actions: ['*']}\n";
+    let server = start(outside.path(), &ruled(outside.path(), &folder, rules));
+    for (user, method, path, status) in [
+        ("ann", "DELETE", "/api/charts/demo/0.1.0", 403),
+        ("ann", "GET", "/index.yaml", 403),
+        ("ann", "DELETE", "/v2/demo/manifests/0.1.0", 403),
+        ("ann", "GET", "/v2/charts/repo/tags/list", 200),
+        ("ben", "GET", "/v2/repo/tags/list", 403),
+        ("ben", "GET", "/index.yaml", 200),
+        ("ben", "DELETE", "/api/charts/demo/0.1.0", 200),
+    ] {
+        let header = basic(&format!("{user}:secret"));
+        assert_eq!(server.ask(method, path, &header).status, status, "{user} {method} {path}");
+    }
 }
 
 #[cfg(unix)]

@@ -2,9 +2,10 @@
 
 use bowline::data::digest::Digest;
 use bowline::repo::serve::ServeOptions;
+use bowline::sys::{Clock, Host};
 use serde_json::{Value, json};
 
-use crate::serving::{Answer, Running, chart};
+use crate::serving::{Answer, Running, chart, host};
 use crate::serving_uploads::{archive, folder, send, start, writable};
 use crate::support::helm::{helm, helm_at_home};
 
@@ -100,6 +101,156 @@ fn charts_of_the_folder_can_be_pulled() {
         ("/v2/web/nothing", 405, "UNSUPPORTED"),
     ] {
         assert_eq!(code(&again.get(path, "")), (status, wrong.to_string()), "{path}");
+    }
+}
+
+#[test]
+fn equal_pushes_at_the_same_time_all_succeed() {
+    let (outside, folder) = folder();
+    let server = start(outside.path(), &writable(&folder));
+    let config = br#"{"name":"web"}"#;
+    for number in 0..10 {
+        let version = format!("1.0.{number}");
+        let (web, other) = (archive("web", &version), {
+            let place = tempfile::tempdir().unwrap();
+            let name = chart(place.path(), "web", &version, "home: https://h/\n");
+            std::fs::read(place.path().join(name)).unwrap()
+        });
+        for bytes in [&config[..], &web] {
+            blob(&server, "web", bytes);
+        }
+        let path = format!("/v2/web/manifests/{version}");
+        let barrier = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    barrier.wait();
+                    let answer = send(&server, "PUT", &path, "", &manifest(config, &web));
+                    assert_eq!(answer.status, 201, "{}", answer.text());
+                });
+            }
+        });
+        assert_eq!(server.get(&format!("/web-{version}.tgz"), "").body, web);
+        // Other content is refused as before.
+        blob(&server, "web", &other);
+        assert_eq!(
+            code(&send(&server, "PUT", &path, "", &manifest(config, &other))),
+            (409, "DENIED".to_string())
+        );
+    }
+}
+
+#[test]
+fn what_nothing_names_is_removed_after_an_hour() {
+    let (outside, folder) = folder();
+    let server = start(outside.path(), &writable(&folder));
+    let config = br#"{"name":"web"}"#;
+    let push = |version: &str| {
+        let web = archive("web", version);
+        for bytes in [&config[..], &web] {
+            blob(&server, "web", bytes);
+        }
+        let manifest = manifest(config, &web);
+        let path = format!("/v2/web/manifests/{version}");
+        assert_eq!(send(&server, "PUT", &path, "", &manifest).status, 201);
+        manifest
+    };
+    let (kept, gone) = (push("1.0.0"), push("2.0.0"));
+    // As by hand, and so that the manifest is about nothing.
+    std::fs::remove_file(folder.join("web-2.0.0.tgz")).unwrap();
+    let lost = blob(&server, "web", b"nobody's");
+    let below = folder.join(".bowline/oci/web");
+    let names = |kind: &str| {
+        let mut names: Vec<String> = std::fs::read_dir(below.join(kind))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    let digits = |digest: &str| digest.trim_start_matches("sha256:").to_string();
+    let mut blobs = vec![digits(&digest(config)), digits(&lost)];
+    blobs.sort();
+    drop(server);
+    let at = |hours: u64| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let host = Host { clock: Clock::Still(now + hours * 3_600), ..host(outside.path()) };
+        Running::start(&host, &writable(&folder))
+    };
+    drop(at(0));
+    assert_eq!((names("blobs"), names("manifests").len(), names("tags").len()), (blobs, 2, 2));
+    let server = at(2);
+    for _ in 0..600 {
+        if names("tags").len() == 1 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(names("blobs"), [digits(&digest(config))], "the configuration is named");
+    assert_eq!(names("manifests"), [digits(&digest(&kept))]);
+    assert_eq!(names("tags"), ["1.0.0"]);
+    assert_eq!(server.get("/v2/web/manifests/1.0.0", "").body, kept);
+    assert_eq!(server.get(&format!("/v2/web/manifests/{}", digest(&gone)), "").status, 404);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn uploads_that_rest_hold_no_file_open_and_one_client_has_so_many() {
+    let (outside, folder) = folder();
+    let server = start(outside.path(), &writable(&folder));
+    let begin = || {
+        let begun = send(&server, "POST", "/v2/web/blobs/uploads/", "", b"");
+        assert_eq!(begun.status, 202);
+        begun.header("location").unwrap().to_string()
+    };
+    let places: Vec<String> = (0..70).map(|_| begin()).collect();
+    let uploads = folder.join(".bowline/uploads");
+    let is_upload = |entry: std::io::Result<std::fs::DirEntry>| {
+        std::fs::read_link(entry.unwrap().path()).is_ok_and(|target| target.starts_with(&uploads))
+    };
+    assert_eq!(
+        std::fs::read_dir("/proc/self/fd")
+            .unwrap()
+            .filter_map(|entry| is_upload(entry).then_some(()))
+            .count(),
+        0
+    );
+    // Those that rest longest are given up for new ones.
+    let found = |place: &String| server.get(place, "").status == 204;
+    assert_eq!(places.iter().map(found).collect::<Vec<_>>(), [vec![false; 6], vec![true; 64]].concat());
+    assert_eq!(std::fs::read_dir(&uploads).unwrap().count(), 64);
+    assert_eq!(send(&server, "PATCH", &places[6], "", b"one ").status, 202);
+    let end = format!("{}?digest={}", places[6], digest(b"one two"));
+    assert_eq!(send(&server, "PUT", &end, "", b"two").status, 201);
+    // What broke off is asked for and gone on with.
+    let half = format!("PATCH {} HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nfour", places[7]);
+    let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+    std::io::Write::write_all(&mut stream, half.as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    std::io::Read::read_to_end(&mut stream, &mut Vec::new()).unwrap();
+    assert_eq!(server.get(&places[7], "").header("range"), Some("0-3"));
+    let end = format!("{}?digest={}", places[7], digest(b"four five"));
+    assert_eq!(send(&server, "PUT", &end, "Content-Range: 4-8\r\n", b" five").status, 201);
+}
+
+#[test]
+fn what_is_not_allowed_is_told_with_what_is() {
+    let (outside, folder) = folder();
+    chart(&folder, "web", "1.0.0", "");
+    let server = start(outside.path(), &writable(&folder));
+    let reading = start(outside.path(), &ServeOptions { writable: false, ..writable(&folder) });
+    for (server, method, path, allowed) in [
+        (&server, "POST", "/v2/web/manifests/1.0.0", "DELETE, GET, HEAD, PUT"),
+        (&server, "PUT", "/v2/web/tags/list", "GET, HEAD"),
+        (&reading, "DELETE", "/v2/web/manifests/1.0.0", "GET, HEAD"),
+        (&reading, "POST", "/v2/web/blobs/uploads/", ""),
+    ] {
+        let answer = server.ask(method, path, "");
+        assert_eq!(
+            (answer.status, answer.header("allow").unwrap_or_default()),
+            (405, allowed),
+            "{method} {path}"
+        );
     }
 }
 

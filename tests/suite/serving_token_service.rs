@@ -282,6 +282,40 @@ fn guessing_at_passwords_comes_to_an_end() {
 }
 
 #[test]
+fn what_others_guess_at_the_same_address_locks_nobody_out() {
+    let (outside, folder) = folder();
+    let server = start(outside.path(), &options(outside.path(), &folder));
+    assert_eq!(server.get("/index.yaml", &basic("ann:secret")).status, 200);
+    for number in 0..80 {
+        assert_eq!(server.get("/index.yaml", &basic(&format!("nobody-{number}:x"))).status, 401);
+    }
+    // Neither who is known nor who comes for the first time, though a proxy makes all of them one address.
+    assert_eq!(server.get("/index.yaml", &basic("ben:secret")).status, 200);
+    let guess = || (0..100).map(|number| server.get("/index.yaml", &basic(&format!("ann:{number}"))).status);
+    assert!(guess().any(|status| status == 429));
+    assert_eq!(server.get("/index.yaml", &basic("ann:secret")).status, 200, "this password was right before");
+    assert_eq!(server.get("/token", &basic("ann:secret")).status, 200);
+}
+
+#[test]
+fn a_tenant_named_charts_gets_no_tokens_for_the_others() {
+    let (outside, folder) = folder();
+    let rules = outside.path().join("rules.yaml");
+    std::fs::write(&rules, "rules: [{users: [ann], repositories: ['charts/**'], actions: ['*']}]\n").unwrap();
+    let options = ServeOptions { access: Some(rules), depth: 1, ..options(outside.path(), &folder) };
+    let server = start(outside.path(), &options);
+    for (name, granted) in [
+        ("secret/demo", &[][..]),
+        ("charts/secret/demo", &[]),
+        ("charts/demo", &["charts/demo:pull,push,delete"]),
+        ("charts/charts/demo", &["charts/charts/demo:pull,push,delete"]),
+    ] {
+        let path = format!("/token?scope=repository:{name}:pull,push,delete");
+        assert_eq!(access(&server.get(&path, &basic("ann:secret"))), granted, "{name}");
+    }
+}
+
+#[test]
 fn everybody_gets_tokens_to_read_where_reading_is_open() {
     let (outside, folder) = folder();
     chart(&folder, "web", "1.0.0", "");

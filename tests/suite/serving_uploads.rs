@@ -293,6 +293,115 @@ fn an_index_of_the_folders_own_is_kept_up_to_date() {
 }
 
 #[test]
+fn an_index_that_cannot_be_read_is_not_written_over() {
+    let (outside, folder) = folder();
+    chart(&folder, "db", "1.0.0", "");
+    let broken = "apiVersion: v1\nentries:\n  far:\n  - name: far\n    version: 1.0.0\n    urls: ['https://h/far.tgz'\n";
+    std::fs::write(folder.join("index.yaml"), broken).unwrap();
+    let server = start(outside.path(), &writable(&folder));
+    let web = archive("web", "1.0.0");
+    let is_refused = |server: &Running| {
+        for answer in [
+            post(server, "/api/charts", &web),
+            post(server, "/api/charts?force", &archive("db", "1.0.0")),
+            server.ask("DELETE", "/api/charts/db/1.0.0", ""),
+        ] {
+            let told = answer.json()["error"].as_str().unwrap().to_string();
+            assert_eq!(answer.status, 409, "{told}");
+            assert!(
+                told.starts_with("nothing is changed while index.yaml of the folder cannot be read: "),
+                "{told}"
+            );
+        }
+    };
+    is_refused(&server);
+    assert_eq!(std::fs::read_to_string(folder.join("index.yaml")).unwrap(), broken);
+    assert_eq!(names(&folder), [".bowline", "db-1.0.0.tgz", "index.yaml"]);
+    std::fs::write(folder.join("index.yaml"), broken.replace("'\n", "']\n")).unwrap();
+    assert_eq!(post(&server, "/api/charts", &web).status, 201);
+    let text = std::fs::read_to_string(folder.join("index.yaml")).unwrap();
+    assert!(text.contains("https://h/far.tgz") && text.contains("- web-1.0.0.tgz"), "{text}");
+    // Also when it broke a moment ago.
+    std::fs::write(folder.join("index.yaml"), broken).unwrap();
+    assert_eq!(post(&server, "/api/charts", &archive("web", "2.0.0")).status, 409);
+    assert_eq!(std::fs::read_to_string(folder.join("index.yaml")).unwrap(), broken);
+}
+
+#[test]
+fn provenance_files_lie_beside_what_they_vouch_for() {
+    let (outside, folder) = folder();
+    std::fs::create_dir(folder.join("sub")).unwrap();
+    chart(&folder.join("sub"), "web", "1.0.0", "");
+    let server = start(outside.path(), &writable(&folder));
+    let both = form(&[("chart", &archive("web", "1.0.0")), ("prov", b"signed")]);
+    assert_eq!(send(&server, "POST", "/api/charts?force", FORM, &both).status, 201);
+    assert_eq!(server.get("/sub/web-1.0.0.tgz.prov", "").text(), "signed");
+    let alone = provenance("web", "1.0.0");
+    assert_eq!(post(&server, "/api/prov", alone.as_bytes()).status, 409);
+    assert_eq!(post(&server, "/api/prov?force", alone.as_bytes()).status, 201);
+    assert_eq!(server.get("/sub/web-1.0.0.tgz.prov", "").text(), alone);
+    assert_eq!(names(&folder), [".bowline", "sub"]);
+}
+
+#[test]
+fn a_version_is_removed_wherever_it_lies() {
+    let (outside, folder) = folder();
+    for place in ["a", "b"] {
+        std::fs::create_dir(folder.join(place)).unwrap();
+        chart(&folder.join(place), "web", "1.0.0", "");
+        std::fs::write(folder.join(place).join("web-1.0.0.tgz.prov"), "signed").unwrap();
+    }
+    chart(&folder.join("b"), "web", "1.1.0", "");
+    for path in ["/api/charts/web/1.0.0", "/v2/web/manifests/1.1.0"] {
+        let server = start(outside.path(), &writable(&folder));
+        assert!(matches!(server.ask("DELETE", path, "").status, 200 | 202));
+        assert_eq!(server.ask("DELETE", path, "").status, 404);
+        let version = path.rsplit('/').next().unwrap();
+        assert!(!server.get("/index.yaml", "").text().contains(version));
+    }
+    assert_eq!((names(&folder.join("a")), names(&folder.join("b"))), (vec![], vec![]));
+}
+
+#[test]
+fn pages_of_other_sites_change_nothing() {
+    let (outside, folder) = folder();
+    chart(&folder, "web", "1.0.0", "");
+    let server = start(outside.path(), &writable(&folder));
+    let both = form(&[("chart", &archive("db", "1.0.0"))]);
+    for foreign in ["Origin: https://evil.test\r\n", "Origin: null\r\n", "Sec-Fetch-Site: cross-site\r\n"] {
+        let answer = send(&server, "POST", "/api/charts", &format!("{FORM}{foreign}"), &both);
+        assert_eq!((answer.status, answer.json()["error"].is_string()), (403, true), "{foreign}");
+        let refused = server.ask("DELETE", "/v2/web/manifests/1.0.0", foreign);
+        assert_eq!((refused.status, &refused.json()["errors"][0]["code"]), (403, &"DENIED".into()));
+        assert_eq!(server.get("/index.yaml", foreign).status, 200);
+    }
+    for own in ["Origin: http://h\r\n", "Sec-Fetch-Site: same-origin\r\nOrigin: https://outside.test\r\n"] {
+        let answer = send(&server, "POST", "/api/charts?force", &format!("{FORM}{own}"), &both);
+        assert_eq!(answer.status, 201, "{own}");
+    }
+}
+
+#[test]
+fn right_passwords_at_the_same_time_are_all_let_in() {
+    let (outside, folder) = folder();
+    chart(&folder, "web", "1.0.0", "");
+    let users = outside.path().join("users");
+    let lines: String = (0..16).map(|number| format!("user-{number}:{HASH}\n")).collect();
+    std::fs::write(&users, lines).unwrap();
+    let server = start(outside.path(), &ServeOptions { htpasswd: Some(users), ..writable(&folder) });
+    std::thread::scope(|scope| {
+        for number in 0..16 {
+            let server = &server;
+            let pair = bowline::data::base64::encode(format!("user-{number}:secret"));
+            scope.spawn(move || {
+                let header = format!("Authorization: Basic {pair}\r\n");
+                assert_eq!(server.get("/index.yaml", &header).status, 200, "user-{number}");
+            });
+        }
+    });
+}
+
+#[test]
 fn tenants_have_repositories_of_their_own() {
     let (outside, folder) = folder();
     chart(&folder, "root", "1.0.0", "");

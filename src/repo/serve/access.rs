@@ -16,7 +16,7 @@ use super::options::{TokenOptions, watch};
 use super::reply::Reply;
 use super::request::Head;
 use super::rules::{Rules, Who};
-use super::scopes::{self, Need, Scope};
+use super::scopes::{self, Need, Scope, Thing};
 use super::tokens::Tokens;
 use crate::data::base64;
 use crate::repo::RepoError;
@@ -175,6 +175,10 @@ impl Access {
             Given::Password(user, password) => (user, password),
         };
         let users = self.users.as_ref().ok_or_else(unauthorized)?;
+        // Whoever is known guesses at nothing, however much others at the same address guess.
+        if users.remembers(user, password.reveal()) {
+            return Ok(Some(user.clone()));
+        }
         if let Some(seconds) = self.guesses.wait(peer, user) {
             return Err(Reply::json_error(429, "too many wrong passwords").retry_after(seconds));
         }
@@ -214,7 +218,7 @@ impl Access {
 
     /// Whether somebody may do all of a scope.
     fn allows(&self, user: Option<&str>, scope: &Scope, own: bool) -> bool {
-        let names = if own { scopes::names(scope, self.depth) } else { vec![scope.name.clone()] };
+        let thing = if own { scopes::thing(scope, self.depth) } else { Thing::Named(&scope.name) };
         let rules = self.rules.as_ref().map(Fresh::now);
         scope.actions.iter().all(|action| {
             let is_read = action == "pull" || (scope.kind == "registry" && action == "*");
@@ -222,7 +226,7 @@ impl Access {
             is_open
                 || match (&rules, user) {
                     (Some(rules), user) => {
-                        rules.allow(user.map_or(Who::Nobody, Who::User), scope, &names, action)
+                        rules.allow(user.map_or(Who::Nobody, Who::User), scope, thing, action)
                     }
                     (None, user) => user.is_some(),
                 }
@@ -273,10 +277,16 @@ fn is_registry(head: &Head) -> bool {
 }
 
 fn forbidden(head: &Head) -> Reply {
+    let message = if is_registry(head) { "requested access to the resource is denied" } else { "forbidden" };
+    refused(head, message)
+}
+
+/// The answer to somebody who may not do this (403), as clients of registries and of ChartMuseum expect it.
+pub(super) fn refused(head: &Head, message: &str) -> Reply {
     if is_registry(head) {
-        return registry_error(403, "DENIED", "requested access to the resource is denied");
+        return registry_error(403, "DENIED", message);
     }
-    Reply::json_error(403, "forbidden")
+    Reply::json_error(403, message)
 }
 
 /// An error as the distribution specification has it.

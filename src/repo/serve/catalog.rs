@@ -8,18 +8,21 @@
 //! Invariant: pictures follow one another in one order, under one lock, so no upload is lost to a listing that began
 //! before it. Who only asks never waits for that lock.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
+use super::digests::Digests;
 use super::known;
 use super::snapshot::{Snapshot, Written};
 use super::storage::{Listing, Shelf, Stamp, StorageError, WRITTEN, as_entry};
+use super::upload::Refusal;
 use crate::repo::RepoError;
 use crate::repo::generate::{ARCHIVE_LIMIT, Archive, Created, Generated, Reading, index_of, newest};
-use crate::repo::index::{INDEX_LIMIT, Index};
+use crate::repo::index::{INDEX_LIMIT, Index, Only};
+use crate::sys::staged::Staged;
 use crate::sys::{fs, monotonic};
 
 /// How long a folder that nobody asks for is still watched.
@@ -29,15 +32,23 @@ const SHARE: u32 = 10;
 /// Shortest pauses after which a listing is so old that a request makes the next one, should the keeper be late.
 const LATE: u32 = 2;
 
+/// Most that is noted of what clients asked for.
+const MOST_WANTED: usize = 10_000;
+
 /// A folder and the last look at it.
 pub(super) struct Catalog {
     shelf: Shelf,
     url: String,
     /// Where what was read is kept.
     cache: PathBuf,
+    digests: Digests,
     current: Mutex<Arc<Snapshot>>,
     /// Held by whoever makes the next picture.
     changing: Mutex<()>,
+    /// Held alone by whoever removes what nothing names, and together by those who are about to name something.
+    sweeping: RwLock<()>,
+    /// What clients asked for of what nothing names yet, and when.
+    wanted: Mutex<HashMap<String, Instant>>,
     watch: Mutex<Watch>,
     /// Whether the keeper lists the folder by itself.
     watched: AtomicBool,
@@ -60,20 +71,25 @@ impl Catalog {
     pub(super) fn open(shelf: Shelf, url: String, cache: PathBuf) -> Result<Self, RepoError> {
         let start = monotonic();
         let kept = known::load(&cache, &url);
-        let seen = shelf.list()?;
+        let (seen, signed) = shelf.list()?;
         let written = shelf.written()?.and_then(|stamp| read_written(&shelf, stamp));
         let read_anew = seen
             .iter()
             .any(|(path, stamp)| kept.get(path).is_none_or(|archive| Stamp::of(archive) != *stamp));
         let snapshot = picture(&shelf, &url, seen, written, &kept, None)?;
         snapshot.warm(None);
+        let digests = Digests::default();
+        digests.renew(signed, &snapshot.archives);
         let watch = Watch { asked: start, listed: monotonic(), took: start.elapsed() };
         Ok(Catalog {
             shelf,
             url,
             cache,
+            digests,
             current: Mutex::new(Arc::new(snapshot)),
             changing: Mutex::new(()),
+            sweeping: RwLock::new(()),
+            wanted: Mutex::default(),
             watch: Mutex::new(watch),
             watched: AtomicBool::new(false),
             dirty: AtomicBool::new(read_anew),
@@ -108,6 +124,68 @@ impl Catalog {
         &self.shelf
     }
 
+    /// The right to remove what nothing names.
+    pub(super) fn sweeping(&self) -> RwLockWriteGuard<'_, ()> {
+        self.sweeping.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// While this is held, nothing is removed because nothing names it.
+    pub(super) fn pushing(&self) -> RwLockReadGuard<'_, ()> {
+        self.sweeping.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a client, now that it knows that something is there, may name it.
+    pub(super) fn want(&self, path: &str) {
+        let mut wanted = self.wanted();
+        if wanted.len() >= MOST_WANTED {
+            // The older half; who asked for it an hour ago does not come back to it.
+            let mut times: Vec<Instant> = wanted.values().copied().collect();
+            let (_, middle, _) = times.select_nth_unstable(MOST_WANTED / 2);
+            let middle = *middle;
+            wanted.retain(|_, at| *at > middle);
+        }
+        wanted.insert(path.to_string(), monotonic());
+    }
+
+    /// Whether a client asked for something within some time.
+    pub(super) fn was_wanted(&self, path: &str, within: Duration) -> bool {
+        self.wanted().get(path).is_some_and(|at| at.elapsed() < within)
+    }
+
+    fn wanted(&self) -> MutexGuard<'_, HashMap<String, Instant>> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Digests of what belongs to its archives.
+    pub(super) fn digests(&self) -> &Digests {
+        &self.digests
+    }
+
+    /// Writes the provenance file of an archive; false when there is one that may not be replaced.
+    ///
+    /// # Errors
+    /// The storage refuses or does not answer.
+    pub(super) fn vouch(
+        &self,
+        _changing: &MutexGuard<'_, ()>,
+        archive: &str,
+        file: Staged,
+        replace: bool,
+    ) -> Result<bool, StorageError> {
+        let done = self.shelf.put(&format!("{archive}.prov"), file, replace)?;
+        self.digests.changed(&self.shelf, archive)?;
+        Ok(done)
+    }
+
+    /// Removes the provenance file of an archive, if it has one.
+    ///
+    /// # Errors
+    /// The storage refuses or does not answer.
+    pub(super) fn disown(&self, _changing: &MutexGuard<'_, ()>, archive: &str) -> Result<(), StorageError> {
+        self.shelf.remove(&format!("{archive}.prov"))?;
+        self.digests.changed(&self.shelf, archive)
+    }
+
     /// What the keeper does from time to time: lists the folder when it is due, and prepares texts.
     pub(super) fn tend(&self) {
         let (due, forget) = {
@@ -134,6 +212,32 @@ impl Catalog {
     /// The right to change the folder and its picture.
     pub(super) fn change(&self) -> MutexGuard<'_, ()> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the folder can be changed: not while somebody's own `index.yaml` cannot be read, since what is in it would be
+    /// lost with the next one.
+    ///
+    /// # Errors
+    /// It cannot be changed now.
+    pub(super) fn may_change(&self, _changing: &MutexGuard<'_, ()>) -> Result<(), Refusal> {
+        let Some(stamp) = self.shelf.written()? else { return Ok(()) };
+        let last = self.last();
+        let unreadable = if last.written == Some(stamp) {
+            last.unreadable.clone()
+        } else {
+            let bytes = self.shelf.read(WRITTEN, INDEX_LIMIT).map_err(|error| error.to_string());
+            let parsed = bytes.and_then(|bytes| {
+                Index::parse(&bytes, WRITTEN, Only::All).map_err(|error| error.to_string())
+            });
+            parsed.err()
+        };
+        match unreadable {
+            None => Ok(()),
+            Some(why) => {
+                let text = format!("nothing is changed while {WRITTEN} of the folder cannot be read: {why}");
+                Err(Refusal::new(409, text))
+            }
+        }
     }
 
     /// Takes up an archive that was just put into the folder.
@@ -190,7 +294,7 @@ impl Catalog {
             return Ok(());
         }
         let mut next = picture(&self.shelf, &self.url, seen, written.clone(), &last.archives, Some(&last))?;
-        if written.is_some() {
+        if written.is_some() && next.unreadable.is_none() {
             let mut index = next.index.clone();
             change(&mut index, &next.archives);
             let text = index.to_yaml()?;
@@ -207,7 +311,8 @@ impl Catalog {
         let start = monotonic();
         let looked = (|| {
             let last = self.last();
-            let (seen, written) = (self.shelf.list()?, self.shelf.written()?);
+            let ((seen, signed), written) = (self.shelf.list()?, self.shelf.written()?);
+            self.digests.renew(signed, &last.archives);
             if (&seen, written) == (&last.seen, last.written) {
                 return Ok(());
             }
@@ -243,7 +348,7 @@ fn remove(index: &mut Index, name: &str, version: &str) {
     index.entries.retain(|_, versions| !versions.is_empty());
 }
 
-/// The folder's own `index.yaml`; one that cannot be read is as good as none.
+/// The folder's own `index.yaml`; for those who only ask, one that cannot be read is as good as none.
 fn read_written(shelf: &Shelf, stamp: Stamp) -> Option<Written> {
     shelf.read(WRITTEN, INDEX_LIMIT).ok().map(|bytes| Written { stamp, bytes })
 }

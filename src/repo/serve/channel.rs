@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::sys::tls::TlsStream;
 
 /// Longest wait of one system call.
-pub(super) const TICK: Duration = Duration::from_millis(200);
+pub(super) const TICK: Duration = Duration::from_millis(50);
 
 /// A connection to a client.
 #[derive(Debug)]
@@ -28,6 +28,14 @@ pub(super) fn prepare(stream: TcpStream) -> Option<TcpStream> {
 }
 
 impl Channel {
+    /// Makes reading and writing return at once, or wait for a tick again.
+    pub(super) fn set_nonblocking(&self, on: bool) -> io::Result<()> {
+        match self {
+            Channel::Plain(stream) => stream.set_nonblocking(on),
+            Channel::Tls(stream) => stream.set_nonblocking(on),
+        }
+    }
+
     /// Tells the client that nothing more will come.
     pub(super) fn finish(&mut self) {
         match self {

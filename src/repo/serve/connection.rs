@@ -1,15 +1,17 @@
 //! One connection: reads requests within limits of size and time, and writes answers within a limit of time.
 //!
 //! Invariant: a client that sends slowly, sends too much, reads slowly or says nothing loses its connection after a
-//! bounded time; it cannot make the server take more memory than one head.
+//! bounded time; it cannot make the server take more memory than one head. While others wait for a worker, none waits for
+//! a client that has nothing to say.
 
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, TcpStream};
-use std::sync::atomic::Ordering;
+use std::io::Read;
+use std::net::{IpAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::body::Body;
 use super::channel::{Channel, TICK, is_wait, prepare};
+use super::paced::Paced;
+use super::queue::{Caller, Line};
 use super::reply::Reply;
 use super::request::{self, HEAD_LIMIT, Head, Method};
 use super::{Access, Shared, routes};
@@ -17,30 +19,36 @@ use crate::sys::monotonic;
 use crate::sys::tls::{self, ServerTls};
 
 /// Longest wait for the next request on a connection.
-const IDLE_TIME: Duration = Duration::from_secs(15);
-/// How long a connection may say nothing at its start while others wait.
-const FRESH_TIME: Duration = Duration::from_secs(1);
-/// Longest time for an answer: this, and a second for each [`SLOWEST`] bytes.
-const ANSWER_TIME: Duration = Duration::from_secs(30);
+pub(super) const IDLE_TIME: Duration = Duration::from_secs(15);
+/// How long a connection may say nothing after an answer while others wait.
+const KEPT_TIME: Duration = Duration::from_millis(200);
+/// Longest time to agree on TLS while others have waited too long.
+const GREETING_IN_NEED: Duration = Duration::from_secs(2);
 /// Slowest client that is waited for, in bytes per second.
 pub(super) const SLOWEST: u64 = 16 << 10;
 /// Most requests on one connection.
 const MOST_REQUESTS: usize = 1_000;
+/// Longest time for reading on after a refusal.
+const LINGER_TIME: Duration = Duration::from_secs(1);
 /// Most bytes that are read and thrown away after a refusal, so that the client gets to read it.
 const LINGER_BYTES: usize = 256 << 10;
 
-/// Serves a connection to its end. Errors of the connection end it and concern nobody else.
-pub(super) fn serve(shared: &Shared, stream: TcpStream) {
-    let peer = stream.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |address| address.ip());
-    let Some(mut channel) = open(shared, stream) else { return };
-    let mut buffer = Vec::new();
-    for number in 0..MOST_REQUESTS {
-        let hurry = if number == 0 { FRESH_TIME } else { TICK };
-        let head = match read_head(shared, &mut channel, &mut buffer, hurry) {
-            Ok(Some(head)) => head,
-            Ok(None) => return,
-            Err(status) => {
-                turn_away(shared, &mut channel, Reply::error(status));
+/// Serves a connection to its end, or until it is laid aside. Errors of the connection end it and concern nobody else.
+pub(super) fn serve(shared: &Shared, caller: Caller) {
+    let Some((mut channel, mut buffer, mut wait, answered)) = open(shared, caller) else { return };
+    let peer = wait.peer;
+    for number in answered..MOST_REQUESTS {
+        let head = match read_head(shared, &mut channel, &mut buffer, &mut wait, number) {
+            Next::Head(head) => head,
+            Next::Nothing => return,
+            Next::Later => {
+                let line = Line::Open(channel);
+                let Wait { since, begun, .. } = wait;
+                shared.queue.lay_aside(Caller { peer, line, buffer, answered: number, since, begun });
+                return;
+            }
+            Next::Refused(status) => {
+                turn_away(shared, peer, &mut channel, Reply::error(status));
                 return;
             }
         };
@@ -51,60 +59,86 @@ pub(super) fn serve(shared: &Shared, stream: TcpStream) {
         // The last answer says that it is the last one, so that no client sends a request into a closed connection.
         let is_last = number + 1 == MOST_REQUESTS;
         let keep_alive = head.keep_alive && complete && !is_last && !shared.must_hurry();
-        let (status, size) = (reply.status, reply.size());
-        let written = reply.write(head.method, keep_alive, Paced::new(&mut channel, size));
+        let status = reply.status;
+        let written = reply.write(head.method, keep_alive, Paced::new(shared, peer, &mut channel));
         shared.done(&Access { method: head.method.name(), path: &head.path, status }, start.elapsed());
         if !complete {
-            linger(&mut channel);
+            linger(shared, &mut channel);
             return;
         }
         if written.is_err() || !keep_alive {
             break;
         }
+        wait = Wait::of(peer);
     }
     channel.finish();
 }
 
 /// Answers somebody whose request could not be read, and ends the connection.
-fn turn_away(shared: &Shared, channel: &mut Channel, reply: Reply) {
-    let (status, size) = (reply.status, reply.size());
+fn turn_away(shared: &Shared, peer: IpAddr, channel: &mut Channel, reply: Reply) {
+    let status = reply.status;
     // The client may be gone; there is nobody else to tell.
-    let _ = reply.write(Method::Get, false, Paced::new(channel, size));
+    let _ = reply.write(Method::Get, false, Paced::new(shared, peer, channel));
     shared.done(&Access { method: "-", path: "-", status }, Duration::ZERO);
-    linger(channel);
+    linger(shared, channel);
 }
 
-/// Prepares a connection, with TLS where the server has it; `None` when there is nothing to talk about.
-fn open(shared: &Shared, stream: TcpStream) -> Option<Channel> {
-    let stream = prepare(stream)?;
-    let Some(tls) = &shared.tls else { return Some(Channel::Plain(stream)) };
-    if first_byte(shared, &stream)? == tls::FIRST_BYTE {
-        return greet(shared, tls, stream);
+/// Since when a client is waited for.
+struct Wait {
+    peer: IpAddr,
+    since: Instant,
+    /// When its request began to come.
+    begun: Option<Instant>,
+}
+
+impl Wait {
+    fn of(peer: IpAddr) -> Self {
+        Wait { peer, since: monotonic(), begun: None }
+    }
+}
+
+/// Prepares a connection, with TLS where the server has it; `None` when there is nothing to talk about, or not now.
+fn open(shared: &Shared, caller: Caller) -> Option<(Channel, Vec<u8>, Wait, usize)> {
+    let Caller { peer, line, buffer, answered, since, begun } = caller;
+    let wait = Wait { peer, since, begun };
+    let stream = match line {
+        Line::Open(channel) => return Some((channel, buffer, wait, answered)),
+        Line::New(stream) => prepare(stream)?,
+    };
+    let Some(tls) = &shared.tls else { return Some((Channel::Plain(stream), buffer, Wait::of(peer), 0)) };
+    let Some(first) = first_byte(shared, &stream, since)? else {
+        let line = Line::New(stream);
+        shared.queue.lay_aside(Caller { peer, line, buffer, answered, since, begun });
+        return None;
+    };
+    if first == tls::FIRST_BYTE {
+        return Some((greet(shared, tls, stream)?, buffer, Wait::of(peer), 0));
     }
     let told = "this port speaks HTTPS only: write https:// in place of http://\n";
-    turn_away(shared, &mut Channel::Plain(stream), Reply::refusal(400, told));
+    turn_away(shared, peer, &mut Channel::Plain(stream), Reply::refusal(400, told));
     None
 }
 
-/// Waits for what a client says first, and leaves it to be read.
-fn first_byte(shared: &Shared, stream: &TcpStream) -> Option<u8> {
-    let start = monotonic();
+/// Waits for what a client says first, and leaves it to be read; `Some(None)` when others shall not wait for it.
+fn first_byte(shared: &Shared, stream: &TcpStream, since: Instant) -> Option<Option<u8>> {
     let mut first = [0];
     loop {
         match stream.peek(&mut first) {
             Ok(0) => return None,
-            Ok(_) => return Some(first[0]),
+            Ok(_) => return Some(Some(first[0])),
             Err(error) if is_wait(&error) => {}
             Err(_) => return None,
         }
-        let waited = start.elapsed();
-        if waited >= IDLE_TIME || (waited >= FRESH_TIME && shared.must_hurry()) || shared.stopping() {
+        if since.elapsed() >= IDLE_TIME || shared.stopping() {
             return None;
+        }
+        if shared.must_hurry() {
+            return Some(None);
         }
     }
 }
 
-/// Agrees on TLS within the time that a head may take.
+/// Agrees on TLS within the time that a head may take; sooner while others wait.
 fn greet(shared: &Shared, tls: &ServerTls, stream: TcpStream) -> Option<Channel> {
     let start = monotonic();
     let mut stream = tls.accept(stream).ok()?;
@@ -115,64 +149,82 @@ fn greet(shared: &Shared, tls: &ServerTls, stream: TcpStream) -> Option<Channel>
             Err(error) if is_wait(&error) => {}
             Err(_) => break,
         }
-        if start.elapsed() >= shared.request_time {
+        let took = start.elapsed();
+        if took >= shared.request_time || (took >= GREETING_IN_NEED && shared.queue.is_starving()) {
             break;
         }
     }
     // The reason, which TLS tells in its own words, must not be lost with what was not read.
-    linger(&mut Channel::Plain(stream.into_inner()));
+    linger(shared, &mut Channel::Plain(stream.into_inner()));
     None
 }
 
+/// What comes of waiting for a head.
+enum Next {
+    Head(Head),
+    /// The client has nothing more to say, or the server no more time for it.
+    Nothing,
+    /// The client is not waited for while others wait.
+    Later,
+    /// It cannot be read.
+    Refused(u16),
+}
+
 /// Reads the next head. Bytes behind it stay in the buffer.
-///
-/// While others wait, it waits no longer than `hurry` for the first byte. `Ok(None)` when the client has nothing more to say, or the server no more time for it.
 fn read_head(
     shared: &Shared,
     channel: &mut Channel,
     buffer: &mut Vec<u8>,
-    hurry: Duration,
-) -> Result<Option<Head>, u16> {
+    wait: &mut Wait,
+    number: usize,
+) -> Next {
     let start = monotonic();
-    let mut first_byte: Option<Instant> = (!buffer.is_empty()).then_some(start);
+    if !buffer.is_empty() {
+        wait.begun = wait.begun.or(Some(start));
+    }
     let mut chunk = [0; 4096];
     loop {
         if let Some(length) = request::head_length(buffer) {
             let head = request::parse(buffer.get(..length).unwrap_or(buffer));
             buffer.drain(..length);
-            return head.map(Some);
+            return head.map_or_else(Next::Refused, Next::Head);
         }
         if buffer.len() >= HEAD_LIMIT {
-            return Err(431);
+            return Next::Refused(431);
         }
-        let waited = first_byte.unwrap_or(start).elapsed();
-        match first_byte {
-            Some(_) if waited >= shared.request_time => return Err(408),
-            None if waited >= IDLE_TIME || (waited >= hurry && shared.must_hurry()) => return Ok(None),
+        let waited = start.elapsed();
+        match wait.begun {
+            Some(begun) if begun.elapsed() >= shared.request_time => return Next::Refused(408),
+            None if shared.stopping() || wait.since.elapsed() >= IDLE_TIME => return Next::Nothing,
+            // Who was answered already and is silent now makes room for others.
+            None if number > 0 && waited >= KEPT_TIME && shared.must_hurry() => return Next::Nothing,
+            Some(_) if waited >= TICK && shared.queue.is_busy() => return Next::Later,
+            None if number == 0 && waited >= TICK && shared.queue.is_busy() => return Next::Later,
             _ => {}
         }
-        if shared.stopping() && first_byte.is_none() {
-            return Ok(None);
-        }
         match channel.read(&mut chunk) {
-            Ok(0) => return Ok(None),
+            Ok(0) => return Next::Nothing,
             Ok(count) => {
-                first_byte = first_byte.or_else(|| Some(monotonic()));
+                wait.begun = wait.begun.or_else(|| Some(monotonic()));
                 buffer.extend_from_slice(chunk.get(..count).unwrap_or(&[]));
             }
             Err(error) if is_wait(&error) => {}
-            Err(_) => return Ok(None),
+            Err(_) => return Next::Nothing,
         }
     }
 }
 
 /// Closing a socket with unread bytes resets it, and the client may lose the answer: reads on for a moment.
-fn linger(channel: &mut Channel) {
+fn linger(shared: &Shared, channel: &mut Channel) {
     channel.finish();
     let start = monotonic();
     let mut chunk = [0; 4096];
     let mut left = LINGER_BYTES;
-    while left > 0 && start.elapsed() < Duration::from_secs(1) {
+    while left > 0 {
+        let lasted = start.elapsed();
+        if lasted >= LINGER_TIME || (lasted >= TICK && shared.queue.is_starving()) {
+            return;
+        }
         match channel.read(&mut chunk) {
             Ok(0) => return,
             Ok(count) => left = left.saturating_sub(count),
@@ -182,63 +234,9 @@ fn linger(channel: &mut Channel) {
     }
 }
 
-/// A writer that gives up on a client that reads too slowly.
-struct Paced<'a> {
-    channel: &'a mut Channel,
-    until: Instant,
-    /// Small pieces wait here, so that a head does not become a dozen packets.
-    pending: Vec<u8>,
-}
-
-/// How much is sent at once.
-const PIECE: usize = 64 << 10;
-
-impl<'a> Paced<'a> {
-    fn new(channel: &'a mut Channel, size: u64) -> Self {
-        let until = monotonic() + ANSWER_TIME + Duration::from_secs(size / SLOWEST);
-        Paced { channel, until, pending: Vec::new() }
-    }
-
-    fn send(&mut self) -> io::Result<()> {
-        let mut sent = 0;
-        while let Some(rest) = self.pending.get(sent..).filter(|rest| !rest.is_empty()) {
-            match self.channel.write(rest) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => sent += count,
-                Err(error) if is_wait(&error) && monotonic() < self.until => {}
-                Err(error) => return Err(error),
-            }
-            if monotonic() >= self.until {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-        }
-        self.pending.clear();
-        loop {
-            match self.channel.flush() {
-                Err(error) if is_wait(&error) && monotonic() < self.until => {}
-                done => return done,
-            }
-        }
-    }
-}
-
-impl Write for Paced<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.pending.extend_from_slice(bytes);
-        if self.pending.len() >= PIECE {
-            self.send()?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.send()
-    }
-}
-
 impl Shared {
     /// Whether idle connections should make room: others wait, or the server stops.
     fn must_hurry(&self) -> bool {
-        self.stopping() || self.waiting.load(Ordering::Relaxed) > 0
+        self.stopping() || self.queue.is_busy()
     }
 }

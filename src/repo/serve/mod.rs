@@ -2,9 +2,9 @@
 //!
 //! From tiny_http come the types of the protocol and the writing of answers. Its accept loop is not used: it bounds
 //! neither the size of a head, nor the time for one, nor the number of threads, and a server that is open to a network
-//! must bound all three. Connections are accepted here (`serve/mod.rs`), read within limits (`connection`, `request`,
-//! `body`), let in (`access`, `token_service`), answered from a picture of the folder (`routes`, `museum`, `oci`, `catalog`)
-//! and written with a deadline (`reply`).
+//! must bound all three. Connections are accepted here (`serve/mod.rs`), wait for a worker (`queue`), are read within limits
+//! (`connection`, `request`, `body`), let in (`access`, `token_service`), answered from a picture of the folder (`routes`,
+//! `museum`, `oci`, `catalog`) and written with a deadline (`reply`, `paced`).
 //!
 //! Invariant: a server that is not writable only reads. No file is served but charts and the server's own page; what is
 //! uploaded is put in place whole or not at all; each client is bounded in size, time and share of the threads.
@@ -15,6 +15,7 @@ mod browse;
 mod catalog;
 mod channel;
 mod connection;
+mod digests;
 mod guesses;
 mod html_text;
 mod htpasswd;
@@ -26,7 +27,10 @@ mod multipart;
 mod museum;
 mod oci;
 mod options;
+mod origin;
+mod paced;
 mod page;
+mod queue;
 mod reply;
 mod request;
 mod routes;
@@ -37,13 +41,13 @@ mod storage;
 mod tenants;
 mod token_service;
 mod tokens;
+mod turns;
 mod upload;
 
-use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use super::RepoError;
@@ -52,8 +56,10 @@ use crate::diag::Diagnostic;
 use crate::sys::tls::{ServerTls, TlsFiles};
 use crate::sys::{Clock, Host, monotonic};
 use metrics::Metrics;
+use queue::{Caller, Queue};
 pub use storage::{BucketOptions, Source};
 use tenants::Tenants;
+use turns::Turns;
 use upload::Uploads;
 
 pub use options::{
@@ -61,8 +67,8 @@ pub use options::{
     TokenOptions, Warnings,
 };
 
-/// Most connections that wait for a worker; further ones are closed.
-const MOST_WAITING: usize = 2_048;
+/// Most looks into archives at the same time.
+const MOST_LOOKS: usize = 2;
 /// How often what is known of the folders is written to the cache.
 const SAVE: Duration = Duration::from_secs(2);
 /// How soon `stop` is seen.
@@ -72,7 +78,6 @@ const TICK: Duration = Duration::from_millis(50);
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
-    workers: usize,
     clock: Clock,
     shared: Shared,
 }
@@ -83,6 +88,8 @@ struct Shared {
     access: access::Access,
     tls: Option<ServerTls>,
     uploads: Uploads,
+    /// For looks into archives, which need memory of their size.
+    looks: Turns,
     sessions: oci::Sessions,
     metrics: Metrics,
     writable: bool,
@@ -91,10 +98,8 @@ struct Shared {
     url: String,
     request_time: Duration,
     log: Option<AccessLog>,
-    queue: Mutex<VecDeque<TcpStream>>,
-    arrived: Condvar,
-    /// Length of the queue, to be read without its lock.
-    waiting: AtomicUsize,
+    queue: Queue,
+    workers: usize,
     stopping: AtomicBool,
 }
 
@@ -108,34 +113,6 @@ impl Shared {
         self.metrics.count(access.method, access.status, took);
         if let Some(log) = &self.log {
             log(access);
-        }
-    }
-
-    /// The next connection; `None` when the server stops.
-    fn next(&self) -> Option<TcpStream> {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(stream) = queue.pop_front() {
-                self.waiting.store(queue.len(), Ordering::Relaxed);
-                return Some(stream);
-            }
-            if self.stopping() {
-                return None;
-            }
-            queue = self
-                .arrived
-                .wait_timeout(queue, TICK)
-                .map_or_else(|error| error.into_inner().0, |(queue, _)| queue);
-        }
-    }
-
-    fn push(&self, stream: TcpStream) {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        // Too many wait already: closing at once tells the client to come back, and costs nothing.
-        if queue.len() < MOST_WAITING {
-            queue.push_back(stream);
-            self.waiting.store(queue.len(), Ordering::Relaxed);
-            self.arrived.notify_one();
         }
     }
 }
@@ -171,13 +148,13 @@ impl Server {
         Ok(Server {
             listener,
             address,
-            workers,
             clock: host.clock.clone(),
             shared: Shared {
                 tenants,
                 access,
                 tls,
                 uploads,
+                looks: Turns::new(MOST_LOOKS, (workers / 4).max(1)),
                 sessions: oci::Sessions::default(),
                 metrics: Metrics::default(),
                 writable: options.writable,
@@ -186,9 +163,8 @@ impl Server {
                 url: options.url.clone(),
                 request_time: options.request_time,
                 log: options.log.clone(),
-                queue: Mutex::new(VecDeque::new()),
-                arrived: Condvar::new(),
-                waiting: AtomicUsize::new(0),
+                queue: Queue::default(),
+                workers,
                 stopping: AtomicBool::new(false),
             },
         })
@@ -228,13 +204,16 @@ impl Server {
     pub fn run(&self, stop: &AtomicBool) -> Result<(), RepoError> {
         let failed = Mutex::new(None);
         std::thread::scope(|scope| {
-            for _ in 0..self.workers {
+            for _ in 0..self.shared.workers {
                 scope.spawn(|| {
-                    while let Some(stream) = self.shared.next() {
-                        connection::serve(&self.shared, stream);
+                    while let Some(caller) = self.shared.queue.next(|| self.shared.stopping()) {
+                        connection::serve(&self.shared, caller);
                     }
                 });
             }
+            scope.spawn(|| {
+                self.shared.queue.look_after(self.shared.request_time, || self.shared.stopping());
+            });
             scope.spawn(|| {
                 if let Err(error) = self.accept() {
                     *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
@@ -242,11 +221,12 @@ impl Server {
                 }
             });
             scope.spawn(|| self.keep());
+            scope.spawn(|| self.sweep());
             while !stop.load(Ordering::Relaxed) && !self.shared.stopping() {
                 std::thread::sleep(TICK);
             }
             self.shared.stopping.store(true, Ordering::Relaxed);
-            self.shared.arrived.notify_all();
+            self.shared.queue.wake();
             // Wakes the thread that waits for a connection; when nobody can connect, it is not waiting.
             let _ = TcpStream::connect_timeout(&self.reachable(), Duration::from_secs(1));
         });
@@ -288,13 +268,29 @@ impl Server {
         }
     }
 
+    /// Removes what was pushed and nothing names, beside all else: over a bucket that may take long.
+    fn sweep(&self) {
+        let mut sweeper = oci::Sweeper::default();
+        let mut swept: Option<Instant> = None;
+        while self.shared.writable && !self.shared.stopping() {
+            if swept.is_none_or(|at| at.elapsed() >= oci::SWEEPING) {
+                let now = self.clock.now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                for (tenant, catalog) in self.shared.tenants.all() {
+                    sweeper.sweep(&tenant, &catalog, now, || self.shared.stopping());
+                }
+                swept = Some(monotonic());
+            }
+            std::thread::sleep(TICK);
+        }
+    }
+
     fn accept(&self) -> Result<(), RepoError> {
         let mut failures = 0_u32;
         while !self.shared.stopping() {
             match self.listener.accept() {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     failures = 0;
-                    self.shared.push(stream);
+                    self.shared.queue.push(Caller::new(stream, peer.ip()));
                 }
                 // A client that left before it was greeted, or too many open files: passes by itself.
                 Err(error) if failures < 1_000 => {

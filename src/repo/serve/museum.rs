@@ -13,6 +13,8 @@
 //!
 //! Invariant: what only reads changes nothing, and what changes is refused unless the server is writable.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value as Json, json};
 
 use super::Shared;
@@ -24,7 +26,7 @@ use super::reply::{Reply, Text};
 use super::request::{Head, Method};
 use super::snapshot::{JSON, Snapshot, entry_json};
 use super::upload::Refusal;
-use crate::chart::{ChartFile, Limits, read_archive};
+use crate::chart::{ArchiveProblem, ChartError, ChartFile, Limits, read_archive};
 use crate::data::base64;
 use crate::repo::generate::ARCHIVE_LIMIT;
 use crate::repo::index::Entry;
@@ -32,6 +34,10 @@ use crate::repo::peek;
 
 /// Longest values, schema or README that is sent, in bytes.
 const TEXT_LIMIT: usize = 2 << 20;
+/// Most bytes of templates that are sent.
+const TEMPLATES_LIMIT: usize = 8 << 20;
+/// Most bytes of all files of an archive that is looked into.
+const UNPACKED_LIMIT: u64 = 32 << 20;
 
 /// The answer to a request for a path below `/api/`, which is given by its parts.
 pub(super) fn answer(shared: &Shared, head: &Head, body: &mut Body<'_>, parts: &[&str]) -> Reply {
@@ -40,7 +46,7 @@ pub(super) fn answer(shared: &Shared, head: &Head, body: &mut Body<'_>, parts: &
     if head.method.only_reads() {
         let ["charts", rest @ ..] = rest else { return not_found() };
         return match shared.tenants.get(&tenant) {
-            Ok(catalog) => read(head, &catalog, rest),
+            Ok(catalog) => read(shared, head, &catalog, rest),
             Err(refusal) => refused(&refusal),
         };
     }
@@ -65,7 +71,7 @@ fn refused(refusal: &Refusal) -> Reply {
     Reply::json_error(refusal.status, &refusal.reason)
 }
 
-fn read(head: &Head, catalog: &Catalog, rest: &[&str]) -> Reply {
+fn read(shared: &Shared, head: &Head, catalog: &Catalog, rest: &[&str]) -> Reply {
     let snapshot = catalog.current();
     let [name, rest @ ..] = rest else { return charts(head, &snapshot) };
     let Some(versions) = snapshot.index.entries.get(*name) else {
@@ -77,20 +83,27 @@ fn read(head: &Head, catalog: &Catalog, rest: &[&str]) -> Reply {
     let Some(entry) = snapshot.entry(name, version) else {
         return Reply::json_error(404, "chart version not found");
     };
+    if !matches!(rest, [] | ["values" | "templates"]) {
+        return Reply::json_error(404, "not found");
+    }
+    // A small archive may hold much, and everybody who may read may ask for it.
+    let Some(_turn) = shared.looks.take() else {
+        return Reply::json_error(503, "too many look into archives at the same time");
+    };
     match rest {
         [] => version_of(head, catalog, &snapshot, entry),
         ["values"] => match texts(catalog, &snapshot, entry).map(|texts| texts.values) {
+            Ok(Some(values)) if values.len() > TEMPLATES_LIMIT => refused(&too_large(TEMPLATES_LIMIT as u64)),
             Ok(Some(values)) => {
                 Reply::text(head, &Text::new("application/yaml; charset=utf-8", values.into_bytes()))
             }
             Ok(None) => Reply::json_error(404, "values not found"),
             Err(refusal) => refused(&refusal),
         },
-        ["templates"] => match files(catalog, &snapshot, entry) {
-            Ok(files) => json(head, &Json::Array(files.iter().filter_map(template).collect())),
+        _ => match templates(catalog, &snapshot, entry) {
+            Ok(templates) => json(head, &templates),
             Err(refusal) => refused(&refusal),
         },
-        _ => Reply::json_error(404, "not found"),
     }
 }
 
@@ -125,8 +138,9 @@ fn version_of(head: &Head, catalog: &Catalog, snapshot: &Snapshot, entry: &Entry
         let signed = catalog.shelf().stamp(&format!("{path}.prov"));
         let (signed, texts) = match (signed, texts(catalog, snapshot, entry)) {
             (Ok(signed), Ok(texts)) => (signed.is_some(), texts),
-            // An archive that went away a moment ago has no texts; one that cannot be had now may have some.
-            (_, Err(refusal)) if refusal.status < 500 => (false, peek::Texts::default()),
+            // An archive that went away a moment ago has no texts, and those of one that is too large are not shown; one
+            // that cannot be had now may have some.
+            (Ok(signed), Err(refusal)) if refusal.status < 500 => (signed.is_some(), peek::Texts::default()),
             (Err(error), _) => return refused(&error.into()),
             (_, Err(refusal)) => return refused(&refusal),
         };
@@ -150,20 +164,37 @@ fn bytes(catalog: &Catalog, snapshot: &Snapshot, entry: &Entry) -> Result<Vec<u8
 }
 
 fn texts(catalog: &Catalog, snapshot: &Snapshot, entry: &Entry) -> Result<peek::Texts, Refusal> {
-    peek::texts(&bytes(catalog, snapshot, entry)?).map_err(|reason| Refusal::new(404, reason))
+    Ok(peek::texts_of(files(catalog, snapshot, entry)?))
 }
 
+/// The files of an archive, unless they are too large to be looked at here.
 fn files(catalog: &Catalog, snapshot: &Snapshot, entry: &Entry) -> Result<Vec<ChartFile>, Refusal> {
-    read_archive(&bytes(catalog, snapshot, entry)?, &Limits::default())
-        .map_err(|error| Refusal::new(404, error.to_string()))
+    let limits = Limits { total_bytes: UNPACKED_LIMIT, file_bytes: UNPACKED_LIMIT, ..Limits::default() };
+    read_archive(&bytes(catalog, snapshot, entry)?, &limits).map_err(|error| match error {
+        ChartError::Archive {
+            problem: ArchiveProblem::TooLarge { .. } | ArchiveProblem::FileTooLarge { .. },
+            ..
+        } => too_large(UNPACKED_LIMIT),
+        other => Refusal::new(404, other.to_string()),
+    })
 }
 
-fn template(file: &ChartFile) -> Option<Json> {
-    let is_template = file.path.starts_with("templates/");
-    is_template.then(|| json!({ "name": file.path, "data": base64::encode(&file.data) }))
+fn too_large(limit: u64) -> Refusal {
+    Refusal::new(413, format!("this is more than {limit} bytes, too large to be shown; pull the archive"))
 }
 
-/// Removes a version with its archive and provenance file.
+fn templates(catalog: &Catalog, snapshot: &Snapshot, entry: &Entry) -> Result<Json, Refusal> {
+    let mut files = files(catalog, snapshot, entry)?;
+    files.retain(|file| file.path.starts_with("templates/"));
+    let size: usize = files.iter().map(|file| file.data.len()).sum();
+    if size > TEMPLATES_LIMIT {
+        return Err(too_large(TEMPLATES_LIMIT as u64));
+    }
+    let template = |file: &ChartFile| json!({ "name": file.path, "data": base64::encode(&file.data) });
+    Ok(Json::Array(files.iter().map(template).collect()))
+}
+
+/// Removes a version with its archive and provenance file. Where the same version lies in several folders, it is gone from all.
 ///
 /// # Errors
 /// There is none, its archive lies elsewhere, or the system refuses.
@@ -171,10 +202,16 @@ pub(super) fn delete(catalog: &Catalog, name: &str, version: &str) -> Result<(),
     let changing = catalog.change();
     let last = catalog.last();
     let entry = last.entry(name, version).ok_or_else(|| Refusal::new(404, "chart version not found"))?;
-    let Some((path, _)) = last.archive_of(entry) else {
+    let mut paths: BTreeSet<&String> = last.copies(name, version).collect();
+    paths.extend(last.archive_of(entry).map(|(path, _)| path));
+    if paths.is_empty() {
         return Err(Refusal::new(404, "the archive of this version lies elsewhere"));
-    };
-    catalog.shelf().remove(path)?;
-    catalog.shelf().remove(&format!("{path}.prov"))?;
-    Ok(catalog.removed(&changing, path, name, version)?)
+    }
+    catalog.may_change(&changing)?;
+    for path in paths {
+        catalog.shelf().remove(path)?;
+        catalog.disown(&changing, path)?;
+        catalog.removed(&changing, path, name, version)?;
+    }
+    Ok(())
 }

@@ -202,7 +202,9 @@ impl Reply {
         // A range of another version than the client has part of would be of no use to it.
         let part_of_same = head.header("if-range").is_none_or(|known| known == etag);
         let size = self.range.end;
-        match head.header("range").filter(|_| part_of_same).and_then(|range| parse_range(&range, size)) {
+        // A range is defined for GET alone.
+        let may_be_part = part_of_same && head.method == Method::Get;
+        match head.header("range").filter(|_| may_be_part).and_then(|range| parse_range(&range, size)) {
             None => self,
             Some(Part::Nothing) => Self::error(416).with("Content-Range", &format!("bytes */{size}")),
             Some(Part::Bytes(range)) => {

@@ -33,7 +33,7 @@ use super::scopes;
 use super::snapshot::{JSON, YAML};
 use super::storage::Stamp;
 use super::upload::PROVENANCE_LIMIT;
-use super::{metrics, museum, oci, page, token_service};
+use super::{metrics, museum, oci, origin, page, token_service};
 
 /// What Artifact Hub reads beside an index: who owns the repository, and what to leave out.
 const ARTIFACT_HUB: &str = "artifacthub-repo.yml";
@@ -46,6 +46,9 @@ pub(super) fn answer(shared: &Shared, peer: IpAddr, head: &Head, body: &mut Body
     if let (Some(issuer), "/token") = (shared.access.issuer(), head.path.as_str()) {
         return token_service::answer(&shared.access, issuer, peer, head, body);
     }
+    if let Some(refusal) = origin::refusal(head, &shared.url) {
+        return refusal;
+    }
     let asker = match shared.access.check(head, peer) {
         Ok(asker) => asker,
         Err(reply) => return reply,
@@ -55,7 +58,7 @@ pub(super) fn answer(shared: &Shared, peer: IpAddr, head: &Head, body: &mut Body
         return museum::answer(shared, head, body, rest);
     }
     if let ["v2", rest @ ..] = parts.as_slice() {
-        return oci::answer(shared, &asker, head, body, rest);
+        return oci::answer(shared, &asker, peer, head, body, rest);
     }
     if !head.method.only_reads() {
         return Reply::error(405);

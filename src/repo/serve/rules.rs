@@ -11,15 +11,17 @@
 //! ```
 //!
 //! A repository is a chart (`web`, with tenants `TENANT/web`), by whatever name a client calls it, or a folder with its index
-//! and archives (`TENANT`, without tenants `repo`). The list of all repositories is for those who may read `**`.
+//! and archives (`TENANT`, without tenants `repo`). Without tenants `repo` is the folder and no chart, and no pattern of charts
+//! but those that take every chart, `*` and `**`, takes the folder. The list of all repositories is for those who may read `**`.
 //!
-//! Invariant: nothing is allowed without a rule that says so.
+//! Invariant: nothing is allowed without a rule that says so; a pattern is held against one name of a thing, so that what is
+//! meant for the one is never taken for the other.
 
 use std::path::Path;
 
 use serde::Deserialize;
 
-use super::scopes::Scope;
+use super::scopes::{Scope, Thing, WHOLE};
 use crate::data::glob::FilesPattern;
 use crate::data::yaml;
 use crate::diag::SourceFile;
@@ -61,6 +63,10 @@ struct Pattern {
     folder: Option<FilesPattern>,
     /// Whether it takes every name.
     all: bool,
+    /// Whether it takes every name of one part.
+    all_of_one: bool,
+    /// Whether it is the name of the folder of a server without tenants.
+    is_whole: bool,
 }
 
 impl Rules {
@@ -95,15 +101,14 @@ impl Rules {
         Ok(Rules(rules?))
     }
 
-    /// Whether somebody may do one thing to something that has these names.
-    pub(super) fn allow(&self, who: Who<'_>, scope: &Scope, names: &[String], action: &str) -> bool {
+    /// Whether somebody may do one action of a scope to what it is about.
+    pub(super) fn allow(&self, who: Who<'_>, scope: &Scope, thing: Thing<'_>, action: &str) -> bool {
         let is_list = scope.kind == "registry" && scope.name == "catalog";
         self.0.iter().filter(|rule| rule.is_about(who)).any(|rule| {
             if is_list {
                 return rule.lets("pull") && rule.repositories.iter().any(|pattern| pattern.all);
             }
-            rule.lets(action)
-                && rule.repositories.iter().any(|pattern| names.iter().any(|name| pattern.matches(name)))
+            rule.lets(action) && rule.repositories.iter().any(|pattern| pattern.takes(thing))
         })
     }
 
@@ -132,7 +137,16 @@ impl Pattern {
                 .map_err(|error| format!("the pattern {text:?} of repositories: {error}"))
         };
         let folder = text.strip_suffix("/**").map(compile).transpose()?;
-        Ok(Pattern { names: compile(text)?, folder, all: text == "**" })
+        let is_whole = text.strip_suffix("/**").unwrap_or(text) == WHOLE;
+        Ok(Pattern { names: compile(text)?, folder, all: text == "**", all_of_one: text == "*", is_whole })
+    }
+
+    fn takes(&self, thing: Thing<'_>) -> bool {
+        match thing {
+            Thing::Whole => self.all || self.all_of_one || self.is_whole,
+            Thing::Chart(name) => !self.is_whole && self.matches(name),
+            Thing::Named(name) => self.matches(name),
+        }
     }
 
     fn matches(&self, name: &str) -> bool {
@@ -201,7 +215,7 @@ mod tests {
         .unwrap();
         let allow = |user: &str, name: &str, action: &str| {
             let who = if user.is_empty() { Who::Nobody } else { Who::User(user) };
-            rules.allow(who, &Scope::new("repository", name, &[]), &[name.to_string()], action)
+            rules.allow(who, &Scope::new("repository", name, &[]), Thing::Named(name), action)
         };
         for (user, name, action) in [
             ("ci", "team-a", "push"),
@@ -228,9 +242,28 @@ mod tests {
         }
         let list = |user| {
             let scope = Scope::new("registry", "catalog", &["*"]);
-            rules.allow(Who::User(user), &scope, &["catalog".to_string()], "*")
+            rules.allow(Who::User(user), &scope, Thing::Named("catalog"), "*")
         };
         assert!(list("root") && !list("ann") && rules.have_open());
+    }
+
+    #[test]
+    fn the_folder_is_no_chart_and_a_chart_is_not_the_folder() {
+        for (pattern, whole, repo, web) in [
+            ("repo", true, false, false),
+            ("repo/**", true, false, false),
+            ("*", true, true, true),
+            ("**", true, true, true),
+            ("re*", false, true, false),
+            ("[r]epo", false, true, false),
+            ("web", false, false, true),
+            ("charts/**", false, false, false),
+        ] {
+            let pattern = Pattern::parse(pattern).unwrap();
+            let takes =
+                [Thing::Whole, Thing::Chart("repo"), Thing::Chart("web")].map(|thing| pattern.takes(thing));
+            assert_eq!(takes, [whole, repo, web], "{pattern:?}");
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(super) const FOLDER: &str = "artifact-repository";
 /// The type of the registry itself.
 const REGISTRY: &str = "registry";
 /// What the folder of a server without tenants is called.
-const WHOLE: &str = "repo";
+pub(super) const WHOLE: &str = "repo";
 /// Longest name.
 const LONGEST: usize = 255;
 
@@ -144,14 +144,30 @@ pub(super) fn mount_source(head: &Head) -> Option<Scope> {
         .then(|| Scope::new(REPOSITORY, from, &["pull"]))
 }
 
-/// The ways in which one thing can be named: a chart of this server with and without `charts/` before it.
-pub(super) fn names(scope: &Scope, depth: usize) -> Vec<String> {
-    if scope.kind != REPOSITORY {
-        return vec![scope.name.clone()];
+/// What a rule is held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Thing<'s> {
+    /// The folder of a server without tenants.
+    Whole,
+    /// A chart of such a server. It may have the folder's name, and is another thing.
+    Chart(&'s str),
+    /// What has its name for itself: with tenants the number of its parts tells a chart from a folder.
+    Named(&'s str),
+}
+
+/// What a scope of this server is about: a chart without the `charts/` that clients may write before it. There is no other
+/// name for it: `charts/` is also where the charts of a tenant of that name are.
+pub(super) fn thing(scope: &Scope, depth: usize) -> Thing<'_> {
+    match (scope.kind.as_str(), depth) {
+        (REPOSITORY, _) => {
+            let below =
+                scope.name.strip_prefix("charts/").filter(|rest| rest.split('/').count() == depth + 1);
+            let bare = below.unwrap_or(&scope.name);
+            if depth == 0 { Thing::Chart(bare) } else { Thing::Named(bare) }
+        }
+        (FOLDER, 0) if scope.name == WHOLE => Thing::Whole,
+        _ => Thing::Named(&scope.name),
     }
-    let with = scope.name.strip_prefix("charts/").filter(|rest| rest.split('/').count() == depth + 1);
-    let bare = with.unwrap_or(&scope.name);
-    vec![bare.to_string(), format!("charts/{bare}")]
 }
 
 #[cfg(test)]
@@ -224,12 +240,22 @@ mod tests {
     }
 
     #[test]
-    fn a_chart_has_two_names() {
-        let of = |name: &str, depth| names(&Scope::new(REPOSITORY, name, &[]), depth);
-        assert_eq!(of("web", 0), of("charts/web", 0));
-        assert_eq!(of("a/web", 1), of("charts/a/web", 1));
-        // The tenant `charts`.
-        assert_eq!(of("charts/web", 1), ["charts/web", "charts/charts/web"]);
-        assert_eq!(names(&Scope::new(FOLDER, "a", &[]), 1), ["a"]);
+    fn a_chart_is_known_by_one_name() {
+        for (scope, depth, wanted) in [
+            ("repository:web:pull", 0, Thing::Chart("web")),
+            ("repository:charts/web:pull", 0, Thing::Chart("web")),
+            ("repository:a/web:pull", 1, Thing::Named("a/web")),
+            ("repository:charts/a/web:pull", 1, Thing::Named("a/web")),
+            // The tenant `charts`.
+            ("repository:charts/web:pull", 1, Thing::Named("charts/web")),
+            ("repository:charts/charts/web:pull", 1, Thing::Named("charts/web")),
+            ("repository:repo:pull", 0, Thing::Chart("repo")),
+            ("artifact-repository:repo:pull", 0, Thing::Whole),
+            ("artifact-repository:repo:pull", 1, Thing::Named("repo")),
+            ("artifact-repository:charts/a:pull", 1, Thing::Named("charts/a")),
+            ("registry:catalog:*", 0, Thing::Named("catalog")),
+        ] {
+            assert_eq!(thing(&Scope::parse(scope).unwrap(), depth), wanted, "{scope} {depth}");
+        }
     }
 }

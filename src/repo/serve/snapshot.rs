@@ -43,6 +43,8 @@ pub(super) struct Snapshot {
     pub(super) seen: Listing,
     /// The `index.yaml` that was there.
     pub(super) written: Option<Stamp>,
+    /// Why that one is no index, if it is none.
+    pub(super) unreadable: Option<String>,
     blocks: BTreeMap<Arc<str>, Block>,
     summary: OnceLock<Text>,
     charts: OnceLock<Text>,
@@ -69,13 +71,17 @@ impl Snapshot {
         let mut warnings: Vec<Diagnostic> = broken.values().map(|(_, warning)| warning.clone()).collect();
         let (mut index, mut blocks) = (found.index, BTreeMap::new());
         let stamp = written.as_ref().map(|written| written.stamp);
+        let mut unreadable = None;
         let bytes = if let Some(written) = written {
             match Index::parse(&written.bytes, "index.yaml", Only::All) {
                 Ok(loaded) => {
                     index = loaded.index;
                     warnings.extend(loaded.warnings);
                 }
-                Err(error) => warnings.push(Diagnostic::warning(format!("index.yaml: {error}"))),
+                Err(error) => {
+                    warnings.push(Diagnostic::warning(format!("index.yaml: {error}")));
+                    unreadable = Some(error.to_string());
+                }
             }
             written.bytes
         } else {
@@ -90,6 +96,7 @@ impl Snapshot {
             broken,
             seen,
             written: stamp,
+            unreadable,
             blocks,
             summary: OnceLock::new(),
             charts: OnceLock::new(),
@@ -138,6 +145,14 @@ impl Snapshot {
     /// The version of a chart that is written so.
     pub(super) fn entry(&self, name: &str, version: &str) -> Option<&Arc<Entry>> {
         self.index.entries.get(name)?.iter().find(|entry| entry.metadata.version == version)
+    }
+
+    /// The paths of the archives that are a version of a chart: more than one, when copies lie in several folders.
+    pub(super) fn copies<'s>(&'s self, name: &'s str, version: &'s str) -> impl Iterator<Item = &'s String> {
+        let is_it = move |archive: &Archive| {
+            *archive.entry.metadata.name == *name && archive.entry.metadata.version == version
+        };
+        self.archives.iter().filter(move |(_, archive)| is_it(archive)).map(|(path, _)| path)
     }
 
     /// The archive of an entry: the one with its digest, else the one its first URL names.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::catalog::Catalog;
-use super::storage::{Common, Shelf, Storage};
+use super::storage::{Shelf, Storage};
 use super::upload::Refusal;
 use crate::data::digest::sha256_hex;
 use crate::repo::RepoError;
@@ -55,9 +55,9 @@ impl Tenants {
         Shelf::new(Arc::clone(&self.storage), "")
     }
 
-    /// As [`Storage::common`].
-    pub(super) fn common(&self) -> Option<&dyn Common> {
-        self.storage.common()
+    /// The storage, when other servers may have it, too.
+    pub(super) fn common(&self) -> Option<&dyn Storage> {
+        Some(&*self.storage).filter(|storage| storage.is_common())
     }
 
     /// How many parts the name of a tenant has.

@@ -68,7 +68,7 @@ impl Tokens {
         }
         let claims: Claims = serde_json::from_value(content).ok()?;
         let is_mine = claims.iss == self.issuer && claims.is_for(&self.service);
-        (is_mine && claims.is_valid(now)).then_some(claims.access)
+        (is_mine && claims.is_valid(now)).then(|| claims.access.unwrap_or_default())
     }
 
     /// Whether what a token gives access to is enough for one thing.
@@ -99,8 +99,9 @@ pub(super) struct Claims {
     exp: Option<f64>,
     #[serde(default)]
     nbf: Option<f64>,
+    /// Some write `null` for nothing.
     #[serde(default)]
-    access: Vec<Scope>,
+    access: Option<Vec<Scope>>,
 }
 
 impl Claims {
@@ -169,7 +170,9 @@ mod tests {
         ] {
             assert_eq!(read("JWT", &claims), Some(web.clone()), "{claims}");
         }
-        assert_eq!(read("", &with("access", json!([]))), Some(Vec::new()));
+        for nothing in [json!([]), Json::Null] {
+            assert_eq!(read("", &with("access", nothing)), Some(Vec::new()));
+        }
         for claims in [
             with("iss", json!("other")),
             with("iss", Json::Null),

@@ -9,7 +9,7 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::body::{Body, status_of};
 use super::catalog::Catalog;
@@ -17,9 +17,10 @@ use super::multipart::{Form, boundary};
 use super::request::Head;
 use super::storage::{Shelf, StorageError};
 use super::tenants::{Tenants, is_safe};
-use crate::data::digest::hex;
+use crate::data::digest::{hex, sha256_hex};
 use crate::data::version::Version;
 use crate::data::yaml;
+use crate::repo::generate::ARCHIVE_LIMIT;
 use crate::repo::{RepoError, peek};
 use crate::sys::Random;
 use crate::sys::fs::{self, FsError};
@@ -90,7 +91,7 @@ impl Drop for Place<'_> {
     }
 }
 
-/// A chart that may be taken in.
+/// A chart, as it calls itself, whose name and version can be that of a file.
 #[derive(Debug)]
 pub(super) struct Checked {
     /// The name that its archive is to have.
@@ -182,23 +183,28 @@ impl Uploads {
         let _place = self.enter()?;
         let received = self.receive(head, body, only_provenance)?;
         let force = head.query("force").is_some_and(|value| !matches!(value, "false" | "0"));
-        let file_name = match &received.chart {
-            Some(chart) => self.check(chart.path())?.file_name,
-            None => String::new(),
-        };
-        let provenance_name = match &received.provenance {
-            Some(provenance) if file_name.is_empty() => Some(named_in_provenance(provenance)?),
-            Some(_) => Some(format!("{file_name}.prov")),
-            None => None,
+        let about = match (&received.chart, &received.provenance) {
+            (Some(chart), _) => self.check(chart.path())?,
+            (None, Some(provenance)) => named_in_provenance(provenance)?,
+            (None, None) => return Err(Refusal::new(400, "nothing came")),
         };
         let catalog = tenants.make(tenant)?;
-        if let Some(chart) = received.chart {
-            put(&catalog, chart, &file_name, force)?;
-        }
-        if let (Some(provenance), Some(name)) = (received.provenance, provenance_name)
-            && !catalog.shelf().put(&name, provenance, force || !file_name.is_empty())?
-        {
-            return Err(Refusal::new(409, format!("{name} already exists")));
+        let changing = catalog.change();
+        let is_whole = received.chart.is_some();
+        let path = match received.chart {
+            Some(chart) => {
+                let existing = if force { Existing::Replaced } else { Existing::Refused };
+                put(&catalog, &changing, chart, &about, existing)?
+            }
+            // Beside the archive that it vouches for, wherever that lies.
+            None => {
+                catalog.last().copies(&about.name, &about.version).next().cloned().unwrap_or(about.file_name)
+            }
+        };
+        if let Some(provenance) = received.provenance {
+            if !catalog.vouch(&changing, &path, provenance, force || is_whole)? {
+                return Err(Refusal::new(409, format!("{path}.prov already exists")));
+            }
         }
         Ok(())
     }
@@ -269,12 +275,7 @@ impl Uploads {
         let bad = |reason: String| Refusal::new(400, format!("not a chart: {reason}"));
         // As the index looks at it, so that what was accepted is also listed.
         let loaded = peek::chart("the upload", &bytes).map_err(bad)?;
-        let version = loaded.metadata.version.clone();
-        Ok(Checked {
-            file_name: file_name(loaded.name(), &version)?,
-            name: loaded.name().to_string(),
-            version,
-        })
+        Checked::new(loaded.name(), &loaded.metadata.version)
     }
 }
 
@@ -296,44 +297,81 @@ pub(super) fn append(file: &mut Staged, body: &mut Body<'_>, limit: u64) -> Resu
     }
 }
 
-/// Puts an archive into a folder and into its index.
+/// What is done about an archive of the same version that is there already.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Existing<'d> {
+    Refused,
+    Replaced,
+    /// It is as good as the new one when it has this digest.
+    Same(&'d str),
+}
+
+/// Puts an archive into a folder and into its index; returns its path.
 ///
 /// # Errors
 /// The chart has that version already, or the system refuses.
-pub(super) fn put(catalog: &Catalog, chart: Staged, file_name: &str, force: bool) -> Result<(), Refusal> {
-    let stem = file_name.strip_suffix(".tgz").unwrap_or(file_name);
-    let changing = catalog.change();
+pub(super) fn put(
+    catalog: &Catalog,
+    changing: &MutexGuard<'_, ()>,
+    chart: Staged,
+    about: &Checked,
+    existing: Existing<'_>,
+) -> Result<String, Refusal> {
     let last = catalog.last();
-    // The same version may lie in the folder under another name, by hand.
-    let there = last.archives.iter().find(|(_, archive)| {
-        let metadata = &archive.entry.metadata;
-        stem.strip_prefix(&*metadata.name).and_then(|rest| rest.strip_prefix('-')) == Some(&metadata.version)
-    });
+    let file_name = &about.file_name;
     let exists = || Refusal::new(409, format!("{file_name} already exists"));
-    if there.is_some() && !force {
-        return Err(exists());
+    // The same version may lie in the folder under another name, by hand.
+    let there = last.copies(&about.name, &about.version).next();
+    match existing {
+        Existing::Refused if there.is_some() => return Err(exists()),
+        Existing::Same(digest) => {
+            let is_same = |path: &&String| {
+                last.archives.get(*path).is_some_and(|archive| archive.entry.digest == digest)
+            };
+            if let Some(same) = last.copies(&about.name, &about.version).find(is_same) {
+                return Ok(same.clone());
+            }
+            if there.is_some() {
+                return Err(exists());
+            }
+        }
+        _ => {}
     }
-    let path = there.map_or_else(|| file_name.to_string(), |(path, _)| path.clone());
-    if !catalog.shelf().put(&path, chart, force)? {
-        return Err(exists());
+    catalog.may_change(changing)?;
+    let path = there.unwrap_or(file_name).clone();
+    if !catalog.shelf().put(&path, chart, matches!(existing, Existing::Replaced))? {
+        // Another server of the same bucket was faster, or somebody's hand.
+        let Existing::Same(digest) = existing else { return Err(exists()) };
+        if sha256_hex(catalog.shelf().read(&path, ARCHIVE_LIMIT)?) != digest {
+            return Err(exists());
+        }
     }
     if there.is_some() {
         // It vouches for the archive that is gone.
-        catalog.shelf().remove(&format!("{path}.prov"))?;
+        catalog.disown(changing, &path)?;
     }
-    Ok(catalog.added(&changing, &path)?)
+    catalog.added(changing, &path)?;
+    Ok(path)
 }
 
-/// The name of the archive of a chart.
-fn file_name(name: &str, version: &str) -> Result<String, Refusal> {
-    if !is_safe(name) || Version::parse(version).is_err() || !is_safe(version) {
-        return Err(Refusal::new(400, format!("{name:?} {version:?} cannot be the name of an archive")));
+impl Checked {
+    /// # Errors
+    /// That cannot be the name of a file.
+    fn new(name: &str, version: &str) -> Result<Self, Refusal> {
+        if !is_safe(name) || Version::parse(version).is_err() || !is_safe(version) {
+            let text = format!("{name:?} {version:?} cannot be the name of an archive");
+            return Err(Refusal::new(400, text));
+        }
+        Ok(Checked {
+            file_name: format!("{name}-{version}.tgz"),
+            name: name.to_string(),
+            version: version.to_string(),
+        })
     }
-    Ok(format!("{name}-{version}.tgz"))
 }
 
-/// The name of a provenance file, by the chart that it is about.
-fn named_in_provenance(provenance: &Staged) -> Result<String, Refusal> {
+/// The chart that a provenance file is about.
+fn named_in_provenance(provenance: &Staged) -> Result<Checked, Refusal> {
     let bytes = fs::read(provenance.path(), PROVENANCE_LIMIT)?;
     let bad = || Refusal::new(400, "not a provenance file");
     let text = String::from_utf8(bytes).map_err(|_| bad())?.replace("\r\n", "\n");
@@ -345,7 +383,7 @@ fn named_in_provenance(provenance: &Staged) -> Result<String, Refusal> {
         metadata.as_map().and_then(|map| map.get(key)).and_then(|value| value.as_str()).map(str::to_string)
     };
     let (name, version) = field("name").zip(field("version")).ok_or_else(bad)?;
-    Ok(format!("{}.prov", file_name(&name, &version)?))
+    Checked::new(&name, &version)
 }
 
 /// A body that could not be read, as a refusal.

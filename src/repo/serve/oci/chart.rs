@@ -6,7 +6,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::chart::Metadata;
-use crate::data::digest::Digest;
+use crate::data::digest::sha256_hex;
 use crate::data::to_value;
 use crate::package::media;
 use crate::repo::generate::Archive;
@@ -19,8 +19,8 @@ pub(super) fn config(metadata: &Metadata) -> Vec<u8> {
     value.unwrap_or_else(|| json!({})).to_string().into_bytes()
 }
 
-/// The manifest.
-pub(super) fn manifest(archive: &Archive, provenance: Option<&[u8]>) -> Vec<u8> {
+/// The manifest; of the provenance file digits and size.
+pub(super) fn manifest(archive: &Archive, provenance: Option<&(String, u64)>) -> Vec<u8> {
     let metadata = &archive.entry.metadata;
     let config = config(metadata);
     let mut layers = vec![json!({
@@ -28,7 +28,7 @@ pub(super) fn manifest(archive: &Archive, provenance: Option<&[u8]>) -> Vec<u8> 
         "digest": format!("sha256:{}", archive.entry.digest),
         "size": archive.size,
     })];
-    layers.extend(provenance.map(|bytes| descriptor(media::PROVENANCE, bytes)));
+    layers.extend(provenance.map(|(digits, size)| descriptor(media::PROVENANCE, digits, *size)));
     let mut annotations = serde_json::Map::new();
     for (name, text) in [
         (media::DESCRIPTION, metadata.description.as_str()),
@@ -43,13 +43,13 @@ pub(super) fn manifest(archive: &Archive, provenance: Option<&[u8]>) -> Vec<u8> 
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": media::MANIFEST,
-        "config": descriptor(media::CHART_CONFIG, &config),
+        "config": descriptor(media::CHART_CONFIG, &sha256_hex(&config), config.len() as u64),
         "layers": layers,
         "annotations": annotations,
     });
     manifest.to_string().into_bytes()
 }
 
-fn descriptor(media_type: &str, bytes: &[u8]) -> Json {
-    json!({ "mediaType": media_type, "digest": Digest::of(bytes).prefixed(), "size": bytes.len() })
+fn descriptor(media_type: &str, digits: &str, size: u64) -> Json {
+    json!({ "mediaType": media_type, "digest": format!("sha256:{digits}"), "size": size })
 }

@@ -12,6 +12,9 @@ mod parts;
 mod pull;
 mod push;
 mod store;
+mod sweep;
+
+use std::net::IpAddr;
 
 use serde_json::json;
 
@@ -26,6 +29,7 @@ use super::upload::Refusal;
 
 pub(super) use parts::{PAUSE as CLEANING, clean};
 pub(super) use push::Sessions;
+pub(super) use sweep::{PAUSE as SWEEPING, Sweeper};
 
 /// A repository: the tenant and the name of a chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +73,7 @@ impl From<StorageError> for Fault {
 pub(super) fn answer(
     shared: &Shared,
     asker: &Asker,
+    peer: IpAddr,
     head: &Head,
     body: &mut Body<'_>,
     parts: &[&str],
@@ -76,10 +81,11 @@ pub(super) fn answer(
     let done = match parts {
         [] => Ok(Reply::json(200, &json!({}))),
         ["_catalog"] => pull::catalog(shared, head),
-        parts => dispatch(shared, asker, head, body, parts),
+        parts => dispatch(shared, asker, peer, head, body, parts),
     };
     done.unwrap_or_else(|Fault(status, code, message)| {
-        Reply::json(status, &json!({ "errors": [{ "code": code, "message": message }] }))
+        let reply = Reply::json(status, &json!({ "errors": [{ "code": code, "message": message }] }));
+        if status == 405 { reply.with("Allow", &methods(shared, parts)) } else { reply }
     })
     .with("Docker-Distribution-Api-Version", "registry/2.0")
 }
@@ -87,6 +93,7 @@ pub(super) fn answer(
 fn dispatch(
     shared: &Shared,
     asker: &Asker,
+    peer: IpAddr,
     head: &Head,
     body: &mut Body<'_>,
     parts: &[&str],
@@ -113,7 +120,7 @@ fn dispatch(
             pull::referrers(&repository(name)?, digest)
         }
         (Method::Post, [name @ .., "blobs", "uploads"]) => {
-            push::start(shared, asker, head, body, &repository(name)?)
+            push::start(shared, asker, peer, head, body, &repository(name)?)
         }
         (_, [name @ .., "blobs", "uploads", id]) => push::upload(shared, head, body, &repository(name)?, id),
         (Method::Get | Method::Head, [name @ .., "blobs", digest]) => {
@@ -124,6 +131,22 @@ fn dispatch(
         }
         _ => Err(unsupported()),
     }
+}
+
+/// What can be done at a path.
+fn methods(shared: &Shared, parts: &[&str]) -> String {
+    let (reads, writes, deletes): (&[&str], &[&str], bool) = match parts {
+        [.., "blobs", "uploads"] => (&[], &["POST"], false),
+        [.., "blobs", "uploads", _] => (&["GET", "HEAD"], &["DELETE", "PATCH", "PUT"], false),
+        [.., "manifests", _] => (&["GET", "HEAD"], &["PUT"], true),
+        [.., "blobs", _] => (&["GET", "HEAD"], &[], true),
+        _ => (&["GET", "HEAD"], &[], false),
+    };
+    let writes = writes.iter().filter(|_| shared.writable);
+    let deletes = (deletes && shared.writable && shared.deletable).then_some(&"DELETE");
+    let mut all: Vec<&str> = reads.iter().chain(writes).chain(deletes).copied().collect();
+    all.sort_unstable();
+    all.join(", ")
 }
 
 /// The repository that a path names.

@@ -22,7 +22,7 @@ use crate::repo::serve::Shared;
 use crate::repo::serve::body::Body;
 use crate::repo::serve::reply::Reply;
 use crate::repo::serve::request::{Framing, Head, Method};
-use crate::repo::serve::storage::{Common, Shelf, Stamp};
+use crate::repo::serve::storage::{Shelf, Stamp, Storage};
 use crate::repo::serve::upload::{Refusal, append, unreadable};
 use crate::sys::fs;
 use crate::sys::staged::Staged;
@@ -59,7 +59,7 @@ fn folder(id: &str) -> String {
 ///
 /// # Errors
 /// There are too many, or the storage does not answer.
-pub(super) fn start(shared: &Shared, common: &dyn Common, repository: &Repository) -> Result<Reply, Fault> {
+pub(super) fn start(shared: &Shared, common: &dyn Storage, repository: &Repository) -> Result<Reply, Fault> {
     let all = common.level(&format!("{WORK_FOLDER}/uploads"), MOST * 2)?;
     if all.folders.len() >= MOST {
         return Err(Fault(503, "TOOMANYREQUESTS", "too many uploads are not finished".to_string()));
@@ -75,7 +75,7 @@ pub(super) fn start(shared: &Shared, common: &dyn Common, repository: &Repositor
 /// There is no such upload, the chunk is not the next one, or the storage does not answer.
 pub(super) fn go_on(
     shared: &Shared,
-    common: &dyn Common,
+    common: &dyn Storage,
     head: &Head,
     body: &mut Body<'_>,
     repository: &Repository,
@@ -116,7 +116,7 @@ pub(super) fn go_on(
 }
 
 /// Removes what rests too long.
-pub(in crate::repo::serve) fn clean(shared: &Shared, common: &dyn Common, now: Duration) {
+pub(in crate::repo::serve) fn clean(shared: &Shared, common: &dyn Storage, now: Duration) {
     let Ok(all) = common.level(&format!("{WORK_FOLDER}/uploads"), MOST * 2) else { return };
     for id in all.folders {
         let Ok(level) = common.level(&folder(&id), MOST_CHUNKS * 2) else { continue };
@@ -139,7 +139,7 @@ fn mark(repository: &Repository) -> String {
 }
 
 impl Upload {
-    fn find(shared: &Shared, common: &dyn Common, repository: &Repository, id: &str) -> Result<Self, Fault> {
+    fn find(shared: &Shared, common: &dyn Storage, repository: &Repository, id: &str) -> Result<Self, Fault> {
         let unknown = || Fault(404, "BLOB_UPLOAD_UNKNOWN", format!("there is no upload {id:?}"));
         let (drawn, of) = id.split_once('-').ok_or_else(unknown)?;
         let is_hex = |text: &str| text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));

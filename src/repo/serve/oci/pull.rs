@@ -15,7 +15,9 @@ use crate::repo::serve::Shared;
 use crate::repo::serve::catalog::Catalog;
 use crate::repo::serve::reply::Reply;
 use crate::repo::serve::request::Head;
+use crate::repo::serve::snapshot::Snapshot;
 use crate::repo::serve::storage::Stamp;
+use crate::repo::serve::upload::PROVENANCE_LIMIT;
 
 /// Most names in one answer.
 const MOST: usize = 1_000;
@@ -140,20 +142,36 @@ pub(super) enum Found {
 /// # Errors
 /// The storage does not answer.
 pub(super) fn find(catalog: &Catalog, repository: &Repository, wanted: &str) -> Result<Option<Found>, Fault> {
-    let snapshot = catalog.current();
-    for (path, archive) in archives(&snapshot, repository) {
-        if archive.entry.digest == wanted {
-            return Ok(Some(Found::Object(path.clone(), Stamp::of(archive))));
-        }
+    let in_place = |snapshot: &Snapshot| {
+        let (path, archive) =
+            archives(snapshot, repository).find(|(_, archive)| archive.entry.digest == wanted)?;
+        Some(Found::Object(path.clone(), Stamp::of(archive)))
+    };
+    if let Some(found) = in_place(&catalog.current()) {
+        return Ok(Some(found));
     }
     let pushed = store::path(repository, "blobs", wanted);
     if let Some(stamp) = catalog.shelf().stamp(&pushed)? {
+        catalog.want(&pushed);
         return Ok(Some(Found::Object(pushed, stamp)));
     }
+    // Between the two looks a push may have put it in place.
+    let snapshot = catalog.last();
+    if let Some(found) = in_place(&snapshot) {
+        return Ok(Some(found));
+    }
     for (path, archive) in archives(&snapshot, repository) {
-        let made = [Some(chart::config(&archive.entry.metadata)), store::provenance(catalog, path)?];
-        if let Some(bytes) = made.into_iter().flatten().find(|bytes| sha256_hex(bytes) == wanted) {
-            return Ok(Some(Found::Bytes(bytes)));
+        let config = || chart::config(&archive.entry.metadata);
+        if catalog.digests().config(archive, config) == wanted {
+            return Ok(Some(Found::Bytes(config())));
+        }
+        let provenance = catalog.digests().provenance(catalog.shelf(), path)?;
+        if provenance.is_some_and(|(digits, _)| digits == wanted) {
+            let found = catalog.shelf().find(&format!("{path}.prov"), PROVENANCE_LIMIT)?;
+            // It may have become another one since.
+            if let Some(bytes) = found.filter(|bytes| sha256_hex(bytes) == wanted) {
+                return Ok(Some(Found::Bytes(bytes)));
+            }
         }
     }
     Ok(None)

@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,37 +26,76 @@ use crate::repo::serve::catalog::Catalog;
 use crate::repo::serve::reply::Reply;
 use crate::repo::serve::request::{Framing, Head, Method};
 use crate::repo::serve::scopes;
-use crate::repo::serve::upload::{PROVENANCE_LIMIT, append, put, unreadable};
-use crate::sys::staged::Staged;
+use crate::repo::serve::snapshot::Snapshot;
+use crate::repo::serve::upload::{Existing, PROVENANCE_LIMIT, append, put, unreadable};
+use crate::sys::staged::{Resting, Staged};
 use crate::sys::{fs, monotonic};
 
 /// Most uploads that were begun and not finished.
-const MOST: usize = 1_024;
+const MOST: usize = 8_192;
+/// Most of them of one client. When it begins more, the one that rests longest is given up.
+const MOST_OF_ONE: usize = 64;
 /// How long an upload may rest.
 const REST: Duration = Duration::from_secs(3_600);
 
 /// The uploads that were begun and not finished.
 #[derive(Default)]
 pub(in crate::repo::serve) struct Sessions {
-    open: Mutex<HashMap<String, Arc<Mutex<Session>>>>,
+    open: Mutex<HashMap<String, (Owner, Arc<Mutex<Session>>)>>,
+}
+
+/// Whose upload it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Owner {
+    User(String),
+    /// Somebody of whom no more is known.
+    At(IpAddr),
+}
+
+impl Owner {
+    fn of(asker: &Asker, peer: IpAddr) -> Self {
+        match asker {
+            Asker::User(Some(user)) => Owner::User(user.clone()),
+            _ => Owner::At(peer),
+        }
+    }
 }
 
 /// An upload in chunks.
 struct Session {
     /// The repository that it is for.
     repository: String,
-    /// Taken when it is finished.
-    file: Option<Staged>,
+    /// Taken while it is written to, and when it is finished. Files of those who never go on are not kept open.
+    file: Option<Resting>,
     touched: Instant,
 }
 
 impl Sessions {
     /// Gives up uploads that rest too long.
     pub(in crate::repo::serve) fn expire(&self) {
-        self.lock().retain(|_, session| {
+        self.lock().retain(|_, (_, session)| {
             // One that is locked is being written to.
             session.try_lock().map_or(true, |session| session.touched.elapsed() < REST)
         });
+    }
+
+    /// Takes in an upload that begins.
+    fn begin(&self, id: String, owner: Owner, session: Session) -> Result<(), Fault> {
+        let mut open = self.lock();
+        let own = open.iter().filter(|(_, (of, _))| *of == owner);
+        let resting: Vec<(Instant, String)> = own
+            .filter_map(|(id, (_, session))| Some((session.try_lock().ok()?.touched, id.clone())))
+            .collect();
+        if resting.len() >= MOST_OF_ONE
+            && let Some((_, oldest)) = resting.into_iter().min()
+        {
+            open.remove(&oldest);
+        }
+        if open.len() >= MOST {
+            return Err(Fault(503, "TOOMANYREQUESTS", "too many uploads are not finished".to_string()));
+        }
+        open.insert(id, (owner, Arc::new(Mutex::new(session))));
+        Ok(())
     }
 
     /// Gives up all.
@@ -63,7 +103,7 @@ impl Sessions {
         self.lock().clear();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Mutex<Session>>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Owner, Arc<Mutex<Session>>)>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -72,6 +112,7 @@ impl Sessions {
 pub(super) fn start(
     shared: &Shared,
     asker: &Asker,
+    peer: IpAddr,
     head: &Head,
     body: &mut Body<'_>,
     repository: &Repository,
@@ -96,12 +137,9 @@ pub(super) fn start(
     }
     let file = shared.uploads.stage()?;
     let id = file.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let session = Session { repository: repository.name.clone(), file: Some(file), touched: monotonic() };
-    let mut open = shared.sessions.lock();
-    if open.len() >= MOST {
-        return Err(Fault(503, "TOOMANYREQUESTS", "too many uploads are not finished".to_string()));
-    }
-    open.insert(id.clone(), Arc::new(Mutex::new(session)));
+    let session =
+        Session { repository: repository.name.clone(), file: Some(file.rest()), touched: monotonic() };
+    shared.sessions.begin(id.clone(), Owner::of(asker, peer), session)?;
     Ok(accepted(202, repository, &id, 0))
 }
 
@@ -117,7 +155,8 @@ pub(super) fn upload(
         return parts::go_on(shared, common, head, body, repository, id);
     }
     let unknown = || Fault(404, "BLOB_UPLOAD_UNKNOWN", format!("there is no upload {id:?}"));
-    let session = shared.sessions.lock().get(id).cloned().ok_or_else(unknown)?;
+    let session =
+        shared.sessions.lock().get(id).map(|(_, session)| Arc::clone(session)).ok_or_else(unknown)?;
     let mut session = session.try_lock().map_err(|_| {
         Fault(409, "BLOB_UPLOAD_INVALID", "the upload is being written to by another request".to_string())
     })?;
@@ -125,9 +164,9 @@ pub(super) fn upload(
         return Err(unknown());
     }
     session.touched = monotonic();
-    let file = session.file.as_mut().ok_or_else(unknown)?;
+    let size = session.file.as_ref().ok_or_else(unknown)?.size();
     match head.method {
-        Method::Get | Method::Head => Ok(accepted(204, repository, id, file.size())),
+        Method::Get | Method::Head => Ok(accepted(204, repository, id, size)),
         Method::Delete => {
             session.file = None;
             shared.sessions.lock().remove(id);
@@ -142,16 +181,20 @@ pub(super) fn upload(
                 _ => None,
             };
             let wanted = digest.map(digits).transpose()?;
-            follows(head, file.size())?;
+            follows(head, size)?;
             if head.framing != Framing::Length(0) {
                 let _place = shared.uploads.enter()?;
-                append(file, body, shared.uploads.limit)?;
+                let mut file = session.file.take().ok_or_else(unknown)?.go_on()?;
+                let appended = append(&mut file, body, shared.uploads.limit);
+                // What came of a chunk that broke off stays; the client asks how much that is.
+                session.file = Some(file.rest());
+                appended?;
             }
-            let size = file.size();
+            let size = session.file.as_ref().ok_or_else(unknown)?.size();
             let (Some(wanted), Some(digest)) = (wanted, digest) else {
                 return Ok(accepted(202, repository, id, size));
             };
-            let file = session.file.take().ok_or_else(unknown)?;
+            let file = session.file.take().ok_or_else(unknown)?.go_on()?;
             shared.sessions.lock().remove(id);
             let catalog = make(shared, repository)?;
             keep(&catalog, repository, file, &wanted, digest)
@@ -260,6 +303,8 @@ pub(super) fn manifest(
     }
     let parts = Parts::read(&bytes)?;
     let catalog = make(shared, repository)?;
+    // What it names stays until it is there to name it.
+    let _unswept = catalog.pushing();
     for digits in [&parts.config, &parts.archive].into_iter().chain(&parts.provenance) {
         if find(&catalog, repository, digits)?.is_none() {
             let text = format!("the blob sha256:{digits} of the manifest was not uploaded");
@@ -284,53 +329,74 @@ fn place(
     parts: &Parts,
 ) -> Result<String, Fault> {
     let invalid = |text: String| Fault(400, "MANIFEST_INVALID", text);
-    let snapshot = catalog.current();
-    let there = archives(&snapshot, repository).find(|(_, archive)| archive.entry.digest == parts.archive);
-    let (path, version) = if let Some((path, archive)) = there {
-        (path.clone(), archive.entry.metadata.version.clone())
-    } else {
-        let blob = store::path(repository, "blobs", &parts.archive);
-        let archive = shared.uploads.copy_out(catalog.shelf(), &blob)?;
-        let checked = shared.uploads.check(archive.path()).map_err(|refusal| match refusal.status {
-            500.. => Fault::from(refusal),
-            _ => invalid(refusal.reason),
-        })?;
-        if checked.name != repository.chart {
-            let text = format!("this is the chart {:?}, not {:?}", checked.name, repository.chart);
-            return Err(invalid(text));
+    let tagged = |version: &str| match wanted {
+        Wanted::Tag(tag) if *tag != tag_of(version) => {
+            Err(invalid(format!("the tag of this chart is {:?}, its version", tag_of(version))))
         }
-        if matches!(wanted, Wanted::Tag(tag) if *tag != tag_of(&checked.version)) {
-            let tag = tag_of(&checked.version);
-            return Err(invalid(format!("the tag of this chart is {tag:?}, its version")));
-        }
-        put(catalog, archive, &checked.file_name, false)?;
-        // Only a chart that is put in place leaves the blobs.
-        catalog.shelf().remove(&blob)?;
-        (checked.file_name, checked.version)
+        _ => Ok(()),
     };
-    if matches!(wanted, Wanted::Tag(tag) if *tag != tag_of(&version)) {
-        return Err(invalid(format!("the tag of this chart is {:?}, its version", tag_of(&version))));
-    }
-    if let Some(digits) = &parts.provenance {
-        let bytes = match find(catalog, repository, digits)? {
-            Some(Found::Object(blob, _)) => catalog.shelf().read(&blob, PROVENANCE_LIMIT)?,
-            Some(Found::Bytes(bytes)) => bytes,
+    let provenance = match &parts.provenance {
+        None => None,
+        Some(digits) => match find(catalog, repository, digits)? {
+            Some(Found::Object(blob, _)) => Some(catalog.shelf().read(&blob, PROVENANCE_LIMIT)?),
+            Some(Found::Bytes(bytes)) => Some(bytes),
             None => return Err(invalid(format!("the provenance file sha256:{digits} is gone"))),
-        };
-        catalog.shelf().write(&format!("{path}.prov"), &bytes)?;
+        },
+    };
+    let blob = store::path(repository, "blobs", &parts.archive);
+    let there = |snapshot: &Snapshot| {
+        let (path, archive) =
+            archives(snapshot, repository).find(|(_, archive)| archive.entry.digest == parts.archive)?;
+        Some((path.clone(), archive.entry.metadata.version.clone()))
+    };
+    let archive = match there(&catalog.current()) {
+        Some(known) => Ok(known),
+        None => match shared.uploads.copy_out(catalog.shelf(), &blob) {
+            Ok(new) => Err(new),
+            // Whoever pushed the same a moment ago took the blob away, after putting the archive in place.
+            Err(refusal) => Ok(there(&catalog.last()).ok_or(refusal)?),
+        },
+    };
+    let (changing, path, version) = match archive {
+        Ok((path, version)) => {
+            tagged(&version)?;
+            (catalog.change(), path, version)
+        }
+        Err(new) => {
+            let checked = shared.uploads.check(new.path()).map_err(|refusal| match refusal.status {
+                500.. => Fault::from(refusal),
+                _ => invalid(refusal.reason),
+            })?;
+            if checked.name != repository.chart {
+                let text = format!("this is the chart {:?}, not {:?}", checked.name, repository.chart);
+                return Err(invalid(text));
+            }
+            tagged(&checked.version)?;
+            let changing = catalog.change();
+            let path = put(catalog, &changing, new, &checked, Existing::Same(&parts.archive))?;
+            // Only a chart that is put in place leaves the blobs.
+            catalog.shelf().remove(&blob)?;
+            (changing, path, checked.version)
+        }
+    };
+    if let Some(bytes) = provenance {
+        let mut file = shared.uploads.stage()?;
+        file.append(&bytes)?;
+        catalog.vouch(&changing, &path, file, true)?;
     }
+    drop(changing);
     Ok(version)
 }
 
 /// The blobs of a chart's manifest, by their digits.
-struct Parts {
-    config: String,
-    archive: String,
-    provenance: Option<String>,
+pub(super) struct Parts {
+    pub(super) config: String,
+    pub(super) archive: String,
+    pub(super) provenance: Option<String>,
 }
 
 impl Parts {
-    fn read(bytes: &[u8]) -> Result<Self, Fault> {
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Fault> {
         let invalid = |text: String| Fault(400, "MANIFEST_INVALID", text);
         let manifest: Json = serde_json::from_slice(bytes).map_err(|error| invalid(error.to_string()))?;
         let config = &manifest["config"];

@@ -12,7 +12,6 @@ use crate::package::media;
 use crate::repo::generate::{Archive, WORK_FOLDER};
 use crate::repo::serve::catalog::Catalog;
 use crate::repo::serve::snapshot::Snapshot;
-use crate::repo::serve::upload::PROVENANCE_LIMIT;
 
 /// Largest manifest in bytes; the specification asks for no less.
 pub(super) const MANIFEST_LIMIT: usize = 4 << 20;
@@ -32,12 +31,10 @@ pub(super) fn archives<'s>(
     snapshot.archives.iter().filter(|(_, archive)| *archive.entry.metadata.name == *repository.chart)
 }
 
-/// The provenance file of an archive, if it has one.
-///
-/// # Errors
-/// It cannot be read.
-pub(super) fn provenance(catalog: &Catalog, archive: &str) -> Result<Option<Vec<u8>>, Fault> {
-    Ok(catalog.shelf().find(&format!("{archive}.prov"), PROVENANCE_LIMIT)?)
+/// The manifest of an archive that nobody pushed one for.
+fn made(catalog: &Catalog, path: &str, archive: &Archive) -> Result<Vec<u8>, Fault> {
+    let provenance = catalog.digests().provenance(catalog.shelf(), path)?;
+    Ok(super::chart::manifest(archive, provenance.as_ref()))
 }
 
 /// A manifest with its digits, by tag or digits, if there is one.
@@ -57,7 +54,7 @@ pub(super) fn manifest(
             if let Some(pushed) = pushed_for(catalog, repository, tag, archive)? {
                 return Ok(Some(pushed));
             }
-            Ok(Some(super::chart::manifest(archive, provenance(catalog, name)?.as_deref())))
+            made(catalog, name, archive).map(Some)
         }
         Wanted::Digits(digits) => {
             let path = path(repository, "manifests", digits);
@@ -70,7 +67,7 @@ pub(super) fn manifest(
                 }
             }
             for (name, archive) in archives(snapshot, repository) {
-                let bytes = super::chart::manifest(archive, provenance(catalog, name)?.as_deref());
+                let bytes = made(catalog, name, archive)?;
                 if crate::data::digest::sha256_hex(&bytes) == *digits {
                     return Ok(Some(bytes));
                 }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Common, Listing, Stamp, Storage, StorageError, Stream, UNTOLD, WRITTEN};
+use super::{Level, Listing, Stamp, Storage, StorageError, Stream, UNTOLD, WRITTEN};
 use crate::repo::RepoError;
 use crate::repo::generate::archives_within;
 use crate::repo::serve::tenants::is_safe;
@@ -62,7 +62,7 @@ impl Storage for Folder {
         }
     }
 
-    fn list(&self, folder: &str) -> Result<Listing, RepoError> {
+    fn list(&self, folder: &str) -> Result<(Listing, Option<Listing>), RepoError> {
         let path = self.folder(folder)?;
         if fs::kind(&path) != fs::Kind::Folder {
             return Err(RepoError::NotAFolder { path: path.display().to_string() });
@@ -72,7 +72,7 @@ impl Storage for Folder {
             let modified = (file.modified, file.modified_nanos);
             (file.relative, Stamp { size: file.size, modified, mark: UNTOLD })
         });
-        Ok(found.collect())
+        Ok((found.collect(), None))
     }
 
     fn written(&self, folder: &str) -> Result<Option<Stamp>, StorageError> {
@@ -145,8 +145,27 @@ impl Storage for Folder {
         Ok(file)
     }
 
-    fn common(&self) -> Option<&dyn Common> {
-        None
+    fn level(&self, folder: &str, most: usize) -> Result<Level, StorageError> {
+        let path = self.folder(folder)?;
+        let mut level = Level::default();
+        if fs::kind(&path) != fs::Kind::Folder {
+            return Ok(level);
+        }
+        for found in fs::walk_present(&path, most, |below, _| !below.contains('/'))? {
+            match found.kind {
+                fs::Kind::Folder => level.folders.push(found.relative),
+                _ => {
+                    let modified = (found.modified, found.modified_nanos);
+                    let stamp = Stamp { size: found.size, modified, mark: UNTOLD };
+                    level.objects.push((found.relative, stamp));
+                }
+            }
+        }
+        Ok(level)
+    }
+
+    fn is_common(&self) -> bool {
+        false
     }
 
     fn identity(&self, folder: &str) -> Vec<u8> {
@@ -239,7 +258,7 @@ mod tests {
         let folder = Folder::new(root.clone());
         assert_eq!(folder.folders(1, 9).unwrap(), ["same", "team"]);
         assert_eq!(folder.folders(2, 9).unwrap(), [""; 0]);
-        assert_eq!(folder.list("team").unwrap().into_keys().collect::<Vec<_>>(), ["a.tgz", "x.tgz"]);
+        assert_eq!(folder.list("team").unwrap().0.into_keys().collect::<Vec<_>>(), ["a.tgz", "x.tgz"]);
         for out in ["out", "out/sub", "team/out"] {
             assert!(!folder.has_folder(out).unwrap() && folder.list(out).is_err(), "{out}");
             assert!(folder.make_folder(&format!("{out}/new")).is_err());

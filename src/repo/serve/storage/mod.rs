@@ -73,7 +73,7 @@ impl Stamp {
 /// The mark of what has none.
 pub(super) const UNTOLD: (i64, u32) = (0, 0);
 
-/// The archives of a folder, by their path below it.
+/// Files of a folder, by their path below it.
 pub(super) type Listing = BTreeMap<String, Stamp>;
 
 /// The index that somebody may have put into a folder.
@@ -172,11 +172,12 @@ pub(super) trait Storage: Send + Sync {
     /// It is not, or the storage does not answer.
     fn check(&self) -> Result<(), RepoError>;
 
-    /// The archives of a folder and one level below.
+    /// The archives of a folder and one level below, and in the same way the provenance files, where the look that finds
+    /// the archives finds those as well.
     ///
     /// # Errors
     /// The root is not there, there are too many, or the storage does not answer.
-    fn list(&self, folder: &str) -> Result<Listing, RepoError>;
+    fn list(&self, folder: &str) -> Result<(Listing, Option<Listing>), RepoError>;
 
     /// The `index.yaml` that somebody put into a folder, where such a one counts.
     ///
@@ -246,8 +247,14 @@ pub(super) trait Storage: Send + Sync {
     /// There is nothing, it is larger, or the storage does not answer.
     fn copy_out(&self, key: &str, stage: &Path, name: &str, limit: u64) -> Result<Staged, StorageError>;
 
-    /// What several servers may share at the same time; `None` for a storage that one has for itself.
-    fn common(&self) -> Option<&dyn Common>;
+    /// All that is directly below a folder, nothing where there is none; `most` objects and folders at most.
+    ///
+    /// # Errors
+    /// There are more, or the storage does not answer.
+    fn level(&self, folder: &str, most: usize) -> Result<Level, StorageError>;
+
+    /// Whether several servers may have it at the same time, so that what none of them can know by itself is looked up.
+    fn is_common(&self) -> bool;
 
     /// Where a cache finds the folder again: a text that no other folder of another storage has.
     fn identity(&self, folder: &str) -> Vec<u8>;
@@ -257,15 +264,6 @@ pub(super) trait Storage: Send + Sync {
 
     /// How many objects are best read at the same time.
     fn threads(&self) -> usize;
-}
-
-/// A storage that several servers share: what none of them can know by itself is looked up.
-pub(super) trait Common {
-    /// All that is directly below a folder; `most` objects and folders at most.
-    ///
-    /// # Errors
-    /// There are more, or the storage does not answer.
-    fn level(&self, folder: &str, most: usize) -> Result<Level, StorageError>;
 }
 
 /// What is directly below a folder, by name.
@@ -317,7 +315,7 @@ impl Shelf {
     }
 
     /// As [`Storage::list`].
-    pub(super) fn list(&self) -> Result<Listing, RepoError> {
+    pub(super) fn list(&self) -> Result<(Listing, Option<Listing>), RepoError> {
         self.storage.list(&self.folder)
     }
 
@@ -329,6 +327,11 @@ impl Shelf {
     /// As [`Storage::identity`].
     pub(super) fn identity(&self) -> Vec<u8> {
         self.storage.identity(&self.folder)
+    }
+
+    /// As [`Storage::level`].
+    pub(super) fn level(&self, path: &str, most: usize) -> Result<Level, StorageError> {
+        self.storage.level(&self.key(path), most)
     }
 
     /// As [`Storage::stamp`].

@@ -37,7 +37,7 @@ use options::builder;
 use trouble::{is_passing, reason};
 
 use super::folder::Exact;
-use super::{Common, Level, Listing, Stamp, Storage, StorageError, Stream, UNTOLD};
+use super::{Level, Listing, Stamp, Storage, StorageError, Stream, UNTOLD};
 use crate::data::digest::Digest;
 use crate::repo::RepoError;
 use crate::repo::generate::{ARCHIVE_LIMIT, MOST_FILES, WORK_FOLDER, is_archive};
@@ -270,21 +270,24 @@ impl Storage for Bucket {
         page.map(|_| ()).map_err(|error| self.refused(&error))
     }
 
-    fn list(&self, folder: &str) -> Result<Listing, RepoError> {
+    fn list(&self, folder: &str) -> Result<(Listing, Option<Listing>), RepoError> {
         let refused = |error: Error| self.refused(&error);
         let top = self.below(folder, MOST_FILES).map_err(refused)?;
-        let mut archives: Listing = top.objects.into_iter().collect();
+        let mut found: Listing = top.objects.into_iter().collect();
         for name in top.folders.iter().filter(|name| *name != WORK_FOLDER) {
             let below = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
-            let inner = match self.below(&below, MOST_FILES.saturating_sub(archives.len())) {
+            let inner = match self.below(&below, MOST_FILES.saturating_sub(found.len())) {
                 // Keys such as `a//b` are no paths, and so no charts; the rest is served all the same.
                 Err(Error::InvalidPath { .. }) => continue,
-                found => found.map_err(refused)?,
+                level => level.map_err(refused)?,
             };
-            archives.extend(inner.objects.into_iter().map(|(file, stamp)| (format!("{name}/{file}"), stamp)));
+            found.extend(inner.objects.into_iter().map(|(file, stamp)| (format!("{name}/{file}"), stamp)));
         }
-        archives.retain(|path, _| is_archive(path));
-        Ok(archives)
+        let is_signature = |path: &str| path.strip_suffix(".prov").is_some_and(is_archive);
+        let signed = found.iter().filter(|(path, _)| is_signature(path));
+        let signed = signed.map(|(path, stamp)| (path.clone(), *stamp)).collect();
+        found.retain(|path, _| is_archive(path));
+        Ok((found, Some(signed)))
     }
 
     fn written(&self, _: &str) -> Result<Option<Stamp>, StorageError> {
@@ -400,8 +403,12 @@ impl Storage for Bucket {
         }
     }
 
-    fn common(&self) -> Option<&dyn Common> {
-        Some(self)
+    fn level(&self, folder: &str, most: usize) -> Result<Level, StorageError> {
+        self.below(folder, most).map_err(|error| self.trouble(folder, &error))
+    }
+
+    fn is_common(&self) -> bool {
+        true
     }
 
     fn identity(&self, folder: &str) -> Vec<u8> {
@@ -415,12 +422,6 @@ impl Storage for Bucket {
 
     fn threads(&self) -> usize {
         THREADS
-    }
-}
-
-impl Common for Bucket {
-    fn level(&self, folder: &str, most: usize) -> Result<Level, StorageError> {
-        self.below(folder, most).map_err(|error| self.trouble(folder, &error))
     }
 }
 
