@@ -42,6 +42,7 @@ mod registry_charts;
 mod registry_faults;
 mod release_locks;
 mod release_objects;
+mod release_races;
 mod releases;
 mod render_cases;
 mod repo_commands;
