@@ -90,7 +90,7 @@ fn run_one(run: &mut Run<'_>, at: usize) -> Result<(), Failed> {
         run.save()?;
     }
     run.record.release.hooks[at].last_run.phase = "Unknown".to_string();
-    run.keep_lease()?;
+    run.make_sure()?;
     let sent = live.cluster.send(&creation(live.method, &object), false);
     let ended = match sent {
         Err(error) => Err(Failed::from(error)),
@@ -187,7 +187,7 @@ fn delete(run: &mut Run<'_>, hooks: &[Hook]) -> Result<(), Failed> {
     for hook in hooks.iter().filter(|hook| hook.kind != "CustomResourceDefinition") {
         ids.push(object_of(live, hook)?.id);
     }
-    run.keep_lease()?;
+    run.make_sure()?;
     let delete = |id: &ObjectRef| Request::Delete { id: id.clone(), propagation: Propagation::default() };
     let requests: Vec<Request> = ids.iter().map(delete).collect();
     let (mut left, mut refused) = (Vec::new(), None);

@@ -97,7 +97,7 @@ pub fn carry_out(live: Live<'_>, look: &Look<'_>, mut change: Change<'_>) -> Res
         Err(failed) => {
             // What is cleaned up tells nothing any more.
             run.gather(&failed.missing);
-            if change.cleanup_on_fail && run.keep_lease().is_ok() {
+            if change.cleanup_on_fail && run.make_sure().is_ok() {
                 run.begins(Phase::CleanUp);
                 run.live.delete_created(&change.plan);
             }
@@ -425,7 +425,7 @@ impl Run<'_> {
         }
         self.begins(Phase::Definitions);
         let live = self.live;
-        live.define(change, &mut || self.keep_lease())
+        live.define(change, &mut || self.make_sure())
     }
 
     fn phases(
@@ -441,7 +441,7 @@ impl Run<'_> {
         }
         self.begins(Phase::Apply);
         let live = self.live;
-        let applied = live.apply(plan, &mut || self.keep_lease());
+        let applied = live.apply(plan, &mut || self.make_sure());
         change::tell_warnings(self.live.context, self.live.target);
         applied?;
         self.wait_for(plan)?;

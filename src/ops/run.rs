@@ -50,15 +50,30 @@ impl<'a> Run<'a> {
         Run { live, record, logs: None, evidence: None, keeper, failed: false }
     }
 
-    /// Prolongs the lease when it is due. To be called before every change.
+    /// Prolongs the lease when it is due. To be called while something is waited for.
     ///
     /// # Errors
     /// Somebody took the operation over, or the store fails until the lease is nearly over.
     pub fn keep_lease(&mut self) -> Result<(), OpsError> {
-        if let Some(error) = self.keeper.keep(&self.live.history(), &mut self.record)? {
+        let kept = self.keeper.keep(&self.live.history(), &mut self.record)?;
+        self.note(kept);
+        Ok(())
+    }
+
+    /// Makes sure that the lease is still there. To be called before every change.
+    ///
+    /// # Errors
+    /// As [`Run::keep_lease`].
+    pub fn make_sure(&mut self) -> Result<(), OpsError> {
+        let kept = self.keeper.make_sure(&self.live.history(), &mut self.record)?;
+        self.note(kept);
+        Ok(())
+    }
+
+    fn note(&self, trouble: Option<ReleaseError>) {
+        if let Some(error) = trouble {
             self.live.context.debug(format!("the lease could not be renewed, and is tried again: {error}"));
         }
-        Ok(())
     }
 
     /// Whether somebody took the operation over.

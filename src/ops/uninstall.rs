@@ -325,7 +325,7 @@ fn remove_live(
             return Err(failed.error);
         }
     };
-    run.keep_lease()?;
+    run.make_sure()?;
     end(live.context, &history, &mut run.record, Vec::new(), options)?;
     if !options.keep_history {
         // The record itself is only read here: what keeping the lease writes is looked at again before it goes.
@@ -351,7 +351,7 @@ fn remove_objects(
     let mut after = Vec::new();
     let live = run.live;
     run.begins(Phase::Delete);
-    live.delete(plan, options.propagation, &mut || run.keep_lease())?;
+    live.delete(plan, options.propagation, &mut || run.make_sure())?;
     if options.wait.strategy != WaitStrategy::HookOnly {
         let doomed = plan.steps.iter().filter(|step| step.action == Action::Delete);
         let ids: Vec<ObjectRef> = doomed.map(|step| step.id.clone()).collect();

@@ -31,6 +31,8 @@ pub const TERM: Duration = Duration::from_secs(300);
 pub const SKEW: Duration = Duration::from_secs(300);
 /// How old a lease is when its holder renews it.
 const RENEW: Duration = Duration::from_secs(60);
+/// How old a look at the lease may be when something is changed.
+const SURE: Duration = Duration::from_secs(5);
 /// How old a lease is when its holder stops, should it not have been renewed. What is under way then has time to end.
 const LAST: Duration = Duration::from_secs(240);
 /// A pause before a lease that could not be renewed is tried again.
@@ -95,9 +97,10 @@ impl Lease {
         })
     }
 
-    /// When the lease counts as over for everybody, unless it is renewed.
+    /// When the lease counts as over for everybody, unless it is renewed: later than it says, but no more than by its own length.
     pub(super) fn over_at(&self) -> Time {
-        self.until.add(GoDuration::from_std(SKEW))
+        let length = self.until.since(&self.since).to_std();
+        self.until.add(GoDuration::from_std(SKEW.min(length)))
     }
 
     /// Whether its holder may still be at work, as far as `client` can tell.
@@ -205,13 +208,25 @@ pub(super) fn give_back(
     at: (&str, u64),
     holder: &Holder,
 ) -> Result<u64, ReleaseError> {
-    put(history, at, None, &|stored| is_held_by(stored, at, holder).map(drop))
+    put(history, at, None, &|stored| is_held_by(stored, at, holder))
 }
 
-/// The lease of a record, when it is `holder`'s.
-fn is_held_by(stored: &Stored, at: (&str, u64), holder: &Holder) -> Result<Lease, ReleaseError> {
+/// Takes a lease away that is over, where it still stands as it was seen.
+///
+/// # Errors
+/// It was renewed; the store fails.
+pub(super) fn end(history: &History<'_>, at: (&str, u64), seen: &Lease) -> Result<(), ReleaseError> {
+    let fits = |stored: &Stored| match Lease::read(&stored.annotations) {
+        Some(lease) if lease == *seen => Ok(()),
+        lease => Err(lost(at, lease.as_ref().map_or("nobody", |lease| &lease.holder.identity))),
+    };
+    put(history, at, None, &fits).map(drop)
+}
+
+/// Whether the lease of a record is `holder`'s.
+fn is_held_by(stored: &Stored, at: (&str, u64), holder: &Holder) -> Result<(), ReleaseError> {
     match Lease::read(&stored.annotations) {
-        Some(lease) if lease.holder == *holder => Ok(lease),
+        Some(lease) if lease.holder == *holder => Ok(()),
         Some(lease) => Err(lost(at, &lease.holder.identity)),
         None => Err(lost(at, "nobody")),
     }
@@ -238,10 +253,11 @@ pub(super) fn renew(
     let lease = Lease { until, ..before.clone() };
     let uid = record.uid();
     let fits = |stored: &Stored| {
+        is_held_by(stored, at, holder)?;
         if stored.uid != uid || record::status(stored) != record.stored_status().unwrap_or_default() {
             return Err(lost(at, "somebody"));
         }
-        is_held_by(stored, at, holder).map(drop)
+        Ok(())
     };
     let version = match put(history, at, Some(&lease), &fits) {
         Err(ReleaseError::NotFound { .. }) => return Err(lost(at, "nobody")),
@@ -282,13 +298,34 @@ impl Keeper {
         self.lost.get_or_insert_with(|| by.to_string());
     }
 
-    /// Renews the lease when it is due: to be called before every change, and now and then while something is waited for.
-    /// Returns why it could not be renewed, as long as it lasts.
+    /// Renews the lease when it is due: to be called now and then while something is waited for. Returns why it could not be
+    /// renewed, as long as it lasts.
     ///
     /// # Errors
     /// [`ReleaseError::Lost`] when somebody took over; the store fails until the lease is too old.
     pub fn keep(
         &mut self,
+        history: &History<'_>,
+        record: &mut Record,
+    ) -> Result<Option<ReleaseError>, ReleaseError> {
+        self.renew_from(RENEW, history, record)
+    }
+
+    /// The same before something is changed: the lease is looked at unless that was just done.
+    ///
+    /// # Errors
+    /// As [`Keeper::keep`].
+    pub fn make_sure(
+        &mut self,
+        history: &History<'_>,
+        record: &mut Record,
+    ) -> Result<Option<ReleaseError>, ReleaseError> {
+        self.renew_from(SURE, history, record)
+    }
+
+    fn renew_from(
+        &mut self,
+        due: Duration,
         history: &History<'_>,
         record: &mut Record,
     ) -> Result<Option<ReleaseError>, ReleaseError> {
@@ -301,7 +338,7 @@ impl Keeper {
         let at = now(history);
         let age = self.renewed.0.elapsed().max(at.since(&self.renewed.1).to_std());
         let waits = self.tried.is_some_and(|tried| tried.elapsed() < TRY_AGAIN);
-        if age < RENEW || (waits && age < LAST) {
+        if age < due || (waits && age < LAST) {
             return Ok(None);
         }
         match renew(history, record, &self.holder, TERM) {

@@ -47,7 +47,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use super::history::History;
-use super::lease::{TERM, lost, now};
+use super::lease::{self, TERM, lost, now};
 use super::look::Look;
 use super::{ReleaseError, Status, Summary, record};
 use crate::cluster::StoreError;
@@ -139,35 +139,34 @@ pub fn clear_and_look<'h>(
     let (mut taken, mut races, mut vain) = (None, 0, 0);
     loop {
         let seen = history.look(name)?;
-        let error = if seen.newest().is_some_and(is_under_way) {
-            match look_closer(history, &seen, terms, &mut watched.borrow_mut())? {
-                Closer::Free => return Ok((taken, seen)),
-                Closer::Vain => {
-                    looked_in_vain(name, &mut vain)?;
-                    continue;
-                }
-                Closer::TakenOver(takeover) => {
-                    taken = Some(takeover);
-                    continue;
-                }
-                // Somebody else did it, or the holder was alive after all.
-                Closer::Race(_) if races < MOST_RACES => {
-                    races += 1;
-                    continue;
-                }
-                Closer::Race(error) | Closer::Busy(error) => error,
-            }
-        } else {
-            let rival = seen.rival(terms.holder);
-            let is_over = |(row, lease): &(&Summary, &Lease)| {
-                watched.borrow_mut().is_over(row.revision, lease, terms.term)
-            };
-            match rival.filter(|rival| !is_over(rival)) {
-                Some((row, lease)) => held(name, row.revision, row.status, lease),
-                None => return Ok((taken, seen)),
-            }
+        let is_open = seen.newest().is_some_and(is_under_way);
+        let rival = if is_open { None } else { seen.rival(terms.holder) };
+        if !is_open && rival.is_none() {
+            return Ok((taken, seen));
+        }
+        let at = now(history);
+        let closer = match rival {
+            Some((row, lease)) => wait_out(history, row, lease, terms, &mut watched.borrow_mut())?,
+            None => look_closer(history, &seen, (terms, &at), &mut watched.borrow_mut())?,
         };
-        let left = terms.wait.saturating_sub(now(history).since(&start).to_std());
+        let error = match closer {
+            Closer::Free => return Ok((taken, seen)),
+            Closer::Vain => {
+                looked_in_vain(name, &mut vain)?;
+                continue;
+            }
+            Closer::TakenOver(takeover) => {
+                taken = Some(takeover);
+                continue;
+            }
+            // Somebody else did it, or the holder was alive after all.
+            Closer::Race(_) if races < MOST_RACES => {
+                races += 1;
+                continue;
+            }
+            Closer::Race(error) | Closer::Busy(error) => error,
+        };
+        let left = terms.wait.saturating_sub(at.since(&start).to_std());
         if left.is_zero() || error.is_race() {
             return Err(error);
         }
@@ -191,12 +190,30 @@ enum Closer {
     Busy(ReleaseError),
 }
 
+/// Looks at a lease in a revision that is finished, which somebody works on. One that nobody renews is taken away.
+fn wait_out(
+    history: &History<'_>,
+    row: &Summary,
+    lease: &Lease,
+    terms: &Terms<'_>,
+    watched: &mut Watched,
+) -> Result<Closer, ReleaseError> {
+    if !watched.is_over(row.revision, lease, terms.term) {
+        return Ok(Closer::Busy(held(&row.name, row.revision, row.status, lease)));
+    }
+    match lease::end(history, (&row.name, row.revision), lease) {
+        // Another look tells.
+        Ok(()) | Err(ReleaseError::Lost { .. } | ReleaseError::NotFound { .. }) => Ok(Closer::Vain),
+        Err(error) => Err(error),
+    }
+}
+
 /// Looks at what is under way with its payload, which tells since when where nothing beside it does, and takes it over when it
 /// was abandoned.
 fn look_closer(
     history: &History<'_>,
     seen: &Look<'_>,
-    terms: &Terms<'_>,
+    (terms, at): (&Terms<'_>, &Time),
     watched: &mut Watched,
 ) -> Result<Closer, ReleaseError> {
     let newest = match history.head(seen.name()) {
@@ -209,7 +226,7 @@ fn look_closer(
         },
         Err(error) => return Err(error),
     };
-    match standing(&newest, terms, &now(history), watched) {
+    match standing(&newest, terms, at, watched) {
         Standing::Free => {
             let is_same = |row: &Summary| row.resource_version == newest.resource_version;
             Ok(if seen.newest().is_some_and(is_same) { Closer::Free } else { Closer::Vain })
@@ -220,7 +237,14 @@ fn look_closer(
                 error @ (ReleaseError::Store(StoreError::Conflict { .. }) | ReleaseError::NotFound { .. }),
             ) => Ok(Closer::Race(error)),
             // What cannot be read cannot be closed either; nobody is at it, and operations go on over it.
-            Err(ReleaseError::Undecodable { .. }) => Ok(Closer::Free),
+            Err(ReleaseError::Undecodable { .. }) => {
+                let lease = newest.lease.as_ref().filter(|lease| lease.is_live(terms.holder, at));
+                if let Some(lease) = lease {
+                    // By its time alone it would still keep others out.
+                    lease::end(history, (&newest.name, newest.revision), lease)?;
+                }
+                Ok(Closer::Free)
+            }
             Err(error) => Err(error),
         },
         Standing::Busy(mut error) => {
