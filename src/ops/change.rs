@@ -12,6 +12,7 @@
 //! Invariant: the pending record is written before the first object, and the records of other revisions change only
 //! together with the one that takes their place.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ use crate::manifest::{self, Event, Object, ObjectRef};
 use crate::plan::{self, Action, Plan, PlanError, Scopes};
 use crate::release::codec::Middle;
 use crate::release::{
-    self, Driver, History, Holder, Look, Record, Release, ReleaseError, Status, Terms, lock,
+    self, Driver, History, Holder, Look, Record, Release, ReleaseError, Status, Summary, Terms, lock,
 };
 
 /// A store with what a verb needs to work on its releases.
@@ -78,10 +79,12 @@ pub fn clear_the_way<'h>(
 ) -> Result<Look<'h>, OpsError> {
     let holder = Holder::of(context.host);
     let start = crate::sys::monotonic();
+    let watched = RefCell::default();
     let (taken, look) = loop {
         context.check_interrupt("nothing was changed")?;
         let left = wait.unwrap_or_default().saturating_sub(start.elapsed());
-        let terms = Terms { wait: left.min(LOOK), over_unheld, ..Terms::new(&holder) };
+        let watched = Some(&watched);
+        let terms = Terms { wait: left.min(LOOK), over_unheld, watched, ..Terms::new(&holder) };
         match lock::clear_and_look(history, name, &terms) {
             Ok(cleared) => break cleared,
             Err(ReleaseError::Held { .. } | ReleaseError::InProgress { .. }) if !left.is_zero() => {}
@@ -526,6 +529,8 @@ pub struct Change<'a> {
     pub method: plan::Method,
     /// How the message of a failed hook begins.
     pub hook_failure: fn(Event) -> String,
+    /// Keep at most this many revisions; 0 keeps all.
+    pub history_max: usize,
     /// Delete what was created when the change fails.
     pub cleanup_on_fail: bool,
     /// When the superseded revisions give way.
@@ -555,20 +560,42 @@ pub struct Done {
     pub hooks_not_run: Vec<String>,
 }
 
-/// Carries a change out.
+/// Why a change came to nothing.
+pub struct Stopped {
+    /// What is told.
+    pub error: OpsError,
+    /// The uid of the record that it made, when that says that it failed: what may be undone.
+    pub ours: Option<String>,
+}
+
+impl<E: Into<OpsError>> From<E> for Stopped {
+    fn from(error: E) -> Self {
+        Stopped { error: error.into(), ours: None }
+    }
+}
+
+/// Carries a change out. `look` is what it was decided on.
 ///
 /// # Errors
 /// Somebody was faster, the store refuses a write, or the user interrupts. The new revision is then recorded as failed;
 /// when even that cannot be written it stays pending, and the next command takes it over.
-pub fn carry_out(context: &Context<'_>, target: Target<'_>, change: Change<'_>) -> Result<Done, OpsError> {
+pub fn carry_out(
+    context: &Context<'_>,
+    target: Target<'_>,
+    look: &Look<'_>,
+    mut change: Change<'_>,
+) -> Result<Done, Stopped> {
     if let Some(cluster) = target.store.cluster() {
         let live = Live { context, target, cluster, wait: change.wait, method: change.method };
-        return live::carry_out(live, change);
+        return live::carry_out(live, look, change);
     }
     let history = target.history(context);
     let holder = Holder::of(context.host);
     context.check_interrupt("nothing was changed")?;
-    let mut record = lock::acquire_with(&history, change.release, change.middle, &Terms::new(&holder))?;
+    let (base, release) = (look.newest().map(Summary::base), (change.release.clone(), change.middle.clone()));
+    let mut record = lock::acquire_on(&history, release, base.as_ref(), &Terms::new(&holder))?;
+    let ours = record.uid().to_string();
+    prune(context, look, &mut change);
     let hooks_not_run = hooks_not_run(context, target.store, &record.release, change.events, change.no_hooks);
     if change.wait.strategy != WaitStrategy::HookOnly {
         context.warn(format!("nothing was waited for: {} runs nothing", target.store.describe()));
@@ -576,71 +603,117 @@ pub fn carry_out(context: &Context<'_>, target: Target<'_>, change: Change<'_>) 
     let mut writes: Vec<Write> = change.namespace.map(|body| Write::Create { body }).into_iter().collect();
     writes.extend(change.definitions.iter().map(Definition::write));
     writes.extend(plan_writes(&change.plan));
-    let finished = context
-        .check_interrupt("no object was changed")
-        .and_then(|()| finish(&history, &mut record, change.superseded.clone(), writes, change.done));
-    match finished {
-        Ok(()) => Ok(Done { release: record.release, plan: change.plan, hooks_not_run }),
-        Err(error) => {
-            record_failure(context, &history, &mut record, &format!("{}{error}", change.failed));
-            if change.gives_way == GivesWay::Always {
-                supersede(context, &history, change.superseded);
+    let finished = context.check_interrupt("no object was changed").and_then(|()| {
+        finish(context, &history, (&mut record, change.superseded.clone()), writes, &change.done)
+    });
+    let error = match finished {
+        Ok(()) => return Ok(Done { release: record.release, plan: change.plan, hooks_not_run }),
+        Err(error @ OpsError::Release(ReleaseError::Lost { .. })) => return Err(error.into()),
+        Err(error) => error,
+    };
+    let is_recorded = record_failure(context, &history, &mut record, &format!("{}{error}", change.failed));
+    if change.gives_way == GivesWay::Always {
+        supersede(context, &history, change.superseded);
+    }
+    Err(Stopped { error, ours: is_recorded.then_some(ours) })
+}
+
+/// Makes room for a revision that is there by now. Old ones that cannot be deleted are no reason to give it up.
+pub(super) fn prune(context: &Context<'_>, look: &Look<'_>, change: &mut Change<'_>) {
+    match look.prune(change.history_max) {
+        // What a killed process left deployed may be among them.
+        Ok(pruned) => change.superseded.retain(|record| !pruned.contains(&record.release.version)),
+        Err(error) => context.warn(format!("the history keeps more revisions than it should: {error}")),
+    }
+}
+
+/// Records that revisions gave way. Should that fail, the next command finds them as they were.
+pub(super) fn supersede(context: &Context<'_>, history: &History<'_>, mut revisions: Vec<Record>) {
+    for record in &mut revisions {
+        let revision = record.release.version;
+        give_way(record);
+        match history.save_again(&mut [record], Vec::new()) {
+            // One that is gone needs no other state.
+            Ok(_) | Err(ReleaseError::NotFound { .. }) => {}
+            Err(error) => {
+                context.warn(format!("revision {revision}, which was to give way, stays as it was: {error}"));
             }
-            Err(error)
         }
     }
 }
 
-/// Records that revisions gave way to one that failed. Should that fail too, the next command finds them as they were.
-pub(super) fn supersede(context: &Context<'_>, history: &History<'_>, mut revisions: Vec<Record>) {
-    for record in &mut revisions {
-        record.release.info.status = Status::Superseded;
-    }
-    let mut records: Vec<&mut Record> = revisions.iter_mut().collect();
-    if let Err(error) = history.save(&mut records, Vec::new()) {
-        context.warn(format!("the revisions that were to give way stay as they were: {error}"));
-    }
+fn give_way(record: &mut Record) {
+    record.release.info.status = Status::Superseded;
+    record.lease = None;
 }
 
-/// Writes the objects and the final records as one batch.
+/// Writes the objects and the final records of a revision that is deployed now, and of those that give way to it.
 pub(super) fn finish(
+    context: &Context<'_>,
     history: &History<'_>,
-    record: &mut Record,
-    mut superseded: Vec<Record>,
+    (record, superseded): (&mut Record, Vec<Record>),
     writes: Vec<Write>,
-    description: String,
+    description: &str,
 ) -> Result<(), OpsError> {
     let before = record.clone();
     record.release.info.status = Status::Deployed;
-    record.release.info.description = description;
+    record.release.info.description = description.to_string();
     record.lease = None;
-    for old in &mut superseded {
-        old.release.info.status = Status::Superseded;
+    let closed = close(context, history, (record, superseded), writes);
+    if closed.is_err() {
+        record.release = before.release;
+        record.lease = before.lease;
     }
-    let mut records: Vec<&mut Record> = std::iter::once(&mut *record).chain(superseded.iter_mut()).collect();
-    let saved = history.save(&mut records, writes);
-    if let Err(error) = saved {
-        *record = before;
-        return Err(lock::told_race(history, &record.release.name, error).into());
+    closed
+}
+
+/// Writes objects, a record as it is now, and those that give way: as one batch where the store can, else first the record, after
+/// which nothing makes the operation fail any more.
+pub(super) fn close(
+    context: &Context<'_>,
+    history: &History<'_>,
+    (record, mut superseded): (&mut Record, Vec<Record>),
+    writes: Vec<Write>,
+) -> Result<(), OpsError> {
+    superseded.iter_mut().for_each(give_way);
+    let at_once = history.store.capabilities().atomic_batches;
+    loop {
+        let others = superseded.iter_mut().filter(|_| at_once);
+        let mut records: Vec<&mut Record> = std::iter::once(&mut *record).chain(others).collect();
+        let Err(error) = history.save_again(&mut records, writes.clone()) else { break };
+        // A revision that others deleted or changed need not give way.
+        let other = error.of_record().filter(|_| at_once);
+        let Some(at) = superseded.iter().position(|old| Some(old.release.version) == other) else {
+            let release = &record.release;
+            return Err(lock::told_lost(history, &release.name, release.version, error).into());
+        };
+        let old = superseded.remove(at).release.version;
+        context.warn(format!("revision {old}, which was to give way, stays as it is: {error}"));
+    }
+    if !at_once {
+        supersede(context, history, superseded);
     }
     Ok(())
 }
 
-/// Records that an operation failed. A store that cannot even take that keeps the pending record, whose lease ends.
+/// Records that an operation failed, and returns whether it is recorded. A store that cannot even take that keeps the pending record,
+/// whose lease ends.
 pub(super) fn record_failure(
     context: &Context<'_>,
     history: &History<'_>,
     record: &mut Record,
     description: &str,
-) {
+) -> bool {
     record.release.info.status = Status::Failed;
     record.release.info.description = description.to_string();
-    if let Err(error) = lock::release(history, record) {
+    let released = lock::release(history, record);
+    if let Err(error) = &released {
         context.warn(format!(
             "the failure could not be recorded ({error}); the next command takes revision {} of {} over",
             record.release.version, record.release.name
         ));
     }
+    released.is_ok()
 }
 
 /// Names the hooks of some events that a store which runs nothing leaves alone, and says so.

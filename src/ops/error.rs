@@ -162,8 +162,10 @@ pub enum OpsError {
 #[derive(Debug, thiserror::Error)]
 #[error("{}", self.text())]
 pub struct NotWritten {
-    /// The object, when the server was asked to merge it.
-    applied: Option<ObjectRef>,
+    /// The object.
+    id: ObjectRef,
+    /// Whether the server was asked to merge it.
+    applied: bool,
     /// Why.
     source: StoreError,
     /// The same in terms of the chart, when it is a field that nobody may change.
@@ -172,9 +174,14 @@ pub struct NotWritten {
 
 impl NotWritten {
     pub(super) fn new(request: &Request, step: &Step, source: StoreError) -> Self {
-        let applied = matches!(request, Request::Apply { .. }).then(|| step.id.clone());
+        let applied = matches!(request, Request::Apply { .. });
         let immutable = immutable::explain(step, &source);
-        NotWritten { applied, source: immutable::shortened(source), immutable }
+        NotWritten { id: step.id.clone(), applied, source: immutable::shortened(source), immutable }
+    }
+
+    /// Whether it is that object.
+    pub(super) fn is(&self, id: &ObjectRef) -> bool {
+        self.id == *id
     }
 
     fn hints(&self) -> Vec<String> {
@@ -187,11 +194,10 @@ impl NotWritten {
     }
 
     fn said(&self) -> String {
-        let Some((id, (is_conflict, reason))) = self.applied.as_ref().zip(self.source.about_its_object())
-        else {
+        let Some((is_conflict, reason)) = self.source.about_its_object().filter(|_| self.applied) else {
             return self.source.to_string();
         };
-        let ObjectRef { group, version, kind, namespace, name } = id;
+        let ObjectRef { group, version, kind, namespace, name } = &self.id;
         let place = if namespace.is_empty() { name.clone() } else { format!("{namespace}/{name}") };
         let begin = if is_conflict {
             "conflict occurred while applying object"

@@ -90,6 +90,7 @@ fn run_one(run: &mut Run<'_>, at: usize) -> Result<(), Failed> {
         run.save()?;
     }
     run.record.release.hooks[at].last_run.phase = "Unknown".to_string();
+    run.make_sure()?;
     let sent = live.cluster.send(&creation(live.method, &object), false);
     let ended = match sent {
         Err(error) => Err(Failed::from(error)),
@@ -161,6 +162,9 @@ fn wait_for_end(run: &mut Run<'_>, id: &ObjectRef) -> Result<(), Failed> {
 
 /// What the policies ask for when a hook failed: its logs and deletion, and the deletion of those before it.
 fn end_failed(run: &mut Run<'_>, at: usize, done: &[usize]) {
+    if run.is_lost() {
+        return;
+    }
     let hook = run.record.release.hooks[at].clone();
     if asks(&hook.output_log_policies, FAILED) {
         tell_logs(run, &hook);
@@ -183,6 +187,7 @@ fn delete(run: &mut Run<'_>, hooks: &[Hook]) -> Result<(), Failed> {
     for hook in hooks.iter().filter(|hook| hook.kind != "CustomResourceDefinition") {
         ids.push(object_of(live, hook)?.id);
     }
+    run.make_sure()?;
     let delete = |id: &ObjectRef| Request::Delete { id: id.clone(), propagation: Propagation::default() };
     let requests: Vec<Request> = ids.iter().map(delete).collect();
     let (mut left, mut refused) = (Vec::new(), None);

@@ -243,17 +243,17 @@ pub(super) fn giving_way(previous: Option<Record>) -> Vec<Record> {
     previous.into_iter().filter(|record| record.release.info.status == Status::Uninstalled).collect()
 }
 
-/// Removes a failed install again.
+/// Removes a failed install again whose record has that uid, as long as nothing came after it.
 pub(super) fn undo(
     context: &Context<'_>,
     target: Target<'_>,
-    (name, revision): (&str, u64),
+    (name, uid): (&str, &str),
     execution: &Execution,
     error: OpsError,
 ) -> OpsError {
     let look = target.history(context).look(name).ok();
     let newest = look.as_ref().and_then(Look::newest);
-    if newest.is_none_or(|newest| newest.revision != revision || newest.status != Status::Failed) {
+    if newest.is_none_or(|newest| newest.uid != uid || newest.status != Status::Failed) {
         return error;
     }
     if error.is_interrupted() {

@@ -1,34 +1,36 @@
 //! A change carried out on a running cluster, where every object is a request of its own and things take time.
 //!
 //! ```text
-//! definitions ─► namespace ─► pending record ─► hooks before ─► objects, kind by kind ─► wait ─► hooks after ─► records
+//! namespace ─► pending record ─► definitions ─► hooks before ─► objects, kind by kind ─► wait ─► hooks after ─► records
 //! ```
+//!
+//! The namespace comes first since the record lives in it; it belongs to nobody.
 //!
 //! What a process that is killed leaves behind is a pending record with a lease: the next command waits for its end or
 //! takes it over, and its plan starts from the objects as they are then.
 //!
 //! Invariant: nothing of the release is written before its pending record; whatever fails afterwards is recorded with what
-//! was known about it; the lease is renewed while anything is waited for.
+//! was known about it; the lease is looked at before every change and while anything is waited for (see `run`).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::change::{self, Change, Done, GivesWay, Target};
+use super::change::{self, Change, Done, GivesWay, Stopped, Target};
 use super::error::NotWritten;
 use super::hooks;
 use super::options::{Wait, WaitStrategy};
+pub use super::run::Run;
 use super::{Context, Event, ObjectEvent, OpsError, Phase};
 use crate::cluster::live::{FIELD_MANAGER, Propagation, Request};
 use crate::cluster::{Cluster, StoreError, Stored};
 use crate::data::Value;
 use crate::manifest::ObjectRef;
 use crate::plan::{self, Action, Method, Plan, Step};
-use crate::release::codec::Middle;
-use crate::release::{History, Holder, Record, Release, Status, Terms, lock};
+use crate::release::{History, Look, Summary};
 use crate::sys::monotonic;
-use crate::wait::{self, Change as Seen, Evidence, Outcome, Readiness, Rules};
+use crate::wait::{self, Change as Seen, Outcome, Readiness, Rules};
 
-/// How often the lease is renewed while something is waited for.
-const RENEW: Duration = Duration::from_secs(60);
+/// How many requests are sent before the lease is looked at. So many take less than what is left of it then.
+const AT_A_TIME: usize = 16;
 /// How long definitions may take until their kinds are served. Source: Helm.
 const ESTABLISHED_WITHIN: Duration = Duration::from_secs(60);
 /// A pause before a new kind is asked for again.
@@ -51,19 +53,8 @@ pub struct Live<'a> {
     pub method: Method,
 }
 
-/// An operation with its record.
-pub struct Run<'a> {
-    /// Where.
-    pub live: Live<'a>,
-    /// The record, pending.
-    pub record: Record,
-    /// Pod, container and log of the hooks that ran, when they are asked for.
-    pub logs: Option<Vec<(String, String, String)>>,
-    /// What was seen of a failure before its objects were deleted.
-    evidence: Option<Evidence>,
-    holder: Holder,
-    renewed: Instant,
-}
+/// Looks at the lease; called before every change and about once a second during a wait.
+pub type Beat<'b> = &'b mut dyn FnMut() -> Result<(), OpsError>;
 
 /// Why an operation failed, with the objects that were not as they should be.
 pub struct Failed {
@@ -83,26 +74,30 @@ impl<E: Into<OpsError>> From<E> for Failed {
 ///
 /// # Errors
 /// As [`change::carry_out`].
-pub fn carry_out(live: Live<'_>, change: Change<'_>) -> Result<Done, OpsError> {
+pub fn carry_out(live: Live<'_>, look: &Look<'_>, mut change: Change<'_>) -> Result<Done, Stopped> {
     live.context.check_interrupt("nothing was changed")?;
-    if !change.definitions.is_empty() {
-        live.begins(&change.release.name, Phase::Definitions);
-        live.define(&change)?;
-    }
     if let Some(body) = &change.namespace {
         live.make_namespace(body)?;
     }
-    let mut run = Run::begin(live, change.release, change.middle)?;
-    let phases = run.phases(&change.plan, change.events, change.no_hooks, change.hook_failure);
-    match phases {
-        Ok(()) => {
-            let release = run.finish(change.superseded, change.done)?;
-            Ok(Done { release, plan: change.plan, hooks_not_run: Vec::new() })
-        }
+    let base = look.newest().map(Summary::base);
+    let mut run = Run::begin(live, (change.release.clone(), change.middle.clone()), base.as_ref())?;
+    let ours = run.record.uid().to_string();
+    change::prune(live.context, look, &mut change);
+    let phases = run
+        .define(&change)
+        .map_err(Failed::from)
+        .and_then(|()| run.phases(&change.plan, change.events, change.no_hooks, change.hook_failure));
+    let error = match phases {
+        Ok(()) => match run.finish(change.superseded, &change.done, &change.failed) {
+            Ok(release) => return Ok(Done { release, plan: change.plan, hooks_not_run: Vec::new() }),
+            Err(error) => error,
+        },
+        // Whoever took over decides what becomes of the objects.
+        Err(failed) if run.is_lost() => failed.error,
         Err(failed) => {
             // What is cleaned up tells nothing any more.
             run.gather(&failed.missing);
-            if change.cleanup_on_fail {
+            if change.cleanup_on_fail && run.make_sure().is_ok() {
                 run.begins(Phase::CleanUp);
                 run.live.delete_created(&change.plan);
             }
@@ -113,21 +108,23 @@ pub fn carry_out(live: Live<'_>, change: Change<'_>) -> Result<Done, OpsError> {
                 GivesWay::Unwritten => matches!(error, OpsError::Objects { .. }),
                 GivesWay::Always => true,
             };
-            if gives_way {
+            if gives_way && !run.is_lost() {
                 change::supersede(live.context, &live.history(), change.superseded);
             }
-            Err(error)
+            error
         }
-    }
+    };
+    Err(Stopped { error, ours: run.is_failed().then_some(ours) })
 }
 
 impl<'a> Live<'a> {
-    fn history(&self) -> History<'a> {
+    /// The revisions in the namespace.
+    pub(super) fn history(&self) -> History<'a> {
         self.target.history(self.context)
     }
 
     /// Tells that a part of the work begins.
-    fn begins(&self, release: &str, phase: Phase) {
+    pub(super) fn begins(&self, release: &str, phase: Phase) {
         self.context.progress.event(Event::Phase { release: release.to_string(), phase });
     }
 
@@ -145,12 +142,13 @@ impl<'a> Live<'a> {
     }
 
     /// Makes or changes definitions, and waits until their kinds are served.
-    fn define(&self, change: &Change<'_>) -> Result<(), OpsError> {
+    fn define(&self, change: &Change<'_>, beat: Beat<'_>) -> Result<(), OpsError> {
         let (server_side, force) = match self.method {
             Method::Server { force } => (true, force),
             Method::Client | Method::Replace => (false, false),
         };
         for definition in &change.definitions {
+            beat()?;
             let request = definition.request(server_side, force);
             self.cluster
                 .send(&request, false)
@@ -158,7 +156,7 @@ impl<'a> Live<'a> {
             self.told(&definition.id, if definition.merged.is_some() { "configured" } else { "created" }, "");
         }
         let ids: Vec<ObjectRef> = change.definitions.iter().map(|definition| definition.id.clone()).collect();
-        self.served(&ids, change.definitions.iter().map(|definition| &definition.wanted))
+        self.served(&ids, change.definitions.iter().map(|definition| &definition.wanted), beat)
     }
 
     fn make_namespace(&self, body: &Value) -> Result<(), OpsError> {
@@ -169,22 +167,28 @@ impl<'a> Live<'a> {
     }
 
     /// Sends the requests of a plan, kind by kind. All objects are tried; when one fails nothing is deleted.
-    fn apply(&self, plan: &Plan) -> Result<(), OpsError> {
+    fn apply(&self, plan: &Plan, beat: Beat<'_>) -> Result<(), OpsError> {
         let mut errors = Vec::new();
         let mut done = 0;
         let (wanted, unwanted): (Vec<&Step>, Vec<&Step>) =
             plan.steps.iter().partition(|step| !matches!(step.action, Action::Delete | Action::Keep));
-        self.adopt_fields(&wanted)?;
+        self.adopt_fields(&wanted, beat)?;
         for group in by_kind(&wanted) {
             self.context.check_interrupt(&format!("{done} of {} objects were written", wanted.len()))?;
-            done += self.send_group(group, &mut errors);
-            self.establish(group)?;
+            for part in group.chunks(AT_A_TIME) {
+                beat()?;
+                done += self.send_group(part, &mut errors);
+            }
+            self.establish(group, &errors, beat)?;
         }
         if errors.is_empty() {
             for group in by_kind(&unwanted) {
                 self.context
                     .check_interrupt("the new objects were written, not all old ones were deleted")?;
-                self.send_group(group, &mut errors);
+                for part in group.chunks(AT_A_TIME) {
+                    beat()?;
+                    self.send_group(part, &mut errors);
+                }
             }
         }
         if errors.is_empty() { Ok(()) } else { Err(OpsError::Objects { errors, done, total: wanted.len() }) }
@@ -192,12 +196,13 @@ impl<'a> Live<'a> {
 
     /// Makes what a client-side release set its own in the sense of server-side apply, so that what the new manifest leaves
     /// out goes. Objects that this release applied before need nothing, which their bodies tell.
-    fn adopt_fields(&self, wanted: &[&Step]) -> Result<(), OpsError> {
+    fn adopt_fields(&self, wanted: &[&Step], beat: Beat<'_>) -> Result<(), OpsError> {
         if !matches!(self.method, Method::Server { .. }) {
             return Ok(());
         }
         for step in wanted.iter().filter(|step| step.live.as_ref().is_some_and(was_updated)) {
             self.context.check_interrupt("no object was changed")?;
+            beat()?;
             match self.cluster.adopt_fields(&step.id) {
                 Ok(_) | Err(StoreError::NotFound { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -269,11 +274,12 @@ impl<'a> Live<'a> {
     /// Deletes the objects that a plan deletes, kind by kind. All are tried.
     ///
     /// # Errors
-    /// Some could not be deleted, or the user interrupts.
-    pub fn delete(&self, plan: &Plan, propagation: Propagation) -> Result<(), OpsError> {
+    /// Some could not be deleted, `beat` fails, or the user interrupts.
+    pub fn delete(&self, plan: &Plan, propagation: Propagation, beat: Beat<'_>) -> Result<(), OpsError> {
         let doomed: Vec<&Step> = plan.steps.iter().filter(|step| step.action == Action::Delete).collect();
         let (mut errors, mut done) = (Vec::new(), 0);
-        for group in by_kind(&doomed) {
+        for group in by_kind(&doomed).flat_map(|group| group.chunks(AT_A_TIME)) {
+            beat()?;
             self.context.check_interrupt(&format!("{done} of {} objects were deleted", doomed.len()))?;
             let requests: Vec<Request> =
                 group.iter().map(|step| Request::Delete { id: step.id.clone(), propagation }).collect();
@@ -299,15 +305,17 @@ impl<'a> Live<'a> {
     }
 
     /// Waits for definitions among the release's own objects, since others may be of their kinds.
-    fn establish(&self, group: &[&Step]) -> Result<(), OpsError> {
+    fn establish(&self, group: &[&Step], errors: &[NotWritten], beat: Beat<'_>) -> Result<(), OpsError> {
+        let was_refused = |id: &ObjectRef| errors.iter().any(|error| error.is(id));
         let made: Vec<ObjectRef> = group
             .iter()
             .filter(|step| step.id.kind == "CustomResourceDefinition" && step.action == Action::Create)
+            .filter(|step| !was_refused(&step.id))
             .map(|step| step.id.clone())
             .collect();
         let bodies =
             group.iter().filter(|step| made.contains(&step.id)).filter_map(|step| step.body.as_ref());
-        self.served(&made, bodies)
+        self.served(&made, bodies, beat)
     }
 
     /// Waits until definitions are established and their kinds can be asked for, which is a moment later.
@@ -315,9 +323,10 @@ impl<'a> Live<'a> {
         &self,
         made: &[ObjectRef],
         bodies: impl Iterator<Item = &'b Value>,
+        beat: Beat<'_>,
     ) -> Result<(), OpsError> {
         let end = monotonic() + ESTABLISHED_WITHIN;
-        let outcome = self.ready(made, Rules::Watcher, false, ESTABLISHED_WITHIN, &[], &mut || Ok(()))?;
+        let outcome = self.ready(made, Rules::Watcher, false, ESTABLISHED_WITHIN, &[], beat)?;
         if !outcome.is_success() {
             return Err(not_ready(&outcome));
         }
@@ -366,7 +375,7 @@ impl<'a> Live<'a> {
         jobs: bool,
         timeout: Duration,
         before: &[(ObjectRef, Value)],
-        beat: &mut dyn FnMut() -> Result<(), OpsError>,
+        beat: Beat<'_>,
     ) -> Result<Outcome, OpsError> {
         let clock = &self.context.host.clock;
         let terms = wait::Terms { rules, jobs, hook: false, timeout, clock, before };
@@ -379,7 +388,7 @@ impl<'a> Live<'a> {
     /// As [`Live::ready`].
     pub fn watch(
         &self,
-        beat: &mut dyn FnMut() -> Result<(), OpsError>,
+        beat: Beat<'_>,
         wait: impl FnOnce(&mut dyn FnMut(Option<Seen>) -> bool) -> Result<Outcome, StoreError>,
     ) -> Result<Outcome, OpsError> {
         let mut broken = None;
@@ -403,55 +412,20 @@ impl<'a> Live<'a> {
     ///
     /// # Errors
     /// As [`Live::ready`].
-    pub fn gone(
-        &self,
-        ids: &[ObjectRef],
-        timeout: Duration,
-        beat: &mut dyn FnMut() -> Result<(), OpsError>,
-    ) -> Result<Outcome, OpsError> {
+    pub fn gone(&self, ids: &[ObjectRef], timeout: Duration, beat: Beat<'_>) -> Result<Outcome, OpsError> {
         self.watch(beat, |heard| wait::until_gone(self.cluster, ids, timeout, heard))
     }
 }
 
-impl<'a> Run<'a> {
-    /// Writes the pending record.
-    fn begin(live: Live<'a>, release: Release, middle: Middle) -> Result<Self, OpsError> {
-        let holder = Holder::of(live.context.host);
-        let record = lock::acquire_with(&live.history(), release, middle, &Terms::new(&holder))?;
-        Ok(Run { live, record, logs: None, evidence: None, holder, renewed: monotonic() })
-    }
-
-    /// Works on a record that is there already and holds the lease.
-    pub fn on(live: Live<'a>, record: Record) -> Self {
-        Run {
-            live,
-            record,
-            logs: None,
-            evidence: None,
-            holder: Holder::of(live.context.host),
-            renewed: monotonic(),
-        }
-    }
-
-    /// Prolongs the lease now and then.
-    ///
-    /// # Errors
-    /// Somebody took the operation over, or the store fails.
-    pub fn keep_lease(&mut self) -> Result<(), OpsError> {
-        if self.renewed.elapsed() < RENEW || self.record.lease.is_none() {
+impl Run<'_> {
+    /// Makes the definitions of a change.
+    fn define(&mut self, change: &Change<'_>) -> Result<(), OpsError> {
+        if change.definitions.is_empty() {
             return Ok(());
         }
-        lock::renew(&self.live.history(), &mut self.record, &Terms::new(&self.holder))?;
-        self.renewed = monotonic();
-        Ok(())
-    }
-
-    /// Writes the record as it is now.
-    ///
-    /// # Errors
-    /// Somebody took the operation over, or the store fails.
-    pub fn save(&mut self) -> Result<(), OpsError> {
-        Ok(self.live.history().update(&mut self.record)?)
+        self.begins(Phase::Definitions);
+        let live = self.live;
+        live.define(change, &mut || self.make_sure())
     }
 
     fn phases(
@@ -466,7 +440,8 @@ impl<'a> Run<'a> {
             hooks::run(self, *before, hook_failure)?;
         }
         self.begins(Phase::Apply);
-        let applied = self.live.apply(plan);
+        let live = self.live;
+        let applied = live.apply(plan, &mut || self.make_sure());
         change::tell_warnings(self.live.context, self.live.target);
         applied?;
         self.wait_for(plan)?;
@@ -506,53 +481,6 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         Err(Failed { error: not_ready(&outcome), missing: outcome.missing })
-    }
-
-    /// Writes the final records.
-    fn finish(mut self, superseded: Vec<Record>, description: String) -> Result<Release, OpsError> {
-        let history = self.live.history();
-        match change::finish(&history, &mut self.record, superseded, Vec::new(), description) {
-            Ok(()) => Ok(self.record.release),
-            Err(error) => {
-                self.fail(&error.to_string(), &[]);
-                Err(error)
-            }
-        }
-    }
-
-    /// Tells that a part of the work begins.
-    pub fn begins(&self, phase: Phase) {
-        self.live.begins(&self.record.release.name, phase);
-    }
-
-    /// Looks at objects that are not as they should be, as long as they are there. What was seen first counts.
-    pub fn gather(&mut self, missing: &[(ObjectRef, Readiness)]) {
-        if self.evidence.is_none() && !missing.is_empty() {
-            self.evidence = Some(wait::collect(self.live.target.store, self.live.cluster, missing));
-        }
-    }
-
-    /// Puts what is known of a failure into the record, with the error as it is told.
-    fn keep_evidence(&mut self, error: &str, missing: &[(ObjectRef, Readiness)]) {
-        self.gather(missing);
-        let evidence = self.evidence.take().unwrap_or_default().of(error);
-        self.record.evidence = serde_json::to_string(&evidence).ok();
-    }
-
-    /// Records that the operation failed, with what is known about it.
-    pub fn fail(&mut self, description: &str, missing: &[(ObjectRef, Readiness)]) {
-        let live = self.live;
-        self.keep_evidence(description, missing);
-        change::record_failure(live.context, &live.history(), &mut self.record, description);
-    }
-
-    /// Closes a record that neither failed nor ended: nobody is at it any more. What stopped it is kept with it.
-    pub fn let_go(&mut self, status: Status, failed: &Failed) {
-        self.keep_evidence(&failed.error.to_string(), &failed.missing);
-        self.record.release.info.status = status;
-        if let Err(error) = lock::release(&self.live.history(), &mut self.record) {
-            self.live.context.debug(format!("the record still names this process as its holder: {error}"));
-        }
     }
 }
 

@@ -33,6 +33,7 @@ pub mod recover;
 pub mod registry;
 pub mod repo;
 pub mod rollback;
+mod run;
 pub mod saved;
 pub mod show;
 mod source;

@@ -11,7 +11,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use super::change::{self, Change, GivesWay, Target};
+use super::change::{self, Change, GivesWay, Stopped, Target};
 use super::crds::Definition;
 use super::install::{self, ReleaseReport};
 use super::options::Wait;
@@ -175,17 +175,11 @@ impl Operation {
         look: &Look<'_>,
     ) -> Result<ReleaseReport, OpsError> {
         let (kind, execution, name) = (self.kind, self.execution, self.release.name.clone());
-        let revision = self.release.version;
         if kind == Kind::Uninstall {
             let options = removal_options(execution);
-            let (newest, mark) = (self.superseded.into_iter().next(), self.release.plan.clone());
-            let report = uninstall::carry_out(context, target, newest, mark, self.plan, &options)?;
+            let (last, mark) = (self.superseded.into_iter().next(), self.release.plan.clone());
+            let report = uninstall::carry_out(context, target, look, (last, mark), self.plan, &options)?;
             return Ok(ReleaseReport::removed(report, self.release));
-        }
-        if kind != Kind::Install {
-            let pruned = look.prune(execution.history_max)?;
-            // What a killed process left deployed may be among them.
-            self.superseded.retain(|record| !pruned.contains(&record.release.version));
         }
         if kind == Kind::Install {
             for old in &mut self.superseded {
@@ -210,6 +204,7 @@ impl Operation {
                 Kind::Rollback => |_| String::new(),
                 _ => |event| format!("{} hooks failed: ", event.name()),
             },
+            history_max: if kind == Kind::Install { 0 } else { execution.history_max },
             cleanup_on_fail: execution.cleanup_on_fail && kind != Kind::Install,
             gives_way: match kind {
                 Kind::Install => GivesWay::Always,
@@ -230,20 +225,21 @@ impl Operation {
             ),
             wait: execution.wait,
         };
-        match change::carry_out(context, target, change) {
-            Ok(done) => Ok(ReleaseReport { computed, ..ReleaseReport::of(done, kind == Kind::Install) }),
-            Err(error) if !execution.rollback_on_failure => Err(error),
-            Err(error) => {
-                // The undoing is what the user asked for in case of an end before the end: it runs through. A second signal
-                // ends the process.
-                let unasked = AtomicBool::new(false);
-                let context = Context { interrupted: &unasked, ..*context };
-                Err(match kind {
-                    Kind::Install => install::undo(&context, target, (&name, revision), &execution, error),
-                    _ => upgrade::undo(&context, target, (&name, revision), &execution, error),
-                })
+        let Stopped { error, ours } = match change::carry_out(context, target, look, change) {
+            Ok(done) => {
+                return Ok(ReleaseReport { computed, ..ReleaseReport::of(done, kind == Kind::Install) });
             }
-        }
+            Err(stopped) => stopped,
+        };
+        let Some(ours) = ours.filter(|_| execution.rollback_on_failure) else { return Err(error) };
+        // The undoing is what the user asked for in case of an end before the end: it runs through. A second signal ends the
+        // process.
+        let unasked = AtomicBool::new(false);
+        let context = Context { interrupted: &unasked, ..*context };
+        Err(match kind {
+            Kind::Install => install::undo(&context, target, (&name, &ours), &execution, error),
+            _ => upgrade::undo(&context, target, (&name, &ours), &execution, error),
+        })
     }
 
     /// Why it would not leave everything as it is; `None` when it would. The rule of `upgrade --if-changed`.

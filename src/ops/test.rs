@@ -1,5 +1,8 @@
 //! Test: the test hooks of a release's last revision.
 //!
+//! The revision is held while its tests run, so that an operation does not take its objects away below them, and the result does not
+//! get lost. One that bowline knows nothing of (Helm's) may still begin.
+//!
 //! Invariant: the revision's state does not change, only how its hooks ran last.
 
 use std::time::Duration;
@@ -10,7 +13,7 @@ use super::options::{Wait, WaitStrategy};
 use super::{Context, OpsError, hooks};
 use crate::manifest::{self, Event};
 use crate::plan::Method;
-use crate::release::{ApplyMethod, Hook, Record, Release, ReleaseError};
+use crate::release::{ApplyMethod, Holder, Hook, Record, Release, ReleaseError, Terms, lock};
 
 /// How to test.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,13 +86,17 @@ fn run_tests(
     };
     let wait = Wait { strategy: WaitStrategy::Watcher, timeout: options.timeout, jobs: true };
     let live = Live { context, target, cluster, wait, method };
+    let mut record = record;
+    let holder = Holder::of(context.host);
+    let newest = record.base();
+    lock::hold_record(&history, &mut record, &newest, &Terms::new(&holder))?;
     let (record, skipped) = set_aside(record, options);
     let mut run = Run::on(live, record);
     run.logs = options.logs.then(Vec::new);
     let ended = hooks::run(&mut run, Event::Test, |_| String::new());
     // Those that were left out come first in the record. Source: Helm.
     run.record.release.hooks.splice(0..0, skipped);
-    run.save()?;
+    run.end()?;
     let logs = run.logs.unwrap_or_default();
     Ok(TestReport {
         logs: logs.into_iter().map(|(pod, container, text)| TestLog { pod, container, text }).collect(),

@@ -1,7 +1,9 @@
 //! Uninstall: the objects of a release go, and its records too unless they are kept.
 //!
+//! The lease is kept until the last record is gone, so that nobody begins anew on what is about to go.
+//!
 //! Invariant: the record says `uninstalling` before the first object goes, so that an uninstall that was killed is finished
-//! by the next one.
+//! by the next one. A revision that came meanwhile (Helm knows no lease) is left alone, and with it all records.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +19,9 @@ use crate::cluster::live::Propagation;
 use crate::manifest::{self, Event, ObjectRef};
 use crate::plan::{self, Action, Plan};
 use crate::release::codec::Middle;
-use crate::release::{History, Holder, Look, Record, Release, ReleaseError, Status, Terms, lock};
+use crate::release::{
+    Base, History, Holder, Look, Record, Release, ReleaseError, Status, Summary, Terms, lock,
+};
 
 /// How to uninstall.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -78,14 +82,20 @@ fn uninstall_once(
     wait_lock: Option<Duration>,
 ) -> Result<UninstallReport, OpsError> {
     let mut look = change::look(context, target, name, options.dry_run, wait_lock, true)?;
-    let Some(last) = change::last(context, &mut look)? else {
-        if options.ignore_not_found {
+    let last = match change::last(context, &mut look) {
+        Ok(Some(last)) => last,
+        Ok(None) if options.ignore_not_found => {
             return Ok(UninstallReport { name: name.to_string(), release: None, plan: Plan::default() });
         }
-        return Err(not_there(name));
+        Ok(None) => return Err(not_there(name)),
+        // A purge was killed that had begun with the payload of the last record.
+        Err(_) if is_left_by_purge(&look) && !options.keep_history => {
+            return purge_uninstalled(context, &look, None, options);
+        }
+        Err(error) => return Err(error),
     };
     if last.release.info.status == Status::Uninstalled {
-        return purge_uninstalled(look.history(), last, options);
+        return purge_uninstalled(context, &look, Some(last), options);
     }
     let plan = plan_removal(context, target, &look, &last.release)?;
     if options.dry_run {
@@ -95,7 +105,11 @@ fn uninstall_once(
     if let Err(error @ ReleaseError::Unlabelled { .. }) = unlabelled {
         context.warn(format!("{error}: it stays, and so does what only that revision has"));
     }
-    remove(context, target, look.history(), last, plan, options)
+    remove(context, target, &look, last, plan, options)
+}
+
+fn is_left_by_purge(look: &Look<'_>) -> bool {
+    look.newest().is_some_and(|newest| newest.status == Status::Uninstalled)
 }
 
 fn not_there(name: &str) -> OpsError {
@@ -155,42 +169,51 @@ fn decide_on(
     })
 }
 
-/// Carries out what was decided on the newest revision; `mark` is the plan file that it comes from.
+/// Carries out what was decided on a look at the release: on the last revision; `mark` is the plan file that it comes from.
 ///
 /// # Errors
 /// As [`uninstall`].
 pub(super) fn carry_out(
     context: &Context<'_>,
     target: Target<'_>,
-    newest: Option<Record>,
-    mark: Option<String>,
+    look: &Look<'_>,
+    (last, mark): (Option<Record>, Option<String>),
     plan: Plan,
     options: &UninstallOptions,
 ) -> Result<UninstallReport, OpsError> {
-    let history = target.history(context);
-    let mut last = newest
-        .ok_or_else(|| OpsError::refused("an uninstall was decided on a release without a revision"))?;
+    let mut last =
+        last.ok_or_else(|| OpsError::refused("an uninstall was decided on a release without a revision"))?;
     if last.release.info.status == Status::Uninstalled {
-        return purge_uninstalled(&history, last, options);
+        return purge_uninstalled(context, look, Some(last), options);
     }
     last.release.plan = mark;
-    remove(context, target, &history, last, plan, options)
+    remove(context, target, look, last, plan, options)
 }
 
 /// Deletes the records of a release whose objects are gone already.
 fn purge_uninstalled(
-    history: &History<'_>,
-    last: Record,
+    context: &Context<'_>,
+    look: &Look<'_>,
+    last: Option<Record>,
     options: &UninstallOptions,
 ) -> Result<UninstallReport, OpsError> {
-    let name = last.release.name.clone();
+    let name = look.name().to_string();
     if options.keep_history {
         return Err(deleted_already(&name));
     }
     if !options.dry_run {
-        history.purge(&name)?;
+        let newest = look.newest().map(Summary::base).ok_or_else(|| not_there(&name))?;
+        let held = last.as_ref().map_or_else(|| newest.clone(), Record::base);
+        let holder = Holder::of(context.host);
+        let terms = Terms::new(&holder);
+        lock::hold(look.history(), &name, (&held, &newest), &terms)?;
+        let purged = look.history().purge::<ReleaseError>(&name, (&held, &newest), &mut || Ok(()));
+        if let Err(error) = purged {
+            let _ = lock::let_go(look.history(), &name, held.revision, &terms);
+            return Err(error.into());
+        }
     }
-    Ok(UninstallReport { name, release: Some(last.release), plan: Plan::default() })
+    Ok(UninstallReport { name, release: last.map(|last| last.release), plan: Plan::default() })
 }
 
 fn deleted_already(name: &str) -> OpsError {
@@ -227,22 +250,23 @@ fn plan_removal(
 fn remove(
     context: &Context<'_>,
     target: Target<'_>,
-    history: &History<'_>,
+    look: &Look<'_>,
     mut last: Record,
     plan: Plan,
     options: &UninstallOptions,
 ) -> Result<UninstallReport, OpsError> {
-    let name = last.release.name.clone();
     context.check_interrupt("nothing was changed")?;
+    let history = look.history();
+    let newest = look.newest().map_or_else(|| last.base(), Summary::base);
     let holder = Holder::of(context.host);
     last.release.info.status = Status::Uninstalling;
     last.release.info.deleted = Some(record::now(context.host));
     last.release.info.description = "Deletion in progress (or silently failed)".to_string();
-    lock::acquire_existing(history, &mut last, &Terms::new(&holder))?;
+    lock::acquire_below(history, &mut last, &newest, &Terms::new(&holder))?;
     if let Some(cluster) = target.store.cluster() {
         let method = plan::Method::Server { force: false };
         let live = Live { context, target, cluster, wait: options.wait, method };
-        return remove_live(live, history, last, plan, options);
+        return remove_live(live, last, &newest, plan, options);
     }
     let events = [Event::PreDelete, Event::PostDelete];
     change::hooks_not_run(context, target.store, &last.release, &events, options.no_hooks);
@@ -252,19 +276,33 @@ fn remove(
     let started = last.clone();
     let removed = context
         .check_interrupt("no object was deleted; the next uninstall goes on from here")
-        .and_then(|()| delete_objects(history, &mut last, change::plan_writes(&plan), options));
+        .and_then(|()| end(context, history, &mut last, change::plan_writes(&plan), options));
     if let Err(error) = removed {
         // The record says how far it came; that nobody is at it any more, others need not wait to find out.
         last = started;
         if let Err(second) = lock::release(history, &mut last) {
+            let name = &last.release.name;
             context.debug(format!("the record of {name} still names this process as its holder: {second}"));
         }
         return Err(error);
     }
+    let name = last.release.name.clone();
     if !options.keep_history {
-        history.purge(&name)?;
+        purge(history, &last, &newest, &mut || Ok(()))?;
     }
     Ok(UninstallReport { name, release: Some(last.release), plan })
+}
+
+/// Deletes all records, the one with the lease last. What cannot be purged is given back.
+fn purge(history: &History<'_>, last: &Record, newest: &Base, beat: live::Beat<'_>) -> Result<(), OpsError> {
+    let (name, held) = (&last.release.name, last.base());
+    // The newest one is what it was, or the held one, which has another state by now.
+    let newest = if newest.uid == held.uid { &held } else { newest };
+    history.purge(name, (&held, newest), beat).inspect_err(|_| {
+        if let Some(lease) = &last.lease {
+            let _ = lock::let_go(history, name, held.revision, &Terms::new(&lease.holder));
+        }
+    })
 }
 
 /// The same in a running cluster: hooks, deletions kind by kind, and the wait for their end. What cannot be deleted is told
@@ -272,12 +310,13 @@ fn remove(
 /// the end. Source: Helm.
 fn remove_live(
     live: Live<'_>,
-    history: &History<'_>,
     last: Record,
+    newest: &Base,
     plan: Plan,
     options: &UninstallOptions,
 ) -> Result<UninstallReport, OpsError> {
     let name = last.release.name.clone();
+    let history = live.history();
     let mut run = Run::on(live, last);
     let after = match remove_objects(&mut run, &plan, options) {
         Ok(after) => after,
@@ -286,15 +325,17 @@ fn remove_live(
             return Err(failed.error);
         }
     };
-    let mut last = run.record;
-    delete_objects(history, &mut last, Vec::new(), options)?;
+    run.make_sure()?;
+    end(live.context, &history, &mut run.record, Vec::new(), options)?;
     if !options.keep_history {
-        history.purge(&name)?;
+        // The record itself is only read here: what keeping the lease writes is looked at again before it goes.
+        let last = run.record.clone();
+        purge(&history, &last, newest, &mut || run.keep_lease())?;
     }
     if !after.is_empty() {
         return Err(OpsError::Afterwards { release: name, errors: after });
     }
-    Ok(UninstallReport { name, release: Some(last.release), plan })
+    Ok(UninstallReport { name, release: Some(run.record.release), plan })
 }
 
 /// What went wrong after the objects were deleted is returned beside.
@@ -310,7 +351,7 @@ fn remove_objects(
     let mut after = Vec::new();
     let live = run.live;
     run.begins(Phase::Delete);
-    live.delete(plan, options.propagation)?;
+    live.delete(plan, options.propagation, &mut || run.make_sure())?;
     if options.wait.strategy != WaitStrategy::HookOnly {
         let doomed = plan.steps.iter().filter(|step| step.action == Action::Delete);
         let ids: Vec<ObjectRef> = doomed.map(|step| step.id.clone()).collect();
@@ -333,8 +374,9 @@ fn remove_objects(
 }
 
 /// Deletes the objects and writes the state that tells of it as one batch. Records go later, so that the next uninstall
-/// can finish what this one could not.
-fn delete_objects(
+/// can finish what this one could not; until then the lease stays.
+fn end(
+    context: &Context<'_>,
     history: &History<'_>,
     last: &mut Record,
     writes: Vec<Write>,
@@ -343,14 +385,11 @@ fn delete_objects(
     last.release.info.status = Status::Uninstalled;
     last.release.info.description =
         options.description.clone().unwrap_or_else(|| "Uninstallation complete".to_string());
-    last.lease = None;
-    let (name, newest) = (&last.release.name, last.release.version);
-    let mut superseded =
-        if options.keep_history { history.look(name)?.all_deployed(Some(newest))? } else { Vec::new() };
-    for old in &mut superseded {
-        old.release.info.status = Status::Superseded;
+    if options.keep_history {
+        last.lease = None;
     }
-    let mut records: Vec<&mut Record> = std::iter::once(last).chain(superseded.iter_mut()).collect();
-    history.save(&mut records, writes)?;
-    Ok(())
+    let (name, revision) = (&last.release.name, last.release.version);
+    let superseded =
+        if options.keep_history { history.look(name)?.all_deployed(Some(revision))? } else { Vec::new() };
+    change::close(context, history, (last, superseded), writes)
 }

@@ -336,16 +336,16 @@ pub(super) fn recorded_as_chart(release: &Release) -> Chart {
     Chart::without_files(release.chart.metadata.clone(), release.chart.values.clone())
 }
 
-/// Rolls back after a failed upgrade.
+/// Rolls back after a failed upgrade whose record has that uid, as long as nothing came after it.
 pub(super) fn undo(
     context: &Context<'_>,
     target: Target<'_>,
-    (name, revision): (&str, u64),
+    (name, uid): (&str, &str),
     execution: &Execution,
     error: OpsError,
 ) -> OpsError {
     let history = target.history(context);
-    let failed = |newest: &Summary| newest.revision == revision && newest.status == Status::Failed;
+    let failed = |newest: &Summary| newest.uid == uid && newest.status == Status::Failed;
     let Some(look) = history.look(name).ok().filter(|look| look.newest().is_some_and(failed)) else {
         return error;
     };
@@ -358,6 +358,13 @@ pub(super) fn undo(
         wait: execution.wait,
         no_hooks: execution.no_hooks,
         force_replace: execution.method == Method::Replace,
+        force_conflicts: execution.method == Method::Server { force: true },
+        server_side: match execution.method {
+            Method::Server { .. } => Some(true),
+            Method::Client => Some(false),
+            // Whoever replaces objects may have inherited the way of the last revision.
+            Method::Replace => None,
+        },
         ..RollbackOptions::default()
     };
     if let Some(good) = good.filter(|_| error.is_interrupted()) {

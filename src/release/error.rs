@@ -182,6 +182,17 @@ fn damaged(name: &str, revision: u64, record: &str) -> Vec<String> {
 }
 
 impl ReleaseError {
+    /// The revision whose record is gone or was changed by others, when that is what the error says.
+    pub fn of_record(&self) -> Option<u64> {
+        match self {
+            ReleaseError::NotFound { revision, .. } => *revision,
+            ReleaseError::Store(StoreError::Conflict { id, .. }) => {
+                record::release_of(&id.name).map(|(_, revision)| revision)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the cause is that somebody else was faster, so that starting again may help.
     pub fn is_race(&self) -> bool {
         matches!(
@@ -199,6 +210,10 @@ impl Hint for ReleaseError {
             ReleaseError::Held { until, .. } => {
                 vec![format!("wait for it with --wait-lock 5m; if it died, its lease ends at {until}")]
             }
+            ReleaseError::Lost { name, .. } => vec![format!(
+                "this process could not renew its lease in time and changed nothing more since it noticed; `bowline history {name}` \
+                 shows what became of the release"
+            )],
             ReleaseError::InProgress { name, revision, status, since, good } => {
                 let since = since.as_ref().map(|at| format!(" since {at}")).unwrap_or_default();
                 let back = match good {

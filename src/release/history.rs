@@ -11,7 +11,8 @@ use crate::manifest::ObjectRef;
 use crate::sys::Clock;
 
 use super::codec::{self, Middle};
-use super::lock::Lease;
+use super::lease::Lease;
+use super::look::Base;
 use super::record::{self, OWNER, PART_OWNER};
 use super::selector::Selector;
 use super::{Driver, Release, ReleaseError, Status, Statuses, Summary, transition};
@@ -48,6 +49,7 @@ pub struct Record {
     labels: BTreeMap<String, String>,
     resource_version: u64,
     stored_status: Option<Status>,
+    stored_lease: Option<Lease>,
     created_at: Option<String>,
     parts: Vec<String>,
     middle: Middle,
@@ -64,6 +66,7 @@ impl Record {
             labels: BTreeMap::new(),
             resource_version: 0,
             stored_status: None,
+            stored_lease: None,
             created_at: None,
             parts: Vec::new(),
             middle: Middle::default(),
@@ -95,9 +98,45 @@ impl Record {
         self.resource_version
     }
 
+    /// Its state in the store; `None` before it is there.
+    pub(super) fn stored_status(&self) -> Option<Status> {
+        self.stored_status
+    }
+
+    /// Which revision it is, as an operation looks at it: in the state that the store has.
+    pub fn base(&self) -> Base {
+        let status = self.stored_status.unwrap_or_default();
+        Base { revision: self.release.version, uid: self.uid.clone(), status }
+    }
+
     pub(super) fn renewed(&mut self, lease: Lease, resource_version: u64) {
+        self.stored_lease = Some(lease.clone());
         self.lease = Some(lease);
         self.resource_version = resource_version;
+    }
+
+    /// Takes note of the version of the record in the store, when it is still the same record in the same state, and held by nobody
+    /// else; or, where no answer came to a write, as that wrote it. Returns whether it is so.
+    pub(super) fn keeps_up(&mut self, stored: &Stored) -> bool {
+        let (status, lease) = (record::status(stored), Lease::read(&stored.annotations));
+        let is_same = self.uid == stored.uid
+            && self.stored_status == Some(status)
+            && self
+                .stored_lease
+                .as_ref()
+                .is_none_or(|ours| lease.as_ref().is_some_and(|lease| lease.holder == ours.holder));
+        let told = stored.annotations.get(record::DESCRIPTION);
+        let is_written = (self.uid == stored.uid || self.uid.is_empty())
+            && (status, &lease) == (self.release.info.status, &self.lease)
+            && told == Some(&self.release.info.description);
+        if !is_same && !is_written {
+            return false;
+        }
+        self.uid.clone_from(&stored.uid);
+        self.resource_version = stored.resource_version;
+        self.stored_status = Some(status);
+        self.created_at = stored.labels.get("createdAt").cloned();
+        true
     }
 }
 
@@ -314,6 +353,7 @@ impl History<'_> {
             record.uid = stored.map(|stored| stored.uid.clone()).unwrap_or_default();
             record.labels = stored.map(|stored| stored.labels.clone()).unwrap_or_default();
             record.stored_status = Some(record.release.info.status);
+            record.stored_lease.clone_from(&record.lease);
             record.created_at = save.created_at;
             record.parts = save.parts;
             record.middle = save.middle;
@@ -372,25 +412,6 @@ impl History<'_> {
             writes.push(Write::Delete { id: self.driver.id(self.namespace, old), expected: None });
         }
         Ok(Saved { at, created_at, parts, middle })
-    }
-
-    /// Deletes every revision of a release, the oldest first.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub fn purge(&self, name: &str) -> Result<(), ReleaseError> {
-        self.look(name)?.purge()
-    }
-
-    /// Deletes objects of records, by their names.
-    pub(super) fn delete_objects<'n>(
-        &self,
-        names: impl Iterator<Item = &'n String>,
-    ) -> Result<(), StoreError> {
-        let writes: Vec<Write> = names
-            .map(|name| Write::Delete { id: self.driver.id(self.namespace, name), expected: None })
-            .collect();
-        self.store.batch(&writes).map(drop)
     }
 
     /// A query for objects with some labels in the namespace, without their bodies.
@@ -575,7 +596,7 @@ impl History<'_> {
     }
 
     /// Names of all parts that a revision has or had.
-    fn part_names(&self, name: &str, revision: u64) -> Result<Vec<String>, ReleaseError> {
+    pub(super) fn part_names(&self, name: &str, revision: u64) -> Result<Vec<String>, ReleaseError> {
         let revision = revision.to_string();
         let query = self.metadata(&[("name", name), ("owner", PART_OWNER), ("version", &revision)]);
         Ok(self.store.list(&query)?.into_iter().map(|stored| stored.id.name).collect())
@@ -622,6 +643,7 @@ impl History<'_> {
             labels: stored.labels.clone(),
             resource_version: stored.resource_version,
             stored_status: Some(record::status(stored)),
+            stored_lease: Lease::read(&stored.annotations),
             created_at: stored.labels.get("createdAt").cloned(),
             parts,
             middle,

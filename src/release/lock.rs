@@ -1,7 +1,23 @@
 //! One operation on a release at a time.
 //!
-//! The record of a running operation carries a lease: who works on it, since when, and until when that counts. There is no
-//! lock besides it: creating the record of the next revision is the moment in which one of two racing clients wins.
+//! The record of a running operation carries a lease: who works on it, since when, and until when that counts (see `lease`).
+//! There is no lock besides it, and none in a store that cannot write two records as one; the protocol needs no more than records
+//! that are written at the version that was seen, and lists that show what was written before.
+//!
+//! An operation makes a revision (install, upgrade, rollback), or it works on the newest one (uninstall, purge, test). Both
+//! write first and look then, so that of two that meet at least one sees the other:
+//!
+//! | | writes | looks then | and backs off when |
+//! |---|---|---|---|
+//! | makes revision N+1 | its pending record, with a lease | at all records | N is not what it was decided on: gone, made again, in another state; or a client that holds N does not give it back |
+//! | works on N | its lease into N, whose state stays | at all records | there is a newer one |
+//!
+//! Backing off leaves everything as it was: the pending record is deleted, or the lease taken back; no object was touched.
+//! Who works on N gives way at once, and who makes N+1 waits a moment for that; so one of them goes on. From then on the state
+//! tells: N is `uninstalling` before the first object goes, and keeps its lease until its record is the last one and is deleted.
+//! A purge deletes the records that it saw, at their versions, and none that came later (see [`Look::purge`]).
+//!
+//! What an operation finds:
 //!
 //! | newest record | what a new operation does |
 //! |---|---|
@@ -15,94 +31,39 @@
 //! namespace, same user; see [`crate::sys::process::scope`]) and no process has its number. A number that was given to
 //! another process in the meantime makes the client wait for the lease to end, never the reverse.
 //!
+//! A lease is renewed before every change and during every wait, when it is due (see [`Keeper`]). A holder whom somebody took over
+//! from changes nothing more: no object, no record, no cleaning up. One request that is under way at that moment is all that
+//! can still arrive.
+//!
+//! Helm knows no leases. It writes whatever it likes, at any version: that others wrote into a record is no reason to give up as
+//! long as it is the same record in the same state with the same holder ([`History::save_again`]). A revision that Helm makes
+//! during an uninstall is left alone.
+//!
 //! An abandoned uninstall keeps its state `uninstalling`: the next uninstall finishes it.
 //!
 //! Invariant: a takeover is a write at the version that was looked at, so that only one client does it.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
 use std::time::Duration;
 
-use super::codec::Middle;
-use super::history::{History, Record};
+use super::history::History;
+use super::lease::{self, TERM, lost, now};
 use super::look::Look;
-use super::{Release, ReleaseError, Status, Summary, record};
-use crate::cluster::{StoreError, Write};
-use crate::data::Value;
-use crate::data::time::{GoDuration, RFC3339_NANO, Time, Zone};
-use crate::sys::{Host, process};
+use super::{ReleaseError, Status, Summary, record};
+use crate::cluster::StoreError;
+use crate::data::time::{GoDuration, Time};
 
-const HOLDER: &str = "bowline.dev/holder";
-const PROCESS: &str = "bowline.dev/holder-process";
-const SCOPE: &str = "bowline.dev/holder-scope";
-const SINCE: &str = "bowline.dev/lease-since";
-const UNTIL: &str = "bowline.dev/lease-until";
+pub use super::hold::{
+    acquire, acquire_below, acquire_existing, acquire_on, hold, hold_record, let_go, release, renew,
+};
+pub use super::lease::{Holder, Keeper, Lease, Watched};
 
-/// How long a lease lasts unless it is renewed.
-const TERM: Duration = Duration::from_secs(300);
 /// How often a takeover is tried again after somebody else was faster.
 const MOST_RACES: u32 = 10;
 /// How often two looks at a release may contradict each other before that is no race any more.
 const MOST_VAIN: u32 = 100;
 /// Longest pause between two looks while waiting.
 const PAUSE: Duration = Duration::from_millis(500);
-
-/// Who works on a release.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// For people: `user@host pid 17`.
-    pub identity: String,
-    /// Number of the process.
-    pub process: u32,
-    /// The processes among which the number means this one; `None` where the system does not tell.
-    pub scope: Option<String>,
-}
-
-impl Holder {
-    /// This process.
-    pub fn of(host: &Host) -> Self {
-        Holder { identity: host.identity(), process: std::process::id(), scope: process::scope() }
-    }
-}
-
-/// A lease as it stands in a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease {
-    /// Who.
-    pub holder: Holder,
-    /// Since when.
-    pub since: Time,
-    /// Until when, unless it is renewed.
-    pub until: Time,
-}
-
-impl Lease {
-    pub(super) fn annotations(&self) -> BTreeMap<String, String> {
-        let mut annotations = BTreeMap::from([
-            (HOLDER.to_string(), self.holder.identity.clone()),
-            (PROCESS.to_string(), self.holder.process.to_string()),
-            (SINCE.to_string(), self.since.rfc3339_nano()),
-            (UNTIL.to_string(), self.until.rfc3339_nano()),
-        ]);
-        if let Some(scope) = &self.holder.scope {
-            annotations.insert(SCOPE.to_string(), scope.clone());
-        }
-        annotations
-    }
-
-    /// The lease of a record. One that cannot be read counts as none.
-    pub(super) fn read(annotations: &BTreeMap<String, String>) -> Option<Self> {
-        let time = |key: &str| Time::parse(RFC3339_NANO, annotations.get(key)?, &Zone::Utc).ok();
-        Some(Lease {
-            holder: Holder {
-                identity: annotations.get(HOLDER)?.clone(),
-                process: annotations.get(PROCESS).and_then(|number| number.parse().ok()).unwrap_or(0),
-                scope: annotations.get(SCOPE).cloned(),
-            },
-            since: time(SINCE)?,
-            until: time(UNTIL)?,
-        })
-    }
-}
 
 /// How a client takes part.
 #[derive(Clone, Copy)]
@@ -117,6 +78,8 @@ pub struct Terms<'a> {
     pub abandoned_after: Option<Duration>,
     /// Whether a pending record without a lease stops nobody: for rollback and uninstall, the way out of it.
     pub over_unheld: bool,
+    /// What it saw of a lease that it waits for, when it waits in several turns.
+    pub watched: Option<&'a RefCell<Watched>>,
     /// How it waits between two looks; a test passes something quicker than sleep.
     pub pause: &'a dyn Fn(Duration),
 }
@@ -130,11 +93,12 @@ impl<'a> Terms<'a> {
             wait: Duration::ZERO,
             abandoned_after: None,
             over_unheld: false,
+            watched: None,
             pause: &std::thread::sleep,
         }
     }
 
-    fn lease(&self, now: &Time) -> Lease {
+    pub(super) fn lease(&self, now: &Time) -> Lease {
         let until = now.add(GoDuration::from_std(self.term));
         Lease { holder: self.holder.clone(), since: now.clone(), until }
     }
@@ -170,71 +134,126 @@ pub fn clear_and_look<'h>(
     terms: &Terms<'_>,
 ) -> Result<(Option<Takeover>, Look<'h>), ReleaseError> {
     let start = now(history);
+    let own = RefCell::default();
+    let watched = terms.watched.unwrap_or(&own);
     let (mut taken, mut races, mut vain) = (None, 0, 0);
     loop {
         let seen = history.look(name)?;
-        if !seen.newest().is_some_and(is_under_way) {
+        let is_open = seen.newest().is_some_and(is_under_way);
+        let rival = if is_open { None } else { seen.rival(terms.holder) };
+        if !is_open && rival.is_none() {
             return Ok((taken, seen));
         }
-        // What is under way is looked at with its payload, which tells since when where nothing beside it does.
-        let newest = match history.head(name) {
-            Ok(Some(newest)) => newest,
-            Ok(None) => {
+        let at = now(history);
+        let closer = match rival {
+            Some((row, lease)) => wait_out(history, row, lease, terms, &mut watched.borrow_mut())?,
+            None => look_closer(history, &seen, (terms, &at), &mut watched.borrow_mut())?,
+        };
+        let error = match closer {
+            Closer::Free => return Ok((taken, seen)),
+            Closer::Vain => {
                 looked_in_vain(name, &mut vain)?;
                 continue;
             }
-            // Its labels and its lease tell enough.
-            Err(ReleaseError::Undecodable { .. }) => match seen.newest() {
-                Some(newest) => newest.clone(),
-                None => {
-                    looked_in_vain(name, &mut vain)?;
-                    continue;
-                }
-            },
-            Err(error) => return Err(error),
-        };
-        let now = now(history);
-        let error = match standing(&newest, terms, &now) {
-            Standing::Free
-                if seen.newest().is_some_and(|it| it.resource_version == newest.resource_version) =>
-            {
-                return Ok((taken, seen));
-            }
-            Standing::Free => {
-                looked_in_vain(name, &mut vain)?;
+            Closer::TakenOver(takeover) => {
+                taken = Some(takeover);
                 continue;
             }
-            Standing::Abandoned(description) => {
-                match take_over(history, &newest, description) {
-                    Ok(takeover) => taken = Some(takeover),
-                    // Somebody else did it, or the holder was alive after all.
-                    Err(ReleaseError::Store(StoreError::Conflict { .. }) | ReleaseError::NotFound { .. })
-                        if races < MOST_RACES =>
-                    {
-                        races += 1;
-                    }
-                    // What cannot be read cannot be closed either; nobody is at it, and operations go on over it.
-                    Err(ReleaseError::Undecodable { .. }) => return Ok((taken, seen)),
-                    Err(error) => return Err(error),
-                }
+            // Somebody else did it, or the holder was alive after all.
+            Closer::Race(_) if races < MOST_RACES => {
+                races += 1;
                 continue;
             }
-            Standing::Busy(mut error) => {
-                if let ReleaseError::InProgress { good, .. } = &mut error {
-                    *good = seen
-                        .states()
-                        .rev()
-                        .find(|row| row.status == Status::Deployed)
-                        .map(|row| row.revision);
-                }
-                error
-            }
+            Closer::Race(error) | Closer::Busy(error) => error,
         };
-        let left = terms.wait.saturating_sub(now.since(&start).to_std());
-        if left.is_zero() {
+        let left = terms.wait.saturating_sub(at.since(&start).to_std());
+        if left.is_zero() || error.is_race() {
             return Err(error);
         }
-        (terms.pause)(left.min(PAUSE));
+        let pause = left.min(PAUSE);
+        (terms.pause)(pause);
+        watched.borrow_mut().pass(pause);
+    }
+}
+
+/// What a second look at a revision under way showed.
+enum Closer {
+    /// Nobody is at it.
+    Free,
+    /// The two looks do not fit together.
+    Vain,
+    /// It was abandoned.
+    TakenOver(Takeover),
+    /// It was abandoned, and somebody else was faster.
+    Race(ReleaseError),
+    /// Somebody is at it.
+    Busy(ReleaseError),
+}
+
+/// Looks at a lease in a revision that is finished, which somebody works on. One that nobody renews is taken away.
+fn wait_out(
+    history: &History<'_>,
+    row: &Summary,
+    lease: &Lease,
+    terms: &Terms<'_>,
+    watched: &mut Watched,
+) -> Result<Closer, ReleaseError> {
+    if !watched.is_over(row.revision, lease, terms.term) {
+        return Ok(Closer::Busy(held(&row.name, row.revision, row.status, lease)));
+    }
+    match lease::end(history, (&row.name, row.revision), lease) {
+        // Another look tells.
+        Ok(()) | Err(ReleaseError::Lost { .. } | ReleaseError::NotFound { .. }) => Ok(Closer::Vain),
+        Err(error) => Err(error),
+    }
+}
+
+/// Looks at what is under way with its payload, which tells since when where nothing beside it does, and takes it over when it
+/// was abandoned.
+fn look_closer(
+    history: &History<'_>,
+    seen: &Look<'_>,
+    (terms, at): (&Terms<'_>, &Time),
+    watched: &mut Watched,
+) -> Result<Closer, ReleaseError> {
+    let newest = match history.head(seen.name()) {
+        Ok(Some(newest)) => newest,
+        Ok(None) => return Ok(Closer::Vain),
+        // Its labels and its lease tell enough.
+        Err(ReleaseError::Undecodable { .. }) => match seen.newest() {
+            Some(newest) => newest.clone(),
+            None => return Ok(Closer::Vain),
+        },
+        Err(error) => return Err(error),
+    };
+    match standing(&newest, terms, at, watched) {
+        Standing::Free => {
+            let is_same = |row: &Summary| row.resource_version == newest.resource_version;
+            Ok(if seen.newest().is_some_and(is_same) { Closer::Free } else { Closer::Vain })
+        }
+        Standing::Abandoned(description) => match take_over(history, &newest, description) {
+            Ok(takeover) => Ok(Closer::TakenOver(takeover)),
+            Err(
+                error @ (ReleaseError::Store(StoreError::Conflict { .. }) | ReleaseError::NotFound { .. }),
+            ) => Ok(Closer::Race(error)),
+            // What cannot be read cannot be closed either; nobody is at it, and operations go on over it.
+            Err(ReleaseError::Undecodable { .. }) => {
+                let lease = newest.lease.as_ref().filter(|lease| lease.is_live(terms.holder, at));
+                if let Some(lease) = lease {
+                    // By its time alone it would still keep others out.
+                    lease::end(history, (&newest.name, newest.revision), lease)?;
+                }
+                Ok(Closer::Free)
+            }
+            Err(error) => Err(error),
+        },
+        Standing::Busy(mut error) => {
+            if let ReleaseError::InProgress { good, .. } = &mut error {
+                let deployed = seen.states().rev().find(|row| row.status == Status::Deployed);
+                *good = deployed.map(|row| row.revision);
+            }
+            Ok(Closer::Busy(error))
+        }
     }
 }
 
@@ -245,129 +264,17 @@ fn looked_in_vain(name: &str, vain: &mut u32) -> Result<(), ReleaseError> {
     if *vain < MOST_VAIN { Ok(()) } else { Err(ReleaseError::Unsteady { name: name.to_string() }) }
 }
 
-/// Begins an operation that makes a revision: clears the way without waiting, and writes the record with a lease.
-///
-/// # Errors
-/// Somebody works on the release, or was faster; the store fails.
-pub fn acquire(history: &History<'_>, release: Release, terms: &Terms<'_>) -> Result<Record, ReleaseError> {
-    acquire_with(history, release, Middle::default(), terms)
-}
-
-/// The same with what was made of the revision's payload before.
-///
-/// # Errors
-/// As [`acquire`].
-pub fn acquire_with(
-    history: &History<'_>,
-    release: Release,
-    middle: Middle,
-    terms: &Terms<'_>,
-) -> Result<Record, ReleaseError> {
-    let over_unheld = terms.over_unheld || release.info.status == Status::PendingRollback;
-    let at_once = Terms { wait: Duration::ZERO, over_unheld, ..*terms };
-    let (name, revision) = (release.name.clone(), release.version);
-    clear(history, &name, &at_once)?;
-    let mut record = Record::new(release, Some(terms.lease(&now(history)))).with_middle(middle);
-    match history.save(&mut [&mut record], Vec::new()) {
-        Ok(_) => Ok(record),
-        Err(ReleaseError::AlreadyExists { .. }) => {
-            history.check_labelled(&name, revision)?;
-            Err(outrun(history, &name, &at_once))
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// What to say when somebody was faster: who they are while they are at it, else what they made of the release.
-fn outrun(history: &History<'_>, name: &str, terms: &Terms<'_>) -> ReleaseError {
-    match clear_and_look(history, name, &Terms { wait: Duration::ZERO, ..*terms }) {
-        Err(error) => error,
-        Ok((_, look)) => ReleaseError::Outrun {
-            name: name.to_string(),
-            now: look.newest().map(|newest| (newest.revision, newest.status)),
-        },
-    }
-}
-
-/// Begins an operation on a revision that is there (an uninstall): writes its changed record with a lease.
-///
-/// # Errors
-/// Somebody changed the record, or works on it; the store fails.
-pub fn acquire_existing(
-    history: &History<'_>,
-    record: &mut Record,
-    terms: &Terms<'_>,
-) -> Result<(), ReleaseError> {
-    let now = now(history);
-    let live = record.lease.as_ref().filter(|lease| is_live(lease, terms.holder, &now));
-    if let Some(lease) = live.filter(|lease| lease.holder != *terms.holder) {
-        let release = &record.release;
-        return Err(held(&release.name, release.version, release.info.status, lease));
-    }
-    let before = record.lease.replace(terms.lease(&now));
-    let name = record.release.name.clone();
-    match history.update(record) {
-        Ok(()) => Ok(()),
-        Err(error) => {
-            record.lease = before;
-            let gone = matches!(error, ReleaseError::NotFound { .. });
-            Err(if gone || error.is_race() { outrun(history, &name, terms) } else { error })
-        }
-    }
-}
-
-/// An error in the words of releases when it is a record that somebody else changed meanwhile.
-pub fn told_race(history: &History<'_>, name: &str, error: ReleaseError) -> ReleaseError {
+/// An error of writing the record of a running operation in the words of releases: whoever changed it has taken over.
+pub fn told_lost(history: &History<'_>, name: &str, revision: u64, error: ReleaseError) -> ReleaseError {
+    let record = record::object_name(name, revision);
     match &error {
-        ReleaseError::Store(StoreError::Conflict { id, .. }) if record::is_record_name(&id.name) => {}
+        ReleaseError::Store(StoreError::Conflict { id, .. }) if id.name == record => {}
+        ReleaseError::NotFound { revision: Some(gone), .. } if *gone == revision => {}
         _ => return error,
     }
-    match history.look(name) {
-        Ok(look) => {
-            let now = look.newest().map(|newest| (newest.revision, newest.status));
-            ReleaseError::Outrun { name: name.to_string(), now }
-        }
-        Err(_) => error,
-    }
-}
-
-/// Prolongs the lease of a record. Its release is not written.
-///
-/// # Errors
-/// [`ReleaseError::Lost`] when somebody took over; the store fails.
-pub fn renew(history: &History<'_>, record: &mut Record, terms: &Terms<'_>) -> Result<(), ReleaseError> {
-    let (name, revision) = (record.release.name.clone(), record.release.version);
-    let lost = |by: &str| ReleaseError::Lost { name: name.clone(), revision, by: by.to_string() };
-    let id = history.driver.id(history.namespace, &record::object_name(&name, revision));
-    let Some(stored) = history.store.get(&id)? else { return Err(lost("nobody")) };
-    let since = match Lease::read(&stored.annotations) {
-        Some(lease) if lease.holder == *terms.holder => lease.since,
-        Some(lease) => return Err(lost(&lease.holder.identity)),
-        None => return Err(lost("nobody")),
-    };
-    let lease = Lease { since, ..terms.lease(&now(history)) };
-    let mut body = stored.body.unwrap_or_default();
-    let metadata = body.as_map_mut().and_then(|map| map.get_mut("metadata")).and_then(Value::as_map_mut);
-    let annotations = metadata.and_then(|map| map.get_mut("annotations")).and_then(Value::as_map_mut);
-    if let Some(annotations) = annotations {
-        for (key, value) in lease.annotations() {
-            annotations.insert(key.into(), Value::str(value));
-        }
-    }
-    let writes = [Write::Replace { body, expected: Some(stored.resource_version) }];
-    let version =
-        history.store.batch(&writes)?.into_iter().flatten().next().map(|stored| stored.resource_version);
-    record.renewed(lease, version.unwrap_or(stored.resource_version));
-    Ok(())
-}
-
-/// Ends an operation: writes the record as it is now, without a lease.
-///
-/// # Errors
-/// Somebody took over; the change of state is illegal; the store fails. The record keeps its lease then.
-pub fn release(history: &History<'_>, record: &mut Record) -> Result<(), ReleaseError> {
-    let before = record.lease.take();
-    history.update(record).inspect_err(|_| record.lease = before)
+    let stored = history.store.get(&history.driver.id(history.namespace, &record)).ok().flatten();
+    let lease = stored.and_then(|stored| Lease::read(&stored.annotations));
+    lost((name, revision), lease.as_ref().map_or("nobody", |lease| &lease.holder.identity))
 }
 
 /// How the newest record looks to a client.
@@ -381,16 +288,18 @@ fn is_under_way(newest: &Summary) -> bool {
     newest.status.is_pending() || newest.status == Status::Uninstalling
 }
 
-fn standing(newest: &Summary, terms: &Terms<'_>, now: &Time) -> Standing {
+fn standing(newest: &Summary, terms: &Terms<'_>, now: &Time, watched: &mut Watched) -> Standing {
     if !is_under_way(newest) {
         return Standing::Free;
     }
     let doing = newest.status;
     if let Some(lease) = &newest.lease {
-        if is_live(lease, terms.holder, now) {
+        let unchanged = watched.is_over(newest.revision, lease, terms.term);
+        if lease.is_live(terms.holder, now) && !unchanged {
             return Standing::Busy(held(&newest.name, newest.revision, doing, lease));
         }
-        let how = if lease.until <= *now { "its lease ran out" } else { "its process is gone" };
+        let over = unchanged || lease.until <= *now;
+        let how = if over { "its lease ran out" } else { "its process is gone" };
         return Standing::Abandoned(format!(
             "Abandoned ({doing}) by {} since {}: {how}, taken over by {}",
             lease.holder.identity, lease.since, terms.holder.identity
@@ -418,23 +327,14 @@ fn standing(newest: &Summary, terms: &Terms<'_>, now: &Time) -> Standing {
     }
 }
 
-/// Whether the holder of a lease may still be at work.
-fn is_live(lease: &Lease, client: &Holder, now: &Time) -> bool {
-    if lease.until <= *now {
-        return false;
-    }
-    let same_scope = lease.holder.scope.is_some() && lease.holder.scope == client.scope;
-    !(same_scope && lease.holder.process != 0 && process::is_running(lease.holder.process) == Some(false))
-}
-
-fn held(name: &str, revision: u64, status: Status, lease: &Lease) -> ReleaseError {
+pub(super) fn held(name: &str, revision: u64, status: Status, lease: &Lease) -> ReleaseError {
     ReleaseError::Held {
         name: name.to_string(),
         revision,
         status,
         holder: lease.holder.identity.clone(),
         since: Box::new(lease.since.clone()),
-        until: Box::new(lease.until.clone()),
+        until: Box::new(lease.over_at()),
     }
 }
 
@@ -453,8 +353,4 @@ fn take_over(history: &History<'_>, newest: &Summary, description: String) -> Re
     record.lease = None;
     history.update(&mut record)?;
     Ok(Takeover { revision: newest.revision, status: newest.status, description })
-}
-
-fn now(history: &History<'_>) -> Time {
-    Time::from_system(history.clock.now(), Zone::Utc)
 }

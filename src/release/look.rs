@@ -8,9 +8,20 @@
 //! or makes a record that must not be there.
 
 use super::history::{ATTEMPTS, History, Parts, Record, State};
-use super::record::{self, OWNER, PART_OWNER};
-use super::{ReleaseError, Status, Summary};
-use crate::cluster::StoreError;
+use super::lease::now;
+use super::record::{OWNER, PART_OWNER};
+use super::{Holder, Lease, ReleaseError, Status, Summary};
+
+/// A revision as an operation looked at it: what it goes on from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base {
+    /// Its number.
+    pub revision: u64,
+    /// The uid of its record: one that was deleted and made again has another.
+    pub uid: String,
+    /// How it stood.
+    pub status: Status,
+}
 
 /// The revisions of a release at one moment.
 pub struct Look<'a> {
@@ -18,7 +29,7 @@ pub struct Look<'a> {
     name: String,
     /// Oldest first. Chart, times and description are there for records that have them beside their payload.
     rows: Vec<Summary>,
-    parts: Parts,
+    pub(super) parts: Parts,
 }
 
 impl<'a> History<'a> {
@@ -67,6 +78,29 @@ impl<'a> Look<'a> {
     /// The newest revision by its labels and annotations; `None` when there is none.
     pub fn newest(&self) -> Option<&Summary> {
         self.rows.last()
+    }
+
+    /// All revisions by their labels and annotations, oldest first.
+    pub(super) fn rows(&self) -> impl DoubleEndedIterator<Item = &Summary> + ExactSizeIterator {
+        self.rows.iter()
+    }
+
+    /// The newest revision that somebody else than `client` holds who may still be at work.
+    pub(super) fn rival(&self, client: &Holder) -> Option<(&Summary, &Lease)> {
+        let held = |row: &'_ Summary| row.lease.is_some();
+        // Mostly nobody holds anything, and nobody asks for the time.
+        if !self.rows.iter().any(held) {
+            return None;
+        }
+        let now = now(&self.history);
+        let leases = self.rows.iter().rev().filter_map(|row| Some((row, row.lease.as_ref()?)));
+        leases.into_iter().find(|(_, lease)| lease.keeps_out(client, &now))
+    }
+
+    /// That somebody was faster, with what they made of the release.
+    pub(super) fn outrun(&self) -> ReleaseError {
+        let now = self.newest().map(|newest| (newest.revision, newest.status));
+        ReleaseError::Outrun { name: self.name.clone(), now }
     }
 
     /// The newest revision; `None` when there is none. Looks again when it went away in the meantime.
@@ -148,62 +182,5 @@ impl<'a> Look<'a> {
             }
         }
         Ok(found)
-    }
-
-    /// Makes room for a new revision: deletes the oldest ones until `max - 1` are left, but never the newest deployed one.
-    /// 0 keeps all. Returns what was deleted. To be called before the new revision is written.
-    ///
-    /// # Errors
-    /// Deletions failed (the others are carried out).
-    pub fn prune(&self, max: usize) -> Result<Vec<u64>, ReleaseError> {
-        if max == 0 {
-            return Ok(Vec::new());
-        }
-        let excess = (self.rows.len() + 1).saturating_sub(max);
-        let deployed = self.states().rev().find(|state| state.status == Status::Deployed);
-        let deployed = deployed.map(|state| state.revision);
-        let doomed = self.states().map(|state| state.revision).filter(|revision| Some(*revision) != deployed);
-        let (mut deleted, mut errors) = (Vec::new(), Vec::new());
-        for revision in doomed.take(excess) {
-            match self.delete(revision) {
-                Ok(()) | Err(ReleaseError::NotFound { .. }) => deleted.push(revision),
-                Err(ReleaseError::Store(error)) => errors.push(error),
-                Err(error) => return Err(error),
-            }
-        }
-        let count = errors.len();
-        match errors.into_iter().next() {
-            Some(first) => Err(ReleaseError::Prune { count, first: Box::new(first) }),
-            None => Ok(deleted),
-        }
-    }
-
-    /// Deletes every revision, the oldest first, so that the last one tells the state until the end.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub fn purge(&self) -> Result<(), ReleaseError> {
-        for state in self.states() {
-            match self.delete(state.revision) {
-                Ok(()) | Err(ReleaseError::NotFound { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
-    }
-
-    /// Deletes one revision with its parts.
-    ///
-    /// # Errors
-    /// [`ReleaseError::NotFound`]; the store fails.
-    pub fn delete(&self, revision: u64) -> Result<(), ReleaseError> {
-        let record = record::object_name(&self.name, revision);
-        let parts = self.parts.get(&revision).map_or(&[][..], Vec::as_slice);
-        match self.history.delete_objects(std::iter::once(&record).chain(parts)) {
-            Err(StoreError::NotFound { .. }) => {
-                Err(ReleaseError::NotFound { name: self.name.clone(), revision: Some(revision) })
-            }
-            done => Ok(done?),
-        }
     }
 }

@@ -10,18 +10,26 @@
 //! | `summary` | what lists and histories show, read without the payload |
 //! | `history` | the revisions of a release in a store |
 //! | `look` | all revisions of a release at one moment: what an operation decides on |
-//! | `lock` | one operation at a time: the lease in a pending record |
+//! | `purge` | revisions that are deleted: too many of them, or all |
+//! | `again` | records that are written again after a harmless race |
+//! | `lock` | one operation at a time: the protocol, waits and takeovers |
+//! | `hold` | how an operation gets a release for itself, and gives it back |
+//! | `lease` | the lease in a record, and who keeps it |
 //! | `selector` | label selectors |
 //!
 //! Invariant: a release has no store of its own. It is an ordinary Secret (or ConfigMap), so that every store has history, and Helm reads
 //! what is written here wherever it can reach the store.
 
+mod again;
 pub mod codec;
 mod driver;
 pub mod error;
 pub mod history;
+mod hold;
+mod lease;
 pub mod lock;
 pub mod look;
+mod purge;
 mod record;
 pub mod selector;
 pub mod status;
@@ -40,8 +48,8 @@ use crate::data::time::{Time, Zone};
 pub use driver::Driver;
 pub use error::ReleaseError;
 pub use history::{Filter, History, Listing, Record, Sort, State};
-pub use lock::{Holder, Lease, Terms};
-pub use look::Look;
+pub use lock::{Holder, Keeper, Lease, Terms, Watched};
+pub use look::{Base, Look};
 pub use record::{RESERVED_LABELS, check_labels, is_record_name, object_name};
 pub use selector::Selector;
 pub use status::{Status, Statuses};

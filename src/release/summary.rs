@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::lock::Lease;
+use super::lease::Lease;
+use super::look::Base;
 use super::record::{self, APP_VERSION, CHART, CHART_VERSION, DESCRIPTION, ROLLBACK_REVISION, UPDATED};
 use super::{Release, Status, codec};
 use crate::cluster::Stored;
@@ -40,12 +41,24 @@ pub struct Summary {
     pub lease: Option<Lease>,
     /// Version of the record.
     pub resource_version: u64,
+    /// Uid of the record.
+    pub uid: String,
 }
 
 impl Summary {
     /// `chart-version`, as lists show it.
     pub fn chart_label(&self) -> String {
         format!("{}-{}", self.chart, self.chart_version)
+    }
+
+    /// Which revision it is, as an operation looks at it.
+    pub fn base(&self) -> Base {
+        Base { revision: self.revision, uid: self.uid.clone(), status: self.status }
+    }
+
+    /// Whether it is that revision, in whatever state.
+    pub(super) fn is(&self, base: &Base) -> bool {
+        (self.revision, &self.uid) == (base.revision, &base.uid)
     }
 
     /// What the labels tell: name, revision, state. `None` for an object that is no record.
@@ -65,6 +78,7 @@ impl Summary {
             labels: stored.labels.clone(),
             lease: Lease::read(&stored.annotations),
             resource_version: stored.resource_version,
+            uid: stored.uid.clone(),
         })
     }
 

@@ -199,7 +199,8 @@ fn a_release_whose_uninstall_was_killed_says_how_to_go_on() {
     let chart = world.chart("app", "1.0.0", &FILES);
     let store = Verb::Purge.prepare(&world, &chart);
     let dying = store.reopen();
-    dying.kill_at_write(2, false);
+    // The first write is the lease, the second the state.
+    dying.kill_at_write(3, false);
     let _ = world.uninstall(&dying, false);
     world.pass(1000);
     let hint = "an uninstall of r did not end: `bowline uninstall r` finishes it, `bowline delete r` does and keeps the \

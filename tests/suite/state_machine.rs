@@ -355,7 +355,8 @@ fn uninstall_purges_or_keeps() {
     world.install(&store, &chart, |_| {}).unwrap();
     world.upgrade(&store, &chart, |_| {}).unwrap();
     let dying = store.reopen();
-    dying.kill_at_write(2, false);
+    // The first write is the lease, the second the state.
+    dying.kill_at_write(3, false);
     let _ = world.uninstall(&dying, true);
     assert_eq!(
         world.history(&store),

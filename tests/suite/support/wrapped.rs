@@ -8,6 +8,7 @@ use bowline::manifest::ObjectRef;
 pub struct Wrapped<'a> {
     inner: &'a Memory,
     before_get: Box<dyn Fn() + Send + Sync + 'a>,
+    before_batch: Box<dyn Fn() + Send + Sync + 'a>,
     lists: Box<dyn Fn() -> bool + Send + Sync + 'a>,
     after_batch: Box<dyn Fn() + Send + Sync + 'a>,
 }
@@ -15,13 +16,25 @@ pub struct Wrapped<'a> {
 impl<'a> Wrapped<'a> {
     /// Nothing happens yet.
     pub fn new(inner: &'a Memory) -> Self {
-        Wrapped { inner, before_get: Box::new(|| ()), lists: Box::new(|| true), after_batch: Box::new(|| ()) }
+        Wrapped {
+            inner,
+            before_get: Box::new(|| ()),
+            before_batch: Box::new(|| ()),
+            lists: Box::new(|| true),
+            after_batch: Box::new(|| ()),
+        }
     }
 
     /// Does something before each look at one object.
     #[must_use]
     pub fn before_get(self, act: impl Fn() + Send + Sync + 'a) -> Self {
         Wrapped { before_get: Box::new(act), ..self }
+    }
+
+    /// Does something before each batch of writes.
+    #[must_use]
+    pub fn before_batch(self, act: impl Fn() + Send + Sync + 'a) -> Self {
+        Wrapped { before_batch: Box::new(act), ..self }
     }
 
     /// Says for each list whether there is anything in it.
@@ -60,6 +73,7 @@ impl Store for Wrapped<'_> {
     }
 
     fn batch(&self, writes: &[Write]) -> Result<Vec<Option<Stored>>, StoreError> {
+        (self.before_batch)();
         let result = self.inner.batch(writes);
         (self.after_batch)();
         result
