@@ -188,8 +188,8 @@ pub fn in_turn<T>(
 }
 
 /// The manifests of the objects that are there: that of the last revision, and when it is not the deployed one, those of
-/// all revisions down to the deployed one, since each operation that failed may have made some of its objects and have left
-/// others as they were.
+/// all revisions down to the one that was deployed last, since each operation that failed may have made some of its objects and
+/// have left others as they were.
 ///
 /// # Errors
 /// The records cannot be read.
@@ -198,17 +198,24 @@ pub fn live_manifest(look: &Look<'_>, last: &Release) -> Result<String, OpsError
     if matches!(last.info.status, Status::Deployed | Status::Uninstalled) {
         return Ok(manifest);
     }
-    let before = look.states().rev().filter(|row| row.revision < last.version);
-    for row in before {
+    let is_deployed_below =
+        |revision: u64| look.states().any(|row| row.revision < revision && row.status == Status::Deployed);
+    for row in look.states().rev().filter(|row| row.revision < last.version) {
         match row.status {
             Status::Uninstalled => break,
-            Status::Superseded | Status::Unknown => continue,
+            Status::Unknown => continue,
             _ => {
                 let record = look.history().get_readable(&last.name, row.revision)?;
                 manifest.extend(record.map(|record| record.release.manifest));
             }
         }
-        if row.status == Status::Deployed {
+        // A superseded one was deployed as a whole before those that failed: a rollback that fails lets it go.
+        let was_deployed = match row.status {
+            Status::Deployed => true,
+            Status::Superseded => !is_deployed_below(row.revision),
+            _ => false,
+        };
+        if was_deployed {
             break;
         }
     }
