@@ -13,10 +13,11 @@
 use std::time::{Duration, Instant};
 
 use super::change::{self, Change, Done, GivesWay, Target};
+use super::created::Created;
 use super::error::NotWritten;
-use super::hooks;
 use super::options::{Wait, WaitStrategy};
 use super::{Context, Event, ObjectEvent, OpsError, Phase};
+use super::{hooks, replan};
 use crate::cluster::live::{FIELD_MANAGER, Propagation, Request};
 use crate::cluster::{Cluster, StoreError, Stored};
 use crate::data::Value;
@@ -61,6 +62,8 @@ pub struct Run<'a> {
     pub logs: Option<Vec<(String, String, String)>>,
     /// What was seen of a failure before its objects were deleted.
     evidence: Option<Evidence>,
+    /// The objects that were made.
+    created: Created,
     holder: Holder,
     renewed: Instant,
 }
@@ -93,18 +96,25 @@ pub fn carry_out(live: Live<'_>, change: Change<'_>) -> Result<Done, OpsError> {
         live.make_namespace(body)?;
     }
     let mut run = Run::begin(live, change.release, change.middle)?;
-    let phases = run.phases(&change.plan, change.events, change.no_hooks, change.hook_failure);
-    match phases {
+    let mut plan = change.plan;
+    let course = Course {
+        old: &change.old,
+        events: change.events,
+        no_hooks: change.no_hooks,
+        hook_failure: change.hook_failure,
+        stops: change.stops_at_failed_creation,
+    };
+    match run.phases(&mut plan, &course) {
         Ok(()) => {
             let release = run.finish(change.superseded, change.done)?;
-            Ok(Done { release, plan: change.plan, hooks_not_run: Vec::new() })
+            Ok(Done { release, plan, hooks_not_run: Vec::new() })
         }
         Err(failed) => {
             // What is cleaned up tells nothing any more.
             run.gather(&failed.missing);
             if change.cleanup_on_fail {
                 run.begins(Phase::CleanUp);
-                run.live.delete_created(&change.plan);
+                std::mem::take(&mut run.created).delete(run.live);
             }
             let error = failed.error;
             run.fail(&format!("{}{error}", change.failed), &failed.missing);
@@ -131,7 +141,8 @@ impl<'a> Live<'a> {
         self.context.progress.event(Event::Phase { release: release.to_string(), phase });
     }
 
-    fn told(&self, id: &ObjectRef, what: &'static str, message: impl Into<String>) {
+    /// Tells what became of an object.
+    pub(super) fn told(&self, id: &ObjectRef, what: &'static str, message: impl Into<String>) {
         self.context.progress.event(Event::Object(ObjectEvent {
             id: id.clone(),
             what,
@@ -168,25 +179,31 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// Sends the requests of a plan, kind by kind. All objects are tried; when one fails nothing is deleted.
-    fn apply(&self, plan: &Plan) -> Result<(), OpsError> {
-        let mut errors = Vec::new();
-        let mut done = 0;
+    /// Sends the requests of a plan, kind by kind. All objects are tried, but with `stops` no kind after one of which an object could
+    /// not be created (as Helm's upgrade and rollback do it, and its install does not); when one fails nothing is deleted.
+    fn apply(&self, plan: &Plan, stops: bool, created: &mut Created) -> Result<(), OpsError> {
+        let mut sent = Sent { created, done: 0, errors: Vec::new(), creation_failed: false };
         let (wanted, unwanted): (Vec<&Step>, Vec<&Step>) =
             plan.steps.iter().partition(|step| !matches!(step.action, Action::Delete | Action::Keep));
         self.adopt_fields(&wanted)?;
         for group in by_kind(&wanted) {
+            let done = sent.done;
             self.context.check_interrupt(&format!("{done} of {} objects were written", wanted.len()))?;
-            done += self.send_group(group, &mut errors);
+            self.send_group(group, &mut sent);
+            if stops && sent.creation_failed {
+                break;
+            }
             self.establish(group)?;
         }
-        if errors.is_empty() {
+        let done = sent.done;
+        if sent.errors.is_empty() {
             for group in by_kind(&unwanted) {
                 self.context
                     .check_interrupt("the new objects were written, not all old ones were deleted")?;
-                self.send_group(group, &mut errors);
+                self.send_group(group, &mut sent);
             }
         }
+        let Sent { errors, .. } = sent;
         if errors.is_empty() { Ok(()) } else { Err(OpsError::Objects { errors, done, total: wanted.len() }) }
     }
 
@@ -206,13 +223,13 @@ impl<'a> Live<'a> {
         Ok(())
     }
 
-    /// Sends the requests of steps that do not depend on each other; returns how many objects are as they should be.
-    fn send_group(&self, group: &[&Step], errors: &mut Vec<NotWritten>) -> usize {
+    /// Sends the requests of steps that do not depend on each other.
+    fn send_group(&self, group: &[&Step], sent: &mut Sent<'_>) {
         let requests: Vec<(&Step, Request)> =
             group.iter().filter_map(|step| Some((*step, plan::request(step, self.method)?))).collect();
         let unchanged = group.len() - requests.len();
         let (steps, requests): (Vec<&Step>, Vec<Request>) = requests.into_iter().unzip();
-        let mut done = unchanged;
+        sent.done += unchanged;
         let results = self.cluster.send_each(&requests, false);
         for ((step, request), result) in steps.iter().zip(&requests).zip(results) {
             let result = match (result, request) {
@@ -222,23 +239,31 @@ impl<'a> Live<'a> {
                 (result, _) => result,
             };
             match result {
-                Ok(_) => {
-                    done += 1;
-                    self.told(&step.id, done_word(step.action), "");
+                Ok(answer) => {
+                    sent.done += 1;
+                    let answer = answer.filter(|_| step.action == Action::Create);
+                    if let Some(answer) = &answer {
+                        sent.created.note(request, answer);
+                    }
+                    self.told(
+                        answer.as_ref().map_or(&step.id, |answer| &answer.id),
+                        done_word(step.action),
+                        "",
+                    );
                 }
                 Err(StoreError::NotFound { .. } | StoreError::NoKind { .. })
                     if step.action == Action::Delete =>
                 {
-                    done += 1;
+                    sent.done += 1;
                 }
                 Err(error) => {
                     let error = NotWritten::new(request, step, error);
                     self.told(&step.id, "failed", error.to_string());
-                    errors.push(error);
+                    sent.errors.push(error);
+                    sent.creation_failed |= step.action == Action::Create;
                 }
             }
         }
-        done
     }
 
     /// Sends a patch again to an object that changed since it was read, when nothing changed of what the patch is about:
@@ -275,8 +300,7 @@ impl<'a> Live<'a> {
         let (mut errors, mut done) = (Vec::new(), 0);
         for group in by_kind(&doomed) {
             self.context.check_interrupt(&format!("{done} of {} objects were deleted", doomed.len()))?;
-            let requests: Vec<Request> =
-                group.iter().map(|step| Request::Delete { id: step.id.clone(), propagation }).collect();
+            let requests: Vec<Request> = group.iter().map(|step| delete(&step.id, propagation)).collect();
             for (step, result) in group.iter().zip(self.cluster.send_each(&requests, false)) {
                 match result {
                     // With its definition every object of a kind goes.
@@ -335,23 +359,6 @@ impl<'a> Live<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Deletes what a failed upgrade created.
-    fn delete_created(&self, plan: &Plan) {
-        let created: Vec<&Step> = plan.steps.iter().filter(|step| step.action == Action::Create).collect();
-        let requests: Vec<Request> = created
-            .iter()
-            .rev()
-            .map(|step| Request::Delete { id: step.id.clone(), propagation: Propagation::default() })
-            .collect();
-        for (step, result) in created.iter().rev().zip(self.cluster.send_each(&requests, false)) {
-            match result {
-                Ok(_) => self.told(&step.id, "deleted", "the upgrade failed"),
-                Err(StoreError::NotFound { .. }) => {}
-                Err(error) => self.context.warn(format!("{} could not be cleaned up: {error}", step.id)),
-            }
-        }
     }
 
     /// Waits until objects are ready, telling what happens; `before` has those that were changed as they were. `beat` is
@@ -418,7 +425,8 @@ impl<'a> Run<'a> {
     fn begin(live: Live<'a>, release: Release, middle: Middle) -> Result<Self, OpsError> {
         let holder = Holder::of(live.context.host);
         let record = lock::acquire_with(&live.history(), release, middle, &Terms::new(&holder))?;
-        Ok(Run { live, record, logs: None, evidence: None, holder, renewed: monotonic() })
+        let created = Created::default();
+        Ok(Run { live, record, logs: None, evidence: None, created, holder, renewed: monotonic() })
     }
 
     /// Works on a record that is there already and holds the lease.
@@ -428,6 +436,7 @@ impl<'a> Run<'a> {
             record,
             logs: None,
             evidence: None,
+            created: Created::default(),
             holder: Holder::of(live.context.host),
             renewed: monotonic(),
         }
@@ -454,19 +463,15 @@ impl<'a> Run<'a> {
         Ok(self.live.history().update(&mut self.record)?)
     }
 
-    fn phases(
-        &mut self,
-        plan: &Plan,
-        events: &[crate::manifest::Event],
-        no_hooks: bool,
-        hook_failure: fn(crate::manifest::Event) -> String,
-    ) -> Result<(), Failed> {
-        let [before, after] = events else { return Ok(()) };
-        if !no_hooks {
+    fn phases(&mut self, plan: &mut Plan, course: &Course<'_>) -> Result<(), Failed> {
+        let &Course { old, no_hooks, hook_failure, stops, .. } = course;
+        let [before, after] = course.events else { return Ok(()) };
+        if !no_hooks && hooks::any(&self.record.release, *before) {
             hooks::run(self, *before, hook_failure)?;
+            replan::again(self.live, &self.record.release, old, plan)?;
         }
         self.begins(Phase::Apply);
-        let applied = self.live.apply(plan);
+        let applied = self.live.apply(plan, stops, &mut self.created);
         change::tell_warnings(self.live.context, self.live.target);
         applied?;
         self.wait_for(plan)?;
@@ -487,8 +492,10 @@ impl<'a> Run<'a> {
             .steps
             .iter()
             .filter(|step| !matches!(step.action, Action::Delete | Action::Keep))
+            .filter(|step| !step.id.name.is_empty())
             .filter(|step| !step.body.as_ref().is_some_and(|body| wait::is_paused(&step.id, body)))
             .map(|step| step.id.clone())
+            .chain(self.created.named_by_server(plan))
             .collect();
         let changed = |step: &&Step| {
             step.id.kind == "Deployment" && matches!(step.action, Action::Update | Action::Adopt)
@@ -554,6 +561,31 @@ impl<'a> Run<'a> {
             self.live.context.debug(format!("the record still names this process as its holder: {error}"));
         }
     }
+}
+
+/// What came of requests so far.
+struct Sent<'c> {
+    /// How many objects are as they should be.
+    done: usize,
+    errors: Vec<NotWritten>,
+    creation_failed: bool,
+    created: &'c mut Created,
+}
+
+/// How an operation runs.
+struct Course<'a> {
+    /// The manifests that its plan was made of.
+    old: &'a str,
+    /// Before and after.
+    events: &'a [crate::manifest::Event],
+    no_hooks: bool,
+    hook_failure: fn(crate::manifest::Event) -> String,
+    /// Whether objects after one that cannot be created are left alone.
+    stops: bool,
+}
+
+fn delete(id: &ObjectRef, propagation: Propagation) -> Request {
+    Request::Delete { id: id.clone(), propagation, uid: None }
 }
 
 /// Consecutive steps of one kind.

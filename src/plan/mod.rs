@@ -75,7 +75,7 @@ pub enum KeepReason {
 pub struct Step {
     /// What to do.
     pub action: Action,
-    /// With which object; its namespace is filled in.
+    /// With which object; its namespace is filled in. Without a name it gets one when it is created (`generateName`).
     pub id: ObjectRef,
     /// The template that wrote it; empty for objects of the old manifest alone.
     pub source: Arc<str>,
@@ -208,6 +208,11 @@ pub fn make<E: From<PlanError>>(
     let mut wanted: HashMap<Identity, Arc<str>> = HashMap::new();
     for object in input.new {
         let id = at(object);
+        if id.name.is_empty() {
+            // The server gives the name: it is always another object.
+            plan.steps.push(wanted_step(input, &id, object, &[], None, &mut plan.warnings)?);
+            continue;
+        }
         let key = identity(&id);
         if let Some(first) = wanted.insert(key.clone(), Arc::clone(&object.source)) {
             let second = Arc::clone(&object.source);
