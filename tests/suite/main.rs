@@ -24,6 +24,7 @@ mod kube;
 mod kube_drivers;
 mod kube_faults;
 mod kube_hooks;
+mod kube_live_state;
 mod kube_plans;
 mod kube_progress;
 mod kube_refusals;
