@@ -50,6 +50,8 @@ pub enum Request {
         id: ObjectRef,
         /// What becomes of what depends on it.
         propagation: Propagation,
+        /// The object it must still be; else it is refused with the code 409.
+        uid: Option<String>,
     },
 }
 

@@ -64,7 +64,10 @@ fn read(target: Target<'_>, name: &str, manifest: &str) -> Option<Ahead> {
             scopes.learn_served(&id.group, &id.kind, kind.namespaced);
         }
     }
-    let served = old.iter().filter(|object| scopes.is_served(&object.id.group, &object.id.kind));
+    let served = old.iter().filter(|Object { id, .. }| {
+        // One that the server named is not found by its manifest.
+        !id.name.is_empty() && scopes.is_served(&id.group, &id.kind)
+    });
     let mut sought: Vec<Sought> = served
         .map(|object| Sought {
             id: plan::located(&object.id, target.namespace, &scopes),
@@ -85,5 +88,5 @@ fn read(target: Target<'_>, name: &str, manifest: &str) -> Option<Ahead> {
 pub fn old_objects(name: &str, text: &str) -> Result<Vec<Object>, OpsError> {
     let mut old = manifest::parse_stored(&format!("manifest of {name}"), text)?;
     manifest::order::sort_for_uninstall(&mut old, |object| object.id.kind.clone());
-    change::objects(&old)
+    change::objects_or_prefixes(&old)
 }

@@ -191,8 +191,8 @@ pub fn in_turn<T>(
 }
 
 /// The manifests of the objects that are there: that of the last revision, and when it is not the deployed one, those of
-/// all revisions down to the deployed one, since each operation that failed may have made some of its objects and have left
-/// others as they were.
+/// all revisions down to the one that was deployed last, since each operation that failed may have made some of its objects and
+/// have left others as they were.
 ///
 /// # Errors
 /// The records cannot be read.
@@ -201,17 +201,24 @@ pub fn live_manifest(look: &Look<'_>, last: &Release) -> Result<String, OpsError
     if matches!(last.info.status, Status::Deployed | Status::Uninstalled) {
         return Ok(manifest);
     }
-    let before = look.states().rev().filter(|row| row.revision < last.version);
-    for row in before {
+    let is_deployed_below =
+        |revision: u64| look.states().any(|row| row.revision < revision && row.status == Status::Deployed);
+    for row in look.states().rev().filter(|row| row.revision < last.version) {
         match row.status {
             Status::Uninstalled => break,
-            Status::Superseded | Status::Unknown => continue,
+            Status::Unknown => continue,
             _ => {
                 let record = look.history().get_readable(&last.name, row.revision)?;
                 manifest.extend(record.map(|record| record.release.manifest));
             }
         }
-        if row.status == Status::Deployed {
+        // A superseded one was deployed as a whole before those that failed: a rollback that fails lets it go.
+        let was_deployed = match row.status {
+            Status::Deployed => true,
+            Status::Superseded => !is_deployed_below(row.revision),
+            _ => false,
+        };
+        if was_deployed {
             break;
         }
     }
@@ -250,7 +257,9 @@ pub fn sets_back(target: Target<'_>, server_side: bool) -> bool {
 /// # Errors
 /// An object belongs to somebody else, or the store cannot be read.
 pub fn plan(context: &Context<'_>, target: Target<'_>, wanted: Wanted<'_>) -> Result<Plan, OpsError> {
-    let new = objects(wanted.new)?;
+    // A client that creates may leave a name to the server. Nobody finds the object again by its manifest. Source: Helm.
+    let creates = wanted.verb == "install" && !wanted.set_back && target.store.cluster().is_some();
+    let new = if creates { objects_or_prefixes(wanted.new)? } else { objects(wanted.new)? };
     let Ahead { mut old, live } = match wanted.ahead {
         Some(ahead) => ahead,
         None => Ahead { old: ahead::old_objects(wanted.name, wanted.old)?, ..Ahead::default() },
@@ -287,10 +296,11 @@ pub(super) fn make(
         let checked = check_possible(&at(object), &object.body);
         checked.map_err(|error| error.made_by(&object.source))
     };
-    input.new.iter().try_for_each(possible).map_err(Broken::Store)?;
+    let named = || input.new.iter().filter(|object| !object.id.name.is_empty());
+    named().try_for_each(possible).map_err(Broken::Store)?;
     // What the old manifests gave is there as they gave it; of what only the new one has nothing is known.
     let old = input.old.iter().map(|object| Sought { id: at(object), labels: labels_given(&object.body) });
-    let new = input.new.iter().map(|object| Sought { id: at(object), labels: BTreeMap::new() });
+    let new = named().map(|object| Sought { id: at(object), labels: BTreeMap::new() });
     let mut sought: Vec<Sought> = old.chain(new).collect();
     sought.sort_by(|one, two| one.id.cmp(&two.id));
     sought.dedup_by(|one, two| one.id.same_object(&two.id));
@@ -319,7 +329,8 @@ fn key(id: &ObjectRef) -> (&str, &str, &str, &str) {
     (&id.group, &id.kind, &id.namespace, &id.name)
 }
 
-/// Leaves out the old objects whose kinds the cluster no longer serves: they are gone, and no reason to stop.
+/// Leaves out the old objects whose kinds the cluster no longer serves: they are gone, and no reason to stop; and those that the
+/// server named, which nobody can find.
 pub(super) fn served_only(
     context: &Context<'_>,
     store: &dyn Store,
@@ -335,6 +346,13 @@ pub(super) fn served_only(
     let mut served = Vec::with_capacity(old.len());
     for object in old.drain(..) {
         let id = &object.id;
+        if id.name.is_empty() {
+            context.warn(format!(
+                "a {} of the last revision has a name that the cluster made ({}): it is left alone, since no record has that name",
+                id.kind, object.source
+            ));
+            continue;
+        }
         match cluster.kind(&id.group, &id.version, &id.kind)? {
             Some(kind) => {
                 scopes.learn_served(&id.group, &id.kind, kind.namespaced);
@@ -378,23 +396,39 @@ impl Broken {
 /// # Errors
 /// A document has no API version, kind or name, so that no cluster could take it.
 pub(super) fn objects(documents: &[Object]) -> Result<Vec<Object>, OpsError> {
-    let mut all = Vec::with_capacity(documents.len());
-    for document in documents.iter().filter(|document| !document.is_comment()) {
-        let expanded = document.expand();
-        for object in &expanded {
-            check_object(object)?;
-        }
-        all.extend(expanded);
-    }
+    let all = objects_or_prefixes(documents)?;
+    all.iter().try_for_each(|object| check_object(object, false))?;
     Ok(all)
 }
 
-fn check_object(object: &Object) -> Result<(), OpsError> {
+/// The same, with those that have only the beginning of a name (`generateName`).
+///
+/// # Errors
+/// As [`objects`].
+pub(super) fn objects_or_prefixes(documents: &[Object]) -> Result<Vec<Object>, OpsError> {
+    let documents = documents.iter().filter(|document| !document.is_comment());
+    let all: Vec<Object> = documents.flat_map(Object::expand).collect();
+    all.iter().try_for_each(|object| check_object(object, true))?;
+    Ok(all)
+}
+
+/// The same without those: what a store can be asked for.
+///
+/// # Errors
+/// As [`objects`].
+pub(super) fn findable(documents: &[Object]) -> Result<Vec<Object>, OpsError> {
+    let mut all = objects_or_prefixes(documents)?;
+    all.retain(|object| !object.id.name.is_empty());
+    Ok(all)
+}
+
+fn check_object(object: &Object, or_prefix: bool) -> Result<(), OpsError> {
     let id = &object.id;
+    let prefix = object.body.path(["metadata", "generateName"]).and_then(Value::as_str).unwrap_or("");
     let missing = match () {
         () if id.version.is_empty() => "apiVersion not set",
         () if id.kind.is_empty() => "Object 'Kind' is missing",
-        () if id.name.is_empty() => "resource name may not be empty",
+        () if id.name.is_empty() && (!or_prefix || prefix.is_empty()) => "resource name may not be empty",
         () => return Ok(()),
     };
     Err(OpsError::refused_with(
@@ -531,6 +565,10 @@ pub struct Change<'a> {
     pub hook_failure: fn(Event) -> String,
     /// Keep at most this many revisions; 0 keeps all.
     pub history_max: usize,
+    /// The manifests that the plan was made of, as [`live_manifest`] has them: hooks that run before it may change what is there.
+    pub old: String,
+    /// Leave the objects of later kinds alone when one cannot be created.
+    pub stops_at_failed_creation: bool,
     /// Delete what was created when the change fails.
     pub cleanup_on_fail: bool,
     /// When the superseded revisions give way.

@@ -77,7 +77,8 @@ pub fn drift(context: &Context<'_>, target: Target<'_>, name: &str) -> Result<Ve
         .deployed()?
         .ok_or_else(|| ReleaseError::NotFound { name: name.to_string(), revision: None })?;
     let release = record.release;
-    let new = manifest::parse_stored(&format!("manifest of {name}"), &release.manifest)?;
+    let documents = manifest::parse_stored(&format!("manifest of {name}"), &release.manifest)?;
+    let new = change::findable(&documents)?;
     let wanted = Wanted {
         name,
         old: &release.manifest,

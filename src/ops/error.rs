@@ -342,6 +342,15 @@ impl Hint for OpsError {
                 };
                 hints.chain(std::iter::once(done)).collect()
             }
+            OpsError::Hook { source, .. }
+                if matches!(**source, OpsError::Store(StoreError::Fields { .. })) =>
+            {
+                vec![
+                    "a hook takes over nothing that others manage: rename it, or give it the delete policy before-hook-creation \
+                     if the object that is there may go"
+                        .to_string(),
+                ]
+            }
             // It runs in the middle of an operation.
             OpsError::Hook { source, .. } => source.hints().iter().map(|hint| some_changed(hint)).collect(),
             // Its records are gone.

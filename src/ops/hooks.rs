@@ -13,7 +13,7 @@ use crate::cluster::live::{LogOptions, Propagation, Request};
 use crate::cluster::{Query, StoreError};
 use crate::manifest::{self, Event, Object, ObjectRef};
 use crate::plan::{self, Method};
-use crate::release::{Hook, HookRun};
+use crate::release::{Hook, HookRun, Release};
 use crate::wait;
 
 const BEFORE_CREATION: &str = "before-hook-creation";
@@ -34,13 +34,14 @@ pub fn run(run: &mut Run<'_>, event: Event, failure: fn(Event) -> String) -> Res
         run.begins(Phase::Hook(event));
     }
     for (done, at) in due.iter().enumerate() {
-        if let Err(failed) = run_one(run, *at) {
+        let mut was_made = false;
+        if let Err(failed) = run_one(run, *at, &mut was_made) {
             collect_logs(run, &due[..=done]);
             if asks(&run.record.release.hooks[*at].delete_policies, FAILED) {
                 // With its object goes all that it could tell.
                 run.gather(&failed.missing);
             }
-            end_failed(run, *at, &due[..done]);
+            end_failed(run, was_made.then_some(*at), &due[..done]);
             let error = OpsError::Hook { prefix: failure(event), source: Box::new(failed.error) };
             return Err(Failed { error, missing: failed.missing });
         }
@@ -55,6 +56,11 @@ pub fn run(run: &mut Run<'_>, event: Event, failure: fn(Event) -> String) -> Res
         doomed.extend(asks(&hook.delete_policies, SUCCEEDED).then(|| hook.clone()));
     }
     delete(run, &doomed)
+}
+
+/// Whether a release has hooks of an event.
+pub fn any(release: &Release, event: Event) -> bool {
+    !due(&release.hooks, event).is_empty()
 }
 
 /// The hooks of an event, by weight, then by name.
@@ -72,7 +78,9 @@ fn asks(policies: &[String], policy: &str) -> bool {
     policies.iter().any(|known| known == policy)
 }
 
-fn run_one(run: &mut Run<'_>, at: usize) -> Result<(), Failed> {
+/// Runs a hook. `was_made` becomes true when its objects were made: what is there instead when they were refused is somebody
+/// else's.
+fn run_one(run: &mut Run<'_>, at: usize, was_made: &mut bool) -> Result<(), Failed> {
     let live = run.live;
     live.context.check_interrupt("a hook was not run")?;
     let hook = &mut run.record.release.hooks[at];
@@ -83,18 +91,20 @@ fn run_one(run: &mut Run<'_>, at: usize) -> Result<(), Failed> {
     if asks(&hook.delete_policies, BEFORE_CREATION) {
         delete(run, std::slice::from_ref(&hook))?;
     }
-    let object = object_of(live, &hook)?;
+    let objects = objects_of(live, &hook)?;
     set_run(run, at, "Running");
     // What is done as soon as it is there need not be recorded before: the next record tells it.
-    if runs(&object.id) {
+    if objects.iter().any(|object| runs(&object.id)) {
         run.save()?;
     }
     run.record.release.hooks[at].last_run.phase = "Unknown".to_string();
     run.make_sure()?;
-    let sent = live.cluster.send(&creation(live.method, &object), false);
-    let ended = match sent {
+    let ended = match create(live, &objects) {
         Err(error) => Err(Failed::from(error)),
-        Ok(_) => wait_for_end(run, &object.id),
+        Ok(ids) => {
+            *was_made = true;
+            wait_for_end(run, &ids)
+        }
     };
     let last_run = &mut run.record.release.hooks[at].last_run;
     last_run.completed_at = Some(record::now(live.context.host));
@@ -110,25 +120,35 @@ fn set_run(run: &mut Run<'_>, at: usize, phase: &str) {
     };
 }
 
+/// Creates objects, one after the other up to the first that is refused, and returns where they are.
+fn create(live: Live<'_>, objects: &[Object]) -> Result<Vec<ObjectRef>, StoreError> {
+    let mut ids = Vec::with_capacity(objects.len());
+    for object in objects {
+        live.cluster.send(&creation(live.method, object), false)?;
+        ids.push(object.id.clone());
+    }
+    Ok(ids)
+}
+
+/// What others manage in an object that is there already stays theirs: the hook fails.
 fn creation(method: Method, object: &Object) -> Request {
     let body = object.body.clone();
     match method {
-        Method::Server { .. } => Request::Apply { body, force: true },
+        Method::Server { .. } => Request::Apply { body, force: false },
         Method::Client | Method::Replace => Request::Create { body },
     }
 }
 
-/// The object of a hook, in its namespace.
-fn object_of(live: Live<'_>, hook: &Hook) -> Result<Object, OpsError> {
+/// The objects of a hook, in their namespaces: several when it is a list.
+fn objects_of(live: Live<'_>, hook: &Hook) -> Result<Vec<Object>, OpsError> {
     let parsed = manifest::parse_stored(&hook.path, &hook.manifest)?;
     let mut objects = change::objects(&parsed)?;
-    let Some(mut object) = (!objects.is_empty()).then(|| objects.remove(0)) else {
-        return Err(OpsError::refused(format!("the hook {} has no object", hook.path)));
-    };
-    let scopes = change::scopes(live.target.store, std::iter::once(&object))?;
-    object.id = plan::located(&object.id, live.target.namespace, &scopes);
-    plan::place(&mut object.body, &object.id);
-    Ok(object)
+    let scopes = change::scopes(live.target.store, objects.iter())?;
+    for object in &mut objects {
+        object.id = plan::located(&object.id, live.target.namespace, &scopes);
+        plan::place(&mut object.body, &object.id);
+    }
+    Ok(objects)
 }
 
 /// Whether a hook of that kind has an end that is waited for.
@@ -136,8 +156,8 @@ fn runs(id: &ObjectRef) -> bool {
     matches!((id.group.as_str(), id.kind.as_str()), ("batch", "Job") | ("", "Pod"))
 }
 
-/// Waits for a Job or a Pod to end; any other kind is done once it is there.
-fn wait_for_end(run: &mut Run<'_>, id: &ObjectRef) -> Result<(), Failed> {
+/// Waits for Jobs and Pods to end; any other kind is done once it is there.
+fn wait_for_end(run: &mut Run<'_>, ids: &[ObjectRef]) -> Result<(), Failed> {
     let live = run.live;
     let terms = wait::Terms {
         rules: wait::Rules::Watcher,
@@ -147,10 +167,10 @@ fn wait_for_end(run: &mut Run<'_>, id: &ObjectRef) -> Result<(), Failed> {
         clock: &live.context.host.clock,
         before: &[],
     };
-    if !runs(id) {
+    let ids: Vec<ObjectRef> = ids.iter().filter(|id| runs(id)).cloned().collect();
+    if ids.is_empty() {
         return Ok(());
     }
-    let ids = [id.clone()];
     let outcome = live.watch(&mut || run.keep_lease(), |heard| {
         wait::until_ready(live.target.store, live.cluster, &ids, &terms, heard)
     })?;
@@ -160,17 +180,18 @@ fn wait_for_end(run: &mut Run<'_>, id: &ObjectRef) -> Result<(), Failed> {
     Err(Failed { error: not_ready(&outcome), missing: outcome.missing })
 }
 
-/// What the policies ask for when a hook failed: its logs and deletion, and the deletion of those before it.
-fn end_failed(run: &mut Run<'_>, at: usize, done: &[usize]) {
+/// What the policies ask for when a hook failed: its logs and deletion if it was made, and the deletion of those before it.
+fn end_failed(run: &mut Run<'_>, at: Option<usize>, done: &[usize]) {
     if run.is_lost() {
         return;
     }
-    let hook = run.record.release.hooks[at].clone();
-    if asks(&hook.output_log_policies, FAILED) {
-        tell_logs(run, &hook);
-    }
     let mut doomed: Vec<Hook> = Vec::new();
-    doomed.extend(asks(&hook.delete_policies, FAILED).then_some(hook));
+    if let Some(hook) = at.map(|at| run.record.release.hooks[at].clone()) {
+        if asks(&hook.output_log_policies, FAILED) {
+            tell_logs(run, &hook);
+        }
+        doomed.extend(asks(&hook.delete_policies, FAILED).then_some(hook));
+    }
     let before = done.iter().map(|at| run.record.release.hooks[*at].clone());
     doomed.extend(before.filter(|hook| asks(&hook.delete_policies, SUCCEEDED)));
     for hook in doomed {
@@ -184,11 +205,13 @@ fn end_failed(run: &mut Run<'_>, at: usize, done: &[usize]) {
 fn delete(run: &mut Run<'_>, hooks: &[Hook]) -> Result<(), Failed> {
     let live = run.live;
     let mut ids = Vec::with_capacity(hooks.len());
-    for hook in hooks.iter().filter(|hook| hook.kind != "CustomResourceDefinition") {
-        ids.push(object_of(live, hook)?.id);
+    for hook in hooks {
+        ids.extend(objects_of(live, hook)?.into_iter().map(|object| object.id));
     }
     run.make_sure()?;
-    let delete = |id: &ObjectRef| Request::Delete { id: id.clone(), propagation: Propagation::default() };
+    ids.retain(|id| id.kind != "CustomResourceDefinition");
+    let delete =
+        |id: &ObjectRef| Request::Delete { id: id.clone(), propagation: Propagation::default(), uid: None };
     let requests: Vec<Request> = ids.iter().map(delete).collect();
     let (mut left, mut refused) = (Vec::new(), None);
     for (id, answer) in ids.into_iter().zip(live.cluster.send_each(&requests, false)) {
@@ -236,17 +259,19 @@ fn tell_logs(run: &Run<'_>, hook: &Hook) {
 
 /// The logs of a hook's pods, by pod and container.
 fn logs(live: Live<'_>, hook: &Hook) -> Result<Vec<(String, String, String)>, OpsError> {
-    let id = object_of(live, hook)?.id;
-    let pods = match id.kind.as_str() {
-        "Pod" => live.target.store.get(&id)?.into_iter().collect(),
-        "Job" => live.target.store.list(&Query {
-            group_kind: Some((String::new(), "Pod".to_string())),
-            namespace: Some(id.namespace.clone()),
-            labels: [("job-name".to_string(), id.name.clone())].into_iter().collect(),
-            ..Query::default()
-        })?,
-        _ => Vec::new(),
-    };
+    let mut pods = Vec::new();
+    for Object { id, .. } in objects_of(live, hook)? {
+        match id.kind.as_str() {
+            "Pod" => pods.extend(live.target.store.get(&id)?),
+            "Job" => pods.extend(live.target.store.list(&Query {
+                group_kind: Some((String::new(), "Pod".to_string())),
+                namespace: Some(id.namespace.clone()),
+                labels: [("job-name".to_string(), id.name)].into_iter().collect(),
+                ..Query::default()
+            })?),
+            _ => {}
+        }
+    }
     let mut found = Vec::new();
     for pod in pods {
         let body = pod.body.as_ref();

@@ -207,6 +207,7 @@ pub(super) fn decide(
         middle: record::middle_ahead(&release, options.apply.dry_run),
         release,
         plan: Plan::default(),
+        old: String::new(),
         definitions: Vec::new(),
         namespace: None,
         superseded: giving_way(previous),

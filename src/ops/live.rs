@@ -15,11 +15,12 @@
 use std::time::Duration;
 
 use super::change::{self, Change, Done, GivesWay, Stopped, Target};
+use super::created::Created;
 use super::error::NotWritten;
-use super::hooks;
 use super::options::{Wait, WaitStrategy};
 pub use super::run::Run;
 use super::{Context, Event, ObjectEvent, OpsError, Phase};
+use super::{hooks, replan};
 use crate::cluster::live::{FIELD_MANAGER, Propagation, Request};
 use crate::cluster::{Cluster, StoreError, Stored};
 use crate::data::Value;
@@ -83,13 +84,18 @@ pub fn carry_out(live: Live<'_>, look: &Look<'_>, mut change: Change<'_>) -> Res
     let mut run = Run::begin(live, (change.release.clone(), change.middle.clone()), base.as_ref())?;
     let ours = run.record.uid().to_string();
     change::prune(live.context, look, &mut change);
-    let phases = run
-        .define(&change)
-        .map_err(Failed::from)
-        .and_then(|()| run.phases(&change.plan, change.events, change.no_hooks, change.hook_failure));
+    let mut plan = std::mem::take(&mut change.plan);
+    let course = Course {
+        old: &change.old,
+        events: change.events,
+        no_hooks: change.no_hooks,
+        hook_failure: change.hook_failure,
+        stops: change.stops_at_failed_creation,
+    };
+    let phases = run.define(&change).map_err(Failed::from).and_then(|()| run.phases(&mut plan, &course));
     let error = match phases {
         Ok(()) => match run.finish(change.superseded, &change.done, &change.failed) {
-            Ok(release) => return Ok(Done { release, plan: change.plan, hooks_not_run: Vec::new() }),
+            Ok(release) => return Ok(Done { release, plan, hooks_not_run: Vec::new() }),
             Err(error) => error,
         },
         // Whoever took over decides what becomes of the objects.
@@ -99,7 +105,7 @@ pub fn carry_out(live: Live<'_>, look: &Look<'_>, mut change: Change<'_>) -> Res
             run.gather(&failed.missing);
             if change.cleanup_on_fail && run.make_sure().is_ok() {
                 run.begins(Phase::CleanUp);
-                run.live.delete_created(&change.plan);
+                std::mem::take(&mut run.created).delete(run.live);
             }
             let error = failed.error;
             run.fail(&format!("{}{error}", change.failed), &failed.missing);
@@ -128,7 +134,8 @@ impl<'a> Live<'a> {
         self.context.progress.event(Event::Phase { release: release.to_string(), phase });
     }
 
-    fn told(&self, id: &ObjectRef, what: &'static str, message: impl Into<String>) {
+    /// Tells what became of an object.
+    pub(super) fn told(&self, id: &ObjectRef, what: &'static str, message: impl Into<String>) {
         self.context.progress.event(Event::Object(ObjectEvent {
             id: id.clone(),
             what,
@@ -166,31 +173,37 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// Sends the requests of a plan, kind by kind. All objects are tried; when one fails nothing is deleted.
-    fn apply(&self, plan: &Plan, beat: Beat<'_>) -> Result<(), OpsError> {
-        let mut errors = Vec::new();
-        let mut done = 0;
+    /// Sends the requests of a plan, kind by kind. All objects are tried, but with `stops` no kind after one of which an object could
+    /// not be created (as Helm's upgrade and rollback do it, and its install does not); when one fails nothing is deleted.
+    fn apply(&self, plan: &Plan, stops: bool, created: &mut Created, beat: Beat<'_>) -> Result<(), OpsError> {
+        let mut sent = Sent { created, done: 0, errors: Vec::new(), creation_failed: false };
         let (wanted, unwanted): (Vec<&Step>, Vec<&Step>) =
             plan.steps.iter().partition(|step| !matches!(step.action, Action::Delete | Action::Keep));
         self.adopt_fields(&wanted, beat)?;
         for group in by_kind(&wanted) {
+            let done = sent.done;
             self.context.check_interrupt(&format!("{done} of {} objects were written", wanted.len()))?;
             for part in group.chunks(AT_A_TIME) {
                 beat()?;
-                done += self.send_group(part, &mut errors);
+                self.send_group(part, &mut sent);
             }
-            self.establish(group, &errors, beat)?;
+            if stops && sent.creation_failed {
+                break;
+            }
+            self.establish(group, &sent.errors, beat)?;
         }
-        if errors.is_empty() {
+        let done = sent.done;
+        if sent.errors.is_empty() {
             for group in by_kind(&unwanted) {
                 self.context
                     .check_interrupt("the new objects were written, not all old ones were deleted")?;
                 for part in group.chunks(AT_A_TIME) {
                     beat()?;
-                    self.send_group(part, &mut errors);
+                    self.send_group(part, &mut sent);
                 }
             }
         }
+        let Sent { errors, .. } = sent;
         if errors.is_empty() { Ok(()) } else { Err(OpsError::Objects { errors, done, total: wanted.len() }) }
     }
 
@@ -211,13 +224,13 @@ impl<'a> Live<'a> {
         Ok(())
     }
 
-    /// Sends the requests of steps that do not depend on each other; returns how many objects are as they should be.
-    fn send_group(&self, group: &[&Step], errors: &mut Vec<NotWritten>) -> usize {
+    /// Sends the requests of steps that do not depend on each other.
+    fn send_group(&self, group: &[&Step], sent: &mut Sent<'_>) {
         let requests: Vec<(&Step, Request)> =
             group.iter().filter_map(|step| Some((*step, plan::request(step, self.method)?))).collect();
         let unchanged = group.len() - requests.len();
         let (steps, requests): (Vec<&Step>, Vec<Request>) = requests.into_iter().unzip();
-        let mut done = unchanged;
+        sent.done += unchanged;
         let results = self.cluster.send_each(&requests, false);
         for ((step, request), result) in steps.iter().zip(&requests).zip(results) {
             let result = match (result, request) {
@@ -227,23 +240,31 @@ impl<'a> Live<'a> {
                 (result, _) => result,
             };
             match result {
-                Ok(_) => {
-                    done += 1;
-                    self.told(&step.id, done_word(step.action), "");
+                Ok(answer) => {
+                    sent.done += 1;
+                    let answer = answer.filter(|_| step.action == Action::Create);
+                    if let Some(answer) = &answer {
+                        sent.created.note(request, answer);
+                    }
+                    self.told(
+                        answer.as_ref().map_or(&step.id, |answer| &answer.id),
+                        done_word(step.action),
+                        "",
+                    );
                 }
                 Err(StoreError::NotFound { .. } | StoreError::NoKind { .. })
                     if step.action == Action::Delete =>
                 {
-                    done += 1;
+                    sent.done += 1;
                 }
                 Err(error) => {
                     let error = NotWritten::new(request, step, error);
                     self.told(&step.id, "failed", error.to_string());
-                    errors.push(error);
+                    sent.errors.push(error);
+                    sent.creation_failed |= step.action == Action::Create;
                 }
             }
         }
-        done
     }
 
     /// Sends a patch again to an object that changed since it was read, when nothing changed of what the patch is about:
@@ -281,8 +302,7 @@ impl<'a> Live<'a> {
         for group in by_kind(&doomed).flat_map(|group| group.chunks(AT_A_TIME)) {
             beat()?;
             self.context.check_interrupt(&format!("{done} of {} objects were deleted", doomed.len()))?;
-            let requests: Vec<Request> =
-                group.iter().map(|step| Request::Delete { id: step.id.clone(), propagation }).collect();
+            let requests: Vec<Request> = group.iter().map(|step| delete(&step.id, propagation)).collect();
             for (step, result) in group.iter().zip(self.cluster.send_each(&requests, false)) {
                 match result {
                     // With its definition every object of a kind goes.
@@ -344,23 +364,6 @@ impl<'a> Live<'a> {
             }
         }
         Ok(())
-    }
-
-    /// Deletes what a failed upgrade created.
-    fn delete_created(&self, plan: &Plan) {
-        let created: Vec<&Step> = plan.steps.iter().filter(|step| step.action == Action::Create).collect();
-        let requests: Vec<Request> = created
-            .iter()
-            .rev()
-            .map(|step| Request::Delete { id: step.id.clone(), propagation: Propagation::default() })
-            .collect();
-        for (step, result) in created.iter().rev().zip(self.cluster.send_each(&requests, false)) {
-            match result {
-                Ok(_) => self.told(&step.id, "deleted", "the upgrade failed"),
-                Err(StoreError::NotFound { .. }) => {}
-                Err(error) => self.context.warn(format!("{} could not be cleaned up: {error}", step.id)),
-            }
-        }
     }
 
     /// Waits until objects are ready, telling what happens; `before` has those that were changed as they were. `beat` is
@@ -428,20 +431,17 @@ impl Run<'_> {
         live.define(change, &mut || self.make_sure())
     }
 
-    fn phases(
-        &mut self,
-        plan: &Plan,
-        events: &[crate::manifest::Event],
-        no_hooks: bool,
-        hook_failure: fn(crate::manifest::Event) -> String,
-    ) -> Result<(), Failed> {
-        let [before, after] = events else { return Ok(()) };
-        if !no_hooks {
+    fn phases(&mut self, plan: &mut Plan, course: &Course<'_>) -> Result<(), Failed> {
+        let &Course { old, no_hooks, hook_failure, stops, .. } = course;
+        let [before, after] = course.events else { return Ok(()) };
+        if !no_hooks && hooks::any(&self.record.release, *before) {
             hooks::run(self, *before, hook_failure)?;
+            replan::again(self.live, &self.record.release, old, plan)?;
         }
         self.begins(Phase::Apply);
-        let live = self.live;
-        let applied = live.apply(plan, &mut || self.make_sure());
+        let (live, mut created) = (self.live, std::mem::take(&mut self.created));
+        let applied = live.apply(plan, stops, &mut created, &mut || self.make_sure());
+        self.created = created;
         change::tell_warnings(self.live.context, self.live.target);
         applied?;
         self.wait_for(plan)?;
@@ -462,8 +462,10 @@ impl Run<'_> {
             .steps
             .iter()
             .filter(|step| !matches!(step.action, Action::Delete | Action::Keep))
+            .filter(|step| !step.id.name.is_empty())
             .filter(|step| !step.body.as_ref().is_some_and(|body| wait::is_paused(&step.id, body)))
             .map(|step| step.id.clone())
+            .chain(self.created.named_by_server(plan))
             .collect();
         let changed = |step: &&Step| {
             step.id.kind == "Deployment" && matches!(step.action, Action::Update | Action::Adopt)
@@ -482,6 +484,31 @@ impl Run<'_> {
         }
         Err(Failed { error: not_ready(&outcome), missing: outcome.missing })
     }
+}
+
+/// What came of requests so far.
+struct Sent<'c> {
+    /// How many objects are as they should be.
+    done: usize,
+    errors: Vec<NotWritten>,
+    creation_failed: bool,
+    created: &'c mut Created,
+}
+
+/// How an operation runs.
+struct Course<'a> {
+    /// The manifests that its plan was made of.
+    old: &'a str,
+    /// Before and after.
+    events: &'a [crate::manifest::Event],
+    no_hooks: bool,
+    hook_failure: fn(crate::manifest::Event) -> String,
+    /// Whether objects after one that cannot be created are left alone.
+    stops: bool,
+}
+
+fn delete(id: &ObjectRef, propagation: Propagation) -> Request {
+    Request::Delete { id: id.clone(), propagation, uid: None }
 }
 
 /// Consecutive steps of one kind.

@@ -138,6 +138,9 @@ pub struct Operation {
     pub middle: Middle,
     /// What becomes of objects.
     pub plan: Plan,
+    /// The manifests that the plan was made of beside the new one; empty for an install and an uninstall, and in a plan that was
+    /// read from a file.
+    pub old: String,
     /// Definitions to make or change first.
     pub definitions: Vec<Definition>,
     /// The namespace to make first.
@@ -205,6 +208,8 @@ impl Operation {
                 _ => |event| format!("{} hooks failed: ", event.name()),
             },
             history_max: if kind == Kind::Install { 0 } else { execution.history_max },
+            old: self.old,
+            stops_at_failed_creation: kind != Kind::Install,
             cleanup_on_fail: execution.cleanup_on_fail && kind != Kind::Install,
             gives_way: match kind {
                 Kind::Install => GivesWay::Always,

@@ -338,7 +338,7 @@ pub fn manifest_changes(
 ) -> Result<Vec<ObjectDiff>, OpsError> {
     let objects = |release: &Release| {
         let name = format!("manifest of {}", release.name);
-        change::objects(&manifest::parse_stored(&name, &release.manifest)?)
+        change::objects_or_prefixes(&manifest::parse_stored(&name, &release.manifest)?)
     };
     Ok(between(target, objects(old)?, objects(new)?))
 }

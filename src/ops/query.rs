@@ -162,7 +162,7 @@ pub fn status(
     target.store.prepare();
     let release = release(context, target, name, revision)?;
     let documents = manifest::parse_stored(&format!("manifest of {name}"), &release.manifest)?;
-    let wanted = change::objects(&documents)?;
+    let wanted = change::findable(&documents)?;
     let scopes = change::scopes(target.store, wanted.iter())?;
     let sought: Vec<Sought> = wanted
         .iter()

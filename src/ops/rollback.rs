@@ -126,6 +126,7 @@ fn decide_on(
         release,
         middle: old.middle(),
         plan: change::plan(context, target, wanted)?,
+        old: live,
         definitions: Vec::new(),
         namespace: None,
         // All of them give way.

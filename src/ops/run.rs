@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::change;
+use super::created::Created;
 use super::live::{Failed, Live};
 use super::{OpsError, Phase};
 use crate::cluster::StoreError;
@@ -28,6 +29,8 @@ pub struct Run<'a> {
     pub logs: Option<Vec<(String, String, String)>>,
     /// What was seen of a failure before its objects were deleted.
     evidence: Option<Evidence>,
+    /// The objects that were made.
+    pub(super) created: Created,
     keeper: Keeper,
     failed: bool,
 }
@@ -47,7 +50,7 @@ impl<'a> Run<'a> {
     /// Works on a record that is there already and holds the lease.
     pub fn on(live: Live<'a>, record: Record) -> Self {
         let keeper = Keeper::new(Holder::of(live.context.host), &live.history());
-        Run { live, record, logs: None, evidence: None, keeper, failed: false }
+        Run { live, record, logs: None, evidence: None, created: Created::default(), keeper, failed: false }
     }
 
     /// Prolongs the lease when it is due. To be called while something is waited for.

@@ -81,7 +81,7 @@ fn run_tests(
         return Ok(TestReport { release: record.release, failure: None, logs: Vec::new(), not_run });
     };
     let method = match record.release.apply_method {
-        Some(ApplyMethod::ServerSide) => Method::Server { force: true },
+        Some(ApplyMethod::ServerSide) => Method::Server { force: false },
         _ => Method::Client,
     };
     let wait = Wait { strategy: WaitStrategy::Watcher, timeout: options.timeout, jobs: true };

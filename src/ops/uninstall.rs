@@ -151,6 +151,7 @@ fn decide_on(
         release: last.release.clone(),
         middle: Middle::default(),
         plan,
+        old: String::new(),
         definitions: Vec::new(),
         namespace: None,
         superseded: vec![last],

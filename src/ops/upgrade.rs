@@ -132,6 +132,7 @@ fn decide_on(
         release: prepared.release,
         middle: prepared.middle,
         plan: Plan::default(),
+        old: String::new(),
         definitions: Vec::new(),
         namespace: None,
         superseded: superseded(look, current)?,
@@ -156,6 +157,7 @@ fn decide_on(
     operation.plan = change::plan(context, target, wanted)?;
     operation.definitions =
         crds::needed(target.store, &prepared.definitions, options.apply.crds, false, server_side)?;
+    operation.old = live;
     Ok(operation)
 }
 

@@ -75,7 +75,7 @@ pub enum KeepReason {
 pub struct Step {
     /// What to do.
     pub action: Action,
-    /// With which object; its namespace is filled in.
+    /// With which object; its namespace is filled in. Without a name it gets one when it is created (`generateName`).
     pub id: ObjectRef,
     /// The template that wrote it; empty for objects of the old manifest alone.
     pub source: Arc<str>,
@@ -208,6 +208,11 @@ pub fn make<E: From<PlanError>>(
     let mut wanted: HashMap<Identity, Arc<str>> = HashMap::new();
     for object in input.new {
         let id = at(object);
+        if id.name.is_empty() {
+            // The server gives the name: it is always another object.
+            plan.steps.push(wanted_step(input, &id, object, &[], None, &mut plan.warnings)?);
+            continue;
+        }
         let key = identity(&id);
         if let Some(first) = wanted.insert(key.clone(), Arc::clone(&object.source)) {
             let second = Arc::clone(&object.source);
@@ -287,6 +292,7 @@ fn wanted_step(
         && is_repeated
         && !input.replace
         && applied::is_applied(&wanted, &current, apply::is_built_in(id))
+        && !applied::has_more(&wanted, &current)
     {
         return Ok(step(Action::Unchanged, current.clone(), expected, Some(current)));
     }
@@ -294,6 +300,13 @@ fn wanted_step(
         without_nulls(&mut body);
         return Ok(step(action, body, expected, Some(current)));
     }
+    // Nulls between items of lists are in no patch that deletes a field; those of maps are what the merges look at.
+    let listed = |body: &Value| {
+        let mut body = body.clone();
+        without_nulls_in_lists(&mut body);
+        body
+    };
+    let body = listed(&body);
     let merge = |live: &Value, baseline: &Value| {
         if input.set_back && !apply::is_built_in(id) {
             // What only the old manifest names goes, then what the new one names becomes so whatever the live object has.
@@ -303,14 +316,17 @@ fn wanted_step(
         }
     };
     // What any of the old manifests set goes when nobody wants it any more.
-    let mut merged = match before {
+    let merged = match before {
         [] => merge(&current, &body),
         [first, others @ ..] => {
-            others.iter().fold(merge(&current, &first.body), |merged, object| merge(&merged, &object.body))
+            others.iter().fold(merge(&current, &listed(&first.body)), |merged, object| {
+                merge(&merged, &listed(&object.body))
+            })
         }
     };
-    without_nulls(&mut merged);
-    if merged == current || is_without_nulls(&current, &merged) {
+    // What a server that merges would take away is in no manifest that is known here.
+    let loses = input.set_back && applied::has_more(&wanted, &current);
+    if !loses && (merged == current || are_same_but_for_nulls(&current, &merged)) {
         action = Action::Unchanged;
     }
     Ok(step(action, merged, expected, Some(current)))
@@ -329,11 +345,22 @@ fn without_nulls(value: &mut Value) {
     }
 }
 
-/// Whether an object is the same as another but for fields that are null.
-fn is_without_nulls(one: &Value, other: &Value) -> bool {
-    let mut one = one.clone();
-    without_nulls(&mut one);
-    one == *other
+/// The same within lists only. Recursion is as deep as YAML may be nested.
+fn without_nulls_in_lists(value: &mut Value) {
+    match value {
+        Value::Map(map) => map.values_mut().for_each(without_nulls_in_lists),
+        Value::List(items) => items.iter_mut().for_each(without_nulls),
+        _ => {}
+    }
+}
+
+fn are_same_but_for_nulls(one: &Value, other: &Value) -> bool {
+    let [one, other] = [one, other].map(|object| {
+        let mut object = object.clone();
+        without_nulls(&mut object);
+        object
+    });
+    one == other
 }
 
 /// Writes the namespace of the identity into a body, or takes it out where the kind lives in none.

@@ -25,7 +25,9 @@ pub enum Method {
 pub fn request(step: &Step, method: Method) -> Option<Request> {
     match step.action {
         Action::Unchanged | Action::Keep => None,
-        Action::Delete => Some(Request::Delete { id: step.id.clone(), propagation: Propagation::Background }),
+        Action::Delete => {
+            Some(Request::Delete { id: step.id.clone(), propagation: Propagation::Background, uid: None })
+        }
         Action::Create => {
             let body = step.wanted.clone()?;
             Some(match method {

@@ -393,7 +393,7 @@ fn a_dry_run_changes_nothing() {
         assert_eq!(kube.get(&object.id).unwrap(), None);
     }
     let made = kube.send(&requests[0], false).unwrap().unwrap();
-    let delete = Request::Delete { id: made.id.clone(), propagation: Propagation::Background };
+    let delete = Request::Delete { id: made.id.clone(), propagation: Propagation::Background, uid: None };
     assert_eq!(kube.send(&delete, true).unwrap(), None);
     let patch = Request::Patch { id: made.id.clone(), patch: body(r#"{"data":{"k":"v"}}"#), expected: None };
     let tried = kube.send(&patch, true).unwrap().unwrap();

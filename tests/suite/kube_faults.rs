@@ -648,7 +648,7 @@ fn a_deletion_tells_whether_something_is_left() {
         ),
     ] {
         let fake = Fake::start(move |_, _| ok(answer));
-        let request = Request::Delete { id: config("a"), propagation: Propagation::default() };
+        let request = Request::Delete { id: config("a"), propagation: Propagation::default(), uid: None };
         assert_eq!(fake.kube().send(&request, false).unwrap().is_some(), left, "{answer}");
     }
 }

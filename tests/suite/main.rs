@@ -25,6 +25,7 @@ mod kube_drivers;
 mod kube_faults;
 mod kube_hooks;
 mod kube_leases;
+mod kube_live_state;
 mod kube_plans;
 mod kube_progress;
 mod kube_refusals;

@@ -148,7 +148,7 @@ impl Kube {
             Write::Create { body } => self.create_object(body, how).map(Some),
             Write::Replace { body, expected } => self.replace_object(body, *expected, how).map(Some),
             Write::Delete { id, expected } => {
-                self.delete_object(id, *expected, Propagation::Background, false).map(|_| None)
+                self.delete_object(id, (*expected, None), Propagation::Background, false).map(|_| None)
             }
         }
     }
@@ -164,7 +164,9 @@ impl Kube {
             Request::Replace { body, expected } => {
                 self.replace_object(body, *expected, How::requested(Validation::Strict, dry_run)).map(Some)
             }
-            Request::Delete { id, propagation } => self.delete_object(id, None, *propagation, dry_run),
+            Request::Delete { id, propagation, uid } => {
+                self.delete_object(id, (None, uid.as_deref()), *propagation, dry_run)
+            }
         }
     }
 
@@ -205,11 +207,12 @@ impl Kube {
         }
     }
 
-    /// Deletes an object; it is returned when it goes later: something has to be done first, or its pods have to end.
+    /// Deletes an object, if it still has that version and that uid; it is returned when it goes later: something has to be done
+    /// first, or its pods have to end.
     fn delete_object(
         &self,
         id: &ObjectRef,
-        expected: Option<u64>,
+        (expected, uid): (Option<u64>, Option<&str>),
         propagation: Propagation,
         dry_run: bool,
     ) -> Result<Option<Stored>, StoreError> {
@@ -226,8 +229,10 @@ impl Kube {
             Propagation::Orphan => DeleteParams::orphan(),
         };
         params.dry_run = dry_run;
-        params.preconditions =
-            expected.map(|version| Preconditions { resource_version: Some(version.to_string()), uid: None });
+        params.preconditions = (expected.is_some() || uid.is_some()).then(|| Preconditions {
+            resource_version: expected.map(|version| version.to_string()),
+            uid: uid.map(str::to_string),
+        });
         if !place.resource.can_have(id) {
             return Err(StoreError::NotFound { id: id.clone().into() });
         }

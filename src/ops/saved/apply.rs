@@ -59,6 +59,9 @@ fn carry_out(
         check_newest(saved, last.as_ref())?;
         let mut operation = saved.operation.clone();
         renew_objects(target, &mut operation)?;
+        if let (Kind::Upgrade | Kind::Rollback, Some(last)) = (operation.kind, &last) {
+            operation.old = change::live_manifest(&look, &last.release)?;
+        }
         operation.superseded = match (operation.kind, last) {
             (Kind::Upgrade, Some(last)) => upgrade::giving_way(&mut look, last)?,
             (Kind::Rollback, Some(_)) => look.all_deployed(None)?,
@@ -147,9 +150,11 @@ fn renew_steps(
     replace: bool,
     changes: &mut Vec<Change>,
 ) -> Result<(), OpsError> {
-    let sought: Vec<Sought> = steps.iter().map(seen).collect();
+    // One that the server is to name is always new.
+    let is_named = |step: &Step| !step.id.name.is_empty();
+    let sought: Vec<Sought> = steps.iter().filter(|step| is_named(step)).map(seen).collect();
     let found: Vec<Option<Stored>> = target.store.find_each(&sought)?;
-    for (step, now) in steps.iter_mut().zip(found) {
+    for (step, now) in steps.iter_mut().filter(|step| is_named(step)).zip(found) {
         if let Err(what) = renew::renew(step, now, replace) {
             changes.push(Change { id: step.id.clone(), what });
         }

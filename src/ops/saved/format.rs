@@ -234,6 +234,7 @@ pub(super) fn decode(bytes: &[u8], path: &str) -> Result<SavedPlan, SavedPlanErr
             steps: document.steps.into_iter().map(StepDoc::into_step).collect(),
             warnings: Vec::new(),
         },
+        old: String::new(),
         definitions: document.definitions.into_iter().map(DefinitionDoc::into_definition).collect(),
         namespace: document.namespace,
         superseded: Vec::new(),
