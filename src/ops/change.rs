@@ -540,8 +540,8 @@ pub fn plan_writes(plan: &Plan) -> Vec<Write> {
 pub enum GivesWay {
     /// When it succeeds: an upgrade keeps the deployed revision until then.
     Success,
-    /// Also when not all objects of a rollback could be written in a running cluster: none of them is what runs there any
-    /// more.
+    /// The newest one also when not all objects of a rollback could be written in a running cluster: it is not what runs there
+    /// any more. An older one stays the deployed one that the next change starts from, as with Helm.
     Unwritten,
     /// Whatever comes of it: the revision was uninstalled before an install took its name.
     Always,

@@ -89,6 +89,18 @@ pub enum OpsError {
         /// What failed.
         source: Box<OpsError>,
     },
+    /// A change failed after its record was made, and so did what was to be done about it. The text is Helm's.
+    #[error("an error occurred while {doing} the release. original {verb} error: {source}: {second}")]
+    NotUndone {
+        /// `uninstalling` or `rolling back`.
+        doing: &'static str,
+        /// `install` or `upgrade`.
+        verb: &'static str,
+        /// What failed first.
+        source: Box<OpsError>,
+        /// What failed then.
+        second: Box<OpsError>,
+    },
     /// A definition of crds/ cannot be made or changed.
     #[error("failed to install CRD {id}: {source}")]
     Definition {
@@ -283,7 +295,9 @@ impl OpsError {
             OpsError::Repository(error) => error,
             OpsError::Registry(error) => error.as_ref(),
             OpsError::Package(error) => error,
-            OpsError::Undone { source, .. } | OpsError::Hook { source, .. } => source.as_ref(),
+            OpsError::Undone { source, .. }
+            | OpsError::NotUndone { source, .. }
+            | OpsError::Hook { source, .. } => source.as_ref(),
             OpsError::Definition { source, .. } => source,
             OpsError::Objects { errors, .. } => &errors.first()?.source,
             OpsError::NotDeleted { errors, .. } => errors.first()?,
@@ -353,6 +367,12 @@ impl Hint for OpsError {
             }
             // It runs in the middle of an operation.
             OpsError::Hook { source, .. } => source.hints().iter().map(|hint| some_changed(hint)).collect(),
+            OpsError::NotUndone { source, second, .. } => {
+                let mut hints = source.hints();
+                hints.extend(second.hints().into_iter().filter(|hint| hint != WHY));
+                hints.dedup();
+                hints
+            }
             // Its records are gone.
             OpsError::Undone { undone: "uninstalled", source, .. } => {
                 source.hints().into_iter().filter(|hint| hint != WHY).collect()

@@ -271,10 +271,12 @@ pub(super) fn undo(
         Ok(_) => {
             OpsError::Undone { release: name.to_string(), undone: "uninstalled", source: Box::new(error) }
         }
-        Err(second) => {
-            context.warn(format!("an error occurred while uninstalling the release: {second}"));
-            error
-        }
+        Err(second) => OpsError::NotUndone {
+            doing: "uninstalling",
+            verb: "install",
+            source: Box::new(error),
+            second: Box::new(second),
+        },
     }
 }
 

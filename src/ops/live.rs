@@ -109,13 +109,17 @@ pub fn carry_out(live: Live<'_>, look: &Look<'_>, mut change: Change<'_>) -> Res
             }
             let error = failed.error;
             run.fail(&format!("{}{error}", change.failed), &failed.missing);
-            let gives_way = match change.gives_way {
+            let newest = look.newest().map(|newest| newest.revision);
+            let mut superseded = change.superseded;
+            superseded.retain(|record| match change.gives_way {
                 GivesWay::Success => false,
-                GivesWay::Unwritten => matches!(error, OpsError::Objects { .. }),
+                GivesWay::Unwritten => {
+                    matches!(error, OpsError::Objects { .. }) && Some(record.release.version) == newest
+                }
                 GivesWay::Always => true,
-            };
-            if gives_way && !run.is_lost() {
-                change::supersede(live.context, &live.history(), change.superseded);
+            });
+            if !superseded.is_empty() && !run.is_lost() {
+                change::supersede(live.context, &live.history(), superseded);
             }
             error
         }

@@ -48,9 +48,6 @@ pub fn run(
         }
     }
     let output = filter(context, renderer, input.into_bytes())?;
-    if output.trim().is_empty() {
-        return Err(failure(format!("post-renderer {:?} produced empty output", renderer.name)));
-    }
     let mut sorted: BTreeMap<String, String> = BTreeMap::new();
     for (index, piece) in split::split(&output).enumerate() {
         let name = format!("answer of {}", renderer.name);
@@ -102,8 +99,12 @@ fn filter(context: &Context<'_>, renderer: &PostRenderer, input: Vec<u8>) -> Res
     let output = filter
         .run(context.host, input)
         .map_err(|source| OpsError::PostRender { source: Box::new(source) })?;
-    String::from_utf8(output)
-        .map_err(|error| failure(format!("the answer is not UTF-8 text: {}", error.utf8_error())))
+    let output = String::from_utf8(output)
+        .map_err(|error| failure(format!("the answer is not UTF-8 text: {}", error.utf8_error())))?;
+    if output.trim().is_empty() {
+        return Err(failure(format!("post-renderer {:?} produced empty output", renderer.name)));
+    }
+    Ok(output)
 }
 
 fn failure(message: String) -> OpsError {

@@ -356,7 +356,8 @@ pub(super) fn undo(
     let back = RollbackOptions {
         release: name.to_string(),
         revision: good,
-        history_max: execution.history_max,
+        // The failed revision, and what is known of its failure, stay until the next change: Helm's undo keeps all, too.
+        history_max: 0,
         wait: execution.wait,
         no_hooks: execution.no_hooks,
         force_replace: execution.method == Method::Replace,
@@ -379,10 +380,12 @@ pub(super) fn undo(
         Some(Ok(_)) => {
             OpsError::Undone { release: name.to_string(), undone: "rolled back", source: Box::new(error) }
         }
-        Some(Err(second)) => {
-            context.warn(format!("an error occurred while rolling back the release: {second}"));
-            error
-        }
+        Some(Err(second)) => OpsError::NotUndone {
+            doing: "rolling back",
+            verb: "upgrade",
+            source: Box::new(error),
+            second: Box::new(second),
+        },
         None => {
             context.warn("there is no revision that could be rolled back to");
             error

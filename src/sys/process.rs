@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use super::fs::{self, Kind};
@@ -38,7 +38,7 @@ pub fn is_running(number: u32) -> Option<bool> {
 const MOST_ERRORS: u64 = 64 << 10;
 /// How often a running program is looked at.
 const PAUSE: Duration = Duration::from_millis(5);
-/// How long after a program's end its pipes may stay open, held by programs that it started.
+/// How long after a program's failure its pipes may stay open, held by programs that it started.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// Why a program gave nothing.
@@ -81,6 +81,14 @@ pub enum ProcessError {
         /// The time that it had.
         after: Duration,
     },
+    /// It ended, and its output did not: a program that it started may still write some.
+    #[error("{} ended, but a program that it started kept its output open for {} s", program.display(), after.as_secs_f32())]
+    OutputOpen {
+        /// The program.
+        program: PathBuf,
+        /// The time that both had.
+        after: Duration,
+    },
     /// It wrote too much and was stopped.
     #[error("{} wrote more than {limit} bytes and was stopped", program.display())]
     TooMuch {
@@ -107,6 +115,10 @@ impl crate::diag::Hint for ProcessError {
                 vec!["a script needs a first line that names its interpreter, such as #!/bin/sh".to_string()]
             }
             ProcessError::TimedOut { .. } => vec!["--timeout gives it more time".to_string()],
+            ProcessError::OutputOpen { .. } => vec![
+                "what it leaves running should have its own output: add `>/dev/null` to it, or let the program wait for it"
+                    .to_string(),
+            ],
             _ => Vec::new(),
         }
     }
@@ -141,7 +153,7 @@ impl Filter<'_> {
     /// Runs the program with an input, in the host's working folder and environment, and returns its output.
     ///
     /// # Errors
-    /// It cannot be started, fails, takes too long or writes too much.
+    /// It cannot be started, fails, takes too long or writes too much; its output does not end. Half an output is none.
     pub fn run(&self, host: &Host, input: Vec<u8>) -> Result<Vec<u8>, ProcessError> {
         let program = || self.program.to_path_buf();
         let mut child = Command::new(self.program)
@@ -163,20 +175,18 @@ impl Filter<'_> {
         let full = Arc::new(AtomicBool::new(false));
         let output = drain(child.stdout.take(), self.limit, Some(Arc::clone(&full)));
         let errors = drain(child.stderr.take(), MOST_ERRORS, None);
-        let ended = self.watch(&mut child, &full);
+        let start = Instant::now();
+        let ended = self.watch(&mut child, start, &full);
         if ended.is_err() {
             // It may have ended meanwhile.
             let _ = child.kill();
             let _ = child.wait();
         }
         let status = ended?;
-        let output = output.recv_timeout(GRACE).unwrap_or_default();
-        if full.load(Ordering::Relaxed) {
-            return Err(ProcessError::TooMuch { program: program(), limit: self.limit });
-        }
         if status.success() {
-            return Ok(output);
+            return self.whole(&output, start, &full);
         }
+        let output = output.recv_timeout(GRACE).unwrap_or_default();
         let errors = errors.recv_timeout(GRACE).unwrap_or_default();
         let errors = String::from_utf8_lossy(&errors).trim_end().to_string();
         let output = Secret::new(String::from_utf8_lossy(&output));
@@ -184,8 +194,12 @@ impl Filter<'_> {
     }
 
     /// Waits until the program ends or has to be stopped.
-    fn watch(&self, child: &mut Child, full: &AtomicBool) -> Result<ExitStatus, ProcessError> {
-        let start = Instant::now();
+    fn watch(
+        &self,
+        child: &mut Child,
+        start: Instant,
+        full: &AtomicBool,
+    ) -> Result<ExitStatus, ProcessError> {
         let program = || self.program.to_path_buf();
         loop {
             match child.try_wait() {
@@ -193,17 +207,45 @@ impl Filter<'_> {
                 Ok(None) => {}
                 Err(source) => return Err(ProcessError::Wait { program: program(), source }),
             }
-            if full.load(Ordering::Relaxed) {
-                return Err(ProcessError::TooMuch { program: program(), limit: self.limit });
-            }
-            if self.interrupted.load(Ordering::Relaxed) {
-                return Err(ProcessError::Interrupted { program: program() });
-            }
+            self.check(full)?;
             if start.elapsed() > self.timeout {
                 return Err(ProcessError::TimedOut { program: program(), after: self.timeout });
             }
             std::thread::sleep(PAUSE);
         }
+    }
+
+    /// The whole output of a program that ended: what it started may go on writing.
+    fn whole(
+        &self,
+        output: &Receiver<Vec<u8>>,
+        start: Instant,
+        full: &AtomicBool,
+    ) -> Result<Vec<u8>, ProcessError> {
+        loop {
+            let found = output.recv_timeout(PAUSE);
+            self.check(full)?;
+            if let Ok(found) = found {
+                return Ok(found);
+            }
+            if found == Err(RecvTimeoutError::Disconnected) || start.elapsed() > self.timeout {
+                return Err(ProcessError::OutputOpen {
+                    program: self.program.to_path_buf(),
+                    after: self.timeout,
+                });
+            }
+        }
+    }
+
+    fn check(&self, full: &AtomicBool) -> Result<(), ProcessError> {
+        let program = || self.program.to_path_buf();
+        if full.load(Ordering::Relaxed) {
+            return Err(ProcessError::TooMuch { program: program(), limit: self.limit });
+        }
+        if self.interrupted.load(Ordering::Relaxed) {
+            return Err(ProcessError::Interrupted { program: program() });
+        }
+        Ok(())
     }
 }
 
@@ -282,6 +324,10 @@ mod tests {
             Err(ProcessError::TimedOut { .. })
         ));
         assert!(start.elapsed() < Duration::from_secs(20));
+        // What a program leaves running may write the rest.
+        assert_eq!(filter("(sleep 3; echo late) & cat >/dev/null", long, 10).unwrap(), b"late\n");
+        let open = filter("sleep 30 & cat >/dev/null", Duration::from_millis(300), 10).unwrap_err();
+        assert!(matches!(open, ProcessError::OutputOpen { .. }), "{open}");
     }
 
     #[test]

@@ -162,6 +162,12 @@ fn fields_of_others_are_told_and_taken_over_only_when_asked() {
     assert_eq!(place.states("r"), "1 superseded, 2 failed, 3 superseded, 4 failed");
     place.run("rollback r 1 --force-conflicts").ok();
     assert_eq!(place.states("r"), "1 superseded, 2 failed, 3 superseded, 4 failed, 5 deployed");
+    // One that follows a revision which failed itself leaves the deployed one as it is.
+    place.patch_as("scaler", "apis/apps/v1", "deployments/r", r#"{"spec":{"replicas":3}}"#);
+    place.run("upgrade r app --set replicas=4").exits(1);
+    let undone = place.run("rollback r 1").exits(1).stderr;
+    assert!(undone.contains("is managed by \"scaler\""), "{undone}");
+    assert!(place.states("r").ends_with("5 deployed, 6 failed, 7 failed"), "{}", place.states("r"));
     let refused = place.run("upgrade r app --force-conflicts --server-side=false").exits(1).stderr;
     assert!(refused.contains("forceConflicts enabled when serverSideApply disabled"), "{refused}");
 }
