@@ -1,7 +1,8 @@
 //! Revisions that are deleted: one, those that are too many, or all of a release.
 //!
-//! The parts of a large revision go before its record, so that a process that is killed between the two leaves a record by which the
-//! rest is found; it cannot be read any more, and need not be.
+//! The record of a large revision goes before its parts, so that every record that is there can be read. What a process that was
+//! killed between the two left is swept by the next one: parts below the newest revision whose record is gone. Nothing would be left
+//! to sweep after the last record; that one goes after its parts, when nobody needs to read it any more.
 //!
 //! Invariant: a record is deleted at the version that was seen. One that changed meanwhile is looked at again, and goes only when it is
 //! the same record in the same state.
@@ -37,6 +38,7 @@ impl Look<'_> {
                 Err(error) => return Err(error),
             }
         }
+        errors.extend(self.sweep().err());
         let count = errors.len();
         match errors.into_iter().next() {
             Some(first) => Err(ReleaseError::Prune { count, first: Box::new(first) }),
@@ -51,9 +53,34 @@ impl Look<'_> {
     pub fn delete(&self, revision: u64) -> Result<(), ReleaseError> {
         let missing = || ReleaseError::NotFound { name: self.name().to_string(), revision: Some(revision) };
         let row = self.rows().find(|row| row.revision == revision).ok_or_else(missing)?;
-        let parts = self.parts.get(&revision).map_or(&[][..], Vec::as_slice);
-        self.history().delete_row(row, parts)
+        self.history().delete_row(row, self.parts_of(revision), Order::RecordFirst)
     }
+
+    fn parts_of(&self, revision: u64) -> &[String] {
+        self.parts.get(&revision).map_or(&[], Vec::as_slice)
+    }
+
+    /// Deletes parts whose record is gone. Those of a revision that is being written are above the newest one.
+    fn sweep(&self) -> Result<(), StoreError> {
+        let newest = self.newest().map_or(0, |newest| newest.revision);
+        let is_there = |revision: u64| self.rows().any(|row| row.revision == revision);
+        let left = self.parts.range(..newest).filter(|(revision, _)| !is_there(**revision));
+        for part in left.flat_map(|(_, parts)| parts) {
+            let history = self.history();
+            match history.store.delete(&history.driver.id(history.namespace, part), None) {
+                Ok(()) | Err(StoreError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What goes first, a record or its parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    RecordFirst,
+    PartsFirst,
 }
 
 impl History<'_> {
@@ -80,11 +107,13 @@ impl History<'_> {
             }
         }
         beat()?;
+        look.sweep().map_err(ReleaseError::from)?;
         if !others.is_empty() {
             look = self.look(name)?;
             check_newest(&look, held)?;
         }
-        match look.delete(held.revision) {
+        let Some(row) = look.rows().find(|row| row.is(held)) else { return Ok(()) };
+        match self.delete_row(row, look.parts_of(held.revision), Order::PartsFirst) {
             Ok(()) | Err(ReleaseError::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -104,11 +133,10 @@ impl History<'_> {
         if row.lease.as_ref().map(|lease| &lease.holder) != record.lease.as_ref().map(|lease| &lease.holder) {
             return Err(lost((&release.name, release.version), "somebody"));
         }
-        let parts = look.parts.get(&release.version).map_or(&[][..], Vec::as_slice);
-        self.delete_row(row, parts)
+        self.delete_row(row, look.parts_of(release.version), Order::RecordFirst)
     }
 
-    fn delete_row(&self, row: &Summary, parts: &[String]) -> Result<(), ReleaseError> {
+    fn delete_row(&self, row: &Summary, parts: &[String], order: Order) -> Result<(), ReleaseError> {
         let id = self.driver.id(self.namespace, &record::object_name(&row.name, row.revision));
         let missing = || ReleaseError::NotFound { name: row.name.clone(), revision: Some(row.revision) };
         let gone = |error| match error {
@@ -123,7 +151,8 @@ impl History<'_> {
                 .iter()
                 .map(|part| Write::Delete { id: self.driver.id(self.namespace, part), expected: None })
                 .collect();
-            writes.push(Write::Delete { id: id.clone(), expected: Some(version) });
+            let at = if order == Order::RecordFirst { 0 } else { writes.len() };
+            writes.insert(at, Write::Delete { id: id.clone(), expected: Some(version) });
             let error = match self.store.batch(&writes).map(drop) {
                 Ok(()) => return Ok(()),
                 Err(error) => gone(error),

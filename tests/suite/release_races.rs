@@ -332,8 +332,7 @@ fn nobody_undoes_what_somebody_else_did() {
 #[test]
 fn what_a_killed_purge_left_is_found_by_the_next() {
     let limit = |store: &Memory| {
-        let mut options = MemoryOptions::default();
-        options.capabilities = store.capabilities();
+        let mut options = MemoryOptions { capabilities: store.capabilities() };
         options.capabilities.atomic_batches = false;
         options.capabilities.largest_object = 1_200;
         options
@@ -344,6 +343,7 @@ fn what_a_killed_purge_left_is_found_by_the_next() {
             let verbs = Verbs::new();
             let store = Memory::with_options(&verbs.host, limit(&verbs.store()));
             verbs.install(&store, &app(&verbs), |_| {}).unwrap();
+            verbs.upgrade(&store, &app(&verbs), |_| {}).unwrap();
             let dying = store.reopen();
             dying.kill_at_write(nth, committed);
             done = verbs.uninstall(&dying, false).is_ok();
