@@ -1,7 +1,8 @@
 //! Files that come in pieces: written under a temporary name, and put in place when they are complete.
 //!
-//! Invariant: at the target there is either nothing, the old file or the whole new one, also after a power cut; a file that
-//! is dropped before it was put in place leaves nothing behind.
+//! Invariant: at the target there is either nothing, the old file or the whole new one, also after a power cut (on a volume
+//! without hard links an empty file for a moment, before a new one); a file that is dropped before it was put in place leaves
+//! nothing behind.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
@@ -42,10 +43,21 @@ impl Staged {
     pub fn link(from: &Path, folder: &Path, name: &str) -> Result<Self, FsError> {
         create_dir_all(folder)?;
         let path = folder.join(name);
-        fs::hard_link(from, &path).map_err(FsError::io("read", from))?;
+        Self::link_with(from, &path, |from, to| fs::hard_link(from, to))
+            .map_err(FsError::io("read", from))?;
         let file = OpenOptions::new().append(true).open(&path).map_err(FsError::io("open", &path))?;
         let size = file.metadata().map_err(FsError::io("open", &path))?.len();
         Ok(Staged { path, file, size })
+    }
+
+    fn link_with(from: &Path, to: &Path, link: impl Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
+        match link(from, to) {
+            Err(error) if lacks_links(&error) => {
+                let mut copy = OpenOptions::new().write(true).create_new(true).open(to)?;
+                io::copy(&mut File::open(from)?, &mut copy).map(|_| ())
+            }
+            done => done,
+        }
     }
 
     /// Lays the file aside without keeping it open, for when more of it comes much later.
@@ -79,6 +91,15 @@ impl Staged {
     /// # Errors
     /// The system refuses; the target is as it was.
     pub fn place(self, target: &Path, replace: bool) -> Result<bool, FsError> {
+        self.place_with(target, replace, |from, to| fs::hard_link(from, to))
+    }
+
+    fn place_with(
+        self,
+        target: &Path,
+        replace: bool,
+        link: impl Fn(&Path, &Path) -> io::Result<()>,
+    ) -> Result<bool, FsError> {
         let folder =
             target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         create_dir_all(folder)?;
@@ -87,7 +108,16 @@ impl Staged {
             fs::rename(&self.path, target).map_err(FsError::io("write", target))?;
         } else {
             // A rename would replace silently; a second name is refused when there is one.
-            match fs::hard_link(&self.path, target) {
+            let linked = match link(&self.path, target) {
+                // Whoever makes the empty file has the name for itself.
+                Err(error) if lacks_links(&error) => OpenOptions::new()
+                    .write(true)
+                    .create_new(true)
+                    .open(target)
+                    .and_then(|_| fs::rename(&self.path, target)),
+                done => done,
+            };
+            match linked {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
                 Err(error) => return Err(FsError::io("write", target)(error)),
@@ -96,6 +126,14 @@ impl Staged {
         flush_folder(folder)?;
         Ok(true)
     }
+}
+
+/// Whether an error says that the volume knows no second names, as those of FAT and CIFS.
+fn lacks_links(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::Unsupported | io::ErrorKind::PermissionDenied | io::ErrorKind::TooManyLinks
+    )
 }
 
 impl Drop for Staged {
@@ -189,6 +227,26 @@ mod tests {
         fs::write(stage.join("one"), b"1").unwrap();
         assert!(short.go_on().is_err());
         drop(staged("12345").rest());
+        assert_eq!(fs::read_dir(&stage).unwrap().count(), 0);
+    }
+    #[test]
+    fn volumes_without_links_do_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let (stage, target) = (folder.path().join("stage"), folder.path().join("target"));
+        let refuse = |_: &Path, _: &Path| Err(io::ErrorKind::Unsupported.into());
+        let place = |text: &str, replace: bool| {
+            let mut staged = Staged::create(&stage, "one").unwrap();
+            staged.append(text.as_bytes()).unwrap();
+            staged.place_with(&target, replace, refuse).unwrap()
+        };
+        assert!(place("first", false) && !place("second", false));
+        assert_eq!(fs::read(&target).unwrap(), b"first");
+        assert!(place("third", true));
+        let copy = stage.join("copy");
+        Staged::link_with(&target, &copy, refuse).unwrap();
+        assert!(Staged::link_with(&target, &copy, refuse).is_err());
+        assert_eq!(fs::read(&copy).unwrap(), b"third");
+        fs::remove_file(copy).unwrap();
         assert_eq!(fs::read_dir(&stage).unwrap().count(), 0);
     }
 }

@@ -386,8 +386,8 @@ fn right_passwords_at_the_same_time_are_all_let_in() {
     let (outside, folder) = folder();
     chart(&folder, "web", "1.0.0", "");
     let users = outside.path().join("users");
-    let lines: String = (0..16).map(|number| format!("user-{number}:{HASH}\n")).collect();
-    std::fs::write(&users, lines).unwrap();
+    let lines: Vec<String> = (0..16).map(|number| format!("user-{number}:{HASH}\n")).collect();
+    std::fs::write(&users, lines.concat()).unwrap();
     let server = start(outside.path(), &ServeOptions { htpasswd: Some(users), ..writable(&folder) });
     std::thread::scope(|scope| {
         for number in 0..16 {

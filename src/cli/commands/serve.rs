@@ -49,8 +49,9 @@ file of rules says (--access):
   - anonymous: true                # everybody
     repositories: [\"public/**\"]
     actions: [pull]
-Who sends too many wrong passwords has to wait. Passwords are sent as they are, so on a network there has to be TLS: with
---tls-cert and --tls-key, or in front.
+Charts are named without the charts/ of oci:// addresses. Without tenants `repo` is the folder and no chart, and of the
+patterns for charts only \"*\" and \"**\" take it, too. Who sends too many wrong passwords has to wait. Passwords are sent
+as they are, so on a network there has to be TLS: with --tls-cert and --tls-key, or in front.
 
 Beside passwords bearer tokens are taken, as registries take them: of another token service (--token-key, --token-realm,
 --token-service, --token-issuer), or signed here. With --issue-tokens, GET and POST on /token give tokens to the users of

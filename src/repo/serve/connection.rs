@@ -106,34 +106,47 @@ fn open(shared: &Shared, caller: Caller) -> Option<(Channel, Vec<u8>, Wait, usiz
         Line::New(stream) => prepare(stream)?,
     };
     let Some(tls) = &shared.tls else { return Some((Channel::Plain(stream), buffer, Wait::of(peer), 0)) };
-    let Some(first) = first_byte(shared, &stream, since)? else {
-        let line = Line::New(stream);
-        shared.queue.lay_aside(Caller { peer, line, buffer, answered, since, begun });
-        return None;
-    };
-    if first == tls::FIRST_BYTE {
-        return Some((greet(shared, tls, stream)?, buffer, Wait::of(peer), 0));
+    match first_byte(shared, &stream, since) {
+        First::Nothing => return None,
+        First::Later => {
+            let line = Line::New(stream);
+            shared.queue.lay_aside(Caller { peer, line, buffer, answered, since, begun });
+            return None;
+        }
+        First::Byte(tls::FIRST_BYTE) => {
+            return Some((greet(shared, tls, stream)?, buffer, Wait::of(peer), 0));
+        }
+        First::Byte(_) => {}
     }
     let told = "this port speaks HTTPS only: write https:// in place of http://\n";
     turn_away(shared, peer, &mut Channel::Plain(stream), Reply::refusal(400, told));
     None
 }
 
-/// Waits for what a client says first, and leaves it to be read; `Some(None)` when others shall not wait for it.
-fn first_byte(shared: &Shared, stream: &TcpStream, since: Instant) -> Option<Option<u8>> {
+/// What a client says first.
+enum First {
+    Byte(u8),
+    /// Nothing, and it is not waited for while others wait.
+    Later,
+    /// Nothing, and it is gone or its time is over.
+    Nothing,
+}
+
+/// Waits for what a client says first, and leaves it to be read.
+fn first_byte(shared: &Shared, stream: &TcpStream, since: Instant) -> First {
     let mut first = [0];
     loop {
         match stream.peek(&mut first) {
-            Ok(0) => return None,
-            Ok(_) => return Some(Some(first[0])),
+            Ok(0) => return First::Nothing,
+            Ok(_) => return First::Byte(first[0]),
             Err(error) if is_wait(&error) => {}
-            Err(_) => return None,
+            Err(_) => return First::Nothing,
         }
         if since.elapsed() >= IDLE_TIME || shared.stopping() {
-            return None;
+            return First::Nothing;
         }
         if shared.must_hurry() {
-            return Some(None);
+            return First::Later;
         }
     }
 }

@@ -252,8 +252,8 @@ mod tests {
 
     fn users(folder: &Path) -> Htpasswd {
         let file = folder.join("users");
-        let lines: String = (0..30).map(|number| format!("user-{number}:{HASH}\n")).collect();
-        std::fs::write(&file, lines).unwrap();
+        let lines: Vec<String> = (0..30).map(|number| format!("user-{number}:{HASH}\n")).collect();
+        std::fs::write(&file, lines.concat()).unwrap();
         Htpasswd::open(file, &Host::of_process().unwrap(), None).unwrap()
     }
 

@@ -201,10 +201,10 @@ impl Uploads {
                 catalog.last().copies(&about.name, &about.version).next().cloned().unwrap_or(about.file_name)
             }
         };
-        if let Some(provenance) = received.provenance {
-            if !catalog.vouch(&changing, &path, provenance, force || is_whole)? {
-                return Err(Refusal::new(409, format!("{path}.prov already exists")));
-            }
+        if let Some(provenance) = received.provenance
+            && !catalog.vouch(&changing, &path, provenance, force || is_whole)?
+        {
+            return Err(Refusal::new(409, format!("{path}.prov already exists")));
         }
         Ok(())
     }

@@ -41,8 +41,11 @@ const REST: Duration = Duration::from_secs(3_600);
 /// The uploads that were begun and not finished.
 #[derive(Default)]
 pub(in crate::repo::serve) struct Sessions {
-    open: Mutex<HashMap<String, (Owner, Arc<Mutex<Session>>)>>,
+    open: Mutex<Open>,
 }
+
+/// Uploads by their IDs, with whose they are.
+type Open = HashMap<String, (Owner, Arc<Mutex<Session>>)>;
 
 /// Whose upload it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +106,7 @@ impl Sessions {
         self.lock().clear();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Owner, Arc<Mutex<Session>>)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
