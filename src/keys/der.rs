@@ -8,9 +8,11 @@ pub(super) struct Oid(&'static [u8]);
 
 impl Oid {
     pub(super) const COMMON_NAME: Oid = Oid(&[0x55, 4, 3]);
+    pub(super) const SUBJECT_KEY_ID: Oid = Oid(&[0x55, 0x1d, 14]);
     pub(super) const KEY_USAGE: Oid = Oid(&[0x55, 0x1d, 15]);
     pub(super) const SUBJECT_ALT_NAME: Oid = Oid(&[0x55, 0x1d, 17]);
     pub(super) const BASIC_CONSTRAINTS: Oid = Oid(&[0x55, 0x1d, 19]);
+    pub(super) const AUTHORITY_KEY_ID: Oid = Oid(&[0x55, 0x1d, 35]);
     pub(super) const EXTENDED_KEY_USAGE: Oid = Oid(&[0x55, 0x1d, 37]);
     pub(super) const SERVER_AUTH: Oid = Oid(&[0x2b, 6, 1, 5, 5, 7, 3, 1]);
     pub(super) const CLIENT_AUTH: Oid = Oid(&[0x2b, 6, 1, 5, 5, 7, 3, 2]);
@@ -158,9 +160,9 @@ impl Usage {
     }
 }
 
-/// The usage in a certificate's extensions; `None` when they cannot be read.
-pub(super) fn usage(parts: &Parts<'_>) -> Option<Usage> {
-    let mut usage = Usage { authority: false, bits: None };
+/// The extensions of a certificate: the identifier of each, encoded, and its value; `None` when they cannot be read.
+pub(super) fn extensions<'b>(parts: &Parts<'b>) -> Option<Vec<(&'b [u8], &'b [u8])>> {
+    let mut found = Vec::new();
     let mut rest = parts.rest;
     while let Some((tag, content, _, behind)) = split(rest) {
         rest = behind;
@@ -175,14 +177,36 @@ pub(super) fn usage(parts: &Parts<'_>) -> Option<Usage> {
             let (tag, _, _, behind) = split(value)?;
             // Whether it is critical is told before its value.
             let (4, value, _, _) = split(if tag == 1 { behind } else { value })? else { return None };
-            if id == Oid::BASIC_CONSTRAINTS.0 {
-                let (0x30, constraints, _, _) = split(value)? else { return None };
-                usage.authority = matches!(split(constraints), Some((1, [0xff], _, _)));
-            } else if id == Oid::KEY_USAGE.0 {
-                let (3, bits, _, _) = split(value)? else { return None };
-                usage.bits = Some(bits.get(1).copied().unwrap_or(0));
-            }
+            found.push((id, value));
         }
     }
-    rest.is_empty().then_some(usage)
+    rest.is_empty().then_some(found)
+}
+
+/// The usage in a certificate's extensions; `None` when they cannot be read.
+pub(super) fn usage(parts: &Parts<'_>) -> Option<Usage> {
+    let mut usage = Usage { authority: false, bits: None };
+    for (id, value) in extensions(parts)? {
+        if id == Oid::BASIC_CONSTRAINTS.0 {
+            let (0x30, constraints, _, _) = split(value)? else { return None };
+            usage.authority = matches!(split(constraints), Some((1, [0xff], _, _)));
+        } else if id == Oid::KEY_USAGE.0 {
+            let (3, bits, _, _) = split(value)? else { return None };
+            usage.bits = Some(bits.get(1).copied().unwrap_or(0));
+        }
+    }
+    Some(usage)
+}
+
+/// The identifier that a certificate gives its own key (RFC 5280, 4.2.1.2).
+pub(super) fn subject_key_id<'b>(parts: &Parts<'b>) -> Option<&'b [u8]> {
+    let (_, value) = extensions(parts)?.into_iter().find(|(id, _)| *id == Oid::SUBJECT_KEY_ID.0)?;
+    split(value).filter(|(tag, _, _, _)| *tag == 4).map(|(_, id, _, _)| id)
+}
+
+/// The bits of the key in a SubjectPublicKeyInfo, without what says of which kind it is.
+pub(super) fn key_bits(info: &[u8]) -> Option<&[u8]> {
+    let (0x30, content, _, _) = split(info)? else { return None };
+    let (3, bits, _, _) = split(split(content)?.3)? else { return None };
+    bits.get(1..)
 }

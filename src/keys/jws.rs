@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
     use crate::data::time::{Time, Zone};
-    use crate::keys::{Algorithm, CertificateRequest, certificate, certificate_subject, pem};
+    use crate::keys::{Algorithm, CertificateRequest, Issuer, certificate, pem};
 
     const NOW: i64 = 1_767_225_600;
 
@@ -163,9 +163,8 @@ mod tests {
         };
         let now = Time::from_unix(NOW, 0, Zone::Utc);
         let anchor = certificate(&request("root", true), &root, None, vec![1; 16], &now).unwrap();
-        let issuer = certificate_subject(&anchor).unwrap();
-        let leaf =
-            certificate(&request("leaf", false), &private, Some((&root, issuer)), vec![2; 16], &now).unwrap();
+        let issuer = Issuer::new(&anchor, &root).unwrap();
+        let leaf = certificate(&request("leaf", false), &private, Some(issuer), vec![2; 16], &now).unwrap();
         let trust = Trust::from_pem(&pem::encode("CERTIFICATE", &anchor)).unwrap();
         let signed = |header: &Value, key: &PrivateKey| {
             let encode = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());

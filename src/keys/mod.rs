@@ -13,7 +13,7 @@ mod private;
 mod public;
 mod trust;
 
-pub use certificate::{CertificateRequest, certificate, certificate_subject};
+pub use certificate::{CertificateRequest, Issuer, certificate, is_certificate};
 pub use private::{Algorithm, PrivateKey, dsa_key};
 pub use public::PublicKey;
 pub use trust::Trust;

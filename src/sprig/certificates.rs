@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::gotpl::{ANY_LIST, Ctx, DataForm, Func, FuncError, GoStr, Object, Plainness, Type, Val};
-use crate::keys::{self, Algorithm, CertificateRequest, PrivateKey, pem};
+use crate::keys::{self, Algorithm, CertificateRequest, Issuer, PrivateKey, pem};
 
 use super::outside::outside;
 use super::{Entry, entry};
@@ -204,27 +204,30 @@ fn gen_signed(ctx: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let authority = authority.ok_or_else(|| FuncError::arguments("genSignedCert"))?;
     let (_, parent) =
         pem::decode(&authority.cert.to_text()).ok_or_else(|| failed("unable to decode certificate"))?;
-    let issuer = keys::certificate_subject(&parent)
-        .ok_or_else(|| failed("error parsing certificate: decodedCert.Bytes: malformed certificate"))?;
+    if !keys::is_certificate(&parent) {
+        return Err(failed("error parsing certificate: decodedCert.Bytes: malformed certificate"));
+    }
     let (label, bytes) = pem::decode(&authority.key.to_text())
         .ok_or_else(|| failed("parsing private key: no PEM data in input"))?;
     let signer =
         PrivateKey::parse(&label, &bytes).map_err(|why| failed(&format!("parsing private key: {why}")))?;
     let key = key(ctx, args, 5)?;
     let request = CertificateRequest { name: &name.to_text(), addresses, hosts, days, authority: false };
-    certificate(ctx, &request, &key, Some((&signer, issuer)))
+    let issuer = Issuer::new(&parent, &signer);
+    let issuer = issuer.map_err(|why| failed(&format!("error creating certificate: {why}")))?;
+    certificate(ctx, &request, &key, Some(issuer))
 }
 
-/// Makes and signs a certificate; without a signer it signs itself.
+/// Makes and signs a certificate; without an issuer it signs itself.
 fn certificate(
     ctx: &mut Ctx<'_>,
     request: &CertificateRequest<'_>,
     key: &PrivateKey,
-    signer: Option<(&PrivateKey, Vec<u8>)>,
+    issuer: Option<Issuer<'_>>,
 ) -> Answer {
     let world = outside(ctx)?;
     let serial = world.random(16)?;
-    let bytes = keys::certificate(request, key, signer, serial, &world.now()).map_err(|why| failed(&why))?;
+    let bytes = keys::certificate(request, key, issuer, serial, &world.now()).map_err(|why| failed(&why))?;
     let (label, key) = key.to_der().map_err(|why| failed(&why))?;
     Ok(Val::object(Certificate {
         cert: pem::encode("CERTIFICATE", &bytes).into(),
@@ -242,7 +245,7 @@ fn build_custom(_: &mut Ctx<'_>, args: &[Val]) -> Answer {
     let cert = decode(0, "certificate")?;
     let key = decode(1, "private key")?;
     let (_, bytes) = pem::decode(&cert.to_text()).ok_or_else(|| failed("unable to decode certificate"))?;
-    if keys::certificate_subject(&bytes).is_none() {
+    if !keys::is_certificate(&bytes) {
         return Err(failed("error parsing certificate: decodedCert.Bytes: malformed certificate"));
     }
     let (label, bytes) = pem::decode(&key.to_text())

@@ -132,6 +132,17 @@ static TIME_METHODS: &[Method] = &[
         Ok(time(receiver(me)?.add_date(*years, *months, *days)))
     }),
     Method::new("After", &[TIME], Type::Bool, |_, me, args| Ok(Val::Bool(receiver(me)? > other(args)?))),
+    Method::new("AppendBinary", &[Type::Bytes], Type::Bytes, |_, me, args| {
+        appended(args, binary(receiver(me)?)?)
+    }),
+    Method::new("AppendFormat", &[Type::Bytes, S], Type::Bytes, |ctx, me, args| {
+        let [_, Val::Str(layout)] = args else { return Err(FuncError::arguments("AppendFormat")) };
+        ctx.spend(layout.len() as u64)?;
+        appended(args, receiver(me)?.format(&layout.to_text()))
+    }),
+    Method::new("AppendText", &[Type::Bytes], Type::Bytes, |_, me, args| {
+        appended(args, receiver(me)?.format(RFC3339_NANO))
+    }),
     Method::new("Before", &[TIME], Type::Bool, |_, me, args| Ok(Val::Bool(receiver(me)? < other(args)?))),
     Method::new("Clock", &[], I, |_, _, _| several("Clock", 3)),
     Method::new("Compare", &[TIME], I, |_, me, args| int(receiver(me)?.cmp(other(args)?) as i64)),
@@ -144,6 +155,7 @@ static TIME_METHODS: &[Method] = &[
         Ok(Val::str(receiver(me)?.format(&layout.to_text())))
     }),
     Method::new("GoString", &[], S, |_, me, _| Ok(Val::str(go_string(receiver(me)?)))),
+    Method::new("GobEncode", &[], Type::Bytes, |_, me, _| Ok(Val::Bytes(Bytes::new(binary(receiver(me)?)?)))),
     Method::new("Hour", &[], I, |_, me, _| int(receiver(me)?.civil().hour)),
     Method::new("ISOWeek", &[], I, |_, _, _| second_no_error("ISOWeek", "int")),
     Method::new("In", &[Type::Object("*time.Location")], TIME, |_, me, args| {
@@ -152,10 +164,14 @@ static TIME_METHODS: &[Method] = &[
             None => Err(FuncError::panic("time: missing Location in call to Time.In")),
         }
     }),
+    Method::new("IsDST", &[], Type::Bool, |_, me, _| Ok(Val::Bool(receiver(me)?.is_dst()))),
     Method::new("IsZero", &[], Type::Bool, |_, me, _| Ok(Val::Bool(receiver(me)?.is_zero()))),
     Method::new("Local", &[], TIME, |ctx, me, _| Ok(time(receiver(me)?.in_zone(&local(ctx)?)))),
     Method::new("Location", &[], Type::Object("*time.Location"), |_, me, _| {
         Ok(Val::object(LocationObject(receiver(me)?.zone().clone())))
+    }),
+    Method::new("MarshalBinary", &[], Type::Bytes, |_, me, _| {
+        Ok(Val::Bytes(Bytes::new(binary(receiver(me)?)?)))
     }),
     Method::new("MarshalJSON", &[], Type::Bytes, |_, me, _| {
         Ok(Val::Bytes(Bytes::new(format!("\"{}\"", receiver(me)?.format(RFC3339_NANO)))))
@@ -190,6 +206,31 @@ static TIME_METHODS: &[Method] = &[
     Method::new("Zone", &[], S, |_, _, _| second_no_error("Zone", "int")),
     Method::new("ZoneBounds", &[], TIME, |_, _, _| second_no_error("ZoneBounds", "time.Time")),
 ];
+
+/// The bytes in the first argument with more behind them.
+fn appended(args: &[Val], more: impl AsRef<[u8]>) -> Answer {
+    let Some(Val::Bytes(bytes)) = args.first() else { return Err(FuncError::arguments("time")) };
+    Ok(Val::Bytes(Bytes::new([bytes.as_slice(), more.as_ref()].concat())))
+}
+
+/// Go's binary form: a version, the seconds since the year 1, nanoseconds, and the offset in minutes, which is -1 for UTC;
+/// in the second version also what an offset has beyond whole minutes.
+fn binary(time: &Time) -> Result<Vec<u8>, FuncError> {
+    let offset = time.civil().offset;
+    let (minutes, rest) = if *time.zone() == Zone::Utc { (-1, 0) } else { (offset / 60, offset % 60) };
+    let is_odd = i16::try_from(minutes).is_err() || (minutes == -1 && *time.zone() != Zone::Utc);
+    if is_odd {
+        return Err(FuncError::new("Time.MarshalBinary: unexpected zone offset"));
+    }
+    let mut bytes = vec![if rest == 0 { 1 } else { 2 }];
+    bytes.extend(time.unix().wrapping_sub(Time::zero().unix()).to_be_bytes());
+    bytes.extend(time.nanos().to_be_bytes());
+    bytes.extend((minutes as i16).to_be_bytes());
+    if rest != 0 {
+        bytes.push(rest as u8);
+    }
+    Ok(bytes)
+}
 
 fn local(ctx: &mut Ctx<'_>) -> Result<Zone, FuncError> {
     Ok(outside(ctx)?.local.clone())

@@ -143,6 +143,11 @@ impl Time {
         Civil::new(self.seconds.saturating_add(i64::from(offset)), self.nanos, offset, abbreviation)
     }
 
+    /// Whether its zone has summer time then.
+    pub fn is_dst(&self) -> bool {
+        self.zone.is_dst(self.seconds)
+    }
+
     /// The text by a Go layout.
     pub fn format(&self, layout: &str) -> String {
         layout::format(&self.civil(), layout)

@@ -71,6 +71,14 @@ impl Zone {
         }
     }
 
+    /// Whether summer time holds at a moment, which only zones of the database know.
+    pub(super) fn is_dst(&self, unix_seconds: i64) -> bool {
+        match self {
+            Zone::Utc | Zone::Fixed { .. } => false,
+            Zone::Named(zone) => zone.to_offset_info(timestamp(unix_seconds)).dst().is_dst(),
+        }
+    }
+
     /// Offset to subtract from a clock reading (as seconds, as if it were UTC) to get the moment.
     ///
     /// Go's choice where clocks change, as observed: the offset in force when UTC shows that reading, and where it is no

@@ -3,7 +3,8 @@
 //! Scalars resolve by YAML 1.1, keys become strings, the last of equal keys counts. Unlike Helm, which makes every number
 //! a double here, integers keep their digits (see [`Value`]).
 //!
-//! Invariant: errors come in Go's order: what the YAML decoder refuses, then keys JSON cannot have, then numbers it cannot say.
+//! Invariant: errors come in Go's order: what the YAML decoder refuses, then keys JSON cannot have, then numbers it cannot say;
+//! the last two only for values that no later entry of the same name replaces.
 
 use std::sync::Arc;
 
@@ -68,9 +69,22 @@ impl Conversion {
 
     fn map(&mut self, entries: &[(Node, Node)], aliased: bool) -> Result<Value, YamlError> {
         let mut map = Map::with_capacity(entries.len());
+        // What JSON cannot say of a value counts only when no later entry takes its place.
+        let mut held: Vec<(Arc<str>, (u8, YamlError))> = Vec::new();
         for (key, value) in entries {
             let name = self.key(key, entries, aliased)?;
-            map.insert(name, self.value(value, aliased)?);
+            let before = self.later.take();
+            let converted = self.value(value, aliased)?;
+            let found = std::mem::replace(&mut self.later, before);
+            if map.insert(Arc::clone(&name), converted).is_some() {
+                held.retain(|(other, _)| *other != name);
+            }
+            held.extend(found.map(|error| (name, error)));
+        }
+        // JSON is written in the order of the names.
+        held.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for (_, (rank, error)) in held {
+            self.defer(rank, || error);
         }
         Ok(Value::Map(map))
     }

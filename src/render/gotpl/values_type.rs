@@ -51,12 +51,12 @@ fn path_value(values: &Map, path: &GoStr) -> Result<Val, FuncError> {
     if text.is_empty() {
         return Err(FuncError::new("YAML path cannot be empty"));
     }
-    let none = || FuncError::new(format!("{} is not a value", crate::gotpl::quote(path.as_bytes())));
     let (parent, key) = match text.rsplit_once('.') {
-        Some((parent, key)) => (table(values, parent).map_err(|_| none())?, key),
-        None => (values.clone(), &*text),
+        Some((parent, key)) => (table(values, parent).ok(), key),
+        None => (Some(values.clone()), &*text),
     };
-    match parent.get(key) {
+    // Whatever part of the path leads nowhere, Helm names the last one.
+    match parent.and_then(|parent| parent.get(key)) {
         Some(Val::Map(_)) | None => {
             Err(FuncError::new(format!("{} is not a value", crate::gotpl::quote(key.as_bytes()))))
         }

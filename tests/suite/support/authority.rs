@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use bowline::data::time::{Time, Zone};
-use bowline::keys::{Algorithm, CertificateRequest, PrivateKey, certificate, certificate_subject, pem};
+use bowline::keys::{Algorithm, CertificateRequest, Issuer, PrivateKey, certificate, pem};
 use bowline::sys::Random;
 
 /// An authority with a key of its own.
@@ -28,20 +28,14 @@ fn now() -> Time {
     Time::from_system(SystemTime::now(), Zone::Utc)
 }
 
-fn sign(
-    name: &str,
-    authority: bool,
-    key: &PrivateKey,
-    signer: Option<(&PrivateKey, Vec<u8>)>,
-    now: &Time,
-) -> Vec<u8> {
+fn sign(name: &str, authority: bool, key: &PrivateKey, issuer: Option<Issuer<'_>>, now: &Time) -> Vec<u8> {
     let (addresses, hosts) = if authority {
         (Vec::new(), Vec::new())
     } else {
         (vec![[127, 0, 0, 1].into()], vec!["localhost".to_string()])
     };
     let request = CertificateRequest { name, addresses, hosts, days: 2, authority };
-    certificate(&request, key, signer, random(16), now).unwrap()
+    certificate(&request, key, issuer, random(16), now).unwrap()
 }
 
 impl Authority {
@@ -71,8 +65,8 @@ impl Authority {
 
     /// The same, made at another moment and valid for two days from then on.
     pub fn certify_at(&self, key: &PrivateKey, made: &Time) -> String {
-        let issuer = certificate_subject(&self.certificate).unwrap();
-        pem::encode("CERTIFICATE", &sign("server", false, key, Some((&self.key, issuer)), made))
+        let issuer = Issuer::new(&self.certificate, &self.key).unwrap();
+        pem::encode("CERTIFICATE", &sign("server", false, key, Some(issuer), made))
     }
 
     /// Writes a certificate with its key into a folder, as `NAME.crt` and `NAME.key`.
