@@ -204,8 +204,9 @@ impl<'h> Ctx<'h> {
         self.spend((MAX_NODES - left) as u64 / 4)
     }
 
-    /// Charges for a call by the size of what goes in and comes out, so that cheap calls on large values end as well.
-    pub(super) fn charge_values(&mut self, values: &[Val]) -> Result<(), Limit> {
+    /// Charges for a call by the size of what goes in and comes out, so that cheap calls on large values end as well; one that
+    /// `glances` goes through nothing, and may be made on a large map as often as it has entries.
+    pub(super) fn charge_values(&mut self, values: &[Val], glances: bool) -> Result<(), Limit> {
         for value in values {
             let (bytes, steps) = match value {
                 Val::Str(text) => (text.len(), text.len() / 64),
@@ -217,7 +218,7 @@ impl<'h> Ctx<'h> {
             if bytes > self.options.limits.value {
                 return Err(Limit::Size(self.options.limits.value));
             }
-            if steps > 0 {
+            if steps > 0 && !glances {
                 self.charge(steps as u64)?;
             }
         }

@@ -339,7 +339,8 @@ impl<'t> Run<'t, '_, '_> {
         if let Some(recorder) = &mut self.ctx.recorder {
             recorder.used(callee.name, &values);
         }
-        let charged = self.ctx.charge_values(&values);
+        let glances = callee.calling == Calling::Glance;
+        let charged = self.ctx.charge_values(&values, glances);
         charged.map_err(|limit| self.limit_at(node, limit))?;
         let outcome = match callee.target {
             Target::Func(func) => (func.body)(self.ctx, &values),
@@ -347,7 +348,7 @@ impl<'t> Run<'t, '_, '_> {
         };
         match outcome {
             Ok(value) => {
-                let charged = self.ctx.charge_values(std::slice::from_ref(&value));
+                let charged = self.ctx.charge_values(std::slice::from_ref(&value), glances);
                 charged.map_err(|limit| self.limit_at(node, limit))?;
                 Ok(Slot::element(value, result))
             }

@@ -323,7 +323,9 @@ impl Printer {
 
     fn unicode(&mut self, size: u64, negative: bool) {
         let number = if negative { size.wrapping_neg() } else { size };
-        let mut text = format!("U+{number:0width$X}", width = self.flags.precision.unwrap_or(4).clamp(4, 60));
+        let digits = format!("{number:04X}");
+        let zeros = self.flags.precision.unwrap_or(0).saturating_sub(digits.len());
+        let mut text = format!("U+{}{digits}", "0".repeat(zeros));
         if self.flags.sharp
             && let Some(c) = u32::try_from(number).ok().and_then(char::from_u32)
             && is_print(c)

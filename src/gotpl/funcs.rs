@@ -47,6 +47,8 @@ pub struct Signature {
 pub(crate) enum Calling {
     /// All arguments first, then the body.
     Eager,
+    /// As `Eager`, and the body takes the same time however large its arguments are.
+    Glance,
     /// Stops at the first falsy operand.
     And,
     /// Stops at the first truthy operand.

@@ -78,7 +78,8 @@ fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\n')
 }
 
-fn is_alphanumeric(c: char) -> bool {
+/// Whether a name goes on with that character.
+pub(crate) fn is_alphanumeric(c: char) -> bool {
     c == '_' || c.is_alphabetic() && is_letter(c) || is_digit(c)
 }
 

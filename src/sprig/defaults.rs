@@ -2,7 +2,7 @@
 //!
 //! Invariant: nothing here is lazy: every argument was computed before the choice is made, as in Go.
 
-use crate::gotpl::{Ctx, Func, FuncError, Type, Val};
+use crate::gotpl::{Calling, Ctx, Func, FuncError, Type, Val};
 
 use super::{Entry, entry, is_empty};
 
@@ -27,12 +27,12 @@ pub(super) static ENTRIES: &[Entry] = &[
         r#"{{ coalesce 0 "" "a" }} → a"#,
     ),
     entry(
-        Func::variadic("default", &[A], A, A, default),
+        Func::variadic("default", &[A], A, A, default).calling(Calling::Glance),
         "The second value, or the first when the second is empty or absent.",
         r#"{{ "" | default "a" }} → a"#,
     ),
     entry(
-        Func::new("empty", &[A], Type::Bool, empty),
+        Func::new("empty", &[A], Type::Bool, empty).calling(Calling::Glance),
         "Whether a value is nil, false, 0, or without content.",
         "{{ empty 0 }} → true",
     ),
@@ -42,7 +42,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         "{{ if false }}{{ fail \"no\" }}{{ end }}a → a",
     ),
     entry(
-        Func::new("ternary", &[A, A, Type::Bool], A, ternary),
+        Func::new("ternary", &[A, A, Type::Bool], A, ternary).calling(Calling::Glance),
         "The first value for true, the second for false.",
         r#"{{ true | ternary "a" "b" }} → a"#,
     ),

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a map that would have to contain itself to be merged ends at the depth limit, not on the stack.
 
-use crate::gotpl::{ANY_MAP, Ctx, Func, FuncError, GoStr, Map, Type, Val};
+use crate::gotpl::{ANY_MAP, Calling, Ctx, Func, FuncError, GoStr, Map, Type, Val};
 
 use super::{Entry, entry, is_empty, list, strval};
 
@@ -27,12 +27,12 @@ pub(super) static ENTRIES: &[Entry] = &[
         r#"{{ dict "a" (dict "b" 1) | dig "a" "b" 0 }} → 1"#,
     ),
     entry(
-        Func::new("get", &[M, S], A, get),
+        Func::new("get", &[M, S], A, get).calling(Calling::Glance),
         "The value of a key, or an empty text.",
         r#"{{ get (dict "a" 1) "a" }} → 1"#,
     ),
     entry(
-        Func::new("hasKey", &[M, S], Type::Bool, has_key),
+        Func::new("hasKey", &[M, S], Type::Bool, has_key).calling(Calling::Glance),
         "Whether a map has a key.",
         r#"{{ hasKey (dict "a" 1) "a" }} → true"#,
     ),
@@ -77,12 +77,12 @@ pub(super) static ENTRIES: &[Entry] = &[
         r#"{{ pluck "a" (dict "a" 1) (dict "a" 2) }} → [1 2]"#,
     ),
     entry(
-        Func::new("set", &[M, S, A], M, set),
+        Func::new("set", &[M, S, A], M, set).calling(Calling::Glance),
         "Sets a key of the map, and returns it.",
         r#"{{ set (dict "a" 1) "b" 2 }} → map[a:1 b:2]"#,
     ),
     entry(
-        Func::new("unset", &[M, S], M, unset),
+        Func::new("unset", &[M, S], M, unset).calling(Calling::Glance),
         "Removes a key of the map, and returns it.",
         r#"{{ unset (dict "a" 1 "b" 2) "a" }} → map[b:2]"#,
     ),

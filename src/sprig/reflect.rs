@@ -2,7 +2,7 @@
 //!
 //! Invariant: the names are Go's, since charts compare them with Go's names.
 
-use crate::gotpl::{Ctx, Func, FuncError, Type, Val, deep_equal};
+use crate::gotpl::{Calling, Ctx, Func, FuncError, Type, Val, deep_equal};
 
 use super::{Entry, entry};
 
@@ -18,13 +18,17 @@ pub(super) static ENTRIES: &[Entry] = &[
         "{{ deepEqual (list 1) (list 1) }} → true",
     ),
     entry(
-        Func::new("kindIs", &[S, A], Type::Bool, kind_is),
+        Func::new("kindIs", &[S, A], Type::Bool, kind_is).calling(Calling::Glance),
         "Whether a value is of that kind.",
         r#"{{ kindIs "string" "a" }} → true"#,
     ),
-    entry(Func::new("kindOf", &[A], S, kind_of), "The kind of a value.", "{{ kindOf (list 1) }} → slice"),
     entry(
-        Func::new("typeIs", &[S, A], Type::Bool, type_is),
+        Func::new("kindOf", &[A], S, kind_of).calling(Calling::Glance),
+        "The kind of a value.",
+        "{{ kindOf (list 1) }} → slice",
+    ),
+    entry(
+        Func::new("typeIs", &[S, A], Type::Bool, type_is).calling(Calling::Glance),
         "Whether a value is of that Go type.",
         r#"{{ typeIs "string" "a" }} → true"#,
     ),
@@ -33,7 +37,11 @@ pub(super) static ENTRIES: &[Entry] = &[
         "Whether a value is of that Go type or a pointer to it.",
         r#"{{ typeIsLike "string" "a" }} → true"#,
     ),
-    entry(Func::new("typeOf", &[A], S, type_of), "The Go type of a value.", "{{ typeOf 1 }} → int"),
+    entry(
+        Func::new("typeOf", &[A], S, type_of).calling(Calling::Glance),
+        "The Go type of a value.",
+        "{{ typeOf 1 }} → int",
+    ),
 ];
 
 fn type_of(_: &mut Ctx<'_>, args: &[Val]) -> Answer {

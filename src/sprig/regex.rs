@@ -9,7 +9,7 @@ use std::rc::Rc;
 use regex::{Captures, Regex};
 
 use crate::gotpl::{
-    Ctx, Func, FuncError, GoStr, List, Rune, STRINGS, Type, Val, can_backquote, quote, runes,
+    Ctx, Func, FuncError, GoStr, List, Rune, STRINGS, Type, Val, can_backquote, is_alphanumeric, quote, runes,
 };
 
 use super::encode::go_text;
@@ -343,7 +343,7 @@ fn reference(after: &str) -> Option<(&str, &str)> {
         Some(body) => (body, true),
         None => (after, false),
     };
-    let end = body.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(body.len());
+    let end = body.find(|c: char| !is_alphanumeric(c)).unwrap_or(body.len());
     let (name, tail) = body.split_at(end);
     if name.is_empty() {
         return None;

@@ -110,9 +110,10 @@ fn charts_come_and_go() {
     assert_eq!(post(&server, "/api/charts?force=true", &bytes).status, 201);
     assert_eq!(server.get("/web-1.0.0.tgz.prov", "").status, 404);
 
-    let both = form(&[("chart", &archive("web", "1.1.0")), ("prov", b"signed"), ("other", b"x")]);
+    let signed = provenance("web", "1.1.0");
+    let both = form(&[("chart", &archive("web", "1.1.0")), ("prov", signed.as_bytes()), ("other", b"x")]);
     assert_eq!(send(&server, "PUT", "/api/charts", FORM, &both).status, 201);
-    assert_eq!(server.get("/web-1.1.0.tgz.prov", "").text(), "signed");
+    assert_eq!(server.get("/web-1.1.0.tgz.prov", "").text(), signed);
     assert_eq!(server.get("/api/charts/web", "").json().as_array().unwrap().len(), 2);
     assert_eq!(server.ask("HEAD", "/api/charts/web/1.1.0", "").status, 200);
     assert_eq!(server.ask("HEAD", "/api/charts/web/9.0.0", "").status, 404);
@@ -333,10 +334,20 @@ fn provenance_files_lie_beside_what_they_vouch_for() {
     std::fs::create_dir(folder.join("sub")).unwrap();
     chart(&folder.join("sub"), "web", "1.0.0", "");
     let server = start(outside.path(), &writable(&folder));
-    let both = form(&[("chart", &archive("web", "1.0.0")), ("prov", b"signed")]);
-    assert_eq!(send(&server, "POST", "/api/charts?force", FORM, &both).status, 201);
-    assert_eq!(server.get("/sub/web-1.0.0.tgz.prov", "").text(), "signed");
+    let with = |provenance: &[u8]| form(&[("chart", &archive("web", "1.0.0")), ("prov", provenance)]);
+    // What vouches for nothing, or for something else, is taken in no more with its chart than alone.
+    for (provenance, told) in [
+        (String::new(), "not a provenance file"),
+        ("signed".to_string(), "not a provenance file"),
+        (provenance("other", "9.9.9"), "the provenance file is about other 9.9.9"),
+    ] {
+        let refused = send(&server, "POST", "/api/charts?force", FORM, &with(provenance.as_bytes()));
+        assert!(refused.status == 400 && refused.text().contains(told), "{}", refused.text());
+    }
     let alone = provenance("web", "1.0.0");
+    let first = format!("{alone} ");
+    assert_eq!(send(&server, "POST", "/api/charts?force", FORM, &with(first.as_bytes())).status, 201);
+    assert_eq!(server.get("/sub/web-1.0.0.tgz.prov", "").text(), first);
     assert_eq!(post(&server, "/api/prov", alone.as_bytes()).status, 409);
     assert_eq!(post(&server, "/api/prov?force", alone.as_bytes()).status, 201);
     assert_eq!(server.get("/sub/web-1.0.0.tgz.prov", "").text(), alone);

@@ -183,9 +183,19 @@ impl Uploads {
         let _place = self.enter()?;
         let received = self.receive(head, body, only_provenance)?;
         let force = head.query("force").is_some_and(|value| !matches!(value, "false" | "0"));
-        let about = match (&received.chart, &received.provenance) {
-            (Some(chart), _) => self.check(chart.path())?,
-            (None, Some(provenance)) => named_in_provenance(provenance)?,
+        let vouches = received.provenance.as_ref().map(named_in_provenance).transpose()?;
+        let about = match (&received.chart, vouches) {
+            (Some(chart), vouches) => {
+                let about = self.check(chart.path())?;
+                let is_other =
+                    |other: &Checked| (&other.name, &other.version) != (&about.name, &about.version);
+                if let Some(other) = vouches.filter(is_other) {
+                    let reason = format!("the provenance file is about {} {}", other.name, other.version);
+                    return Err(Refusal::new(400, reason));
+                }
+                about
+            }
+            (None, Some(vouches)) => vouches,
             (None, None) => return Err(Refusal::new(400, "nothing came")),
         };
         let catalog = tenants.make(tenant)?;
