@@ -35,6 +35,7 @@ pub mod repo;
 pub mod rollback;
 pub mod saved;
 pub mod show;
+mod show_only;
 mod source;
 pub mod template;
 pub mod test;
