@@ -35,7 +35,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chart::{ChartFile, Lock, Metadata};
 use crate::data::Value;
-use crate::data::time::{Time, Zone};
+use crate::data::time::Time;
 
 pub use driver::Driver;
 pub use error::ReleaseError;
@@ -212,11 +212,7 @@ pub struct RecordedFile {
 
 impl From<&ChartFile> for RecordedFile {
     fn from(file: &ChartFile) -> Self {
-        RecordedFile {
-            name: file.path.to_string(),
-            data: file.data.to_vec(),
-            modified: (file.modified != 0).then(|| Time::from_unix(file.modified, 0, Zone::Utc)),
-        }
+        RecordedFile { name: file.path.to_string(), data: file.data.to_vec(), modified: file.moment() }
     }
 }
 
