@@ -64,10 +64,11 @@ pub struct Metadata {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dependencies: Vec<Dependency>,
     /// `application` or `library`.
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "type", skip_serializing_if = "is_nothing")]
     pub chart_type: Option<String>,
-    /// Template language: `gotpl` (also when absent) or `tera`. Helm 2 had the field; Helm 3 and 4 ignore it.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    /// Template language: `gotpl` (also when absent) or `tera`. Helm 2 had the field; Helm 3 and 4 drop it, as is done here
+    /// unless it says something.
+    #[serde(skip_serializing_if = "is_not_tera")]
     pub engine: String,
 }
 
@@ -76,22 +77,39 @@ fn annotations_are_empty(annotations: &Option<IndexMap<String, String>>) -> bool
     annotations.as_ref().is_none_or(IndexMap::is_empty)
 }
 
+#[allow(clippy::ref_option, reason = "serde passes the field by reference")]
+fn is_nothing(text: &Option<String>) -> bool {
+    text.as_deref().is_none_or(str::is_empty)
+}
+
+fn is_not_tera(engine: &str) -> bool {
+    engine != "tera"
+}
+
 fn str_is_empty(text: &str) -> bool {
     text.is_empty()
 }
 
 impl Metadata {
-    /// The text of a Chart.yaml that says this, keys sorted. A v1 chart keeps its dependencies in requirements.yaml, so they
-    /// are left out.
+    /// All of it as `show chart` prints it, keys sorted: with the dependencies of a v1 chart, wherever they were read.
     ///
     /// # Errors
     /// [`ChartError::Unwritable`], which does not happen for metadata that was read.
     pub fn to_yaml(&self) -> Result<String, ChartError> {
+        document::write("Chart.yaml", self)
+    }
+
+    /// The text of a Chart.yaml that says this, keys sorted. A v1 chart keeps its dependencies in requirements.yaml, so they
+    /// are left out.
+    ///
+    /// # Errors
+    /// As [`Metadata::to_yaml`].
+    pub fn to_chart_yaml(&self) -> Result<String, ChartError> {
         let mut written = self.clone();
         if written.api_version == "v1" {
             written.dependencies.clear();
         }
-        document::write("Chart.yaml", &written)
+        written.to_yaml()
     }
 }
 

@@ -34,6 +34,7 @@ pub use metadata::{Dependency, Maintainer, Metadata};
 pub use validate::is_version;
 
 use crate::data::Value;
+use crate::data::time::{Time, Zone};
 use crate::diag::{Diagnostic, SourceFile};
 use crate::sys::content::{Content, Failures};
 
@@ -56,6 +57,11 @@ impl ChartFile {
             Ok(text) => text.into(),
             Err(_) => String::from_utf8_lossy(&self.data),
         }
+    }
+
+    /// When it was changed last, if that is known.
+    pub fn moment(&self) -> Option<Time> {
+        (self.modified != 0).then(|| Time::from_unix(self.modified, 0, Zone::Utc))
     }
 
     /// The text under the name that the user knows it by. What is no UTF-8 becomes U+FFFD.
@@ -148,6 +154,15 @@ impl Chart {
     /// The chart's name, or its alias once dependencies were processed.
     pub fn name(&self) -> &str {
         &self.metadata.name
+    }
+
+    /// The name that one of the subcharts has in its own Chart.yaml, when it goes by an alias here.
+    pub fn name_before_alias(&self, subchart: &Chart) -> Option<Arc<str>> {
+        let is_alias = |dependency: &Dependency| dependency.alias == *subchart.name();
+        if !self.metadata.dependencies.iter().any(is_alias) {
+            return None;
+        }
+        document::typed::<Metadata>("Chart.yaml", &subchart.chart_yaml).ok().map(|written| written.name)
     }
 
     /// The files below crds/ with a YAML or JSON extension, in path order.

@@ -9,6 +9,7 @@ mod certificate;
 mod der;
 pub mod jws;
 pub mod pem;
+mod primes;
 mod private;
 mod public;
 mod trust;

@@ -9,6 +9,7 @@ use rsa::signature::{RandomizedSigner, SignatureEncoding};
 
 use super::der::{self, Oid};
 use super::pem;
+use super::primes::prime;
 use crate::sys::Secret;
 use crate::sys::stream::{RngCore, Stream};
 
@@ -41,11 +42,9 @@ impl PrivateKey {
     /// # Errors
     /// The library's own words.
     pub fn generate(algorithm: Algorithm, seed: Vec<u8>) -> Outcome<Self> {
-        let mut stream = Stream::seeded(seed);
+        let mut stream = Stream::seeded(seed.clone());
         Ok(match algorithm {
-            Algorithm::Rsa(bits) => PrivateKey::Rsa(Box::new(
-                rsa::RsaPrivateKey::new(&mut stream, bits).map_err(|e| e.to_string())?,
-            )),
+            Algorithm::Rsa(bits) => PrivateKey::Rsa(Box::new(rsa_key(&seed, bits)?)),
             Algorithm::EcdsaP256 => PrivateKey::Ecdsa(Box::new(p256::SecretKey::random(&mut stream))),
             Algorithm::Ed25519 => {
                 let mut secret = [0; 32];
@@ -205,6 +204,31 @@ impl PrivateKey {
         }
     }
 }
+
+/// A new RSA key. Its two primes are looked for at the same time.
+fn rsa_key(seed: &[u8], bits: usize) -> Outcome<rsa::RsaPrivateKey> {
+    if bits < SHORTEST {
+        return Err("the key would be too short".to_string());
+    }
+    let [mut first, mut second] = [0, 1].map(|number| Stream::seeded([seed, &[number]].concat()));
+    for _ in 0..MOST_PAIRS {
+        let (p, q) = std::thread::scope(|threads| {
+            let other = threads.spawn(|| prime(&mut second, bits / 2));
+            let p = prime(&mut first, bits - bits / 2);
+            (p, other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        // Two equal primes make no key, nor do those that the exponent does not go with.
+        if let Ok(key) = rsa::RsaPrivateKey::from_p_q(p, q, rsa::BigUint::from(65_537u32)) {
+            return Ok(key);
+        }
+    }
+    Err("no primes were found that make a key".to_string())
+}
+
+/// Fewest bits of an RSA key.
+const SHORTEST: usize = 512;
+/// Most pairs of primes that are tried; one in thousands makes no key.
+const MOST_PAIRS: usize = 16;
 
 /// A new DSA key of 2048 bits in the form of OpenSSL (`DSA PRIVATE KEY`), which nothing here signs with.
 pub fn dsa_key(seed: Vec<u8>) -> Vec<u8> {

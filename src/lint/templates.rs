@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::{Files, Finding, Settings, deprecated, names};
+use super::{Files, Finding, Settings, deprecated, names, values_yaml};
 use crate::chart::{Chart, ChartError, ChartFile};
-use crate::data::{Value, yaml};
+use crate::data::{Map, Value, yaml};
 use crate::diag::{SourceFile, Span};
 use crate::render::{self, Job, Record, ReleaseInfo, RenderError, RenderedFile, blame};
 use crate::sys::fs::Kind;
@@ -58,7 +58,7 @@ pub(super) fn check(
             return findings.push(Finding::new("template-load", PATH, error.to_string()).because(error));
         }
     };
-    let Some(rendered) = render(chart, settings, findings) else { return };
+    let Some(rendered) = render(chart, files, settings, findings) else { return };
     for file in &chart.templates {
         let path = &*file.path;
         extension(path, findings);
@@ -107,9 +107,7 @@ fn in_template(
     settings: &Settings<'_>,
 ) -> Finding {
     let Some(diagnostic) = &mut found.diagnostic else { return found };
-    let Ok(Processed { chart, values, .. }) = values::process(chart, settings.values, settings.compat) else {
-        return found;
-    };
+    let Ok(Processed { chart, values, .. }) = process(chart, files, settings) else { return found };
     let Ok(rendered) = render_all(&chart, &Value::Map(values), settings, true) else { return found };
     if let Some(file) = rendered.iter().find(|file| *file.name == *output) {
         blame::move_to_template(diagnostic, file);
@@ -148,13 +146,36 @@ fn render_all(
     })
 }
 
+/// The chart and the values as Helm's lint has them, which fills them in twice. The defaults that a null of the user's took out,
+/// and that the second time brings back, are left out again.
+fn process(chart: &Chart, files: &Files, settings: &Settings<'_>) -> Result<Processed, ValuesError> {
+    let given = values_yaml::left_by_check(files, settings.values);
+    let Processed { chart, values: once, mut warnings } = values::process(chart, &given, settings.compat)?;
+    let mut values = values::coalesce(&chart, &once, settings.compat, &mut warnings)?;
+    leave_out_what_came_back(&once, &mut values);
+    Ok(Processed { chart, values, warnings })
+}
+
+/// As deep as values were filled in.
+fn leave_out_what_came_back(once: &Map, twice: &mut Map) {
+    twice.retain(|key, value| match (once.get(key), value) {
+        (None, value) => value.is_null(),
+        (Some(Value::Map(once)), Value::Map(twice)) => {
+            leave_out_what_came_back(once, twice);
+            true
+        }
+        _ => true,
+    });
+}
+
 /// Renders the chart; `None` when that failed, which is among the findings then.
 fn render(
     chart: &Chart,
+    files: &Files,
     settings: &Settings<'_>,
     findings: &mut Vec<Finding>,
 ) -> Option<Vec<(Arc<str>, String)>> {
-    let checked = values::process(chart, settings.values, settings.compat).and_then(|processed| {
+    let checked = process(chart, files, settings).and_then(|processed| {
         if !settings.skip_schema {
             let Processed { chart, values, .. } = &processed;
             values::schema::validate(chart, values, Some(settings.provenance), Some(settings.documents))?;

@@ -6,12 +6,25 @@
 
 use super::{Files, Finding, Settings};
 use crate::chart::{Chart, Metadata};
-use crate::data::{Value, yaml};
+use crate::data::{Map, Value, yaml};
 use crate::sys::fs::Kind;
-use crate::values::{self, ValuesError, lay_over};
+use crate::values::{self, ValuesError, lay_over, lay_over_keeping_nulls};
 
 const PATH: &str = "values.yaml";
 const SCHEMA: &str = "values.schema.json";
+
+/// The user's values as Helm leaves them behind once it has looked at the file: a table of theirs has become one with that of
+/// the file, so that nulls of the file count as given.
+pub(super) fn left_by_check(files: &Files, given: &Map) -> Map {
+    let mut left = given.clone();
+    let defaults = files.text(PATH).ok().and_then(|file| yaml::to_map(&file).ok()).unwrap_or_default();
+    for (key, default) in &defaults {
+        if let (Some(Value::Map(own)), Value::Map(default)) = (left.get_mut(key), default) {
+            *own = lay_over_keeping_nulls(own, default);
+        }
+    }
+    left
+}
 
 pub(super) fn check(files: &Files, settings: &Settings<'_>, findings: &mut Vec<Finding>) {
     if files.kind(PATH) == Kind::Missing {

@@ -197,6 +197,8 @@ pub(super) fn decide(
         Err(_) => change::method(options.server_side, false, options.server_side && apply.force_conflicts)?,
     };
     let definitions = match options.apply.crds {
+        // A dry run of the client does not look into crds/, as in Helm.
+        _ if options.apply.dry_run == DryRun::Client => Vec::new(),
         Crds::Skip => Vec::new(),
         _ => change::crd_objects(&rendered.crds)?,
     };
@@ -338,7 +340,11 @@ pub(super) fn render_chart(
 }
 
 /// What templates are told of the cluster: what it serves, and what the chart's own definitions will add.
-fn capabilities(target: Target<'_>, chart: &Chart, apply: &Apply) -> Result<Capabilities, OpsError> {
+pub(super) fn capabilities(
+    target: Target<'_>,
+    chart: &Chart,
+    apply: &Apply,
+) -> Result<Capabilities, OpsError> {
     let mut capabilities = Capabilities::default();
     let Some(cluster) = target.store.cluster().filter(|_| apply.dry_run != DryRun::Client) else {
         return Ok(capabilities);

@@ -38,6 +38,7 @@ pub mod rollback;
 mod run;
 pub mod saved;
 pub mod show;
+mod show_only;
 mod source;
 pub mod template;
 pub mod test;

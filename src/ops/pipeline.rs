@@ -100,7 +100,7 @@ pub fn render(context: &Context<'_>, request: &Request<'_>) -> Result<Rendered, 
         capabilities: request.capabilities,
         host: seeded.as_ref().unwrap_or(context.host),
         lookup: request.lookup,
-        options: request.options,
+        options: render::Options { helm3_paths: request.compat == Compat::Helm3, ..request.options },
     };
     let splitting = match request.compat {
         Compat::Helm4 => Splitting::Helm4,

@@ -5,7 +5,7 @@
 
 use super::options::DryRun;
 use super::pipeline::Rendered;
-use crate::chart::Chart;
+use crate::chart::{Chart, ChartFile};
 use crate::data::time::{Time, Zone};
 use crate::data::{Map, Value};
 use crate::manifest;
@@ -28,7 +28,7 @@ pub fn recorded_chart(chart: &Chart) -> RecordedChart {
         schema: chart.schema.as_ref().map(|schema| schema.to_vec()),
         schema_modified: None,
         files: chart.files.iter().map(RecordedFile::from).collect(),
-        modified: None,
+        modified: chart.raw.iter().find(|file| &*file.path == "Chart.yaml").and_then(ChartFile::moment),
     }
 }
 

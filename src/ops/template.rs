@@ -7,13 +7,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::change::Target;
 use super::lookup::StoreLookup;
 use super::options::{Apply, ChartRequest, ReleaseName, ValueSources};
 use super::pipeline::{self, Rendered};
+use super::show_only::{self, Picking};
 use super::{Context, OpsError, install, source};
 use crate::chart::{Chart, ChartFile, Reading};
 use crate::cluster::Store;
-use crate::data::glob::PathPattern;
 use crate::manifest::{self, Event, Object, split};
 use crate::render::{self, Capabilities, ReleaseInfo};
 use crate::sys::fs;
@@ -169,7 +170,8 @@ fn write_parts(out: &mut dyn Write, parts: &[&str]) -> io::Result<()> {
     parts.iter().try_for_each(|part| out.write_all(part.as_bytes()))
 }
 
-/// Renders a chart. With a store, `lookup` in templates asks it.
+/// Renders a chart. With a store, `lookup` in templates asks it, and a cluster says itself what it is, whatever the options
+/// tell of one.
 ///
 /// # Errors
 /// Anything that [`OpsError`] says about charts, values and templates, or a `show_only` that matches nothing.
@@ -179,18 +181,15 @@ pub fn template(
     options: &TemplateOptions,
 ) -> Result<TemplateReport, OpsError> {
     // What is wrong is looked for in Helm's order, so that the first thing found is the same.
-    let mut capabilities = Capabilities::default();
-    if let Some(version) = &options.kube_version {
-        capabilities = capabilities.with_kube_version(version)?;
-        if options.apply.compat == Compat::Helm3 {
-            capabilities.kube_version.version = capabilities.kube_version.normalized();
-        }
-    }
-    let capabilities = capabilities.with_api_versions(&options.api_versions);
+    let told = told_capabilities(options)?;
     let name = install::unchecked_name(context, &options.name, &options.chart.reference, options.apply.seed)?;
     let update = options.apply.dependency_update;
     let (chart, user) =
         source::chart_and_values(context, &options.chart, &options.values, update, Reading::WhenLookedAt)?;
+    let capabilities = match store.filter(|store| store.cluster().is_some()) {
+        Some(store) => install::capabilities(Target::new(store, &options.namespace), &chart, &options.apply)?,
+        None => told,
+    };
     install::check_release_name(&name)?;
     let info = ReleaseInfo {
         is_install: !options.is_upgrade,
@@ -198,8 +197,9 @@ pub fn template(
         ..ReleaseInfo::install(name.as_str(), options.namespace.as_str())
     };
     let lookup = store.map(StoreLookup::new);
+    let picking = Picking::new(context.progress, options);
     let rendered = pipeline::render(
-        context,
+        &Context { progress: &picking, ..*context },
         &pipeline::Request {
             chart: &chart,
             values: &user.values,
@@ -227,10 +227,22 @@ pub fn template(
     let mut layout = Layout::Whole;
     let root = rendered.chart.name().to_string();
     if !options.show_only.is_empty() {
-        pieces = show_only(&pieces, &root, &options.show_only)?;
+        pieces = show_only::pick(&pieces, &root, &options.show_only)?;
         layout = Layout::Picked(options.apply.compat);
     }
     Ok(TemplateReport { name, chart: root, pieces, layout, _made_of: (chart, rendered) })
+}
+
+/// What the options tell of a cluster.
+fn told_capabilities(options: &TemplateOptions) -> Result<Capabilities, OpsError> {
+    let mut capabilities = Capabilities::default();
+    if let Some(version) = &options.kube_version {
+        capabilities = capabilities.with_kube_version(version)?;
+        if options.apply.compat == Compat::Helm3 {
+            capabilities.kube_version.version = capabilities.kube_version.normalized();
+        }
+    }
+    Ok(capabilities.with_api_versions(&options.api_versions))
 }
 
 /// Everything in the order of the output.
@@ -258,38 +270,6 @@ fn pieces(rendered: &Rendered, options: &TemplateOptions) -> Vec<Piece> {
         is_last_object: false,
     }));
     pieces
-}
-
-/// The pieces of the wanted templates, in the order of the flags.
-fn show_only(pieces: &[Piece], chart: &str, wanted: &[String]) -> Result<Vec<Piece>, OpsError> {
-    let mut shown = Vec::new();
-    for path in wanted {
-        let portable = path.replace('\\', "/");
-        let pattern = PathPattern::new(&portable).ok();
-        let prefix = format!("{chart}/");
-        let matches = |piece: &&Piece| {
-            let below = piece.source.strip_prefix(&prefix).unwrap_or(&piece.source);
-            below == portable || pattern.as_ref().is_some_and(|pattern| pattern.matches(below))
-        };
-        let before = shown.len();
-        shown.extend(pieces.iter().filter(matches).cloned());
-        if shown.len() == before {
-            return Err(OpsError::refused_with(
-                format!("could not find template {path} in chart"),
-                near(pieces, chart, &portable).map_or_else(
-                    || "paths are relative to the chart: templates/NAME.yaml".to_string(),
-                    |near| format!("did you mean `{near}`? (templates that write nothing cannot be shown)"),
-                ),
-            ));
-        }
-    }
-    Ok(shown)
-}
-
-fn near(pieces: &[Piece], chart: &str, path: &str) -> Option<String> {
-    let prefix = format!("{chart}/");
-    let paths = pieces.iter().map(|piece| piece.source.strip_prefix(&prefix).unwrap_or(&piece.source));
-    crate::diag::did_you_mean(path, paths).map(str::to_string)
 }
 
 /// Writes each template's pieces into a file below a folder, and returns the file of each piece in the order of the output:

@@ -119,7 +119,7 @@ fn collect(
     let is_v1 = metadata.api_version == "v1";
     let merged = !is_v1 && chart.raw.iter().any(|file| &*file.path == "requirements.yaml");
     let chart_yaml: Arc<[u8]> = if merged || *metadata != chart.metadata {
-        metadata.to_yaml()?.into_bytes().into()
+        metadata.to_chart_yaml()?.into_bytes().into()
     } else {
         chart.chart_yaml.text().as_bytes().into()
     };

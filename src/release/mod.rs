@@ -43,7 +43,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chart::{ChartFile, Lock, Metadata};
 use crate::data::Value;
-use crate::data::time::{Time, Zone};
+use crate::data::time::Time;
 
 pub use driver::Driver;
 pub use error::ReleaseError;
@@ -220,11 +220,7 @@ pub struct RecordedFile {
 
 impl From<&ChartFile> for RecordedFile {
     fn from(file: &ChartFile) -> Self {
-        RecordedFile {
-            name: file.path.to_string(),
-            data: file.data.to_vec(),
-            modified: (file.modified != 0).then(|| Time::from_unix(file.modified, 0, Zone::Utc)),
-        }
+        RecordedFile { name: file.path.to_string(), data: file.data.to_vec(), modified: file.moment() }
     }
 }
 

@@ -108,6 +108,8 @@ pub struct Options {
     pub limits: Limits,
     /// What to learn on the way.
     pub record: Record,
+    /// Whether charts have the paths that Helm 3 gives them; see [`scopes`].
+    pub helm3_paths: bool,
 }
 
 /// What rendering learns beside the text. Off by default, and without cost then. Only Go templates are recorded.
@@ -326,7 +328,10 @@ fn template_files(job: &Job) -> Result<Vec<(EngineKind, TemplateFile)>, RenderEr
             files.push((kind, TemplateFile { name, source, scope: index, emitted }));
         }
     }
+    // Of two templates with one name, which charts below two aliases of one chart may have, the later one counts.
+    files.reverse();
     files.sort_by_cached_key(|(_, file)| execution_order(&file.name));
+    files.dedup_by(|(_, other), (_, file)| other.name == file.name);
     Ok(files)
 }
 

@@ -120,6 +120,13 @@ pub fn lay_over(over: &Map, under: &Map) -> Map {
     merged
 }
 
+/// As [`lay_over`], but a null in `over` stays and so hides what `under` has there.
+pub fn lay_over_keeping_nulls(over: &Map, under: &Map) -> Map {
+    let mut merged = over.clone();
+    fill_table(&mut merged, under, Nulls::keep(Compat::Helm3), &mut Vec::new());
+    merged
+}
+
 /// Fills `over` with what only `under` has, maps deep.
 pub(super) fn fill_table(over: &mut Map, under: &Map, nulls: Nulls, warnings: &mut Vec<Diagnostic>) {
     Filler { warnings }.table(over, under, nulls, "");

@@ -20,7 +20,7 @@ pub mod reuse;
 pub mod schema;
 pub mod set;
 
-pub use coalesce::{Compat, coalesce, lay_over};
+pub use coalesce::{Compat, coalesce, lay_over, lay_over_keeping_nulls};
 pub use enable::{Processed, process};
 pub use error::{ChartFindings, Finding, ValuesError};
 pub use layers::Layers;

@@ -68,6 +68,7 @@ mod state_machine;
 mod store_kill;
 mod stores;
 mod support;
+mod template_server;
 mod tera_cases;
 mod tidy;
 mod transfers;
