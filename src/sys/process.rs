@@ -187,6 +187,8 @@ impl Filter<'_> {
             return self.whole(&output, start, &full);
         }
         let output = output.recv_timeout(GRACE).unwrap_or_default();
+        // One whose output is not read any more fails, too.
+        self.check(&full)?;
         let errors = errors.recv_timeout(GRACE).unwrap_or_default();
         let errors = String::from_utf8_lossy(&errors).trim_end().to_string();
         let output = Secret::new(String::from_utf8_lossy(&output));
