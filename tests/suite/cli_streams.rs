@@ -97,11 +97,9 @@ fn what_bash_inserts_is_quoted() {
 #[test]
 fn names_that_a_shell_would_carry_out_are_no_candidates() {
     let env = Env::new();
-    env.run("create web").ok();
-    env.run("package web").ok();
     let list = env.write(
         "index.yaml",
-        "apiVersion: v1\nentries:\n  $(touch${IFS}PWNED): &of\n  - {apiVersion: v2, name: x, version: 1.0.0, urls: [a.tgz]}\n  \
+        "apiVersion: v1\nentries:\n  $(touch${IFS}PWNED):\n  - {apiVersion: v2, name: x, version: 1.0.0, urls: [a.tgz]}\n  \
          fine:\n  - {apiVersion: v2, name: fine, version: 1.0.0, urls: [a.tgz], description: D}\n",
     );
     let page = std::fs::read(list).unwrap();
