@@ -8,7 +8,8 @@
 //! archive are followed (Helm reads them as empty files). What could write outside a folder, or fill memory, is refused
 //! with the archive and the entry named.
 //!
-//! Invariant: a path that leaves `read` is relative, has no `..`, no backslash, no drive letter and no NUL.
+//! Invariant: a path that leaves `read` is relative, has no `..`, no backslash, no drive letter and no character that ends
+//! a line or controls a terminal.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -299,7 +300,7 @@ fn path_below(shown: &str, path: &str) -> Result<String, ArchiveProblem> {
     if portable.starts_with('/') {
         return Err(ArchiveProblem::Absolute { entry: entry() });
     }
-    if portable.contains('\0') || has_drive(&portable) {
+    if !super::load::is_path_text(&portable) || has_drive(&portable) {
         return Err(ArchiveProblem::BadName { entry: entry() });
     }
     if portable.split('/').any(|part| part == "..") {

@@ -97,6 +97,14 @@ pub enum ChartError {
         /// The limit.
         limit: usize,
     },
+    /// The path of a file has a character that ends a line or controls a terminal.
+    #[error("{chart}: chart contains illegally named files: {file:?}")]
+    BadPath {
+        /// The chart's folder.
+        chart: String,
+        /// The path of the file in it.
+        file: String,
+    },
     /// Charts below charts/ are nested too deep.
     #[error("{chart}: subcharts are nested more than {limit} deep")]
     TooDeep {
@@ -176,7 +184,7 @@ pub enum ArchiveProblem {
         /// The entry.
         entry: String,
     },
-    /// An entry's name has a drive letter or a NUL byte, or is longer than any system takes.
+    /// An entry's name has a drive letter, a control character or a line break, or is longer than any system takes.
     #[error("chart contains illegally named files: {entry:?}")]
     BadName {
         /// The entry.

@@ -249,8 +249,18 @@ pub fn unpack(bytes: &[u8], folder: &Path, limits: &Limits) -> Result<(), ChartE
     Ok(())
 }
 
+/// Whether a path has no control characters and no line breaks. A manifest names the template of each document in a line
+/// of its own: what comes behind a break there would be read as a document that nobody rendered.
+pub(super) fn is_path_text(path: &str) -> bool {
+    !path.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
+}
+
+/// Takes a file from the budget, if a chart may have one of that name.
 fn charge(chart: &str, path: &str, size: u64, budget: &mut Budget) -> Result<(), ChartError> {
     let chart = || chart.to_string();
+    if !is_path_text(path) {
+        return Err(ChartError::BadPath { chart: chart(), file: path.to_string() });
+    }
     budget.take_file().map_err(|limit| ChartError::TooManyFiles { chart: chart(), limit })?;
     budget.take_bytes(size).map_err(|over| match over {
         Over::Total(limit) => ChartError::TooLarge { chart: chart(), limit },

@@ -4,6 +4,9 @@
 //! candidate a line (value, tab, description) and a last line `:N`, as the completion of Helm does. N is a sum of
 //! `NO_SPACE` and `NO_FILES`.
 //!
+//! Names come from indexes and records that others wrote, and shells put candidates into a line that they then carry out.
+//! So no candidate has a character that a shell makes something of, and the scripts quote what they insert even so.
+//!
 //! Invariant: completing changes nothing, and what goes wrong on the way gives fewer candidates, never a message.
 
 use clap::{Arg, Command, FromArgMatches};
@@ -70,16 +73,21 @@ pub fn answer(
     let mut asked = Asked::read(program, host, ui, before);
     let directive = asked.candidates(partial);
     let mut text = String::new();
-    asked.found.retain(|(value, _)| value.starts_with(partial.as_str()));
+    asked.found.retain(|(value, _)| value.starts_with(partial.as_str()) && is_plain(value));
     for (value, about) in asked.found.iter().take(MOST) {
-        let about = about.lines().next().unwrap_or("").trim();
+        let about = about.lines().next().unwrap_or("").trim().replace(char::is_control, " ");
         text.push_str(value);
         if descriptions && !about.is_empty() {
-            text.extend(["\t", about]);
+            text.extend(["\t", &about]);
         }
         text.push('\n');
     }
     ui.out(&format!("{text}:{directive}\n"))
+}
+
+/// Whether a shell takes a candidate as it is, in whatever place of a line.
+fn is_plain(value: &str) -> bool {
+    value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._/+@:=,~-".contains(&byte))
 }
 
 /// What stands before the word to complete.

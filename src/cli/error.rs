@@ -7,6 +7,7 @@
 
 use std::error::Error;
 
+use crate::data::{Map, to_value};
 use crate::diag::{Diagnostic, Hint};
 use crate::ops::OpsError;
 use crate::release::ReleaseError;
@@ -59,6 +60,7 @@ pub struct Failure {
     hints: Vec<String>,
     exit: Exit,
     quiet: bool,
+    beside: Map,
 }
 
 impl Failure {
@@ -72,6 +74,7 @@ impl Failure {
             hints: Vec::new(),
             exit: Exit::Failed,
             quiet: false,
+            beside: Map::new(),
         }
     }
 
@@ -109,6 +112,28 @@ impl Failure {
     pub fn prefix(mut self, text: &str) -> Self {
         self.message.insert_str(0, text);
         self
+    }
+
+    /// Adds what came out even so: the first fields of the object that a program gets.
+    #[must_use]
+    pub fn beside(mut self, fields: Map) -> Self {
+        self.beside = fields;
+        self
+    }
+
+    /// The failure of one of several things, behind the reports on those that are done.
+    #[must_use]
+    pub fn after<T: serde::Serialize>(self, done: &[T]) -> Self {
+        match to_value(&done) {
+            Ok(rows) if !done.is_empty() => self.beside([("done".into(), rows)].into_iter().collect()),
+            // What cannot be told is less than that the command failed.
+            _ => self,
+        }
+    }
+
+    /// What came out even so.
+    pub fn came_out(&self) -> &Map {
+        &self.beside
     }
 
     /// The message in Helm's one-line form, without causes.
@@ -177,7 +202,7 @@ impl<E: Error + Hint + 'static> From<E> for Failure {
         let hints = error.hints();
         let diagnostic = error.diagnostic().cloned().map(Box::new);
         let others = error.others().into_iter().cloned().collect();
-        Failure { message, causes, diagnostic, others, hints, exit: Exit::Failed, quiet: false }
+        Failure { causes, diagnostic, others, hints, ..Failure::new(message) }
     }
 }
 

@@ -19,7 +19,8 @@
 //! in the text are those that Helm names.
 //!
 //! With `-o json` or `-o yaml` standard output gets one object as well, so that a caller reads one thing for success and
-//! failure: `{"error": …, "hints": […], "exit_code": 1}`.
+//! failure: `{"error": …, "hints": […], "exit_code": 1}`. What came out even so stands before that: a command over several
+//! things has the reports on those that it finished under `done`.
 //!
 //! Invariant: the first line is Helm's, whatever follows.
 
@@ -27,12 +28,15 @@ use super::error::Failure;
 use super::parse::Format;
 use super::ui::{Label, Paint, Ui};
 use super::view;
+use crate::data::Map;
 use crate::diag::{Diagnostic, Excerpt, Frame, Location, plural};
 use crate::render::TEXT_OF_A_VALUE;
 
 /// A failure as `-o json` prints it.
 #[derive(Debug, serde::Serialize)]
 struct FailureReport<'a> {
+    #[serde(flatten)]
+    beside: &'a Map,
     error: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     causes: Vec<&'a str>,
@@ -76,9 +80,10 @@ pub fn failure(ui: &Ui, format: Format, as_helm: bool, failure: &Failure) -> u8 
         return exit_code;
     }
     ui.note(text(failure, ui.err_paint, as_helm, ui.tells_all()).trim_end_matches('\n'));
-    // Helm leaves standard output alone, and so do we under its name.
-    if format != Format::Table && !as_helm {
+    // Helm leaves standard output alone, and so do we under its name, unless something came out.
+    if format != Format::Table && (!as_helm || !failure.came_out().is_empty()) {
         let report = FailureReport {
+            beside: failure.came_out(),
             error: failure.message(),
             causes: failure.causes().iter().map(String::as_str).collect(),
             at: failure.diagnostic().and_then(|found| found.at.as_ref()).map(ToString::to_string),
@@ -297,5 +302,17 @@ mod tests {
         assert_eq!(failure(&ui, Format::Json, false, &Failure::new("no").hint("yes")), 1);
         assert_eq!(out.text(), "{\"error\":\"no\",\"hints\":[\"yes\"],\"exit_code\":1}\n");
         assert_eq!(err.text(), "Error: no\nhint: yes\n");
+    }
+
+    #[test]
+    fn what_is_done_stands_before_what_failed() {
+        let (streams, out, _) = captured::streams();
+        let ui = Ui::new(streams, ColourMode::Never, false);
+        let none: [&str; 0] = [];
+        failure(&ui, Format::Json, false, &Failure::new("no").after(&["a"]));
+        failure(&ui, Format::Json, false, &Failure::new("no").after(&none));
+        let objects = "{\"done\":[\"a\"],\"error\":\"no\",\"hints\":[],\"exit_code\":1}\n\
+                       {\"error\":\"no\",\"hints\":[],\"exit_code\":1}\n";
+        assert_eq!(out.text(), objects);
     }
 }

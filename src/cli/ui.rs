@@ -3,6 +3,9 @@
 //! Text carries labels ([`Label`]), not colours; whether a label becomes a colour is decided here, once. Diagnostics have
 //! the form that Helm's have, so that tools that read its standard error read ours: `level=WARN msg="…" key=value`.
 //!
+//! Charts, archives, indexes and clusters name things, and their texts come through here. A terminal gets them without what
+//! would steer it ([`harmless`]); elsewhere they stay byte for byte.
+//!
 //! Invariants: nothing else in the crate prints; a warning is said once; no meaning is in a colour alone.
 
 use std::collections::BTreeSet;
@@ -104,6 +107,53 @@ impl Label {
             Label::Faint => ("\u{1b}[2m", "\u{1b}[22m"),
         }
     }
+}
+
+/// The codes that [`Paint`] writes.
+const PAINTED: [&str; 8] = [
+    "\u{1b}[1m",
+    "\u{1b}[22m",
+    "\u{1b}[36m",
+    "\u{1b}[0m",
+    "\u{1b}[32m",
+    "\u{1b}[31m",
+    "\u{1b}[33m",
+    "\u{1b}[2m",
+];
+
+/// What a terminal shows in place of a character that would steer it.
+const STAND_IN: &str = "\u{fffd}";
+
+/// Whether a terminal does something for a character other than showing it, or shows what follows in another order.
+fn steers(c: char) -> bool {
+    (c.is_control() && !matches!(c, '\t' | '\n'))
+        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}')
+        || matches!(c, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A text for a terminal: what would steer it becomes `stand_in`, but for our own colours where they are on, and line ends
+/// of Windows.
+fn harmless(text: &str, paint: Paint, stand_in: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((at, c)) = rest.char_indices().find(|(_, c)| steers(*c)) {
+        let (plain, behind) = rest.split_at(at);
+        kept.push_str(plain);
+        let ours = PAINTED.iter().find(|codes| paint.is_on() && behind.starts_with(**codes));
+        let taken = match ours {
+            Some(codes) => codes.len(),
+            None if behind.starts_with("\r\n") => 1,
+            None => 0,
+        };
+        let (ours, behind) = behind.split_at(taken);
+        kept.push_str(ours);
+        rest = behind;
+        if taken == 0 {
+            kept.push_str(stand_in);
+            rest = rest.get(c.len_utf8()..).unwrap_or("");
+        }
+    }
+    kept + rest
 }
 
 /// Turns labels into colours, or leaves text as it is.
@@ -272,7 +322,14 @@ impl Ui {
     pub fn out_from(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
         self.with(|state| {
             state.clear();
-            write(&mut state.streams.out)?;
+            if self.out_is_terminal {
+                let mut bytes = Vec::new();
+                write(&mut bytes)?;
+                let text = harmless(&String::from_utf8_lossy(&bytes), self.paint, STAND_IN);
+                state.streams.out.write_all(text.as_bytes())?;
+            } else {
+                write(&mut state.streams.out)?;
+            }
             state.streams.out.flush()
         })
         .map_err(output_failure)
@@ -286,11 +343,17 @@ impl Ui {
         self.out(&format!("{text}\n"))
     }
 
+    /// A text as standard error gets it.
+    fn for_err(&self, text: String, stand_in: &str) -> String {
+        if self.err_is_terminal { harmless(&text, self.err_paint, stand_in) } else { text }
+    }
+
     /// Writes a line to standard error. That nobody reads it is no failure.
     pub fn note(&self, text: impl Display) {
+        let text = self.for_err(format!("{text}\n"), STAND_IN);
         self.with(|state| {
             state.clear();
-            let _ = state.streams.err.write_all(format!("{text}\n").as_bytes());
+            let _ = state.streams.err.write_all(text.as_bytes());
             let _ = state.streams.err.flush();
         });
     }
@@ -324,7 +387,7 @@ impl Ui {
         self.with(|state| {
             state.clear();
             // The answer may still come when nobody reads the question.
-            let _ = state.streams.err.write_all(prompt.as_bytes());
+            let _ = state.streams.err.write_all(self.for_err(prompt.to_string(), STAND_IN).as_bytes());
             let _ = state.streams.err.flush();
         });
         let mut text = String::new();
@@ -345,7 +408,7 @@ impl Ui {
             return Ok(None);
         }
         self.with(State::clear);
-        match rpassword::prompt_password(prompt) {
+        match rpassword::prompt_password(harmless(prompt, Paint::default(), STAND_IN)) {
             Ok(typed) => Ok(Some(Secret::new(typed))),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(Failure::interrupted()),
             Err(error) => Err(Failure::new(format!("cannot ask on the terminal: {error}"))),
@@ -355,7 +418,9 @@ impl Ui {
     /// Shows lines on the terminal in place of those that were shown so before; whatever else is printed takes their place.
     /// They may have no more columns than the terminal, and must be fewer than its rows.
     pub fn draw(&self, lines: &[String]) {
-        self.with(|state| if lines.is_empty() { state.clear() } else { state.draw(lines) });
+        // A stand-in would make a line wider than it was measured.
+        let lines: Vec<String> = lines.iter().map(|line| self.for_err(line.clone(), "")).collect();
+        self.with(|state| if lines.is_empty() { state.clear() } else { state.draw(&lines) });
     }
 }
 
@@ -430,6 +495,37 @@ mod tests {
             log_line(Level::Warn, "command failed", &[("error", "a \"b\""), ("key", "x/y.z"), ("none", "")]),
             r#"level=WARN msg="command failed" error="a \"b\"" key=x/y.z none="""#
         );
+    }
+
+    #[test]
+    fn a_terminal_is_steered_by_nobody_else() {
+        let text = "a\u{1b}]0;x\u{7}\u{202e}b\u{9b}2J\rc\r\n\td\u{1b}[31me";
+        for (terminal, mode, shown) in [
+            (false, ColourMode::Always, text),
+            (
+                true,
+                ColourMode::Never,
+                "a\u{fffd}]0;x\u{fffd}\u{fffd}b\u{fffd}2J\u{fffd}c\r\n\td\u{fffd}[31me",
+            ),
+            (true, ColourMode::Auto, "a\u{fffd}]0;x\u{fffd}\u{fffd}b\u{fffd}2J\u{fffd}c\r\n\td\u{1b}[31me"),
+        ] {
+            let (streams, out, err) = captured::streams();
+            let streams = Streams { out_is_terminal: terminal, err_is_terminal: terminal, ..streams };
+            let ui = Ui::new(streams, mode, false);
+            ui.out(text).unwrap();
+            ui.note(text);
+            assert_eq!((out.text(), err.text()), (shown.to_string(), format!("{shown}\n")));
+        }
+    }
+
+    #[test]
+    fn every_colour_reaches_a_terminal() {
+        let paint = Paint::new(true);
+        use Label::{Advice, Bad, Faint, Good, Header, Namespace, Pending};
+        for label in [Header, Namespace, Good, Bad, Pending, Advice, Faint] {
+            let painted = paint.label(label, "x");
+            assert_eq!(harmless(&painted, paint, STAND_IN), painted);
+        }
     }
 
     #[test]

@@ -202,6 +202,11 @@ pub fn write_document(out: &mut String, source: &str, text: &str) {
 /// # Errors
 /// A document is not an object.
 pub fn parse_stored(name: &str, text: &str) -> Result<Vec<Object>, ManifestError> {
+    parse_stored_each(name, text).into_iter().collect()
+}
+
+/// As [`parse_stored`], for whoever goes on with the documents that can be read.
+pub fn parse_stored_each(name: &str, text: &str) -> Vec<Result<Object, ManifestError>> {
     let file = SourceFile::new(name, text);
     stored_documents(&file)
         .map(|(source, offset, document)| Object::parse(&source, &file, offset, document))

@@ -16,7 +16,9 @@ pub mod split;
 use std::fmt;
 use std::sync::Arc;
 
-pub use assemble::{Manifest, RenderedText, Splitting, document, parse_stored, write_document};
+pub use assemble::{
+    Manifest, RenderedText, Splitting, document, parse_stored, parse_stored_each, write_document,
+};
 pub use error::ManifestError;
 pub use hook::{Event, Hook};
 pub use name::{check_chart, check_release};

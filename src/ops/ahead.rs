@@ -11,8 +11,8 @@
 
 use std::collections::BTreeMap;
 
-use super::OpsError;
 use super::change::{self, Target};
+use super::{Context, OpsError};
 use crate::cluster::{Sought, Stored};
 use crate::manifest::{self, Object, ObjectRef};
 use crate::plan::{self, Scopes};
@@ -89,4 +89,30 @@ pub fn old_objects(name: &str, text: &str) -> Result<Vec<Object>, OpsError> {
     let mut old = manifest::parse_stored(&format!("manifest of {name}"), text)?;
     manifest::order::sort_for_uninstall(&mut old, |object| object.id.kind.clone());
     change::objects_or_prefixes(&old)
+}
+
+/// As [`old_objects`], for what ends the release: what cannot be read is passed over, and told. A release that could not
+/// be removed would stay for good.
+pub fn removable_objects(context: &Context<'_>, name: &str, text: &str) -> Vec<Object> {
+    let (mut documents, mut unreadable) = (Vec::new(), Vec::new());
+    for document in manifest::parse_stored_each(&format!("manifest of {name}"), text) {
+        match document {
+            Ok(document) => documents.push(document),
+            Err(error) => unreadable.push(error.to_string()),
+        }
+    }
+    manifest::order::sort_for_uninstall(&mut documents, |object| object.id.kind.clone());
+    let mut old = Vec::new();
+    for object in documents.iter().filter(|document| !document.is_comment()).flat_map(Object::expand) {
+        match change::objects_or_prefixes(std::slice::from_ref(&object)) {
+            Ok(_) => old.push(object),
+            Err(error) => unreadable.push(error.to_string()),
+        }
+    }
+    for reason in unreadable {
+        context.warn(format!(
+            "a document of the manifest of {name} cannot be read; if there is such an object, it stays behind: {reason}"
+        ));
+    }
+    old
 }

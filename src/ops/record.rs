@@ -8,7 +8,7 @@ use super::pipeline::Rendered;
 use crate::chart::{Chart, ChartFile};
 use crate::data::time::{Time, Zone};
 use crate::data::{Map, Value};
-use crate::manifest;
+use crate::manifest::{self, Object};
 use crate::release::codec::Middle;
 use crate::release::{ApplyMethod, Hook, HookRun, Info, RecordedChart, RecordedFile, Release, Status};
 use crate::sys::Host;
@@ -42,12 +42,12 @@ fn own_values(chart: &Chart) -> Value {
 }
 
 /// A hook as recorded, before it ran.
-fn recorded_hook(hook: &manifest::Hook) -> Hook {
+fn recorded_hook(hook: &manifest::Hook, hide_secrets: bool) -> Hook {
     Hook {
         name: hook.object.id.name.clone(),
         kind: hook.object.id.kind.clone(),
         path: hook.object.source.to_string(),
-        manifest: hook.object.text.to_string(),
+        manifest: shown(&hook.object, hide_secrets).to_string(),
         events: hook.events.iter().map(|event| event.name().to_string()).collect(),
         last_run: HookRun::default(),
         weight: hook.weight,
@@ -60,12 +60,18 @@ fn recorded_hook(hook: &manifest::Hook) -> Hook {
 fn without_secrets(rendered: &Rendered) -> String {
     let mut text = String::new();
     for object in &rendered.manifest.objects {
-        let id = &object.id;
-        let secret = id.group.is_empty() && id.version == "v1" && id.kind == "Secret";
-        let shown = if secret { "# HIDDEN: The Secret output has been suppressed" } else { &*object.text };
-        manifest::write_document(&mut text, &object.source, shown);
+        manifest::write_document(&mut text, &object.source, shown(object, true));
     }
     text
+}
+
+/// The text of a document, or the line in the place of one that has a Secret in it: a list may have some, too.
+fn shown(object: &Object, hide_secrets: bool) -> &str {
+    if hide_secrets && object.expand().iter().any(|object| object.id.is_secret()) {
+        "# HIDDEN: The Secret output has been suppressed"
+    } else {
+        &object.text
+    }
 }
 
 /// What a new revision is made of.
@@ -100,6 +106,7 @@ pub fn middle_ahead(release: &Release, dry_run: DryRun) -> Middle {
 /// The record of a new revision.
 pub fn new_revision(host: &Host, new: NewRevision<'_>) -> Release {
     let now = now(host);
+    let hooks = new.rendered.manifest.hooks.iter();
     Release {
         name: new.name.to_string(),
         info: Info {
@@ -114,7 +121,7 @@ pub fn new_revision(host: &Host, new: NewRevision<'_>) -> Release {
         chart: recorded_chart(&new.rendered.chart),
         config: if new.config.is_empty() { Value::Null } else { Value::Map(new.config) },
         manifest: if new.hide_secrets { without_secrets(new.rendered) } else { new.rendered.manifest.text() },
-        hooks: new.rendered.manifest.hooks.iter().map(recorded_hook).collect(),
+        hooks: hooks.map(|hook| recorded_hook(hook, new.hide_secrets)).collect(),
         version: new.revision,
         namespace: new.namespace.to_string(),
         apply_method: Some(new.method),

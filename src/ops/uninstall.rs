@@ -231,7 +231,7 @@ fn plan_removal(
     release: &Release,
 ) -> Result<Plan, OpsError> {
     let manifest = change::live_manifest(look, release)?;
-    let mut old = ahead::old_objects(&release.name, &manifest)?;
+    let mut old = ahead::removable_objects(context, &release.name, &manifest);
     let scopes = change::scopes(target.store, [].iter())?;
     let scopes = change::served_only(context, target.store, &mut old, scopes)?;
     let input = plan::Input {

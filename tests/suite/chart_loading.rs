@@ -205,6 +205,9 @@ fn hostile_archives_are_refused_by_name() {
         ("../x", r#"chart illegally references parent directory: "../x""#),
         ("c:/x", r#"chart contains illegally named files: "c:/x""#),
         ("c/c:/x", r#"chart contains illegally named files: "c/c:/x""#),
+        ("c/templates/a\nb: c", r#"chart contains illegally named files: "c/templates/a\nb: c""#),
+        ("c/\u{1b}[2Jx", r#"chart contains illegally named files: "c/\u{1b}[2Jx""#),
+        ("c/a\u{2028}b", r#"chart contains illegally named files: "c/a\u{2028}b""#),
         ("x", r#"chart illegally contains content outside the base directory: "x""#),
         ("Chart.yaml", "chart yaml not in base directory"),
     ] {
@@ -469,4 +472,15 @@ fn files_are_read_when_a_template_looks_at_them() {
     assert_eq!(find(&lazy, "conf/b.txt"), b"");
     let error = lazy.check_read().unwrap_err().to_string();
     assert!(error.contains("conf/b.txt"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_line_break_in_the_name_of_a_file_is_refused_in_folders_too() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("Chart.yaml"), CHART_YAML).unwrap();
+    std::fs::create_dir(folder.path().join("templates")).unwrap();
+    std::fs::write(folder.path().join("templates/a\nb: c.yaml"), "").unwrap();
+    let error = chart::load(folder.path(), &Limits::default()).unwrap_err().to_string();
+    assert!(error.ends_with(r#"chart contains illegally named files: "templates/a\nb: c.yaml""#), "{error}");
 }

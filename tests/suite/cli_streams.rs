@@ -2,6 +2,8 @@
 
 use std::process::Stdio;
 
+use crate::support::hostile::Hostile;
+use crate::support::skip::skipped;
 use crate::support::{Env, split};
 
 #[test]
@@ -69,6 +71,41 @@ fn completion_scripts_are_made_for_four_shells() {
         assert!(ran.stdout.contains(sign), "{shell}");
         assert!(ran.stdout.contains("__complete"), "{shell} asks the program");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_bash_inserts_is_quoted() {
+    let env = Env::new();
+    let script = env.run("completion bash").ok().stdout;
+    // A program that answers with what it should never answer with.
+    let trial = r#"
+        evil() { printf '%s\n' 'repo/$(touch${IFS}PWNED)' ':4'; }
+        COMP_WORDS=(evil show chart repo/); COMP_CWORD=3
+        _bowline_complete
+        eval "true ${COMPREPLY[0]}"
+        printf '%s' "${COMPREPLY[0]}""#;
+    let ran = std::process::Command::new("bash")
+        .args(["--norc", "-c", &format!("{script}\n{trial}")])
+        .current_dir(env.work())
+        .output();
+    let Ok(ran) = ran else { return skipped("there is no bash") };
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), r"repo/\$\(touch\$\{IFS\}PWNED\)");
+    assert!(!env.path("PWNED").exists());
+}
+
+#[test]
+fn names_that_a_shell_would_carry_out_are_no_candidates() {
+    let env = Env::new();
+    let list = env.write(
+        "index.yaml",
+        "apiVersion: v1\nentries:\n  $(touch${IFS}PWNED):\n  - {apiVersion: v2, name: x, version: 1.0.0, urls: [a.tgz]}\n  \
+         fine:\n  - {apiVersion: v2, name: fine, version: 1.0.0, urls: [a.tgz], description: D}\n",
+    );
+    let page = std::fs::read(list).unwrap();
+    let server = Hostile::start(move |_| Hostile::page("200 OK", &String::from_utf8_lossy(&page)));
+    env.run(&format!("repo add repo {}", server.url)).ok();
+    env.run("__complete show chart repo/").ok().prints("repo/fine\tD\n:4\n");
 }
 
 #[test]

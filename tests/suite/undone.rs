@@ -274,3 +274,24 @@ fn a_record_without_its_labels_is_named() {
     let told = world.warnings().pop().unwrap();
     assert!(told.contains("sh.helm.release.v1.r.v2 is there without its labels"), "{told}");
 }
+
+#[test]
+fn a_release_with_a_document_that_cannot_be_read_can_be_removed() {
+    let world = World::new();
+    let chart = app(&world);
+    let store = world.store();
+    world.install(&store, &chart, |_| {}).unwrap();
+    assert!(!names(&store).is_empty());
+    let mut record = world.record(&store, 1);
+    // What a line break in the name of a template made of it once.
+    record.release.manifest.push_str("---\n# Source: app/templates/a\nb: c\n---\n: [\n");
+    target(&store).history(&world.context()).update(&mut record).unwrap();
+    world.uninstall(&store, false).unwrap();
+    assert_eq!((world.history(&store), objects(&store)), (Vec::new(), Vec::new()));
+    let told = world.warnings().join("\n");
+    assert_eq!(
+        told.matches("cannot be read; if there is such an object, it stays behind").count(),
+        2,
+        "{told}"
+    );
+}

@@ -35,7 +35,7 @@ bowline package ./web --version 1.2.0 --app-version 3.4
 bowline package ./web --sign --key ada@example.com --keyring secring.gpg
 bowline package ./web --check https://charts.example.com/web-0.1.0.tgz",
     positionals: "PATH...",
-    exclusive: &[&["check", "sign"]],
+    exclusive: &[&["check", "sign"], &["check", "dependency-update"]],
     body: Body::Leaf(Leaf::of::<PackageArgs>()),
 };
 
@@ -168,7 +168,8 @@ fn pack(session: &Session, resolved: &Resolved) -> Outcome {
     for path in paths {
         let report = with_events(session, *format, |context, on_event| {
             package::package(context, path, options, on_event)
-        })?;
+        })
+        .map_err(|failure| failure.after(&rows))?;
         let row = PackagedRow {
             name: report.name,
             version: report.version,

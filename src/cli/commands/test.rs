@@ -7,11 +7,13 @@ use clap::Args;
 use super::{Body, Leaf, Run, Verb};
 use crate::cli::args::{OutputArg, ProgressArg};
 use crate::cli::error::{Exit, Failure, Outcome};
-use crate::cli::parse::{self, Csv};
+use crate::cli::parse::{self, Csv, Format};
 use crate::cli::settings::Session;
 use crate::cli::view;
 use crate::cli::view::release::Block;
-use crate::ops::{query, test};
+use crate::data::{Map, Value};
+use crate::ops::query;
+use crate::ops::test::{self, TestLog};
 
 /// The entry of the command table.
 pub const VERB: Verb = Verb {
@@ -93,18 +95,56 @@ impl Run for TestArgs {
         let computed = everything.then(|| query::values_of(&report.release, true)).transpose();
         let computed = computed.map_err(Failure::of_verb)?;
         let block = Block { everything, computed: computed.as_ref(), hide_notes: true, ..Block::default() };
-        session.ui.out(&view::release::text(
-            &report.release,
-            self.output.output,
-            &block,
-            session.ui.paint,
-        )?)?;
-        for log in &report.logs {
-            session.ui.out(&format!("\nPOD LOGS: {} ({})\n{}\n", log.pod, log.container, log.text))?;
+        let format = self.output.output;
+        let failure = report.failure.map(Failure::of_verb);
+        if format == Format::Table {
+            session.ui.out(&view::release::block(&report.release, &block, session.ui.paint)?)?;
+            for log in &report.logs {
+                session.ui.out(&format!("\nPOD LOGS: {} ({})\n{}\n", log.pod, log.container, log.text))?;
+            }
+            return failure.map_or(Ok(Exit::Done), Err);
         }
-        match report.failure {
-            None => Ok(Exit::Done),
-            Some(error) => Err(Failure::of_verb(error)),
+        let fields = fields(view::release::object(&report.release, &block)?, &report.logs, self.logs);
+        if let Some(failure) = failure {
+            // One object for a program, whatever came of it.
+            return Err(failure.beside(fields));
         }
+        session.ui.out(&view::structured(&fields, format)?)?;
+        Ok(Exit::Done)
+    }
+}
+
+/// The fields of the object for a program: those of the release, and the logs where they were asked for.
+fn fields(release: Value, logs: &[TestLog], asked: bool) -> Map {
+    let mut fields = match release {
+        Value::Map(fields) => fields,
+        _ => Map::new(),
+    };
+    if asked {
+        let log = |log: &TestLog| {
+            let fields = [("pod", &log.pod), ("container", &log.container), ("text", &log.text)];
+            Value::Map(
+                fields.map(|(name, text)| (name.into(), Value::str(text.as_str()))).into_iter().collect(),
+            )
+        };
+        fields.insert("logs".into(), Value::List(logs.iter().map(log).collect()));
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logs_are_fields_of_the_release() {
+        let release = || Value::Map([("name".into(), Value::str("r"))].into_iter().collect());
+        let log = TestLog { pod: "p".into(), container: "c".into(), text: "POD LOGS: x\n".into() };
+        let json = |fields: &Map| view::structured(fields, Format::Json).unwrap();
+        assert_eq!(
+            json(&fields(release(), &[log], true)),
+            "{\"name\":\"r\",\"logs\":[{\"pod\":\"p\",\"container\":\"c\",\"text\":\"POD LOGS: x\\n\"}]}\n"
+        );
+        assert_eq!(json(&fields(release(), &[], false)), "{\"name\":\"r\"}\n");
     }
 }

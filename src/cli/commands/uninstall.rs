@@ -146,8 +146,9 @@ pub fn remove(session: &Session, releases: &[String], options: &UninstallOptions
     // One handler for all of them: a handler stays for the rest of the process.
     let interrupted = Interrupt::install()?.flag();
     for name in releases {
-        let report =
-            session.with_flag(&interrupted, |context| ops::uninstall(context, target, name, options))?;
+        let report = session
+            .with_flag(&interrupted, |context| ops::uninstall(context, target, name, options))
+            .map_err(|failure| failure.after(&rows))?;
         let row = row(name, &report.plan);
         if format == Format::Table {
             session.ui.out(&changes::uninstalled(&row))?;

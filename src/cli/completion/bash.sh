@@ -22,7 +22,9 @@ _PROGRAM_complete() {
     local width=0
     while IFS=$'\t' read -r value about; do
         [[ -n "$value" ]] || continue
-        values+=("${value#"$kept"}")
+        # bash carries out what is inserted unless it is quoted.
+        printf -v word '%q' "${value#"$kept"}"
+        values+=("$word")
         shown+=("$about")
         ((${#value} > width)) && width=${#value}
     done <<<"$out"

@@ -10,6 +10,12 @@ Register-ArgumentCompleter -Native -CommandName 'PROGRAM' -ScriptBlock {
     $out[0..($out.Count - 2)] | ForEach-Object {
         $value, $about = $_ -split "`t", 2
         if (-not $about) { $about = $value }
-        [System.Management.Automation.CompletionResult]::new($value, $value, 'ParameterValue', $about)
+        # PowerShell carries out what is inserted unless it is quoted.
+        $inserted = $value
+        if ($value -notmatch '\A[A-Za-z0-9._/+:=~-]+\z') {
+            $quoted = [System.Management.Automation.Language.CodeGeneration]::EscapeSingleQuotedStringContent($value)
+            $inserted = "'$quoted'"
+        }
+        [System.Management.Automation.CompletionResult]::new($inserted, $value, 'ParameterValue', $about)
     }
 }

@@ -127,7 +127,10 @@ fn is_nothing(values: &Value) -> bool {
 }
 
 /// The object of `-o json`: the record with its values sorted, and what `show` adds and leaves out.
-fn object(release: &Release, show: &Block) -> Result<Value, Failure> {
+///
+/// # Errors
+/// The record holds what JSON cannot say.
+pub fn object(release: &Release, show: &Block) -> Result<Value, Failure> {
     let mut object = to_value(release)
         .map_err(|error| Failure::new(format!("the recorded release cannot be shown: {error}")))?;
     let Some(fields) = object.as_map_mut() else { return Ok(object) };
