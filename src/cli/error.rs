@@ -60,7 +60,7 @@ pub struct Failure {
     hints: Vec<String>,
     exit: Exit,
     quiet: bool,
-    beside: Map,
+    beside: Option<Box<Map>>,
 }
 
 impl Failure {
@@ -74,7 +74,7 @@ impl Failure {
             hints: Vec::new(),
             exit: Exit::Failed,
             quiet: false,
-            beside: Map::new(),
+            beside: None,
         }
     }
 
@@ -117,7 +117,7 @@ impl Failure {
     /// Adds what came out even so: the first fields of the object that a program gets.
     #[must_use]
     pub fn beside(mut self, fields: Map) -> Self {
-        self.beside = fields;
+        self.beside = Some(Box::new(fields));
         self
     }
 
@@ -132,8 +132,8 @@ impl Failure {
     }
 
     /// What came out even so.
-    pub fn came_out(&self) -> &Map {
-        &self.beside
+    pub fn came_out(&self) -> Option<&Map> {
+        self.beside.as_deref()
     }
 
     /// The message in Helm's one-line form, without causes.

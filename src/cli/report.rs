@@ -36,7 +36,7 @@ use crate::render::TEXT_OF_A_VALUE;
 #[derive(Debug, serde::Serialize)]
 struct FailureReport<'a> {
     #[serde(flatten)]
-    beside: &'a Map,
+    beside: Option<&'a Map>,
     error: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     causes: Vec<&'a str>,
@@ -81,7 +81,7 @@ pub fn failure(ui: &Ui, format: Format, as_helm: bool, failure: &Failure) -> u8 
     }
     ui.note(text(failure, ui.err_paint, as_helm, ui.tells_all()).trim_end_matches('\n'));
     // Helm leaves standard output alone, and so do we under its name, unless something came out.
-    if format != Format::Table && (!as_helm || !failure.came_out().is_empty()) {
+    if format != Format::Table && (!as_helm || failure.came_out().is_some()) {
         let report = FailureReport {
             beside: failure.came_out(),
             error: failure.message(),
