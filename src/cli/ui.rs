@@ -4,7 +4,7 @@
 //! the form that Helm's have, so that tools that read its standard error read ours: `level=WARN msg="…" key=value`.
 //!
 //! Charts, archives, indexes and clusters name things, and their texts come through here. A terminal gets them without what
-//! would steer it ([`harmless`]); elsewhere they stay byte for byte.
+//! would steer it (`harmless`); elsewhere they stay byte for byte.
 //!
 //! Invariants: nothing else in the crate prints; a warning is said once; no meaning is in a colour alone.
 
@@ -520,8 +520,8 @@ mod tests {
 
     #[test]
     fn every_colour_reaches_a_terminal() {
-        let paint = Paint::new(true);
         use Label::{Advice, Bad, Faint, Good, Header, Namespace, Pending};
+        let paint = Paint::new(true);
         for label in [Header, Namespace, Good, Bad, Pending, Advice, Faint] {
             let painted = paint.label(label, "x");
             assert_eq!(harmless(&painted, paint, STAND_IN), painted);

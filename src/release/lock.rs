@@ -15,7 +15,7 @@
 //! Backing off leaves everything as it was: the pending record is deleted, or the lease taken back; no object was touched.
 //! Who works on N gives way at once, and who makes N+1 waits a moment for that; so one of them goes on. From then on the state
 //! tells: N is `uninstalling` before the first object goes, and keeps its lease until its record is the last one and is deleted.
-//! A purge deletes the records that it saw, at their versions, and none that came later (see [`Look::purge`]).
+//! A purge deletes the records that it saw, at their versions, and none that came later (see `purge`).
 //!
 //! What an operation finds:
 //!
