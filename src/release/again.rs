@@ -51,17 +51,18 @@ impl History<'_> {
     }
 }
 
-/// The object that somebody else wrote, or of which nobody knows whether it was written.
+/// The object that somebody else wrote, or of which nobody knows whether it was written; that is the second.
 fn raced(error: &ReleaseError) -> Option<(&ObjectRef, bool)> {
-    let ReleaseError::Store(error) = error else { return None };
-    match error {
-        StoreError::Conflict { id, .. } => Some((id, false)),
-        StoreError::Unanswered { id, .. } => Some((id, true)),
-        StoreError::Partial { source, .. } => match &**source {
+    fn in_store(error: &StoreError) -> Option<(&ObjectRef, bool)> {
+        match error {
             StoreError::Conflict { id, .. } => Some((id, false)),
             StoreError::Unanswered { id, .. } => Some((id, true)),
+            StoreError::Partial { source, .. } => in_store(source),
             _ => None,
-        },
+        }
+    }
+    match error {
+        ReleaseError::Store(error) => in_store(error),
         _ => None,
     }
 }

@@ -261,7 +261,8 @@ fn warnings(store: &dyn Store, namespace: &str) -> Vec<Warning> {
         ..Query::default()
     };
     let mut found = BTreeMap::new();
-    let read = store.visit(&query, &mut |event| {
+    // What was read until it fails is better than nothing.
+    let _ = store.visit(&query, &mut |event| {
         let Some(look) = event.body.as_ref().map(Look) else { return Ok(()) };
         if look.text(&["type"]) != "Warning" {
             return Ok(());
@@ -282,8 +283,6 @@ fn warnings(store: &dyn Store, namespace: &str) -> Vec<Warning> {
         found.insert(event.id.name, warning);
         Ok(())
     });
-    // What was read until then is better than nothing.
-    let _ = read;
     found.into_values().collect()
 }
 

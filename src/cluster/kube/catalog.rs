@@ -93,8 +93,8 @@ impl Catalog {
         catalog
     }
 
-    /// Whether it may be that kinds of a group are missing here, of one version or of any: its server is down.
-    pub(super) fn is_silent(&self, group: &str, version: Option<&str>) -> Option<&GroupVersion> {
+    /// The version of a group, that one or any, of which kinds may be missing here: its server is down.
+    pub(super) fn silent_version(&self, group: &str, version: Option<&str>) -> Option<&GroupVersion> {
         self.silent
             .iter()
             .find(|silent| silent.group == group && version.is_none_or(|version| silent.version == version))

@@ -135,7 +135,7 @@ impl Discovery {
             catalog = self.catalog(link)?;
             found = find(&catalog);
         }
-        match catalog.is_silent(group, version) {
+        match catalog.silent_version(group, version) {
             Some(silent) if found.is_none() => {
                 Err(StoreError::GroupDown { api_version: group_version(&silent.group, &silent.version) })
             }
